@@ -1,0 +1,76 @@
+"""The only door to time and chance.
+
+Nothing outside this module asks for the time or for a random number, so tests and the simulation own both.
+"""
+
+import random
+import time
+import uuid
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall-clock time; may be set back by an operator, so only differences of a few seconds are trusted."""
+
+    def now(self) -> float:
+        """Return seconds since 1970, UTC."""
+
+
+class Dice(Protocol):
+    """Chance: jitter and fresh ids."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return a number in [low, high]."""
+
+    def fresh_id(self) -> str:
+        """Return a random UUID (version 4) as text."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Return seconds since 1970, UTC."""
+        return time.time()
+
+
+class SystemDice:
+    """The machine's randomness; not for secrets."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return a number in [low, high]."""
+        return random.uniform(low, high)  # noqa: S311 - spreads retries, guards nothing
+
+    def fresh_id(self) -> str:
+        """Return a random UUID (version 4) as text."""
+        return str(uuid.uuid4())
+
+
+class ManualClock:
+    """A clock that stands still until told to move; for tests."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        """Return seconds since 1970, UTC."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += seconds
+
+
+class SeededDice:
+    """The same throws for the same seed; for tests and the simulation."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return a number in [low, high]."""
+        return self._random.uniform(low, high)
+
+    def fresh_id(self) -> str:
+        """Return a UUID (version 4) as text."""
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

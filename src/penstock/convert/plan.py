@@ -1,0 +1,53 @@
+"""What convert answers with: a Plan of Calls, Unmappable, or Filtered."""
+
+import dataclasses
+from typing import Literal
+
+Path = Literal["/people", "/company", "/event"]
+MappingName = Literal["custify/1", "rudderstack"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Mapping:
+    """How a destination wants its events read. Part of its settings."""
+
+    name: MappingName = "custify/1"
+    #: RudderStack's "Fall back to anonymousId if userId is not present".
+    anonymous_fallback: bool = False
+    #: What becomes of arrays and objects among traits and properties (custify/1 only).
+    nested: Literal["drop", "flatten", "json"] = "drop"
+    #: Send page and screen views as events (custify/1 only).
+    page_views: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request to Custify. Sending it twice does no harm."""
+
+    path: Path
+    body: dict[str, object]
+    method: Literal["POST"] = "POST"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """The calls of one event, to be made in this order."""
+
+    calls: tuple[Call, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unmappable:
+    """The event cannot become a call; it ends as rejected, and `reason` is a sentence for the operator."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Filtered:
+    """The event could be read but is not wanted at this destination; it ends as filtered."""
+
+    reason: str
+
+
+Meaning = Plan | Unmappable | Filtered

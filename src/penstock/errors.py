@@ -1,0 +1,43 @@
+"""Every exception, sorted by whose fault it is.
+
+PenstockError
+├── SettingsError      the operator's: the process does not start, exit 78
+├── SdkError           the sender's: answered with 4xx, never stored
+├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
+└── LeaseLost          nobody's: the lease had run out; forget what we know and go on
+
+What Custify says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
+Everything else is a bug: it stops the worker, and the event comes back.
+"""
+
+
+class PenstockError(Exception):
+    """Base of all; never raised itself."""
+
+
+class SettingsError(PenstockError):
+    """A setting that cannot be used."""
+
+    def __init__(self, name: str, *, expected: str, got: object, hint: str = "") -> None:
+        self.name, self.expected, self.got, self.hint = name, expected, got, hint
+        super().__init__(f"{name}: expected {expected}, got {got!r}." + (f" Hint: {hint}" if hint else ""))
+
+
+class SdkError(PenstockError):
+    """A request that cannot be accepted. `text` is part of the wire contract: mobile SDKs read it."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status, self.text = status, text
+        super().__init__(f"{status} {text}")
+
+
+class BufferUnavailable(PenstockError):
+    """The store cannot take events now: disk full or nearly so, or at its limit. Nothing of the request was kept."""
+
+    def __init__(self, reason: str, *, retry_after_s: int = 10) -> None:
+        self.reason, self.retry_after_s = reason, retry_after_s
+        super().__init__(reason)
+
+
+class LeaseLost(PenstockError):
+    """The lease ran out and the event may be under way elsewhere; the verdict was not written."""
