@@ -78,7 +78,9 @@ class Backlog(Protocol):
         one another. Once an event names an anonymous and a known id, later events of both go in one order.
         """
 
-    async def settle(self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()) -> None:
+    async def settle(
+        self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()
+    ) -> None:
         """Write the event's outcome, durably, and free its lanes. Raises LeaseLost.
 
         `dead` and `rejected` events stay on the shelf with their reason and attempts, and can be replayed.
@@ -138,7 +140,9 @@ class Shelf(Protocol):
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination that the named sources are connected to."""
 
-    def stories(self, destination: str, *, after_seq: int = 0, limit: int = 100, newest: bool = False) -> Sequence[Story]:
+    def stories(
+        self, destination: str, *, after_seq: int = 0, limit: int = 100, newest: bool = False
+    ) -> Sequence[Story]:
         """Return events after a place in the log, oldest first, or the newest `limit`."""
 
     def story(self, destination: str, message_id: str) -> Story | None:

@@ -1,0 +1,314 @@
+"""The settings table: name, type, default, meaning. penstock.toml and the environment in, frozen Settings out.
+
+Every scalar setting has exactly one environment twin, PENSTOCK_ and its name in capitals; the environment wins.
+`${VAR}` and `${file:path}` in any text are resolved. Unknown keys are errors, with a suggestion.
+docs/settings.md is generated from the metadata below.
+"""
+
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from penstock.errors import SettingsError
+
+SourceType = Literal["web", "mobile", "server"]
+MappingName = Literal["custify/1", "rudderstack"]
+
+
+def _setting(default: typing.Any, meaning: str) -> typing.Any:
+    return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
+def _required(meaning: str) -> typing.Any:
+    return dataclasses.field(metadata={"meaning": meaning})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where events come from."""
+
+    name: str
+    type: SourceType = _setting("server", "Kind of SDK: `web`, `mobile` or `server`.")
+    write_key: str = dataclasses.field(repr=False, metadata={"meaning": "The key the SDK is set up with."})
+    enabled: bool = _setting(True, "A disabled source is answered with 404 `source is disabled`.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """One Custify workspace."""
+
+    name: str
+    type: Literal["custify"] = _setting("custify", "The kind of destination.")
+    api_key: str = dataclasses.field(
+        repr=False, metadata={"meaning": "Custify API key (Settings, Developer, API Key)."}
+    )
+    base_url: str = _setting(
+        "https://api.custify.com", "Origin of the API; EU clusters: the origin shown beside the key."
+    )
+    anonymous_fallback: bool = _setting(False, "Fall back to anonymousId if userId is not present.")
+    mapping: MappingName = _setting("custify/1", "`custify/1`, or `rudderstack` for byte-for-byte compatibility.")
+    nested: Literal["drop", "flatten", "json"] = _setting(
+        "drop", "Arrays and objects: drop, flatten to `a.b`, or send as JSON text."
+    )
+    page_views: bool = _setting(False, "Send page and screen views as events.")
+    enabled: bool = _setting(True, "A disabled destination keeps its backlog and sends nothing.")
+    calls_in_flight_max: int = _setting(32, "How many people are served at the same time.")
+    calls_per_s_max: float = _setting(0.0, "Fixed limit of calls per second; 0 means none but what Custify asks for.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Which source feeds which destination."""
+
+    from_: str = _required("Name of the source.")
+    to: str = _required("Name of the destination.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator may choose."""
+
+    data_dir: Path = _setting(Path("./data"), "Folder of the SQLite files; a local disk, never NFS.")
+    listen: str = _setting("127.0.0.1:8080", "Where SDKs send to (ingest).")
+    admin_listen: str = _setting("127.0.0.1:8081", "Admin API, status and metrics.")
+    sandbox_listen: str = _setting("127.0.0.1:8090", "Where `penstock sandbox` listens.")
+    admin_password_file: str = _setting("", "File with the administrator's password.")
+    secret_key_file: str = _setting("", "File with the key that encrypts secrets at rest.")
+    engine: Literal["sqlite", "nats"] = _setting("sqlite", "Where events wait.")
+    nats_url: str = _setting("", "NATS server, with engine `nats`.")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Lowest level that is logged.")
+    log_format: Literal["auto", "json", "text"] = _setting(
+        "auto", "`json`, `text`, or text on a terminal and JSON elsewhere."
+    )
+    path_prefix: str = _setting(
+        "", "A second path under which ingest answers, such as `/in`, for sites with ad blockers."
+    )
+    body_bytes_max: int = _setting(4_096_000, "Largest request body, after inflating. RudderStack's own limit.")
+    waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
+    disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")
+    retention_days: float = _setting(30.0, "Events with an outcome are kept this long.")
+    retention_bytes_max: int = _setting(10_737_418_240, "Settled events are removed, oldest first, above this size.")
+    retry_hours: float = _setting(72.0, "How long a failing call is repeated before its event is dead.")
+    call_timeout_s: float = _setting(10.0, "How long one call to Custify may take.")
+    sources: Mapping[str, Source] = dataclasses.field(default_factory=dict)
+    destinations: Mapping[str, Destination] = dataclasses.field(default_factory=dict)
+    connections: tuple[Connection, ...] = ()
+
+    def sources_of(self, destination: str) -> tuple[str, ...]:
+        """Return the names of the sources that feed a destination, sorted."""
+        return tuple(sorted({c.from_ for c in self.connections if c.to == destination}))
+
+
+SCALARS = tuple(f for f in dataclasses.fields(Settings) if f.name not in {"sources", "destinations", "connections"})
+ENVIRONMENT = {f"PENSTOCK_{f.name.upper()}": f for f in SCALARS}
+#: Names of the environment that are not twins of a setting.
+ENVIRONMENT_ONLY = {"PENSTOCK_CONFIG"}
+
+
+def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read penstock.toml (none is fine) and the environment. Raises SettingsError."""
+    table = _resolved(_read(path), environ=environ, base=path.parent if path else Path(), name="")
+    scalars = _scalars(table) | _from_environment(environ)
+    sources = {name: _block(Source, f"sources.{name}", block) for name, block in _blocks(table, "sources").items()}
+    destinations = {n: _block(Destination, f"destinations.{n}", b) for n, b in _blocks(table, "destinations").items()}
+    connections = tuple(_connection(i, c, sources, destinations) for i, c in enumerate(_list(table, "connections")))
+    settings = Settings(sources=sources, destinations=destinations, connections=connections, **scalars)
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Refuse values that are of the right type and still cannot work. Raises SettingsError."""
+    for name in ("listen", "admin_listen", "sandbox_listen"):
+        host_and_port(name, getattr(settings, name))
+    for name in ("body_bytes_max", "waiting_events_max", "retention_days", "retry_hours", "call_timeout_s"):
+        if getattr(settings, name) <= 0:
+            raise SettingsError(name, expected="a number above 0", got=getattr(settings, name))
+    if settings.path_prefix and not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", settings.path_prefix):
+        raise SettingsError(
+            "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
+        )
+    _check_sources(settings)
+    for name, destination in settings.destinations.items():
+        _check_destination(f"destinations.{name}", destination)
+
+
+def host_and_port(name: str, value: str) -> tuple[str, int]:
+    """Split `host:port`; IPv6 hosts are written in brackets. Raises SettingsError."""
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(name, expected="host:port", got=value, hint="for example 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
+
+
+def _check_sources(settings: Settings) -> None:
+    owner: dict[str, str] = {}
+    for name, source in settings.sources.items():
+        if not source.write_key:
+            raise SettingsError(f"sources.{name}.write_key", expected="a key", got="")
+        if source.write_key in owner:
+            raise SettingsError(
+                f"sources.{name}.write_key",
+                expected="a key of its own",
+                got=f"the key of sources.{owner[source.write_key]}",
+                hint="the write key says which source an event belongs to",
+            )
+        owner[source.write_key] = name
+
+
+def _check_destination(name: str, destination: Destination) -> None:
+    if not destination.api_key:
+        raise SettingsError(
+            f"{name}.api_key", expected="Custify's API key", got="", hint="Settings, Developer, API Key"
+        )
+    if not destination.api_key.isascii() or not destination.api_key.isprintable():
+        raise SettingsError(f"{name}.api_key", expected="printable ASCII", got="(hidden)", hint="a stray line end?")
+    loopback = re.match(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)", destination.base_url)
+    if not destination.base_url.startswith("https://") and not loopback:
+        raise SettingsError(
+            f"{name}.base_url", expected="https://…", got=destination.base_url, hint="http only to loopback"
+        )
+    if destination.calls_in_flight_max < 1:
+        raise SettingsError(f"{name}.calls_in_flight_max", expected="1 or more", got=destination.calls_in_flight_max)
+    if destination.calls_per_s_max < 0:
+        raise SettingsError(f"{name}.calls_per_s_max", expected="0 or more", got=destination.calls_per_s_max)
+
+
+def _read(path: Path | None) -> dict[str, object]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError("config", expected="a readable file", got=str(path), hint=str(error.strerror)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("config", expected="TOML", got=str(path), hint=str(error)) from error
+
+
+def _resolved(value: typing.Any, *, environ: Mapping[str, str], base: Path, name: str) -> typing.Any:
+    """Replace ${VAR} and ${file:path} in every text, however deep."""
+    if isinstance(value, dict):
+        return {k: _resolved(v, environ=environ, base=base, name=f"{name}.{k}".lstrip(".")) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_resolved(v, environ=environ, base=base, name=f"{name}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, str):
+        return re.sub(r"\$\{([^}]*)\}", lambda m: _reference(m[1], environ=environ, base=base, name=name), value)
+    return value
+
+
+def _reference(reference: str, *, environ: Mapping[str, str], base: Path, name: str) -> str:
+    if reference.startswith("file:"):
+        path = base / reference.removeprefix("file:")
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(name, expected="a readable file", got=str(path), hint=str(error)) from error
+    if reference not in environ:
+        raise SettingsError(
+            name, expected=f"the environment variable {reference}", got=None, hint="set it, or write the value"
+        )
+    return environ[reference]
+
+
+def _scalars(table: Mapping[str, object]) -> dict[str, typing.Any]:
+    known = {f.name: f for f in dataclasses.fields(Settings)}
+    hints = typing.get_type_hints(Settings)
+    for key in table:
+        if key not in known:
+            raise _unknown(key, key, known)
+    return {f.name: _typed(f.name, hints[f.name], table[f.name]) for f in SCALARS if f.name in table}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, typing.Any]:
+    hints = typing.get_type_hints(Settings)
+    values: dict[str, typing.Any] = {}
+    for key, text in environ.items():
+        if key in ENVIRONMENT:
+            values[ENVIRONMENT[key].name] = _typed(key, hints[ENVIRONMENT[key].name], text, from_text=True)
+    return values
+
+
+def _block(kind: type, name: str, block: Mapping[str, object]) -> typing.Any:
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind) if f.name != "name"}
+    for key in block:
+        if key not in fields:
+            raise _unknown(f"{name}.{key}", key, fields)
+    for key, field in fields.items():
+        if field.default is dataclasses.MISSING and key not in block:
+            raise SettingsError(f"{name}.{key}", expected="a value", got=None, hint=field.metadata["meaning"])
+    values = {key: _typed(f"{name}.{key}", hints[key], value) for key, value in block.items()}
+    return kind(name=name.partition(".")[2], **values)
+
+
+def _connection(
+    index: int, block: object, sources: Mapping[str, Source], destinations: Mapping[str, Destination]
+) -> Connection:
+    name = f"connections[{index}]"
+    if not isinstance(block, dict) or set(block) - {"from", "to"} or len(block) != 2:
+        raise SettingsError(name, expected="from and to", got=block)
+    for key, known in (("from", sources), ("to", destinations)):
+        if block[key] not in known:
+            close = difflib.get_close_matches(str(block[key]), known, n=1)
+            hint = f"did you mean {close[0]}?" if close else ""
+            raise SettingsError(f"{name}.{key}", expected=f"one of {sorted(known)}", got=block[key], hint=hint)
+    return Connection(from_=block["from"], to=block["to"])
+
+
+def _blocks(table: Mapping[str, object], key: str) -> dict[str, dict[str, object]]:
+    blocks = table.get(key, {})
+    if not isinstance(blocks, dict) or not all(isinstance(b, dict) for b in blocks.values()):
+        raise SettingsError(key, expected=f"tables such as [{key}.name]", got=blocks)
+    return blocks
+
+
+def _list(table: Mapping[str, object], key: str) -> list[object]:
+    items = table.get(key, [])
+    if not isinstance(items, list):
+        raise SettingsError(key, expected=f"[[{key}]] tables", got=items)
+    return items
+
+
+def _unknown(name: str, key: str, known: typing.Iterable[str]) -> SettingsError:
+    close = difflib.get_close_matches(key, list(known), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+    return SettingsError(name, expected="a known setting", got=key, hint=hint)
+
+
+def _typed(name: str, hint: typing.Any, value: object, *, from_text: bool = False) -> typing.Any:
+    """Return the value as its type. Text is parsed only where it comes from the environment."""
+    if typing.get_origin(hint) is Literal:
+        if value not in typing.get_args(hint):
+            raise SettingsError(name, expected=" or ".join(map(repr, typing.get_args(hint))), got=value)
+        return value
+    if hint is Path and isinstance(value, str) and value:
+        return Path(value)
+    if from_text and isinstance(value, str):
+        value = _parsed(hint, value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        quotes = "remove the quotes" if isinstance(value, str) and hint is not str else ""
+        raise SettingsError(name, expected=_WORDS.get(hint, str(hint)), got=value, hint=quotes)
+    return value
+
+
+def _parsed(hint: typing.Any, text: str) -> object:
+    try:
+        if hint is bool:
+            return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+        return hint(text)
+    except ValueError:
+        return text
+
+
+_WORDS: Mapping[object, str] = types.MappingProxyType(
+    {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a path"}
+)
