@@ -34,6 +34,11 @@ class SystemClock:
         return time.time()
 
 
+def sleep(seconds: float) -> None:
+    """Wait; for commands that watch. Nothing on an event's way sleeps like this."""
+    time.sleep(seconds)
+
+
 class SystemDice:
     """The machine's randomness; not for secrets."""
 

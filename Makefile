@@ -1,0 +1,54 @@
+# Every command a person or CI runs. `make` alone lists them.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+# The environment is made anew when what it is made from changes.
+STAMP := .venv/.made
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-browser demo test check fmt docs cases-accept bench clean
+
+help: ## List all targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) ## Create .venv with everything that make test needs from PyPI
+
+$(STAMP): pyproject.toml requirements/run.txt requirements/dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+setup-browser: $(STAMP) ## Install the npm packages of the SDK tests, and Debian's chromium if it is missing (as root)
+	cd tests/acceptance/node && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium; }
+
+demo: $(STAMP) ## Start everything with a Custify sandbox and send sample traffic (ARGS=--once ends by itself)
+	@$(BIN)/penstock demo $(ARGS)
+
+test: $(STAMP) ## Run all tests (ARGS are pytest's)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q $(ARGS)
+
+check: $(STAMP) ## Format, lint, types
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+
+fmt: $(STAMP) ## Put the code in shape
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, docs/commands.md
+	$(BIN)/python tests/tidy/generate_docs.py
+
+cases-accept: $(STAMP) ## Rewrite the golden cases' expectations; the diff is the review
+	$(BIN)/python tests/cases/accept.py
+
+bench: $(STAMP) ## Measure accept, buffer, convert and deliver, each beside its limit
+	$(BIN)/python bench/accept.py
+	$(BIN)/python bench/buffer.py
+	$(BIN)/python bench/convert.py
+	$(BIN)/python bench/deliver.py
+
+clean: ## Remove what setup and tests made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/acceptance/node/node_modules

@@ -1,0 +1,78 @@
+"""The command line: parse, call wiring, print. Data on stdout, talk on stderr; no decisions here."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from penstock import __version__
+from penstock.errors import SettingsError
+
+EXIT_FAILED, EXIT_UNREACHABLE, EXIT_CONFIG = 1, 4, 78
+
+# Command -> the module that has it, imported when asked for: `penstock version` must not load an HTTP server.
+COMMANDS = {
+    "demo": "penstock.cli.demo",
+    "serve": "penstock.cli.serve",
+    "sandbox": "penstock.cli.sandbox",
+    "send": "penstock.cli.send",
+    "convert": "penstock.cli.convert",
+    "validate": "penstock.cli.validate",
+    "status": "penstock.cli.status",
+    "tail": "penstock.cli.tail",
+}
+
+
+class LateGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of an afternoon with Penstock."""
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(COMMANDS[cmd_name])
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def penstock() -> None:
+    """Customer events from your SDKs to Custify, in order, none lost."""
+
+
+@penstock.command("version")
+def version_command() -> None:
+    """Print the version."""
+    click.echo(__version__)
+
+
+def config_option(command: click.decorators.FC) -> click.decorators.FC:
+    """Add --config."""
+    return click.option(
+        "--config",
+        "config",
+        type=click.Path(path_type=Path),
+        envvar="PENSTOCK_CONFIG",
+        help="Settings file; default: ./penstock.toml if it is there.",
+    )(command)
+
+
+def config_path(given: Path | None) -> Path | None:
+    """Return the settings file in force."""
+    default = Path("penstock.toml")
+    return given or (default if default.exists() else None)
+
+
+def main() -> None:
+    """Run; settings that cannot be used end with 78 and one sentence."""
+    try:
+        penstock(standalone_mode=True)
+    except SettingsError as error:
+        click.echo(f"penstock: {error}", err=True)
+        sys.exit(EXIT_CONFIG)

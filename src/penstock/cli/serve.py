@@ -1,0 +1,35 @@
+"""`penstock serve`: run everything on one machine, or one part of it."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from penstock.cli import config_option, config_path
+from penstock.clock import SystemClock
+from penstock.settings import load
+
+ROLES = ("accept", "deliver", "operate")
+
+
+@click.command("serve")
+@config_option
+@click.option("--role", type=click.Choice(ROLES), help="Run one part only.")
+@click.option("--supervised", is_flag=True, hidden=True, help="End when standard input closes.")
+def serve_command(config: Path | None, role: str | None, *, supervised: bool) -> None:
+    """Accept events, keep them, deliver them to Custify."""
+    path = config_path(config)
+    settings = load(path)
+    if role is not None:
+        from penstock.wiring import run_role
+
+        sys.exit(run_role(role, path=path, settings=settings, supervised=supervised))
+
+    from penstock.operate.logs import set_up_logs
+    from penstock.operate.supervise import supervise
+
+    set_up_logs(level=settings.log_level, style=settings.log_format, role="supervisor")
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    options = ["--config", str(path)] if path else []
+    base = [sys.executable, "-m", "penstock", "serve", *options, "--supervised", "--role"]
+    sys.exit(supervise([(name, [*base, name]) for name in ROLES], clock=SystemClock()))

@@ -1,0 +1,44 @@
+"""`penstock status`: how many events, how old, in what state. Works with and without a running server."""
+
+import dataclasses
+from pathlib import Path
+
+import click
+import msgspec
+
+from penstock.cli import config_option, config_path
+from penstock.operate.status import DestinationStatus, Status
+
+
+@click.command("status")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def status_command(config: Path | None, *, as_json: bool) -> None:
+    """Show how many events were accepted, delivered and are waiting."""
+    from penstock.settings import load
+    from penstock.wiring import status_reader
+
+    status = status_reader(load(config_path(config))).read()
+    if as_json:
+        click.echo(msgspec.json.encode(dataclasses.asdict(status)))
+        return
+    for line in _lines(status):
+        click.echo(line)
+
+
+def _lines(status: Status) -> list[str]:
+    accepted = ", ".join(f"{name} {count}" for name, count in status.accepted.items()) or "none"
+    lines = [f"accepted: {accepted}"]
+    for name, destination in status.destinations.items():
+        lines += _destination_lines(name, destination)
+    return lines
+
+
+def _destination_lines(name: str, destination: DestinationStatus) -> list[str]:
+    ended = "   ".join(f"{outcome} {count}" for outcome, count in destination.outcomes.items() if count)
+    oldest = "-" if destination.oldest_waiting_s is None else f"{destination.oldest_waiting_s:.0f} s"
+    return [
+        f"{name}: {destination.state}{': ' if destination.reason else ''}{destination.reason}",
+        f"  received {destination.received}   waiting {destination.waiting} (retrying {destination.retrying})   {ended}",
+        f"  oldest waiting {oldest}",
+    ]

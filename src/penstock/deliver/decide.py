@@ -1,0 +1,96 @@
+"""What becomes of an event, decided in one pure place.
+
+Rules for whoever changes this file: no clock, no chance, no I/O; every kind of Meaning and Answer is matched;
+a verdict that ends an event says why in a sentence an operator understands.
+"""
+
+import dataclasses
+from typing import assert_never
+
+from penstock.buffer.port import Outcome
+from penstock.convert.plan import Filtered, Unmappable
+from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
+
+# Custify's own client waits this long when a 429 names no time (CustifyOfficial/custify-mcp, src/api/client.ts).
+RETRY_AFTER_S_DEFAULT = 10.0
+# A far side that asks for days would look like a loss; a day is longer than any published limit window.
+RETRY_AFTER_S_MAX = 86_400.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How long and how often a failing call is repeated."""
+
+    delay_s_min: float = 1.0
+    delay_s_max: float = 300.0
+    #: Measured on the retry clock, which stands still while the destination is held or paused.
+    give_up_after_s: float = 72 * 3600.0
+
+    def delay_s(self, attempt: int, *, jitter: float) -> float:
+        """Return the wait after a failed attempt: full jitter under a doubling ceiling; `jitter` is in [0, 1]."""
+        # 2 ** 20 s is beyond any ceiling; the bound keeps a lane with thousands of attempts from overflowing.
+        ceiling = min(self.delay_s_max, self.delay_s_min * 2.0 ** min(attempt, 20))
+        return self.delay_s_min + jitter * (ceiling - self.delay_s_min)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settle:
+    """The event has its outcome."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RetryIn:
+    """Not now; its lane waits `delay_s`, nobody else does."""
+
+    delay_s: float
+    #: False: the event is not to blame and comes no closer to being given up.
+    counts: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing can be delivered until a person mends it: keep this event and all others, untouched."""
+
+    reason: str
+
+
+Verdict = Settle | RetryIn | Hold
+
+
+def decide(
+    answer: Answer | Unmappable | Filtered, *, attempt: int, failing_for_s: float, jitter: float, policy: RetryPolicy
+) -> Verdict:
+    """Return what becomes of an event after `answer` to its `attempt`; `failing_for_s` is on the retry clock."""
+    match answer:
+        case Accepted():
+            return Settle(Outcome.DELIVERED)
+        case Filtered(reason):
+            return Settle(Outcome.FILTERED, reason)
+        case Unmappable(reason):
+            return Settle(Outcome.REJECTED, reason)
+        case Throttled(retry_after):
+            # "Not now" is not "not you": a 429 must not bring an event closer to its end.
+            wait = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
+            return RetryIn(min(wait, RETRY_AFTER_S_MAX), counts=False)
+        case Barred(status, text):
+            return Hold(_barred(status, text))
+        case Refused(status, text):
+            return Settle(Outcome.DEAD, f"Custify refused the call with {status}: {text}")
+        case Unavailable(status, text) if failing_for_s >= policy.give_up_after_s:
+            problem = f"{status}: {text}" if status else text
+            return Settle(Outcome.DEAD, f"gave up after {attempt} attempts; last problem: {problem}")
+        case Unavailable():
+            return RetryIn(policy.delay_s(attempt, jitter=jitter), counts=True)
+        case _:
+            assert_never(answer)
+
+
+def _barred(status: int | None, text: str) -> str:
+    if status in {401, 403}:
+        return f"Custify refused the API key with {status}: {text}"
+    if status is not None:
+        return f"Custify's address answers with a redirect ({status}); is base_url the origin shown beside the key?"
+    return text

@@ -1,0 +1,266 @@
+"""The loop: lease, convert, send, decide, apply. One engine serves one destination.
+
+Rules for whoever changes this file: every lease ends in exactly one verdict, or runs out and comes back;
+nothing here decides (decide.py), measures time (clock) or speaks HTTP (custify.py).
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from penstock.buffer.port import Attempt, Backlog, Lease, Outcome
+from penstock.clock import Clock, Dice
+from penstock.convert import convert
+from penstock.convert.plan import Call, Filtered, Mapping, Plan, Unmappable
+from penstock.deliver.answer import Accepted, Answer, Barred, Throttled, Unavailable
+from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, RetryIn, RetryPolicy, Settle, Verdict, decide
+from penstock.deliver.hold import HoldState
+from penstock.deliver.pace import Pace
+from penstock.errors import BufferUnavailable, LeaseLost
+from penstock.event import enriched
+
+log = structlog.get_logger()
+
+# What is kept of an answer: enough for Custify's validation messages, bounded for the disk's sake.
+ANSWER_CHARS_MAX = 2_000
+# How often an idle engine looks for new events: soon after the last one, and lazily later.
+IDLE_S_MIN, IDLE_S_MAX = 0.01, 0.2
+# How long an engine rests when its own disk is full before it looks again.
+DISK_REST_S = 5.0
+
+
+class Custify(Protocol):
+    """The far side. One adapter speaks HTTP; the simulation has a hostile one."""
+
+    async def send(self, call: Call) -> Answer:
+        """Make one call and name its answer. Never raises for anything the network or Custify does."""
+
+    async def probe(self) -> Answer:
+        """Make a harmless read that succeeds when key and address are right."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPolicy:
+    """What the engine is allowed to do."""
+
+    mapping: Mapping
+    retry: RetryPolicy
+    in_flight_max: int = 32
+    call_s_max: float = 10.0
+
+    @property
+    def lease_s(self) -> float:
+        """A lease outlives every call of a plan, or a slow answer would let the next event of the lane overtake."""
+        return 4 * self.call_s_max + 20.0
+
+
+class Engine:
+    """Brings every event of one destination to an outcome."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        backlog: Backlog,
+        custify: Custify,
+        pace: Pace,
+        policy: DeliveryPolicy,
+        clock: Clock,
+        dice: Dice,
+    ) -> None:
+        self.name, self.backlog, self.custify = name, backlog, custify
+        self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
+        self.hold = HoldState()
+        self.in_flight: set[asyncio.Task[None]] = set()
+        self.observe: Callable[[Attempt], None] = lambda _: None
+        self.stopping = asyncio.Event()
+        self.log = log.bind(destination=name)
+
+    async def run(self) -> None:
+        """Deliver until `stop`; then let calls under way finish."""
+        self.hold = HoldState.from_notes(await self.backlog.notes())
+        idle_s = IDLE_S_MIN
+        while not self.stopping.is_set():
+            leases = await self._lease()
+            for lease in leases:
+                self._start(lease)
+            idle_s = IDLE_S_MIN if leases else min(IDLE_S_MAX, idle_s * 2)
+            await self._pause(idle_s)
+        await self._drain()
+
+    def reconfigure(self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float) -> None:
+        """Go on with other settings; a held destination is looked at again at once."""
+        self.custify, self.policy, self.pace.per_s_max = custify, policy, per_s_max
+        self.hold.probe_now()
+
+    def stop(self) -> None:
+        """Ask the loop to end; `run` returns when the last call has its verdict."""
+        self.stopping.set()
+
+    async def deliver(self, lease: Lease) -> None:
+        """Bring one event to an end, or give it a time to try again."""
+        meaning = convert(enriched(lease.event), self.policy.mapping)
+        attempts: list[Attempt] = []
+        answer = await self.send(meaning, attempts) if isinstance(meaning, Plan) else meaning
+        verdict = self.verdict(answer, lease)
+        await self.apply(verdict, lease, attempts)
+        self.log.debug(
+            "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
+        )
+
+    async def send(self, plan: Plan, attempts: list[Attempt]) -> Answer:
+        """Make the plan's calls in order, up to the first that is not accepted."""
+        answer: Answer = Accepted(200, "")
+        for call in plan.calls:
+            answer = await self._call(call, attempts)
+            if not isinstance(answer, Accepted):
+                break
+        return answer
+
+    def verdict(self, answer: Answer | Unmappable | Filtered, lease: Lease) -> Verdict:
+        """Ask decide.py, with this destination's clock and dice."""
+        started = lease.first_failed_at
+        failing_for_s = 0.0 if started is None else self.hold.retry_clock(self.clock.now()) - started
+        jitter = self.dice.uniform(0.0, 1.0)
+        return decide(
+            answer, attempt=lease.attempt, failing_for_s=failing_for_s, jitter=jitter, policy=self.policy.retry
+        )
+
+    async def apply(self, verdict: Verdict, lease: Lease, attempts: Sequence[Attempt]) -> None:
+        """Write the verdict down; a lease that was lost is somebody else's by now."""
+        now = self.clock.now()
+        try:
+            match verdict:
+                case Settle(outcome, reason):
+                    await self.backlog.settle(lease, outcome, reason=reason, attempts=attempts)
+                    self._note_end(outcome, lease, reason)
+                case RetryIn(delay_s, counts):
+                    failed_at = lease.first_failed_at
+                    if counts and failed_at is None:
+                        failed_at = self.hold.retry_clock(now)
+                    await self.backlog.retry(
+                        lease, at=now + delay_s, first_failed_at=failed_at, counts=counts, attempts=attempts
+                    )
+                case Hold(reason):
+                    await self._begin_hold(reason)
+                    await self.backlog.retry(
+                        lease, at=now, first_failed_at=lease.first_failed_at, counts=False, attempts=attempts
+                    )
+        except LeaseLost:
+            self.log.warning("lease_lost", message_id=lease.event.message_id)
+
+    async def _lease(self) -> Sequence[Lease]:
+        """Take as many events as may be under way now; none while held."""
+        if self.hold.is_held and not await self._probe_succeeds():
+            return ()
+        free = self.policy.in_flight_max - len(self.in_flight)
+        limit = int(min(free, self.pace.free_calls(self.clock.now())))
+        if limit < 1:
+            return ()
+        try:
+            return await self.backlog.lease(limit=limit, lease_s=self.policy.lease_s)
+        except BufferUnavailable as error:
+            self.log.warning("buffer_unavailable", reason=error.reason)
+            await asyncio.sleep(DISK_REST_S)
+            return ()
+
+    async def _call(self, call: Call, attempts: list[Attempt]) -> Answer:
+        """Make one call at its time, and write down how it went."""
+        now = self.clock.now()
+        wait_s = self.pace.wait_s(now)
+        if wait_s > self.policy.call_s_max:
+            # Waiting here would use up the lease; the event goes back unharmed instead.
+            return Throttled(wait_s, "waiting for the pace")
+        self.pace.sent(now + wait_s)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        started = self.clock.now()
+        answer = await self.custify.send(call)
+        ended = self.clock.now()
+        if isinstance(answer, Accepted):
+            self.hold.proved()
+        elif isinstance(answer, Throttled):
+            asked = RETRY_AFTER_S_DEFAULT if answer.retry_after_s is None else answer.retry_after_s
+            self.pace.throttled(ended, asked)
+        attempts.append(_attempt(call, answer, at=started, ended=ended))
+        self.observe(attempts[-1])
+        return answer
+
+    def _start(self, lease: Lease) -> None:
+        task = asyncio.create_task(self.deliver(lease))
+        self.in_flight.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.in_flight.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, BufferUnavailable):
+            self.log.warning("verdict_not_written", reason=error.reason)
+        elif error is not None:
+            # A bug of ours: the lease runs out and the event comes back; nothing is lost. The log says where, but
+            # not the error's text, which may quote the event.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.log.error("delivery_crashed", error=type(error).__name__, at=f"{where.name}:{where.lineno}")
+
+    async def _pause(self, idle_s: float) -> None:
+        """Wait until a call ends, the pace allows one, something may have arrived, or the engine stops."""
+        stop = asyncio.ensure_future(self.stopping.wait())
+        full = len(self.in_flight) >= self.policy.in_flight_max
+        try:
+            timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.now()), 1.0))
+            await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+
+    async def _drain(self) -> None:
+        """Let calls under way end; those that cannot are given up and come back after the next start."""
+        if self.in_flight:
+            await asyncio.wait(self.in_flight, timeout=2 * self.policy.call_s_max)
+        for task in self.in_flight:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self.in_flight, return_exceptions=True)
+
+    async def _begin_hold(self, reason: str) -> None:
+        if not self.hold.is_held:
+            self.log.warning("held", reason=reason)
+            self.hold.begin(reason, now=self.clock.now())
+            await self.backlog.remember(self.hold.to_notes())
+
+    async def _probe_succeeds(self) -> bool:
+        """Find out, now and then, whether a held destination can be served again."""
+        if not self.hold.probe_is_due(self.clock.now()):
+            return False
+        answer = await self.custify.probe()
+        now = self.clock.now()
+        if isinstance(answer, Barred | Unavailable | Throttled):
+            self.hold.probe_failed(now)
+            return False
+        self.hold.end(now)
+        await self.backlog.remember(self.hold.to_notes())
+        self.log.info("resumed")
+        return True
+
+    def _note_end(self, outcome: Outcome, lease: Lease, reason: str) -> None:
+        if outcome is Outcome.DEAD:
+            # The reason may quote Custify, and Custify may quote a person: it stays out of the log.
+            self.log.warning("buried", message_id=lease.event.message_id, attempts=lease.attempt)
+        elif outcome is Outcome.REJECTED:
+            self.log.warning("rejected", message_id=lease.event.message_id, reason=reason)
+
+
+def _attempt(call: Call, answer: Answer, *, at: float, ended: float) -> Attempt:
+    status = 429 if isinstance(answer, Throttled) else answer.status
+    return Attempt(
+        at=at,
+        method=call.method,
+        path=call.path,
+        status=status,
+        answer=answer.text[:ANSWER_CHARS_MAX],
+        duration_ms=round((ended - at) * 1000),
+    )

@@ -1,0 +1,138 @@
+"""One engine per enabled destination, and what follows when the settings change while they run."""
+
+import asyncio
+import bisect
+import collections
+import math
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from penstock.buffer.port import Attempt, Backlog
+from penstock.clock import Clock, Dice
+from penstock.convert.plan import Mapping
+from penstock.deliver.custify import CustifyApi
+from penstock.deliver.decide import RetryPolicy
+from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.pace import Pace
+from penstock.settings import Destination, Settings
+
+log = structlog.get_logger()
+
+# Upper bounds of the durations counted, in seconds; one more bucket counts what took longer.
+DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+BacklogOf = Callable[[str, Callable[[], Sequence[str]]], Backlog]
+
+
+class Served:
+    """A destination that is served now: its engine, the task that runs it, and what it counted."""
+
+    def __init__(self, destination: Destination, engine: Engine) -> None:
+        self.destination, self.engine = destination, engine
+        self.attempts: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.buckets = [0] * (len(DURATION_BUCKETS_S) + 1)
+        self.duration_sum_s = 0.0
+        engine.observe = self._count
+        self.task = asyncio.create_task(engine.run())
+
+    def _count(self, attempt: Attempt) -> None:
+        status_class = f"{attempt.status // 100}xx" if attempt.status else "none"
+        self.attempts[attempt.path, status_class] += 1
+        self.buckets[bisect.bisect_left(DURATION_BUCKETS_S, attempt.duration_ms / 1000)] += 1
+        self.duration_sum_s += attempt.duration_ms / 1000
+
+    def facts(self) -> dict[str, object]:
+        """Return what a person may want to know, as JSON values."""
+        limit = self.engine.pace.limit
+        return {
+            "hold_reason": self.engine.hold.reason,
+            "limit_per_s": None if math.isinf(limit) else round(limit, 1),
+            "in_flight": len(self.engine.in_flight),
+            "attempts": [(path, status_class, count) for (path, status_class), count in self.attempts.items()],
+            "duration_buckets": self.buckets,
+            "duration_sum_s": round(self.duration_sum_s, 3),
+        }
+
+
+class Fleet:
+    """All engines of this process."""
+
+    def __init__(self, *, backlog_of: BacklogOf, clock: Clock, dice: Dice) -> None:
+        self.backlog_of, self.clock, self.dice = backlog_of, clock, dice
+        self.served: dict[str, Served] = {}
+        self.leaving: set[asyncio.Task[None]] = set()
+        self.settings = Settings()
+
+    def follow(self, settings: Settings) -> None:
+        """Serve what the settings name: start, change and stop engines. Backlogs are never touched."""
+        self.settings = settings
+        wanted = {name: d for name, d in settings.destinations.items() if d.enabled}
+        for name in self.served.keys() - wanted.keys():
+            self._leave(self.served.pop(name))
+        for name, destination in wanted.items():
+            if name not in self.served:
+                self.served[name] = Served(destination, self._engine(destination))
+            else:
+                self._change(self.served[name], destination)
+
+    async def stop(self) -> None:
+        """Let every call under way end."""
+        for served in self.served.values():
+            served.engine.stop()
+        await asyncio.gather(*(served.task for served in self.served.values()), *self.leaving)
+
+    def facts(self) -> dict[str, object]:
+        """Return every engine's facts by destination."""
+        return {name: served.facts() for name, served in self.served.items()}
+
+    def _engine(self, destination: Destination) -> Engine:
+        name = destination.name
+        return Engine(
+            name,
+            backlog=self.backlog_of(name, lambda: self.settings.sources_of(name)),
+            custify=self._api(destination),
+            pace=Pace(per_s_max=destination.calls_per_s_max or math.inf, as_of=self.clock.now()),
+            policy=self._policy(destination),
+            clock=self.clock,
+            dice=self.dice,
+        )
+
+    def _api(self, destination: Destination) -> CustifyApi:
+        return CustifyApi(
+            base_url=destination.base_url,
+            api_key=destination.api_key,
+            call_s_max=self.settings.call_timeout_s,
+            in_flight_max=destination.calls_in_flight_max,
+            clock=self.clock,
+        )
+
+    def _policy(self, destination: Destination) -> DeliveryPolicy:
+        return DeliveryPolicy(
+            mapping=Mapping(
+                name=destination.mapping,
+                anonymous_fallback=destination.anonymous_fallback,
+                nested=destination.nested,
+                page_views=destination.page_views,
+            ),
+            retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600),
+            in_flight_max=destination.calls_in_flight_max,
+            call_s_max=self.settings.call_timeout_s,
+        )
+
+    def _change(self, served: Served, destination: Destination) -> None:
+        if served.destination == destination:
+            return
+        served.destination = destination
+        served.engine.reconfigure(
+            custify=self._api(destination),
+            policy=self._policy(destination),
+            per_s_max=destination.calls_per_s_max or math.inf,
+        )
+        log.info("destination_changed", destination=destination.name)
+
+    def _leave(self, served: Served) -> None:
+        served.engine.stop()
+        self.leaving.add(served.task)
+        served.task.add_done_callback(self.leaving.discard)
+        log.info("destination_left", destination=served.destination.name)

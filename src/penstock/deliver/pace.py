@@ -1,0 +1,82 @@
+"""How fast one destination may be called. Pure: it is told the time and answers with waiting times.
+
+Custify publishes no rate limit, so the pace is learned: none until the first 429, then less at once and more
+slowly (additive increase, multiplicative decrease), as TCP does.
+"""
+
+import dataclasses
+import math
+
+# Tokens for a fifth of a second may be saved up: enough for smooth flow, too little for a burst after a pause.
+BURST_S = 0.2
+# After a 429 the next pace is this share of what was really sent in the last second.
+DECREASE = 0.7
+# Calls per second regained for each second without a 429.
+INCREASE_PER_S = 1.0
+# Never slower than this, or a held-back destination could not find out that it may go on.
+PER_S_MIN = 0.5
+# Weight of the newest second in the measured rate.
+SMOOTHING_S = 1.0
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Pace:
+    """A token bucket whose rate adapts. All times are seconds on the caller's clock."""
+
+    #: The operator's limit in calls per second; math.inf when there is none.
+    per_s_max: float = math.inf
+    #: The learned limit; math.inf until Custify throttled once.
+    per_s: float = math.inf
+    #: Nothing may be sent before this time (Retry-After).
+    blocked_until: float = 0.0
+    #: Calls per second as measured, smoothed over about a second.
+    measured_per_s: float = 0.0
+    tokens: float = 1.0
+    as_of: float = 0.0
+
+    @property
+    def limit(self) -> float:
+        """Return the limit in force, in calls per second."""
+        return min(self.per_s, self.per_s_max)
+
+    def wait_s(self, now: float) -> float:
+        """Return how long to wait until one call may be sent; 0 means now."""
+        self._advance(now)
+        blocked_s = max(0.0, self.blocked_until - now)
+        if math.isinf(self.limit):
+            return blocked_s
+        return max(blocked_s, (1.0 - self.tokens) / self.limit)
+
+    def free_calls(self, now: float) -> float:
+        """Return how many calls may start now; math.inf when nothing limits them."""
+        if self.wait_s(now) > 0:
+            return 0
+        return math.inf if math.isinf(self.limit) else math.floor(self.tokens)
+
+    def sent(self, now: float) -> None:
+        """Count a call that was sent."""
+        self._advance(now)
+        self.tokens -= 1.0
+        self.measured_per_s += 1.0 / SMOOTHING_S
+
+    def throttled(self, now: float, retry_after_s: float) -> None:
+        """Custify said 429: stop everybody for as long as it asks, and go on more slowly."""
+        self._advance(now)
+        first_of_its_window = now >= self.blocked_until
+        self.blocked_until = max(self.blocked_until, now + retry_after_s)
+        # Calls already under way get their 429 too; one window must lower the pace only once.
+        if first_of_its_window:
+            self.per_s = max(PER_S_MIN, DECREASE * min(self.limit, self.measured_per_s))
+        self.tokens = min(self.tokens, 0.0)
+
+    def _advance(self, now: float) -> None:
+        """Let tokens, the learned limit and the measured rate follow the time."""
+        elapsed_s = max(0.0, now - self.as_of)
+        free_s = max(0.0, now - max(self.as_of, self.blocked_until))
+        self.as_of = max(now, self.as_of)
+        self.measured_per_s *= math.exp(-elapsed_s / SMOOTHING_S)
+        if math.isinf(self.limit):
+            self.tokens = 1.0
+            return
+        self.per_s += INCREASE_PER_S * free_s
+        self.tokens = min(max(1.0, self.limit * BURST_S), self.tokens + free_s * self.limit)

@@ -1,0 +1,32 @@
+"""Structured logs on stderr: one past-tense verb and facts.
+
+No payload, e-mail address or key is logged at any level; docs/operating.md lists every event name.
+"""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def set_up_logs(*, level: str, style: Literal["auto", "json", "text"], role: str) -> None:
+    """Log from `level` on, as JSON lines or as text; `auto` is text on a terminal and JSON elsewhere."""
+    text = style == "text" or (style == "auto" and sys.stderr.isatty())
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if text else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+            *([] if text else [structlog.processors.format_exc_info, structlog.processors.EventRenamer("msg")]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(component=role)

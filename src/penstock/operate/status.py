@@ -1,0 +1,73 @@
+"""The read model that the admin API, the metrics and the CLI share: how many, how old, in what state."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import cast
+
+from penstock.buffer.port import Outcome, Shelf
+from penstock.clock import Clock
+from penstock.operate.snapshot import Snapshots
+from penstock.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationStatus:
+    """One destination; received == waiting + the sum of outcomes, always."""
+
+    received: int
+    waiting: int
+    retrying: int
+    outcomes: Mapping[str, int]
+    oldest_waiting_s: float | None
+    #: "delivering", "held" or "disabled".
+    state: str
+    reason: str
+    #: Calls per second Custify allows as far as we learned; None while nothing limits.
+    limit_per_s: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All that is known of a running, or stopped, Penstock."""
+
+    version: str
+    accepted: Mapping[str, int]
+    destinations: Mapping[str, DestinationStatus]
+
+
+class StatusReader:
+    """Reads the status from the store and the snapshots; changes nothing."""
+
+    def __init__(self, *, settings: Settings, shelf: Shelf, snapshots: Snapshots, clock: Clock, version: str) -> None:
+        self.settings, self.shelf, self.snapshots = settings, shelf, snapshots
+        self.clock, self.version = clock, version
+
+    def read(self) -> Status:
+        """Return the status as of now."""
+        deliver = self.snapshots.read("deliver")
+        names = self.settings.destinations
+        return Status(
+            version=self.version,
+            accepted=dict(self.shelf.accepted()),
+            destinations={name: self._destination(name, _table(deliver.get(name))) for name in names},
+        )
+
+    def _destination(self, name: str, live: Mapping[str, object]) -> DestinationStatus:
+        counts = self.shelf.counts(name, self.settings.sources_of(name))
+        oldest_ms = counts.oldest_received_at_ms
+        reason = str(live.get("hold_reason", ""))
+        enabled = self.settings.destinations[name].enabled
+        return DestinationStatus(
+            received=counts.received,
+            waiting=counts.waiting,
+            retrying=counts.retrying,
+            outcomes={outcome.value: counts.outcomes.get(outcome, 0) for outcome in Outcome},
+            oldest_waiting_s=None if oldest_ms is None else max(0.0, self.clock.now() - oldest_ms / 1000),
+            state="disabled" if not enabled else "held" if reason else "delivering",
+            reason=reason,
+            limit_per_s=cast("float | None", live.get("limit_per_s")),
+        )
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}

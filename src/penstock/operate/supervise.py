@@ -1,0 +1,114 @@
+"""`penstock serve`: one process per role, restarted when it dies, all stopped together.
+
+accept and deliver are processes of their own so that they use different cores, and so that trouble in one
+never stops the other. The supervisor blocks in the kernel between events; idle, it costs nothing.
+"""
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Sequence
+from typing import IO
+
+import structlog
+
+from penstock.clock import Clock
+
+log = structlog.get_logger()
+
+# A process that dies young is restarted ever more slowly; one that lived longer than this is restarted soon.
+YOUNG_S = 10.0
+RESTART_S_MIN, RESTART_S_MAX = 0.2, 10.0
+# Longer than two calls to Custify may take, so that deliver can write its last verdicts down.
+STOP_S_MAX = 30.0
+EXIT_CONFIG = 78
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+class Child:
+    """One supervised process."""
+
+    def __init__(self, role: str, command: Sequence[str]) -> None:
+        self.role, self.command = role, command
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started_at, self.due_at, self.delay_s = 0.0, 0.0, RESTART_S_MIN
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """Return our end of the pipe whose closing tells the child that we died."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    def start(self, now: float) -> None:
+        """Start the process; its standard input closes when we end, however we end."""
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE)  # noqa: S603 - our own command line
+        self.started_at = now
+        log.info("process_started", role=self.role, pid=self.process.pid)
+
+    def reap(self, now: float) -> int | None:
+        """Return the exit code if the process has ended since the last look, and plan its restart."""
+        if self.process is None or (code := self.process.poll()) is None:
+            return None
+        self.stdin.close()
+        self.process = None
+        young = now - self.started_at < YOUNG_S
+        self.delay_s = min(RESTART_S_MAX, self.delay_s * 2) if young else RESTART_S_MIN
+        self.due_at = now + self.delay_s
+        return code
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal if the process is there."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+
+def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) -> int:
+    """Run the commands until SIGTERM or SIGINT; return the exit code for our own process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    children = [Child(role, command) for role, command in commands]
+    try:
+        while True:
+            now = clock.now()
+            for child in children:
+                if child.process is None and now >= child.due_at:
+                    child.start(now)
+            code = _wait(children, clock=clock)
+            if code is not None:
+                return code
+    finally:
+        _stop(children, clock=clock)
+
+
+def _wait(children: Sequence[Child], *, clock: Clock) -> int | None:
+    """Sleep until something happens; return an exit code when everything must stop."""
+    due = [child.due_at - clock.now() for child in children if child.process is None]
+    arrived = signal.sigtimedwait(SIGNALS, max(0.01, min(due))) if due else signal.sigwaitinfo(SIGNALS)
+    if arrived is not None and arrived.si_signo in {signal.SIGTERM, signal.SIGINT}:
+        return 0
+    for child in children:
+        code = child.reap(clock.now())
+        if code is None:
+            continue
+        log.warning("process_ended", role=child.role, code=code, restart_in_s=child.delay_s)
+        if code == EXIT_CONFIG:
+            # Restarting cannot mend a setting; the message is already on stderr.
+            return EXIT_CONFIG
+    return None
+
+
+def _stop(children: Sequence[Child], *, clock: Clock) -> None:
+    """Ask all to end, wait, and kill what does not."""
+    for child in children:
+        child.signal(signal.SIGTERM)
+    deadline = clock.now() + STOP_S_MAX
+    for child in children:
+        if child.process is None:
+            continue
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(0.1, deadline - clock.now()))
+        if child.process.poll() is None:
+            log.warning("process_killed", role=child.role)
+            child.process.kill()
+            child.process.wait()
+        child.stdin.close()

@@ -1,0 +1,192 @@
+"""The composition root: the only place where concrete parts meet. It reads like the route; it decides nothing."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import structlog
+
+from penstock import __version__
+from penstock.clock import SystemClock, SystemDice
+from penstock.errors import SettingsError
+from penstock.operate.logs import set_up_logs
+from penstock.operate.snapshot import EVERY_S, Snapshots
+from penstock.operate.status import StatusReader
+from penstock.settings import Settings, host_and_port, load
+
+log = structlog.get_logger()
+
+# How often a changed settings file is looked for: "within a second", and next to nothing when idle.
+RELOAD_S = 1.0
+
+
+def run_role(role: str, *, path: Path | None, settings: Settings, supervised: bool) -> int:
+    """Run one part until SIGTERM; return its exit code."""
+    assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
+    set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
+    with _only_one(settings.data_dir, role):
+        asyncio.run(part(Process(path, settings, supervised=supervised)))
+    return 0
+
+
+class Process:
+    """What every role needs from its process: when to stop, and the settings in force."""
+
+    def __init__(self, path: Path | None, settings: Settings, *, supervised: bool) -> None:
+        self.path, self.settings, self.supervised = path, settings, supervised
+        self.stopping = asyncio.Event()
+        self.clock, self.dice = SystemClock(), SystemDice()
+        self.snapshots = Snapshots(settings.data_dir)
+        self.on_change: Callable[[Settings], None] = lambda _: None
+
+    @contextlib.asynccontextmanager
+    async def running(self, role: str, facts: Callable[[], dict[str, object]]) -> AsyncIterator[None]:
+        """Listen for the end and for changed settings, and leave a snapshot every second, while inside."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        if self.supervised:
+            loop.add_reader(sys.stdin.fileno(), self._supervisor_said_something)
+        chores = asyncio.create_task(self._chores(role, facts))
+        log.info("started", version=__version__, pid=os.getpid())
+        try:
+            yield
+        finally:
+            chores.cancel()
+            log.info("stopped")
+
+    def _supervisor_said_something(self) -> None:
+        # Nothing is ever written to this pipe: readable means closed, and closed means the supervisor is gone.
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self.stopping.set()
+
+    async def _chores(self, role: str, facts: Callable[[], dict[str, object]]) -> None:
+        while True:
+            await asyncio.sleep(min(EVERY_S, RELOAD_S))
+            try:
+                self.snapshots.write(role, facts())
+            except OSError as error:
+                log.warning("snapshot_not_written", reason=str(error))
+            self._reload()
+
+    def _reload(self) -> None:
+        """Take a changed file over; one that cannot be used leaves the old settings in force."""
+        try:
+            changed = load(self.path)
+        except SettingsError as error:
+            if str(error) != getattr(self, "last_complaint", ""):
+                self.last_complaint = str(error)
+                log.error("settings_refused", setting=error.name, expected=error.expected)  # noqa: TRY400
+            return
+        if changed != self.settings:
+            self.settings, self.last_complaint = changed, ""
+            self.on_change(changed)
+            log.info("settings_changed")
+
+
+async def run_accept(process: Process) -> None:
+    """SDK → accept → buffer."""
+    from penstock.accept.app import Gateway, Limits
+    from penstock.accept.serve import serve
+    from penstock.accept.sources import Sources
+    from penstock.buffer.sqlite import SqliteLog
+
+    settings = process.settings
+    sources = Sources(settings.sources)
+    process.on_change = lambda changed: sources.replace(changed.sources)
+    store = SqliteLog(
+        settings.data_dir,
+        clock=process.clock,
+        disk_free_bytes_min=settings.disk_free_bytes_min,
+        waiting_events_max=settings.waiting_events_max,
+    )
+    limits = Limits(body_bytes_max=settings.body_bytes_max, path_prefix=settings.path_prefix)
+    gateway = Gateway(
+        log=store, sources=sources, clock=process.clock, dice=process.dice, limits=limits, version=__version__
+    )
+    host, port = host_and_port("listen", settings.listen)
+    await store.open()
+    async with process.running("accept", gateway.facts):
+        await serve(gateway, host=host, port=port, stop=process.stopping)
+    await store.close()
+
+
+async def run_deliver(process: Process) -> None:
+    """buffer → convert → deliver → Custify."""
+    from penstock.buffer.sqlite import DeliveryStore
+    from penstock.deliver.fleet import Fleet
+
+    store = DeliveryStore(process.settings.data_dir, clock=process.clock)
+    await store.open()
+    fleet = Fleet(backlog_of=store.backlog, clock=process.clock, dice=process.dice)
+    process.on_change = fleet.follow
+    fleet.follow(process.settings)
+    async with process.running("deliver", fleet.facts):
+        await process.stopping.wait()
+        await fleet.stop()
+    await store.close()
+
+
+async def run_operate(process: Process) -> None:
+    """Status and metrics for people and their monitoring."""
+    from penstock.operate.app import create_app
+    from penstock.operate.serve import serve
+
+    settings = process.settings
+    host, port = host_and_port("admin_listen", settings.admin_listen)
+    reader = status_reader(settings)
+    app = create_app(reader=reader, snapshots=process.snapshots, password=_password(settings))
+
+    def follow(changed: Settings) -> None:
+        reader.settings = changed
+
+    process.on_change = follow
+    async with process.running("operate", dict):
+        await serve(app, host=host, port=port, stop=process.stopping)
+
+
+def status_reader(settings: Settings) -> StatusReader:
+    """Return a reader over the data folder; works whether or not a server runs."""
+    from penstock.buffer.sqlite import SqliteShelf
+
+    return StatusReader(
+        settings=settings,
+        shelf=SqliteShelf(settings.data_dir),
+        snapshots=Snapshots(settings.data_dir),
+        clock=SystemClock(),
+        version=__version__,
+    )
+
+
+def _password(settings: Settings) -> str:
+    host, _ = host_and_port("admin_listen", settings.admin_listen)
+    name = settings.admin_password_file
+    if not name:
+        if host not in {"127.0.0.1", "::1", "localhost"}:
+            raise SettingsError(
+                "admin_password_file", expected="a file", got="", hint="the admin listener is open to other machines"
+            )
+        return ""
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("admin_password_file", expected="a readable file", got=name, hint=str(error)) from error
+
+
+@contextlib.contextmanager
+def _only_one(data_dir: Path, role: str) -> Iterator[None]:
+    """Wait until no other process plays this role on this data folder: each file has one writer, each lane one owner."""
+    with (data_dir / f"{role}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("waiting_for_other_process", data_dir=str(data_dir))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,98 @@
+"""Writes the pages that are made from the code: docs/settings.md, docs/commands.md and, from its cases, docs/mapping.md."""
+
+import dataclasses
+import importlib.util
+import sys
+import typing
+from pathlib import Path
+
+import click
+
+from penstock.cli import penstock
+from penstock.settings import SCALARS, Connection, Destination, Settings, Source
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def settings_page() -> str:
+    """Return the reference of all settings."""
+    lines = [
+        "# Settings",
+        "",
+        "Generated from `src/penstock/settings.py` by `make docs`.",
+        "",
+        "`penstock.toml` is read from `--config`, `PENSTOCK_CONFIG`, or the current folder. `${VAR}` and `${file:path}` are",
+        "resolved in every text; a relative path starts at the file's folder. Unknown keys are errors. While a server runs, a",
+        "changed file is followed within a second; one that cannot be used leaves the old settings in force. Addresses,",
+        "`data_dir` and limits of accept are read at start only.",
+        "",
+        "## General",
+        "",
+        "| setting | environment | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| `{f.name}` | `PENSTOCK_{f.name.upper()}` | {_default(f)} | {f.metadata['meaning']} |" for f in SCALARS]
+    for title, kind in (
+        ("[sources.NAME]", Source),
+        ("[destinations.NAME]", Destination),
+        ("[[connections]]", Connection),
+    ):
+        lines += ["", f"## {title}", "", "| setting | type | default | meaning |", "|---|---|---|---|"]
+        hints = typing.get_type_hints(kind)
+        for field in dataclasses.fields(kind):
+            if field.name != "name":
+                name = field.name.rstrip("_")
+                lines.append(
+                    f"| `{name}` | {_type(hints[field.name])} | {_default(field)} | {field.metadata['meaning']} |"
+                )
+    return "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    """Return every command's help."""
+    lines = ["# Commands", "", "Generated from the command line's own help by `make docs`.", ""]
+    lines += ["Exit codes: 0 ok, 1 check failed, 2 usage, 4 unreachable, 78 invalid settings.", ""]
+    context = click.Context(penstock, info_name="penstock")
+    for name in penstock.list_commands(context):
+        command = penstock.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=f"penstock {name}", max_content_width=100)
+        inner.terminal_width = 100
+        lines += [f"## penstock {name}", "", "```", command.get_help(inner), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def mapping_page() -> str:
+    """Return the golden cases as a page."""
+    spec = importlib.util.spec_from_file_location("render", ROOT / "tests" / "cases" / "render.py")
+    assert spec is not None
+    assert spec.loader is not None
+    render = importlib.util.module_from_spec(spec)
+    sys.modules["render"] = render
+    spec.loader.exec_module(render)
+    return str(render.render())
+
+
+PAGES = {"settings.md": settings_page, "commands.md": commands_page, "mapping.md": mapping_page}
+
+
+def _default(field: "dataclasses.Field[typing.Any]") -> str:
+    if field.default is dataclasses.MISSING:
+        return "required"
+    if field.default == "":
+        return "none"
+    return f"`{field.default}`".lower() if isinstance(field.default, bool) else f"`{field.default}`"
+
+
+def _type(hint: typing.Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return ", ".join(f"`{value}`" for value in typing.get_args(hint))
+    return {str: "text", bool: "true or false", int: "whole number", float: "number"}[hint]
+
+
+if __name__ == "__main__":
+    assert dataclasses.is_dataclass(Settings)
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+        click.echo(f"docs/{name}")

@@ -1,0 +1,154 @@
+"""Is the house in order? Imports, sizes, doors and promises, checked on the source itself."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "penstock"
+FILES = sorted(SRC.rglob("*.py"))
+
+VALUES = {"event", "errors", "timestamps"}
+LEAVES = VALUES | {"clock", "settings"}
+# stage -> the other parts of penstock it may know. cli and wiring know everyone, nobody knows them.
+MAY_KNOW = {
+    "accept": LEAVES | {"buffer"},
+    "buffer": VALUES | {"clock"},
+    "convert": VALUES,  # pure: not even the clock
+    "deliver": LEAVES | {"buffer", "convert"},
+    "operate": LEAVES | {"buffer", "convert"},
+    "sandbox": set(),  # a second reading of Custify's manual; it borrows nothing
+    "event.py": {"timestamps"},
+    "errors.py": set(),
+    "clock.py": set(),
+    "timestamps.py": set(),
+    "settings.py": {"errors"},
+}
+# Outside its own folder, buffer is known by its port alone.
+ONLY_PORT = {"accept", "deliver", "operate"}
+ONLY_IN = {"sqlite3": "buffer/sqlite", "nats": "buffer/jetstream", "pyreqwest": "deliver/custify", "aiohttp": "nowhere"}
+# Time and chance come through one door. The sandbox is told the time by whoever starts it.
+DOORS = {
+    "time.time": "clock.py",
+    "time.sleep": "clock.py",
+    "time.monotonic": "clock.py",
+    "datetime.now": "clock.py",
+    "datetime.utcnow": "clock.py",
+    "random.": "clock.py",
+    "uuid.uuid4": "clock.py",
+}
+FUNCTION_LINES_MAX, FILE_LINES_MAX, PORT_VERBS_MAX = 60, 400, 6
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield every module that is imported, wherever in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.relative_to(SRC).as_posix())
+def file(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_a_part_knows_only_what_comes_before_it(file: Path) -> None:
+    here = file.relative_to(SRC)
+    stage = here.parts[0]
+    for module in imported(ast.parse(file.read_text())):
+        root, *rest = module.split(".")
+        if root != "penstock" or not rest or stage not in MAY_KNOW or rest[0] in {stage, "__version__"}:
+            continue
+        assert rest[0] in MAY_KNOW[stage], f"{here}: {stage} must not know {rest[0]}"
+        if rest[0] == "buffer" and stage in ONLY_PORT:
+            assert rest[1] == "port", f"{here}: {stage} knows the buffer by its port alone, not {module}"
+
+
+def test_a_library_with_side_effects_is_imported_in_one_place(file: Path) -> None:
+    here = file.relative_to(SRC).as_posix()
+    for module in imported(ast.parse(file.read_text())):
+        place = ONLY_IN.get(module.split(".")[0])
+        assert place is None or here.startswith(place), f"{here}: {module} belongs in {place}"
+
+
+def test_time_and_chance_come_through_the_door(file: Path) -> None:
+    here = file.relative_to(SRC).as_posix()
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            for name, door in DOORS.items():
+                if called == name or called.endswith(f".{name}") or (name.endswith(".") and called.startswith(name)):
+                    assert here == door, f"{here}:{node.lineno}: {called} belongs in {door}"
+
+
+def test_only_the_command_line_prints(file: Path) -> None:
+    here = file.relative_to(SRC)
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            assert here.parts[0] == "cli", f"{here}:{node.lineno}: print; log an event instead"
+
+
+def test_functions_fit_a_screen_and_files_an_evening(file: Path) -> None:
+    text = file.read_text()
+    assert text.count("\n") <= FILE_LINES_MAX, f"{file}: more than {FILE_LINES_MAX} lines"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            assert lines <= FUNCTION_LINES_MAX, f"{file}:{node.lineno}: {node.name} has {lines} lines"
+
+
+def test_ports_are_few_verbs_and_every_verb_promises_something(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
+            verbs = [f for f in node.body if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)]
+            assert len(verbs) <= PORT_VERBS_MAX, f"{node.name} has {len(verbs)} verbs"
+            for verb in verbs:
+                assert ast.get_docstring(verb), f"{node.name}.{verb.name} promises nothing"
+
+
+def test_nothing_is_silently_swallowed(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            kind = ast.unparse(node.type) if node.type else "everything"
+            silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
+            assert not (silent and kind in {"everything", "Exception", "BaseException"}), f"{file}:{node.lineno}"
+
+
+def test_every_package_opens_with_its_promise() -> None:
+    for package in SRC.rglob("__init__.py"):
+        docstring = ast.get_docstring(ast.parse(package.read_text())) or ""
+        assert len(docstring) > 40, f"{package}: says nothing about what comes in and what goes out"
+
+
+def test_nothing_waits_for_someday() -> None:
+    for file in [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "docs").rglob("*.md")]:
+        assert not re.search(r"\b(TODO|FIXME|XXX)\b(?!\|)", file.read_text()) or file == Path(__file__), file
+
+
+def test_every_page_has_one_title() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        titles = re.findall(r"^# .+$", text, flags=re.MULTILINE)
+        assert len(titles) == 1, f"{page}: {titles}"
+
+
+def test_architecture_is_short_enough_to_be_read() -> None:
+    assert (ROOT / "ARCHITECTURE.md").read_text().count("\n") <= 200
+
+
+def test_every_decision_fits_a_page() -> None:
+    for page in (ROOT / "docs" / "decisions").glob("*.md"):
+        assert page.read_text().count("\n") <= 60, page
+
+
+def test_every_log_event_is_in_the_operators_table() -> None:
+    table = (ROOT / "docs" / "operating.md").read_text()
+    for file in FILES:
+        for name in re.findall(r"\blog\.(?:debug|info|warning|error|exception)\(\s*\"([^\"]+)\"", file.read_text()):
+            assert f"`{name}`" in table, f"{file.name}: the log event {name} is not in docs/operating.md"

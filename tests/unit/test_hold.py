@@ -1,0 +1,67 @@
+"""A held destination: when it is looked at again, and what does not grow old meanwhile."""
+
+from penstock.deliver.hold import PROBE_S_MAX, HoldState
+
+NOW = 1_000.0
+
+
+def test_the_retry_clock_stands_still_while_held():
+    hold = HoldState()
+    before = hold.retry_clock(NOW)
+    hold.begin("bad key", now=NOW)
+
+    assert hold.retry_clock(NOW + 3600) == before
+
+    hold.end(NOW + 3600)
+
+    assert hold.retry_clock(NOW + 3600 + 5) == before + 5
+
+
+def test_probes_come_at_growing_intervals_up_to_five_minutes():
+    hold = HoldState()
+    hold.begin("bad key", now=NOW)
+    waits, now = [], NOW
+    for _ in range(10):
+        waits.append(hold.probe_at - now)
+        now = hold.probe_at
+        hold.probe_failed(now)
+
+    assert waits == sorted(waits)
+    assert waits[0] == 5.0
+    assert waits[-1] == PROBE_S_MAX
+
+
+def test_a_probe_that_succeeds_where_writes_fail_does_not_make_the_destination_flap():
+    hold = HoldState()
+    hold.begin("403", now=NOW)
+    first_wait_s = hold.probe_at - NOW
+    hold.end(NOW + 5)
+    hold.begin("403", now=NOW + 6)
+
+    assert hold.probe_at - (NOW + 6) > first_wait_s
+
+
+def test_an_accepted_call_makes_the_next_hold_start_afresh():
+    hold = HoldState()
+    hold.begin("403", now=NOW)
+    hold.end(NOW + 5)
+    hold.proved()
+    hold.begin("403", now=NOW + 6)
+
+    assert hold.probe_at - (NOW + 6) == 5.0
+
+
+def test_a_hold_survives_a_restart_and_begins_with_a_probe():
+    hold = HoldState()
+    hold.begin("bad key", now=NOW)
+
+    again = HoldState.from_notes(hold.to_notes())
+
+    assert again.is_held
+    assert again.reason == "bad key"
+    assert again.probe_is_due(NOW)
+    assert again.retry_clock(NOW + 50) == hold.retry_clock(NOW + 50)
+
+
+def test_notes_of_an_unknown_shape_are_no_hold():
+    assert not HoldState.from_notes({"hold_reason": 7, "held_since": "x"}).is_held

@@ -1,0 +1,113 @@
+"""How fast a destination may be called."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.deliver.pace import BURST_S, INCREASE_PER_S, PER_S_MIN, Pace
+
+NOW = 1_000.0
+
+
+def spend(pace: Pace, *, start: float, seconds: float) -> list[float]:
+    """Send as fast as the pace allows; return the times of the calls."""
+    now, sent = start, []
+    while now < start + seconds and len(sent) < 100_000:
+        wait_s = pace.wait_s(now)
+        if wait_s > 0:
+            now += max(wait_s, 1e-6)
+            continue
+        pace.sent(now)
+        sent.append(now)
+    return sent
+
+
+def test_nothing_limits_until_custify_does():
+    assert Pace(as_of=NOW).free_calls(NOW) == math.inf
+
+
+def test_a_fixed_limit_holds_over_ten_seconds():
+    pace = Pace(per_s_max=20.0, as_of=NOW)
+
+    sent = spend(pace, start=NOW, seconds=10.0)
+
+    assert 195 <= len(sent) <= 200 + 20 * BURST_S + 1
+
+
+def test_a_429_stops_everybody_for_as_long_as_it_asks():
+    pace = Pace(as_of=NOW)
+    pace.throttled(NOW, 7.0)
+
+    assert pace.free_calls(NOW + 6.9) == 0
+    assert pace.wait_s(NOW) >= 7.0
+
+
+def test_after_a_429_the_pace_is_a_share_of_what_was_really_sent():
+    pace = Pace(as_of=NOW)
+    for i in range(300):
+        pace.sent(NOW + i / 100)
+
+    pace.throttled(NOW + 3.0, 1.0)
+
+    assert 50 <= pace.limit <= 75
+
+
+def test_many_429s_of_one_window_lower_the_pace_once():
+    pace = Pace(as_of=NOW)
+    for i in range(300):
+        pace.sent(NOW + i / 100)
+    pace.throttled(NOW + 3.0, 1.0)
+    once = pace.limit
+
+    for _ in range(31):
+        pace.throttled(NOW + 3.1, 1.0)
+
+    assert pace.limit == once
+
+
+def test_the_pace_recovers_by_so_much_a_second():
+    pace = Pace(per_s=10.0, as_of=NOW)
+
+    pace.wait_s(NOW + 5.0)
+
+    assert pace.limit == 10.0 + 5.0 * INCREASE_PER_S
+
+
+def test_no_thundering_herd_when_the_wait_is_over():
+    pace = Pace(as_of=NOW)
+    for i in range(300):
+        pace.sent(NOW + i / 100)
+    pace.throttled(NOW + 3.0, 60.0)
+    learned = pace.limit
+
+    sent = spend(pace, start=NOW + 3.0, seconds=61.0)
+
+    assert 1 <= len(sent) <= learned + INCREASE_PER_S + 1
+
+
+def test_the_pace_never_stops_altogether():
+    pace = Pace(as_of=NOW)
+    now = NOW
+    for _ in range(50):
+        pace.throttled(now, 1.0)
+        now += 2.0
+
+    assert pace.limit >= PER_S_MIN
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["sent", "throttled", "look"]), st.floats(0, 100), st.floats(0, 1e6)), max_size=60
+    )
+)
+def test_the_pace_always_answers_with_a_finite_wait(steps):
+    pace, now = Pace(per_s_max=50.0, as_of=NOW), NOW
+    for what, pause_s, retry_after_s in steps:
+        now += pause_s
+        if what == "sent":
+            pace.sent(now)
+        elif what == "throttled":
+            pace.throttled(now, retry_after_s)
+        assert 0.0 <= pace.wait_s(now) < math.inf
+        assert 0.0 < pace.limit <= 50.0

@@ -1,0 +1,140 @@
+"""What may be set, and what a wrong setting is told."""
+
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import SettingsError
+from penstock.settings import Settings, load
+
+WHOLE = """
+listen = "127.0.0.1:9000"
+retention_days = 7
+[sources.web]
+type = "web"
+write_key = "${WEB_WRITE_KEY}"
+[destinations.custify]
+type = "custify"
+api_key = "${file:key.txt}"
+anonymous_fallback = true
+mapping = "rudderstack"
+[[connections]]
+from = "web"
+to = "custify"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path):
+    (tmp_path / "key.txt").write_text("secret-key\n")
+
+    def write(text: str) -> Path:
+        path = tmp_path / "penstock.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def refusal(path: Path | None, environ: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as error:
+        load(path, environ)
+    return str(error.value)
+
+
+def test_without_a_file_the_defaults_hold():
+    assert load(None, {}) == Settings()
+
+
+def test_a_whole_file_is_read(file):
+    settings = load(file(WHOLE), {"WEB_WRITE_KEY": "wk"})
+
+    assert settings.listen == "127.0.0.1:9000"
+    assert settings.retention_days == 7.0
+    assert settings.sources["web"].write_key == "wk"
+    assert settings.destinations["custify"].api_key == "secret-key"
+    assert settings.destinations["custify"].mapping == "rudderstack"
+    assert settings.sources_of("custify") == ("web",)
+
+
+def test_the_environment_wins_over_the_file(file):
+    settings = load(
+        file(WHOLE), {"WEB_WRITE_KEY": "wk", "PENSTOCK_LISTEN": "127.0.0.1:1", "PENSTOCK_RETENTION_DAYS": "2"}
+    )
+
+    assert settings.listen == "127.0.0.1:1"
+    assert settings.retention_days == 2.0
+
+
+def test_keys_are_not_shown_when_settings_are_printed(file):
+    assert "secret-key" not in repr(load(file(WHOLE), {"WEB_WRITE_KEY": "wk"}))
+
+
+def test_an_unknown_key_is_an_error_with_a_suggestion(file):
+    assert (
+        refusal(file('listn = "x"'), {}) == "listn: expected a known setting, got 'listn'. Hint: did you mean listen?"
+    )
+
+
+def test_an_unknown_key_of_a_destination_is_an_error_with_a_suggestion(file):
+    text = refusal(file('[destinations.c]\napi_key = "k"\nbase_ur = "x"'), {})
+
+    assert text.startswith("destinations.c.base_ur: ")
+    assert "did you mean base_url?" in text
+
+
+@pytest.mark.parametrize(
+    ("toml", "start"),
+    [
+        ('listen = "8080"', "listen: expected host:port"),
+        ('listen = "127.0.0.1:99999"', "listen: expected host:port"),
+        ("listen = 8080", "listen: expected a text, got 8080"),
+        ('retention_days = "7"', "retention_days: expected a number, got '7'. Hint: remove the quotes"),
+        ("retention_days = -1", "retention_days: expected a number above 0"),
+        ('engine = "redis"', "engine: expected 'sqlite' or 'nats'"),
+        ('path_prefix = "in/"', "path_prefix: expected a path"),
+        ("body_bytes_max = true", "body_bytes_max: expected a whole number, got True"),
+        ("listen = [", "config: expected TOML"),
+        ("sources = 3", "sources: expected tables"),
+        ("[sources.web]\ntype = 'web'", "sources.web.write_key: expected a value"),
+        ("[sources.web]\nwrite_key = ''", "sources.web.write_key: expected a key"),
+        ("[sources.a]\nwrite_key='k'\n[sources.b]\nwrite_key='k'", "sources.b.write_key: expected a key of its own"),
+        ("[destinations.c]\napi_key = ''", "destinations.c.api_key: expected Custify's API key"),
+        ('[destinations.c]\napi_key = "a\\nb"', "destinations.c.api_key: expected printable ASCII"),
+        ("[destinations.c]\napi_key='k'\nbase_url='http://custify.example'", "destinations.c.base_url: expected https"),
+        ("[destinations.c]\napi_key='k'\ncalls_in_flight_max=0", "destinations.c.calls_in_flight_max: expected 1"),
+        ("[[connections]]\nfrom='web'\nto='c'", "connections[0].from: expected one of []"),
+        ("[[connections]]\nfrom='web'", "connections[0]: expected from and to"),
+        ("data_dir = ''", "data_dir: expected a path"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_what_was_expected(file, toml, start):
+    assert refusal(file(toml), {}).startswith(start)
+
+
+def test_a_missing_variable_is_named(file):
+    assert refusal(file(WHOLE), {}).startswith("sources.web.write_key: expected the environment variable WEB_WRITE_KEY")
+
+
+def test_a_missing_secret_file_is_named(file, tmp_path):
+    path = file(WHOLE)
+    (tmp_path / "key.txt").unlink()
+
+    assert refusal(path, {"WEB_WRITE_KEY": "wk"}).startswith("destinations.custify.api_key: expected a readable file")
+
+
+def test_a_missing_settings_file_is_an_error(tmp_path):
+    assert refusal(tmp_path / "none.toml", {}).startswith("config: expected a readable file")
+
+
+def test_a_number_in_the_environment_is_read_and_a_wrong_one_named():
+    assert load(None, {"PENSTOCK_BODY_BYTES_MAX": "1000"}).body_bytes_max == 1000
+    assert refusal(None, {"PENSTOCK_BODY_BYTES_MAX": "lots"}).startswith(
+        "PENSTOCK_BODY_BYTES_MAX: expected a whole number"
+    )
+
+
+def test_a_loopback_destination_may_be_plain_http(file):
+    settings = load(file("[destinations.c]\napi_key='k'\nbase_url='http://127.0.0.1:8090'"), {})
+
+    assert settings.destinations["c"].base_url == "http://127.0.0.1:8090"
