@@ -32,7 +32,9 @@ def settings_page() -> str:
         "| setting | environment | default | meaning |",
         "|---|---|---|---|",
     ]
-    lines += [f"| `{f.name}` | `PENSTOCK_{f.name.upper()}` | {_default(f)} | {f.metadata['meaning']} |" for f in SCALARS]
+    lines += [
+        f"| `{f.name}` | `PENSTOCK_{f.name.upper()}` | {_default(f)} | {f.metadata['meaning']} |" for f in SCALARS
+    ]
     for title, kind in (
         ("[sources.NAME]", Source),
         ("[destinations.NAME]", Destination),

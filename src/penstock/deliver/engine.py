@@ -83,7 +83,13 @@ class Engine:
 
     async def run(self) -> None:
         """Deliver until `stop`; then let calls under way finish."""
-        self.hold = HoldState.from_notes(await self.backlog.notes())
+        notes = await self.backlog.notes()
+        self.hold = HoldState.from_notes(notes)
+        await self.backlog.remember({"running": True})
+        if notes.get("running"):
+            # We crashed: calls then under way may still be applied, and the next events of their lanes must not
+            # overtake them. Custify gets the time that we would have given it.
+            await self._rest(self.policy.call_s_max)
         idle_s = IDLE_S_MIN
         while not self.stopping.is_set():
             leases = await self._lease()
@@ -166,7 +172,7 @@ class Engine:
             return await self.backlog.lease(limit=limit, lease_s=self.policy.lease_s)
         except BufferUnavailable as error:
             self.log.warning("buffer_unavailable", reason=error.reason)
-            await asyncio.sleep(DISK_REST_S)
+            await self._rest(DISK_REST_S)
             return ()
 
     async def _call(self, call: Call, attempts: list[Attempt]) -> Answer:
@@ -217,14 +223,20 @@ class Engine:
         finally:
             stop.cancel()
 
+    async def _rest(self, seconds: float) -> None:
+        """Wait, but not longer than until the engine stops."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+
     async def _drain(self) -> None:
         """Let calls under way end; those that cannot are given up and come back after the next start."""
         if self.in_flight:
             await asyncio.wait(self.in_flight, timeout=2 * self.policy.call_s_max)
+        if not self.in_flight:
+            await self.backlog.remember({"running": False})
         for task in self.in_flight:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self.in_flight, return_exceptions=True)
+        await asyncio.gather(*self.in_flight, return_exceptions=True)
 
     async def _begin_hold(self, reason: str) -> None:
         if not self.hold.is_held:

@@ -42,7 +42,13 @@ class Child:
 
     def start(self, now: float) -> None:
         """Start the process; its standard input closes when we end, however we end."""
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE)  # noqa: S603 - our own command line
+        # Blocked signals are inherited; a child that cannot hear SIGTERM could only be killed. The supervisor has one
+        # thread, so preexec_fn is safe.
+        self.process = subprocess.Popen(  # noqa: S603 - our own command line
+            self.command,
+            stdin=subprocess.PIPE,
+            preexec_fn=_hear_signals,  # noqa: PLW1509 - one thread, see above
+        )
         self.started_at = now
         log.info("process_started", role=self.role, pid=self.process.pid)
 
@@ -78,6 +84,10 @@ def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) ->
                 return code
     finally:
         _stop(children, clock=clock)
+
+
+def _hear_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _wait(children: Sequence[Child], *, clock: Clock) -> int | None:

@@ -1,0 +1,147 @@
+"""Deliver through the real engine with two HTTP clients, side by side in one run: pyreqwest (in use) and aiohttp.
+
+The far side is a bare socket server in a process of its own that answers 200 at once, so that the client is measured and
+not the sandbox. Prints events per second of each client, round by round in turn, and the median ratio.
+"""
+
+import asyncio
+import multiprocessing
+import statistics
+import sys
+import time
+
+import aiohttp
+import msgspec
+from penstock.buffer.memory import MemoryBuffer
+
+from penstock.clock import SystemClock, SystemDice
+from penstock.convert.plan import Call, Mapping
+from penstock.deliver.answer import Answer, Unavailable, read_answer
+from penstock.deliver.custify import ANSWER_BYTES_MAX, CustifyApi
+from penstock.deliver.decide import RetryPolicy
+from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.pace import Pace
+from penstock.event import Event, MessageId
+
+EVENTS, PEOPLE, ROUNDS, IN_FLIGHT = 4_000, 1_000, 5, 32
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+
+
+class BareServer(asyncio.Protocol):
+    """Reads whole requests by their Content-Length and answers each."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport, self.unread = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        self.unread += data
+        while (end := self.unread.find(b"\r\n\r\n")) >= 0:
+            head = self.unread[:end].lower()
+            _, found, rest = head.partition(b"content-length:")
+            whole = end + 4 + (int(rest.split(b"\r\n")[0]) if found else 0)
+            if len(self.unread) < whole:
+                return
+            self.unread = self.unread[whole:]
+            self.transport.write(ANSWER)
+
+
+def serve(ports: "multiprocessing.Queue[int]") -> None:
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_server(BareServer, "127.0.0.1", 0)
+        ports.put(server.sockets[0].getsockname()[1])
+        await asyncio.sleep(120)
+
+    asyncio.run(run())
+
+
+class AiohttpApi:
+    """The same adapter over aiohttp, for comparison only."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT))
+
+    async def send(self, call: Call) -> Answer:
+        headers = {
+            "Authorization": "Bearer bench-key",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+        body = msgspec.json.encode(call.body)
+        try:
+            async with self.session.post(self.base_url + call.path, data=body, headers=headers) as response:
+                text = (await response.content.read(ANSWER_BYTES_MAX)).decode(errors="replace")
+                return read_answer(response.status, headers={}, text=text, now=0.0)
+        except aiohttp.ClientError as error:
+            return Unavailable(None, str(error))
+
+    async def probe(self) -> Answer:
+        return Unavailable(None, "not asked")
+
+    async def close(self) -> None:
+        await self.session.close()
+
+
+async def events_per_s(api) -> float:
+    clock = SystemClock()
+    buffer = MemoryBuffer(clock=clock)
+    await buffer.append([event(i) for i in range(EVENTS)])
+    backlog = buffer.backlog("custify", lambda: ["web"])
+    policy = DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy(), in_flight_max=IN_FLIGHT)
+    engine = Engine("custify", backlog=backlog, custify=api, pace=Pace(), policy=policy, clock=clock, dice=SystemDice())
+    started = time.perf_counter()
+    running = asyncio.create_task(engine.run())
+    while buffer.counts("custify", ["web"]).waiting:
+        await asyncio.sleep(0.02)
+    seconds = time.perf_counter() - started
+    engine.stop()
+    await running
+    await api.close()
+    return EVENTS / seconds
+
+
+def event(i: int) -> Event:
+    user_id = f"u{i % PEOPLE}"
+    body = {
+        "type": "track",
+        "userId": user_id,
+        "event": "Order Completed",
+        "messageId": f"m{i}",
+        "properties": {"value": i},
+    }
+    return Event(
+        source="web",
+        message_id=MessageId(f"m{i}"),
+        type="track",
+        user_id=user_id,
+        anonymous_id="",
+        company_id="",
+        received_at_ms=1_700_000_000_000,
+        request_ip="127.0.0.1",
+        body=msgspec.json.encode(body),
+    )
+
+
+async def main(port: int) -> None:
+    url, rates = f"http://127.0.0.1:{port}", {"pyreqwest": [], "aiohttp": []}
+    for _ in range(ROUNDS):
+        api = CustifyApi(base_url=url, api_key="bench-key", call_s_max=10, in_flight_max=IN_FLIGHT, clock=SystemClock())
+        rates["pyreqwest"].append(await events_per_s(api))
+        rates["aiohttp"].append(await events_per_s(AiohttpApi(url)))
+    for name, measured in rates.items():
+        print(
+            f"{name:<10} events/s  min {min(measured):7.0f}  median {statistics.median(measured):7.0f}  max {max(measured):7.0f}"
+        )
+    ratios = [a / b for a, b in zip(rates["pyreqwest"], rates["aiohttp"], strict=True)]
+    print(f"pyreqwest / aiohttp, median of {ROUNDS} pairs: {statistics.median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    ports: "multiprocessing.Queue[int]" = multiprocessing.Queue()
+    server = multiprocessing.Process(target=serve, args=(ports,), daemon=True)
+    server.start()
+    try:
+        asyncio.run(main(ports.get(timeout=10)))
+    finally:
+        server.terminate()
+    sys.exit(0)

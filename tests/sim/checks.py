@@ -1,0 +1,80 @@
+"""What must hold over a history: over what the far side applied and the store says, never over our own logs."""
+
+from collections.abc import Iterator, Sequence
+
+from penstock.buffer.port import Outcome
+from sim.hostile_custify import Applied
+from sim.story import History
+
+
+def wrong(history: History) -> list[str]:
+    """Return a sentence for everything that is wrong; nothing when all promises were kept."""
+    return [*_sums(history), *_lost(history), *_order(history), *_repeats(history), *_ends(history), *_rest(history)]
+
+
+def _sums(history: History) -> Iterator[str]:
+    sent = {event.message_id for request in history.script.sent for event in request.events}
+    if history.received != len(sent):
+        yield f"{len(sent)} different events were sent, {history.received} stored"
+    if history.received != history.waiting + sum(history.outcomes.values()):
+        yield f"received {history.received}, waiting {history.waiting}, outcomes {history.outcomes}: the sums differ"
+
+
+def _lost(history: History) -> Iterator[str]:
+    applied = {call.mark for call in history.applied}
+    for story in history.stories:
+        mark = int(story.event.message_id[1:])
+        if story.state == Outcome.DELIVERED and mark not in applied:
+            yield f"m{mark} lost: settled as delivered, never applied"
+
+
+def _order(history: History) -> Iterator[str]:
+    ended_without = {int(s.event.message_id[1:]) for s in history.stories if s.state != Outcome.DELIVERED}
+    for order in history.script.orders:
+        place = {mark: i for i, mark in enumerate(order)}
+        calls = [call for call in history.applied if call.mark in place]
+        yield from _overtaken(order, place, calls, ended_without)
+
+
+def _overtaken(
+    order: Sequence[int], place: dict[int, int], calls: Sequence[Applied], ended_without: set[int]
+) -> Iterator[str]:
+    """Look at the calls of one order as they took effect."""
+    furthest, seen = -1, set()
+    for call in calls:
+        here = place[call.mark]
+        if here < furthest:
+            yield f"m{call.mark} took effect after m{order[furthest]}, which was sent later"
+        furthest = max(furthest, here)
+        seen.add(call.mark)
+        skipped = [mark for mark in order[:here] if mark not in seen and mark not in ended_without]
+        if skipped:
+            yield f"m{call.mark} overtook m{skipped[0]}"
+
+
+def _repeats(history: History) -> Iterator[str]:
+    for call in history.applied:
+        if call.path == "/event" and call.deduplication_id != f"m{call.mark}":
+            yield f"m{call.mark} was sent with the deduplication id {call.deduplication_id!r}"
+
+
+def _ends(history: History) -> Iterator[str]:
+    for story in history.stories:
+        mark = int(story.event.message_id[1:])
+        if story.state == Outcome.DEAD and not story.reason:
+            yield f"m{mark} buried without a reason"
+        if story.state == Outcome.DEAD and "key" in story.reason:
+            yield f"m{mark} died of a rotated key: {story.reason}"
+        if story.state == Outcome.DEAD and story.reason.startswith("gave up after "):
+            attempts = int(story.reason.split()[3])
+            if attempts > history.unavailable.get(mark, 0):
+                yield f"m{mark} gave up after {attempts} attempts, of which {history.unavailable.get(mark, 0)} failed"
+
+
+def _rest(history: History) -> Iterator[str]:
+    if history.waiting:
+        yield f"{history.waiting} events still wait long after Custify healed (held: {history.held})"
+    if history.in_flight:
+        yield f"{history.in_flight} calls are under way after the end"
+    if history.called_too_early:
+        yield f"{history.called_too_early} calls were made while Custify had asked for quiet"

@@ -1,0 +1,137 @@
+"""Answers like Custify on a bad day, and remembers what it really applied."""
+
+import asyncio
+import collections
+import dataclasses
+
+from penstock.clock import Clock
+from penstock.convert.plan import Call
+from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """Shares of calls that go wrong, each in [0, 1]; drawn from the seed and printed with the story."""
+
+    throttled: float = 0.0
+    unavailable: float = 0.0
+    swallowed: float = 0.0
+    slow: float = 0.0
+    unanswered: float = 0.0
+
+    @classmethod
+    def drawn(cls, dice) -> "Faults":
+        """Some days are worse than others, each in its own way."""
+        return cls(
+            throttled=dice.uniform(0.0, 0.2),
+            unavailable=dice.uniform(0.0, 0.3),
+            swallowed=dice.uniform(0.0, 0.1),
+            slow=dice.uniform(0.0, 0.15),
+            unanswered=dice.uniform(0.0, 0.2),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """One write, as the far side saw it."""
+
+    at: float
+    path: str
+    subject: str
+    mark: int
+    deduplication_id: str
+
+
+class HostileCustify:
+    """The far side. It goes on working when our side gives up, as real servers do."""
+
+    def __init__(self, *, clock: Clock, dice, faults: Faults, call_s_max: float) -> None:
+        self.clock, self.dice, self.faults, self.call_s_max = clock, dice, faults, call_s_max
+        self.applied: list[Applied] = []
+        self.called_at: list[float] = []
+        self.key_is_good = True
+        #: From when to when Custify asked for quiet, and how often it was not heard.
+        self.quiet_since, self.quiet_until, self.called_too_early = 0.0, 0.0, 0
+        #: How often each event met an outage, to compare with what it is buried for.
+        self.unavailable: collections.Counter[int] = collections.Counter()
+        self.serving: set[asyncio.Task[Answer]] = set()
+
+    async def send(self, call: Call) -> Answer:
+        """Serve, shielded: a client that times out, crashes or is cancelled does not stop the server."""
+        task = asyncio.create_task(self._serve(call))
+        self.serving.add(task)
+        task.add_done_callback(self.serving.discard)
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), self.call_s_max)
+        except TimeoutError:
+            self.unavailable[_mark(call)] += 1
+            return Unavailable(None, "no answer in time")
+
+    async def probe(self) -> Answer:
+        """A harmless read."""
+        await asyncio.sleep(self.dice.uniform(0.01, 0.2))
+        return Accepted(200, "") if self.key_is_good else Barred(401, "bad key")
+
+    def heal(self) -> None:
+        """From now on everything works."""
+        self.faults, self.key_is_good = Faults(), True
+
+    async def _serve(self, call: Call) -> Answer:
+        now = self.clock.now()
+        self.called_at.append(now)
+        self.called_too_early += self.quiet_since < now < self.quiet_until
+        await asyncio.sleep(self.dice.uniform(0.01, 0.3))
+        if not self.key_is_good:
+            return Barred(401, "bad key")
+        if self._happens(self.faults.throttled):
+            return self._throttled()
+        if self._happens(self.faults.unavailable):
+            self.unavailable[_mark(call)] += 1
+            return Unavailable(503, "down")
+        if self._happens(self.faults.swallowed):
+            await asyncio.sleep(self.call_s_max * 2)
+            return Accepted(200, "never seen")
+        if self._happens(self.faults.slow):
+            # Applied before our timeout, answered after it or shortly before.
+            await asyncio.sleep(self.dice.uniform(0.4, 0.9) * self.call_s_max)
+        if self._is_refused(call):
+            return Refused(422, "no such field")
+        self._apply(call)
+        if self._happens(self.faults.unanswered):
+            await asyncio.sleep(self.call_s_max * 2)
+        return Accepted(200, "")
+
+    def _throttled(self) -> Answer:
+        asked = self.dice.uniform(1.0, 20.0) if self._happens(0.7) else None
+        now = self.clock.now()
+        if now >= self.quiet_until:
+            self.quiet_since = now
+        self.quiet_until = max(self.quiet_until, now + (asked or 10.0))
+        return Throttled(asked, "slow down")
+
+    def _is_refused(self, call: Call) -> bool:
+        # Some events are simply wrong, on good days too; a call of theirs is refused however often it comes.
+        return _mark(call) % 17 == 0
+
+    def _apply(self, call: Call) -> None:
+        body = call.body
+        subject = body.get("company_id") if call.path == "/company" else body.get("user_id")
+        self.applied.append(
+            Applied(
+                at=self.clock.now(),
+                path=call.path,
+                subject=str(subject),
+                mark=_mark(call),
+                deduplication_id=str(body.get("deduplication_id", "")),
+            )
+        )
+
+    def _happens(self, share: float) -> bool:
+        return self.dice.uniform(0.0, 1.0) < share
+
+
+def _mark(call: Call) -> int:
+    """Return the number that the story wrote into the event."""
+    fields = call.body.get("metadata") or call.body.get("custom_attributes") or {}
+    mark = fields.get("mark", -1) if isinstance(fields, dict) else -1
+    return mark if isinstance(mark, int) else -1

@@ -1,0 +1,129 @@
+"""What happens in a story, drawn from its seed before it begins: who sends what when, and what goes wrong."""
+
+import dataclasses
+
+import msgspec
+
+from penstock.event import Event, MessageId
+from sim.loop import EPOCH
+
+PEOPLE_MAX, COMPANIES_MAX, EVENTS_MIN, EVENTS_MAX = 6, 2, 12, 60
+# The safety phase: faults, crashes and rotated keys happen within it.
+SAFETY_S = 1_800.0
+RESENT_SHARE = 0.1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One request of an SDK: these events, at this time."""
+
+    at: float
+    events: tuple[Event, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """All of it. `orders` are the promises: marks of one tuple must take effect in this order."""
+
+    sent: tuple[Sent, ...]
+    orders: tuple[tuple[int, ...], ...]
+    crashes_at: tuple[float, ...]
+    #: From when to when Custify refuses the key.
+    key_bad: tuple[tuple[float, float], ...]
+    give_up_after_s: float
+    per_s_max: float
+
+
+def write_script(dice) -> Script:
+    """Draw a story."""
+    people = int(dice.uniform(1, PEOPLE_MAX + 1))
+    events, orders = _events(dice, people=people, count=int(dice.uniform(EVENTS_MIN, EVENTS_MAX)))
+    return Script(
+        sent=_requests(dice, events),
+        orders=orders,
+        crashes_at=tuple(sorted(dice.uniform(0, SAFETY_S) for _ in range(int(dice.uniform(0, 7))))),
+        key_bad=_rotations(dice),
+        give_up_after_s=dice.uniform(30.0, 600.0) if dice.uniform(0, 1) < 0.4 else 72 * 3600.0,
+        per_s_max=dice.uniform(1.0, 20.0) if dice.uniform(0, 1) < 0.3 else 1e9,
+    )
+
+
+def _events(dice, *, people: int, count: int) -> tuple[list[Event], tuple[tuple[int, ...], ...]]:
+    """Draw events, and along with them the orders that must hold."""
+    linked: set[int] = set()
+    orders: dict[str, list[int]] = {}
+    events = []
+    for mark in range(1, count + 1):
+        person = int(dice.uniform(0, people))
+        kind = _pick(dice, ("identify", "track", "track", "track", "group"))
+        device = _pick(dice, ("user", "both", "anonymous"))
+        if device == "both":
+            linked.add(person)
+        company = f"c{int(dice.uniform(0, COMPANIES_MAX))}" if kind == "group" else ""
+        events.append(_event(mark, person, kind=kind, device=device, company=company))
+        _note_orders(orders, mark, person=person, device=device, company=company, linked=person in linked)
+    return events, tuple(tuple(marks) for marks in orders.values() if len(marks) > 1)
+
+
+def _note_orders(
+    orders: dict[str, list[int]], mark: int, *, person: int, device: str, company: str, linked: bool
+) -> None:
+    """Write down which orders this event belongs to."""
+    if device != "anonymous" or linked:
+        orders.setdefault(f"user {person}", []).append(mark)
+    if device != "user":
+        orders.setdefault(f"device {person}", []).append(mark)
+    if company:
+        orders.setdefault(f"company {company}", []).append(mark)
+
+
+def _event(mark: int, person: int, *, kind: str, device: str, company: str) -> Event:
+    user_id = f"u{person}" if device != "anonymous" else ""
+    anonymous_id = f"a{person}" if device != "user" else ""
+    message_id = MessageId(f"m{mark}")
+    body: dict[str, object] = {"type": kind, "messageId": message_id}
+    body |= {"userId": user_id} if user_id else {}
+    body |= {"anonymousId": anonymous_id} if anonymous_id else {}
+    if kind == "track":
+        body |= {"event": "Happened", "properties": {"mark": mark}}
+    elif kind == "identify":
+        body |= {"traits": {"mark": mark}}
+    else:
+        body |= {"groupId": company, "traits": {"mark": mark}, "context": {"traits": {"mark": mark}}}
+    return Event(
+        source="web",
+        message_id=message_id,
+        type=kind,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        company_id=company,
+        received_at_ms=int(EPOCH * 1000) + mark,
+        request_ip="127.0.0.1",
+        body=msgspec.json.encode(body),
+    )
+
+
+def _requests(dice, events: list[Event]) -> tuple[Sent, ...]:
+    """Pack events into requests in order; some are sent twice, as after a lost answer."""
+    sent, at, i = [], 0.0, 0
+    while i < len(events):
+        size = int(dice.uniform(1, 5))
+        at += dice.uniform(0.0, 60.0)
+        request = Sent(at=at, events=tuple(events[i : i + size]))
+        sent.append(request)
+        if dice.uniform(0, 1) < RESENT_SHARE:
+            sent.append(dataclasses.replace(request, at=at + dice.uniform(0.1, 30.0)))
+        i += size
+    # A repeat may come after later requests; the first of each decides the order, so sorting keeps it.
+    return tuple(sorted(sent, key=lambda request: request.at))
+
+
+def _rotations(dice) -> tuple[tuple[float, float], ...]:
+    if dice.uniform(0, 1) < 0.5:
+        return ()
+    start = dice.uniform(0, SAFETY_S)
+    return ((start, start + dice.uniform(10.0, 900.0)),)
+
+
+def _pick(dice, choices):
+    return choices[min(int(dice.uniform(0, len(choices))), len(choices) - 1)]

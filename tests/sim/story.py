@@ -1,0 +1,196 @@
+"""One story: the production engine over a real buffer against a hostile Custify, from one seed, in virtual time.
+
+Safety phase: faults, crashes, rotated keys; nothing wrong may happen. Then Custify heals, and within a bounded time
+everything must end (liveness). tests/sim/checks.py says what "wrong" is.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from penstock.buffer.port import Attempt, Lease, Outcome, Story
+from penstock.clock import SeededDice
+from penstock.convert.plan import Mapping
+from penstock.deliver.decide import RetryPolicy
+from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.pace import Pace
+from sim.hostile_custify import Applied, Faults, HostileCustify
+from sim.loop import LoopClock, run_virtually
+from sim.script import SAFETY_S, Script, write_script
+
+CALL_S_MAX = 10.0
+# After Custify healed: the longest backoff, the longest probe interval, the longest Retry-After, and the work itself.
+LIVENESS_S = 3_600.0
+
+
+@dataclasses.dataclass(slots=True)
+class History:
+    """What happened, as the far side and the store saw it."""
+
+    seed: int
+    script: Script
+    faults: Faults
+    applied: list[Applied]
+    stories: Sequence[Story]
+    received: int
+    waiting: int
+    outcomes: dict[Outcome, int]
+    in_flight: int
+    called_too_early: int
+    unavailable: dict[int, int]
+    held: bool
+    virtual_s: float
+
+
+class LatentBacklog:
+    """A real backlog behind seeded latency: the only places where the engine can be interleaved."""
+
+    def __init__(self, backlog: Any, dice: SeededDice) -> None:
+        self.backlog, self.dice = backlog, dice
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(self.dice.uniform(0.0, 0.05))
+
+    async def lease(self, *, limit: int, lease_s: float) -> Sequence[Lease]:
+        await self._wait()
+        return await self.backlog.lease(limit=limit, lease_s=lease_s)
+
+    async def settle(
+        self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()
+    ) -> None:
+        await self._wait()
+        await self.backlog.settle(lease, outcome, reason=reason, attempts=attempts)
+
+    async def retry(self, lease: Lease, **verdict: Any) -> None:
+        await self._wait()
+        await self.backlog.retry(lease, **verdict)
+
+    async def replay(self, seqs: Sequence[int]) -> int:
+        return await self.backlog.replay(seqs)
+
+    async def remember(self, notes: Any) -> None:
+        await self.backlog.remember(notes)
+
+    async def notes(self) -> Any:
+        return await self.backlog.notes()
+
+
+def tell(seed: int, make_world: Callable[[Any], Any], *, engine: type[Engine] = Engine) -> History:
+    """Run the story of a seed to its end. Raises Deadlock when it can never end."""
+    history, virtual_s = run_virtually(_tell(seed, make_world, engine))
+    return dataclasses.replace(history, virtual_s=virtual_s)
+
+
+async def _tell(seed: int, make_world: Callable[[Any], Any], engine: type[Engine]) -> History:
+    dice = SeededDice(seed)
+    script, faults = write_script(dice), Faults.drawn(dice)
+    clock = LoopClock(asyncio.get_running_loop())  # type: ignore[arg-type]
+    world = await make_world(clock)
+    custify = HostileCustify(clock=clock, dice=dice, faults=faults, call_s_max=CALL_S_MAX)
+    stage = Stage(world=world, custify=custify, clock=clock, dice=dice, script=script, engine=engine)
+    try:
+        await stage.play()
+        return stage.history(seed, faults)
+    finally:
+        await world.close()
+
+
+class Stage:
+    """Everything of one story that moves."""
+
+    def __init__(
+        self,
+        *,
+        world: Any,
+        custify: HostileCustify,
+        clock: LoopClock,
+        dice: SeededDice,
+        script: Script,
+        engine: type[Engine],
+    ) -> None:
+        self.world, self.custify, self.clock, self.dice = world, custify, clock, dice
+        self.script, self.engine_class = script, engine
+        self.pace = Pace(per_s_max=script.per_s_max, as_of=clock.now())
+        self._start_engine()
+
+    async def play(self) -> None:
+        """Safety phase, then liveness phase."""
+        async with asyncio.TaskGroup() as actors:
+            actors.create_task(self._senders())
+            actors.create_task(self._crashes())
+            actors.create_task(self._rotations())
+            actors.create_task(asyncio.sleep(SAFETY_S))
+        self.custify.heal()
+        await self._until_nothing_waits()
+        self.engine.stop()
+        await self.running
+
+    def history(self, seed: int, faults: Faults) -> History:
+        counts = self.world.counts()
+        return History(
+            seed=seed,
+            script=self.script,
+            faults=faults,
+            applied=self.custify.applied,
+            stories=self.world.stories(),
+            received=counts.received,
+            waiting=counts.waiting,
+            outcomes={outcome: count for outcome, count in counts.outcomes.items() if count},
+            in_flight=len(self.engine.in_flight),
+            called_too_early=self.custify.called_too_early,
+            unavailable=dict(self.custify.unavailable),
+            held=self.engine.hold.is_held,
+            virtual_s=0.0,
+        )
+
+    def _start_engine(self) -> None:
+        policy = DeliveryPolicy(
+            mapping=Mapping(anonymous_fallback=True),
+            retry=RetryPolicy(give_up_after_s=self.script.give_up_after_s),
+            in_flight_max=8,
+            call_s_max=CALL_S_MAX,
+        )
+        self.engine = self.engine_class(
+            "custify",
+            backlog=LatentBacklog(self.world.backlog, self.dice),
+            custify=self.custify,
+            pace=self.pace,
+            policy=policy,
+            clock=self.clock,
+            dice=self.dice,
+        )
+        self.running = asyncio.create_task(self.engine.run())
+
+    async def _senders(self) -> None:
+        for request in self.script.sent:
+            await self._at(request.at)
+            await self.world.log.append(request.events)
+
+    async def _crashes(self) -> None:
+        for at in self.script.crashes_at:
+            await self._at(at)
+            doomed = [self.running, *self.engine.in_flight]
+            for task in doomed:
+                task.cancel()
+            await asyncio.gather(*doomed, return_exceptions=True)
+            await self.world.crash_and_reopen()
+            self._start_engine()
+
+    async def _rotations(self) -> None:
+        for start, end in self.script.key_bad:
+            await self._at(start)
+            self.custify.key_is_good = False
+            await self._at(end)
+            self.custify.key_is_good = True
+
+    async def _until_nothing_waits(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIVENESS_S):
+                while self.world.counts().waiting:
+                    await asyncio.sleep(5.0)
+
+    async def _at(self, virtual_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, virtual_s - loop.time()))
