@@ -96,7 +96,7 @@ async def run_accept(process: Process) -> None:
     from penstock.accept.app import Gateway, Limits
     from penstock.accept.serve import serve
     from penstock.accept.sources import Sources
-    from penstock.buffer.sqlite import SqliteLog
+    from penstock.buffer.sqlite_log import SqliteLog
 
     settings = process.settings
     sources = Sources(settings.sources)
@@ -120,7 +120,7 @@ async def run_accept(process: Process) -> None:
 
 async def run_deliver(process: Process) -> None:
     """buffer → convert → deliver → Custify."""
-    from penstock.buffer.sqlite import DeliveryStore
+    from penstock.buffer.sqlite_backlog import DeliveryStore
     from penstock.deliver.fleet import Fleet
 
     store = DeliveryStore(process.settings.data_dir, clock=process.clock)
@@ -154,7 +154,7 @@ async def run_operate(process: Process) -> None:
 
 def status_reader(settings: Settings) -> StatusReader:
     """Return a reader over the data folder; works whether or not a server runs."""
-    from penstock.buffer.sqlite import SqliteShelf
+    from penstock.buffer.sqlite_shelf import SqliteShelf
 
     return StatusReader(
         settings=settings,

@@ -24,6 +24,10 @@ class Outcome(enum.StrEnum):
     ERASED = "erased"
 
 
+#: Outcomes that can be undone: the payload is kept, and a better mapping or a mended field may help.
+REPLAYABLE = frozenset({Outcome.DEAD, Outcome.REJECTED})
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of one call, as a person will want to see it later. Holds no key."""

@@ -53,8 +53,11 @@ class Api:
 
     def __init__(self, store: Store, journal: Journal) -> None:
         self.store, self.journal = store, journal
-        for write in journal.writes():
-            self._apply(write)
+        for number, write in enumerate(journal.writes(), 1):
+            try:
+                self._apply(write)
+            except (Refused, KeyError) as error:
+                raise JournalError(f"line {number} of the data file cannot be applied: {error}") from error
 
     def answer(self, call: Call) -> Answer:
         """Do what the call asks for, or say why not."""
@@ -162,8 +165,10 @@ class Api:
 
     def delete_company(self, call: Call) -> Answer:
         """DELETE /company?company_id= and /company/{id} (M)."""
-        by_query = self.store.company_by(call.query.get("company_id", ""))
-        company = self.store.companies.get(call.id) if call.id else by_query
+        company_id = call.query.get("company_id", "")
+        if not call.id and not company_id:
+            raise Refused(400, "company_id is required")
+        company = self.store.companies.get(call.id) if call.id else self.store.company_by(company_id)
         if company is None:
             raise Refused(404, "there is no such company")
         self._delete("delete_company", company, call.at)
@@ -180,7 +185,7 @@ class Api:
         write = Write(at=call.at, op=op, body=call.body)
         # Applied first: only what is not refused belongs in the journal.
         applied = self._apply(write)
-        self.journal.append(write)
+        self.journal.append(Write(at=call.at, op=op, body=rules.documented(op, call.body)))
         return applied
 
     def _delete(self, op: Op, entity: Entity, at: float) -> None:
@@ -231,7 +236,7 @@ def _handler(method: str, path: str) -> tuple[Callable[[Api, Call], Answer], str
     head, _, id_ = path.rpartition("/")
     if id_ and (method, f"{head}/{{id}}") in _ENDPOINTS:
         return _ENDPOINTS[method, f"{head}/{{id}}"], id_
-    known = any(p in (path, f"{head}/{{id}}") for _, p in _ENDPOINTS)
+    known = {path, f"{head}/{{id}}" if id_ else path} & {known for _, known in _ENDPOINTS}
     status, text = (405, f"{path} does not take {method}") if known else (404, f"no such endpoint: {path}")
     return lambda _api, _call: refusal(status, text), ""
 

@@ -126,9 +126,10 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _content(body: bytes) -> object:
     try:
-        return msgspec.json.decode(body) if body else None
+        msgspec.json.decode(body or b"null")
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return body.decode(errors="replace")
+    return msgspec.Raw(body or b"null")
 
 
 def _json(content: object, *, status: int = 200) -> Response:

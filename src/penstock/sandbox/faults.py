@@ -44,7 +44,7 @@ class Switches:
         """Return what is on, `times` counted down."""
         on: dict[str, object] = msgspec.to_builtins(self.faults)
         if self._times_left == 0:
-            on = {key: value for key, value in on.items() if key not in {"status", "retry_after_s"}}
+            on = {key: value for key, value in on.items() if key not in {"status", "times", "retry_after_s"}}
         return on if not self._times_left else on | {"times": self._times_left}
 
     def refusal(self, now: float) -> tuple[int, int | None] | None:

@@ -88,4 +88,17 @@ def _label(entity: Entity) -> str:
     )
 
 
-_TEMPLATES.filters |= {"value": _value, "bytes": _bytes, "utc": view.utc, "label": _label, "type_of": rules.type_of}
+def _field(fields: dict[str, Any], name: str) -> Any:
+    """Return a field for a cell; what is null or not set is empty, zero is not."""
+    value = fields.get(name)
+    return "" if value is None else value
+
+
+_TEMPLATES.filters |= {
+    "value": _value,
+    "bytes": _bytes,
+    "field": _field,
+    "label": _label,
+    "utc": view.utc,
+    "type_of": rules.type_of,
+}

@@ -103,15 +103,21 @@ def _links(value: Any) -> str | None:
 
 
 def _is_link(link: Any) -> bool:
-    if not isinstance(link, dict) or not isinstance(link.get("remove", False), bool):
+    if not isinstance(link, dict) or not link.keys() <= {"company_id", "remove"}:
         return False
-    return isinstance(link.get("company_id"), str) and link["company_id"] != ""
+    company_id, remove = link.get("company_id"), link.get("remove", False)
+    return isinstance(company_id, str) and company_id != "" and isinstance(remove, bool)
 
 
 def _parents(value: Any) -> str | None:
-    ids = [item.get("id") if isinstance(item, dict) else None for item in value] if isinstance(value, list) else [None]
-    good = all(isinstance(id_, str) and re.fullmatch("[0-9a-fA-F]{24}", id_) for id_ in ids)
+    good = isinstance(value, list) and all(map(_is_parent, value))
     return None if good else "a list of {id}, each id of 24 hexadecimal digits"
+
+
+def _is_parent(parent: Any) -> bool:
+    if not isinstance(parent, dict) or parent.keys() != {"id"}:
+        return False
+    return isinstance(parent["id"], str) and re.fullmatch("[0-9a-fA-F]{24}", parent["id"]) is not None
 
 
 PERSON: Mapping[str, Rule] = {
@@ -193,7 +199,7 @@ def check(kind: Literal["person", "company", "event"], body: object) -> tuple[di
     if not isinstance(body, dict):
         raise Refused(422, "the body must be a JSON object")
     rules = _EVERYTHING[kind]
-    fields = {name: value for name, value in body.items() if name in rules}
+    fields = documented(kind, body)
     wrong = {name: complaint for name, value in fields.items() if (complaint := _complaint(rules[name], value))}
     if wrong:
         raise Refused(422, "; ".join(f"{name}: {text}" for name, text in wrong.items()), wrong)
@@ -201,6 +207,12 @@ def check(kind: Literal["person", "company", "event"], body: object) -> tuple[di
     return fields, notes + [
         f"{n}: not in a listed date form" for n in ("signed_up_at", "created_at") if _odd(fields, n)
     ]
+
+
+def documented(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a body that this kind of write has; all of them for another kind."""
+    rules = _EVERYTHING.get(kind, body)
+    return {name: value for name, value in body.items() if name in rules}
 
 
 def require_one_of(fields: Mapping[str, Any], *names: str) -> None:

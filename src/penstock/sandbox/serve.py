@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from pathlib import Path
 
 from granian.constants import Interfaces
@@ -13,6 +14,7 @@ from penstock.sandbox.app import create_app
 
 def serve(*, host: str, port: int, data: Path | None = None, api_keys: frozenset[str] | None = None) -> None:
     """Answer until SIGTERM or SIGINT. Raises JournalError or OSError if it cannot start."""
+    _require_free(host, port)
     asyncio.run(
         _serve(
             Server(
@@ -26,6 +28,13 @@ def serve(*, host: str, port: int, data: Path | None = None, api_keys: frozenset
             )
         )
     )
+
+
+def _require_free(host: str, port: int) -> None:
+    # granian shares a port with whoever listens on it already; two sandboxes would each get half of the calls.
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
 
 
 async def _serve(server: Server) -> None:

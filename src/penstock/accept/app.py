@@ -1,0 +1,297 @@
+"""The gateway: one RSGI application. Route, key, body, events, log, answer, in this order.
+
+Rules for whoever changes this file: a 200 follows the append; every answer carries CORS headers; the key is checked
+before the body is read; nothing per request is logged but what we did wrong ourselves.
+"""
+
+import base64
+import binascii
+import collections
+import dataclasses
+import urllib.parse
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from penstock.accept import replies, sdk_request
+from penstock.accept.pixel import GIF, pixel_event
+from penstock.accept.replies import Reply, json_reply, refusal
+from penstock.accept.routes import Kind, Route, find_route
+from penstock.accept.sdk_request import Origin
+from penstock.accept.source_config import rudder_source_config, segment_settings
+from penstock.accept.sources import Sources
+from penstock.buffer.port import Log
+from penstock.clock import Clock, Dice
+from penstock.errors import BufferUnavailable, SdkError
+from penstock.event import Event
+from penstock.settings import Source
+from penstock.timestamps import from_ms, to_text
+
+log = structlog.get_logger()
+
+NO_HEADER_KEY = SdkError(401, "failed to read writekey from header")
+NO_QUERY_KEY = SdkError(401, "failed to read writekey from query params")
+UNKNOWN_KEY = SdkError(401, "invalid write key")
+DISABLED = SdkError(404, "source is disabled")
+TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request may be."""
+
+    body_bytes_max: int = 4_096_000
+    path_prefix: str = ""
+    requests_max: int = 50_000
+
+
+class Protocol_(Protocol):  # noqa: N801 - RSGI's own word
+    """The part of granian's RSGI HTTP protocol that is used; see its documentation."""
+
+    def __aiter__(self) -> Any:
+        """Yield the body in chunks."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer."""
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Answer without a body."""
+
+
+class Gateway:
+    """Takes SDK requests in. One object per process."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        sources: Sources,
+        clock: Clock,
+        dice: Dice,
+        limits: Limits,
+        version: str,
+        problem: Callable[[], str] = lambda: "",
+    ) -> None:
+        self.log, self.sources, self.clock, self.dice = log, sources, clock, dice
+        self.limits, self.version, self.problem = limits, version, problem
+        self.open_requests = 0
+        self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
+        self.events: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.started_at = to_text(from_ms(int(clock.now() * 1000)))
+
+    async def __rsgi__(self, scope: Any, protocol: Protocol_) -> None:
+        """Answer one request."""
+        headers = scope.headers
+        origin = headers.get("origin")
+        if scope.method == "OPTIONS":
+            protocol.response_empty(204, replies.preflight(headers))
+            return
+        self.open_requests += 1
+        try:
+            reply = await self._reply(scope, protocol)
+        finally:
+            self.open_requests -= 1
+        body = b"" if scope.method == "HEAD" else reply.body
+        protocol.response_bytes(reply.status, [*reply.headers, *replies.cors_headers(origin)], body)
+
+    def facts(self) -> dict[str, object]:
+        """Return what was counted, as JSON values."""
+        return {
+            "requests": [(source, code, count) for (source, code), count in self.requests.items()],
+            "events": [(source, type_, count) for (source, type_), count in self.events.items()],
+        }
+
+    async def _reply(self, scope: Any, protocol: Protocol_) -> Reply:
+        """Route, and turn every kind of trouble into an answer."""
+        route, path_key = find_route(scope.path, prefix=self.limits.path_prefix)
+        if route is None:
+            return refusal(404, replies.NOT_FOUND_TEXT)
+        if scope.method not in route.methods:
+            return replies.not_allowed(", ".join(route.methods))
+        if self.open_requests > self.limits.requests_max:
+            return refusal(503, "Service Unavailable", ("retry-after", "1"))
+        try:
+            if route.kind in {Kind.EVENT, Kind.BATCH, Kind.BEACON}:
+                return await self._take(route, scope, protocol)
+            return await self._look(route, scope, path_key)
+        except SdkError as error:
+            self.requests["", error.status] += 1
+            return refusal(error.status, error.text)
+        except BufferUnavailable as error:
+            self.requests["", 503] += 1
+            return refusal(503, "service unavailable", ("retry-after", str(error.retry_after_s)))
+        except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an answer
+            # Only the kind is logged: the text may quote the event.
+            log.error("request_crashed", error=type(error).__name__, route=route.kind.value)  # noqa: TRY400
+            self.requests["", 500] += 1
+            return refusal(500, "internal server error")
+
+    async def _take(self, route: Route, scope: Any, protocol: Protocol_) -> Reply:
+        """Key, body, events, log, answer."""
+        source = None if route.kind is Kind.BEACON else self._source_of_header(scope)
+        if route.kind is Kind.BEACON:
+            source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
+        body = await self._body(scope, protocol)
+        if source is None:
+            source = self._enabled(_body_key(body), missing=NO_HEADER_KEY)
+        events = self._events(route, body, source=source, scope=scope)
+        await self.log.append(events)
+        self.requests[source.name, 200] += 1
+        for event in events:
+            self.events[source.name, event.type if event.type in TYPES else "other"] += 1
+        return replies.OK
+
+    def _events(self, route: Route, body: bytes, *, source: Source, scope: Any) -> list[Event]:
+        origin = Origin(source.name, int(self.clock.now() * 1000), _client_ip(scope))
+        if route.kind is Kind.EVENT:
+            return sdk_request.read_one(body, type_=route.type, origin=origin, dice=self.dice)
+        return sdk_request.read_batch(body, origin=origin, dice=self.dice)
+
+    async def _body(self, scope: Any, protocol: Protocol_) -> bytes:
+        """Read the body within bounds, and unpack it within bounds. Raises SdkError."""
+        bytes_max = self.limits.body_bytes_max
+        length = scope.headers.get("content-length")
+        if length is not None and length.isdigit() and int(length) > bytes_max:
+            raise sdk_request.TOO_LARGE
+        chunks, size = [], 0
+        async for chunk in protocol:
+            size += len(chunk)
+            if size > bytes_max:
+                raise sdk_request.TOO_LARGE
+            chunks.append(chunk)
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if scope.headers.get("content-encoding") == "gzip":
+            return sdk_request.inflated(body, bytes_max=bytes_max)
+        return body
+
+    def _source_of_header(self, scope: Any) -> Source | None:
+        """Return the source of the Basic user; None when there is no header, for Segment's key may be in the body."""
+        header = scope.headers.get("authorization")
+        if header is None:
+            return None
+        return self._enabled(_basic_user(header), missing=NO_HEADER_KEY)
+
+    def _enabled(self, write_key: str, *, missing: SdkError) -> Source:
+        if not write_key:
+            raise missing
+        source = self.sources.find(write_key)
+        if source is None:
+            raise UNKNOWN_KEY
+        if not source.enabled:
+            raise DISABLED
+        return source
+
+    async def _look(self, route: Route, scope: Any, path_key: str) -> Reply:
+        """Answer what is not an event."""
+        match route.kind:
+            case Kind.PIXEL:
+                return await self._pixel(route, scope)
+            case Kind.SOURCE_CONFIG:
+                return self._source_config(scope)
+            case Kind.SEGMENT_SETTINGS:
+                source = self._enabled(urllib.parse.unquote(path_key), missing=UNKNOWN_KEY)
+                return json_reply(segment_settings(source, host=scope.headers.get("host") or ""))
+            case Kind.HEALTH:
+                return self._health()
+            case Kind.READY:
+                problem = self.problem()
+                return refusal(503, problem) if problem else replies.OK
+            case Kind.VERSION:
+                return self._version()
+            case Kind.ROBOTS:
+                return Reply(200, b"User-agent: * \nDisallow: / \n", (("content-type", replies.TEXT),))
+            case Kind.SDK_METRICS:
+                return json_reply(b"{}")
+            case _:
+                return replies.OK
+
+    async def _pixel(self, route: Route, scope: Any) -> Reply:
+        """Whatever happens, an image: a broken one would be seen by the reader of the e-mail."""
+        image = Reply(200, GIF, (("content-type", "image/gif"),))
+        now_ms = int(self.clock.now() * 1000)
+        body = pixel_event(scope.query_string, type_=route.type, now=from_ms(now_ms))
+        if body is None:
+            return image
+        try:
+            source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
+            events = self._events(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
+            await self.log.append(events)
+            self.events[source.name, route.type] += 1
+        except (SdkError, BufferUnavailable) as error:
+            self.requests["pixel", error.status if isinstance(error, SdkError) else 503] += 1
+        return image
+
+    def _source_config(self, scope: Any) -> Reply:
+        query = _query(scope)
+        if scope.method == "HEAD":
+            # `view=ad` is how the JS SDK finds out about ad blockers.
+            return Reply(204 if query.get("view") == "ad" else 200, b"")
+        key = _basic_user(scope.headers.get("authorization") or "") or query.get("writeKey", "")
+        if not key:
+            return json_reply(b'{"message":"Writekey not found in basic auth"}', 401)
+        source = self.sources.find(key)
+        if source is None:
+            return json_reply(b'{"message":"Invalid write key"}', 400)
+        return json_reply(rudder_source_config(source))
+
+    def _health(self) -> Reply:
+        if self.problem():
+            return refusal(503, "Cannot connect to db")
+        facts = {
+            "appType": "EMBEDDED",
+            "server": "UP",
+            "db": "UP",
+            "acceptingEvents": "TRUE",
+            "routingEvents": "TRUE",
+            "mode": "NORMAL",
+            "backendConfigMode": "JSON",
+            "lastSync": self.started_at,
+            "lastRegulationSync": "",
+        }
+        return json_reply(msgspec.json.encode(facts))
+
+    def _version(self) -> Reply:
+        facts = {
+            "Version": self.version,
+            "Commit": "",
+            "BuildDate": "",
+            "BuiltBy": "penstock",
+            "Features": ["gzip-req-payload"],
+        }
+        return json_reply(msgspec.json.encode(facts))
+
+
+def _basic_user(header: str) -> str:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _body_key(body: bytes) -> str:
+    """Return Segment's `writeKey` from the body; browsers send it there to spare the preflight."""
+    try:
+        facts = msgspec.json.decode(body, type=_WithKey)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return facts.key
+
+
+class _WithKey(msgspec.Struct):
+    key: str = msgspec.field(default="", name="writeKey")
+
+
+def _query(scope: Any) -> dict[str, str]:
+    return dict(urllib.parse.parse_qsl(scope.query_string))
+
+
+def _client_ip(scope: Any) -> str:
+    forwarded = scope.headers.get("x-forwarded-for")
+    if forwarded:
+        return str(forwarded).partition(",")[0].replace(" ", "")
+    return str(scope.client).rpartition(":")[0]

@@ -1,0 +1,154 @@
+"""Bytes of an SDK request in, Events out, or why not. Pure; this is where hostile input meets us first.
+
+The rules are those of RudderStack's gateway (identity, messageId, batches), with our differences: a numeric messageId
+is kept as text, one event's request_ip stays its own, corrupt gzip is the sender's fault (400).
+"""
+
+import zlib
+
+import msgspec
+
+from penstock.clock import Dice
+from penstock.errors import SdkError
+from penstock.event import Event, MessageId, mended
+
+INVALID_JSON = SdkError(400, "invalid json")
+NOT_AN_EVENT = SdkError(400, "event is not a valid rudder event")
+EMPTY_BATCH = SdkError(400, "empty batch payload")
+NO_IDENTITY = SdkError(400, "request neither has anonymousId nor userId")
+TOO_LARGE = SdkError(413, "request size exceeds max limit")
+CORRUPT_GZIP = SdkError(400, "failed to uncompress request body")
+
+GZIP = 16 + zlib.MAX_WBITS
+# An id is a key of lanes and indexes; SDKs send UUIDs and e-mail addresses.
+ID_CHARS_MAX = 512
+
+
+class Head(msgspec.Struct, rename="camel"):
+    """What accept reads of an event; all else passes through unread."""
+
+    user_id: object = None
+    anonymous_id: object = None
+    message_id: object = None
+    type: object = None
+    group_id: object = None
+    traits: msgspec.Raw = msgspec.Raw(b"{}")
+    request_ip: object = msgspec.field(default=None, name="request_ip")
+
+
+class Batch(msgspec.Struct):
+    """Only `batch` counts; everything beside it is ignored, as RudderStack does."""
+
+    batch: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What is known of a request beside its body."""
+
+    source: str
+    received_at_ms: int
+    ip: str
+
+
+head_of = msgspec.json.Decoder(Head).decode
+batch_of = msgspec.json.Decoder(Batch).decode
+items_of = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def inflated(body: bytes, *, bytes_max: int) -> bytes:
+    """Unpack gzip, never to more than `bytes_max`. Raises SdkError."""
+    inflater = zlib.decompressobj(GZIP)
+    try:
+        plain = inflater.decompress(body, bytes_max + 1)
+    except zlib.error as error:
+        raise CORRUPT_GZIP from error
+    if len(plain) > bytes_max:
+        raise TOO_LARGE
+    if not inflater.eof:
+        raise CORRUPT_GZIP
+    return plain
+
+
+def read_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> list[Event]:
+    """Read the one event of /v1/<type>; the path's type wins. Raises SdkError."""
+    try:
+        return [_event(body, type_=type_, origin=origin, dice=dice)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        clean = mended(body)
+    try:
+        return [_event(clean, type_=type_, origin=origin, dice=dice)]
+    except msgspec.ValidationError as error:
+        raise NOT_AN_EVENT from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise INVALID_JSON from error
+
+
+def read_batch(body: bytes, *, origin: Origin, dice: Dice) -> list[Event]:
+    """Read all events of /v1/batch, or none of them. Raises SdkError."""
+    try:
+        return _batch(body, origin=origin, dice=dice)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        clean = mended(body)
+    try:
+        return _batch(clean, origin=origin, dice=dice)
+    except msgspec.ValidationError as error:
+        raise NOT_AN_EVENT from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise INVALID_JSON from error
+
+
+def _batch(body: bytes, *, origin: Origin, dice: Dice) -> list[Event]:
+    batch = bytes(batch_of(body).batch)
+    if batch == b"null":
+        raise EMPTY_BATCH
+    items = [batch] if batch.startswith(b"{") else [bytes(item) for item in items_of(batch)]
+    if not items:
+        raise EMPTY_BATCH
+    return [_event(item, type_="", origin=origin, dice=dice) for item in items]
+
+
+def _event(raw: bytes, *, type_: str, origin: Origin, dice: Dice) -> Event:
+    head = head_of(raw)
+    user_id, anonymous_id = _id(head.user_id), _id(head.anonymous_id)
+    if not user_id and not anonymous_id:
+        raise NO_IDENTITY
+    kind = type_ or (head.type.strip().lower() if isinstance(head.type, str) else "")
+    return Event(
+        source=origin.source,
+        message_id=MessageId(_message_id(head.message_id) or dice.fresh_id()),
+        type=kind,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        company_id=_company_id(head) if kind == "group" else "",
+        received_at_ms=origin.received_at_ms,
+        request_ip=_text(head.request_ip) or origin.ip,
+        body=raw,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _id(value: object) -> str:
+    """Return an id as text, as RudderStack's identity rule has it: numbers and objects count, `0` too."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()[:ID_CHARS_MAX]
+    return msgspec.json.encode(value).decode()[:ID_CHARS_MAX]
+
+
+def _message_id(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return _id(value)
+
+
+def _company_id(head: Head) -> str:
+    """Return the company a group call writes, wherever it names it."""
+    if named := _id(head.group_id):
+        return named
+    traits = msgspec.json.decode(head.traits)
+    candidates = [traits.get(key) for key in ("groupId", "company_id", "id")] if isinstance(traits, dict) else []
+    return next((found for value in candidates if (found := _id(value))), "")

@@ -1,0 +1,59 @@
+"""The leases of one backlog. They live in memory: the process that leases is the only owner, and a crash returns all."""
+
+import collections
+import itertools
+
+from penstock.buffer.port import Lease
+from penstock.errors import LeaseLost
+from penstock.event import Event
+
+
+class Leases:
+    """Who holds what, until when; by position in the backlog."""
+
+    def __init__(self) -> None:
+        self.tokens = itertools.count(1)
+        self.held: dict[int, Lease] = {}
+        #: Leases that ran out count as attempts; they are added when the event is handed out again.
+        self.ran_out: collections.Counter[int] = collections.Counter()
+
+    def __contains__(self, position: int) -> bool:
+        return position in self.held
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def grant(
+        self, position: int, *, event: Event, seq: int, attempt: int, first_failed_at: float | None, expires_at: float
+    ) -> Lease:
+        """Return a new lease."""
+        self.held[position] = Lease(
+            event=event,
+            seq=seq,
+            attempt=attempt + self.ran_out[position],
+            first_failed_at=first_failed_at,
+            token=next(self.tokens),
+            expires_at=expires_at,
+        )
+        return self.held[position]
+
+    def expire(self, now: float) -> None:
+        """Take back what ran out."""
+        for position, lease in list(self.held.items()):
+            if lease.expires_at <= now:
+                del self.held[position]
+                self.ran_out[position] += 1
+
+    def position(self, lease: Lease, now: float) -> int:
+        """Return where the leased event waits. Raises LeaseLost if the lease ran out or was given to somebody else."""
+        for position, held in self.held.items():
+            if held.token == lease.token and lease.expires_at > now:
+                return position
+        raise LeaseLost(f"the lease of {lease.event.message_id} ran out")
+
+    def end(self, lease: Lease, now: float) -> int:
+        """Take a lease back with its verdict, and return where the event waits. Raises LeaseLost."""
+        position = self.position(lease, now)
+        del self.held[position]
+        del self.ran_out[position]
+        return position

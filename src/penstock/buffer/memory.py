@@ -1,0 +1,190 @@
+"""The contract in Python's own words: the reference for tests and the simulation. Forgets everything with the process."""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from penstock.buffer.lanes import lanes_of, names_both
+from penstock.buffer.leases import Leases
+from penstock.buffer.port import REPLAYABLE, Attempt, Counts, Lease, Outcome, Story
+from penstock.clock import Clock
+from penstock.event import Event, Lane, MessageId
+
+
+@dataclasses.dataclass(slots=True)
+class Waiting:
+    """An event without an outcome, at one destination."""
+
+    seq: int
+    lanes: tuple[Lane, ...]
+    due: float
+    attempt: int = 1
+    first_failed_at: float | None = None
+
+
+class MemoryBuffer:
+    """Log and Shelf, and the Backlogs of its destinations."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self.clock = clock
+        self.events: list[Event] = []
+        self.known: set[tuple[str, MessageId]] = set()
+        self.backlogs: dict[str, MemoryBacklog] = {}
+
+    async def append(self, events: Sequence[Event]) -> int:
+        """Store all events, or none, and return how many were new."""
+        before = len(self.events)
+        for event in events:
+            if (event.source, event.message_id) not in self.known:
+                self.known.add((event.source, event.message_id))
+                self.events.append(event)
+        return len(self.events) - before
+
+    def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> "MemoryBacklog":
+        """Return the backlog of a destination that the named sources are connected to."""
+        if destination not in self.backlogs:
+            self.backlogs[destination] = MemoryBacklog(self, sources)
+        return self.backlogs[destination]
+
+    def accepted(self) -> Mapping[str, int]:
+        """Return the number of events ever stored, by source."""
+        return collections.Counter(event.source for event in self.events)
+
+    def counts(self, destination: str, sources: Sequence[str]) -> Counts:
+        """Return the sums for a destination."""
+        backlog = self.backlogs.get(destination) or MemoryBacklog(self, lambda: sources)
+        untaken = [event for event in self.events[backlog.cursor :] if event.source in sources]
+        waiting = [self.events[w.seq - 1] for w in backlog.waiting.values()] + untaken
+        return Counts(
+            received=backlog.received + len(untaken),
+            waiting=len(waiting),
+            retrying=sum(w.attempt > 1 for w in backlog.waiting.values()),
+            outcomes=collections.Counter(Outcome(story.state) for story in backlog.ended.values()),
+            oldest_received_at_ms=min((event.received_at_ms for event in waiting), default=None),
+        )
+
+    def stories(
+        self, destination: str, *, after_seq: int = 0, limit: int = 100, newest: bool = False
+    ) -> Sequence[Story]:
+        """Return events after a place in the log, oldest first, or the newest `limit`."""
+        seqs = range(after_seq + 1, len(self.events) + 1)
+        chosen = seqs[-limit:] if newest else seqs[:limit]
+        return [self._story(destination, seq) for seq in chosen]
+
+    def story(self, destination: str, message_id: str) -> Story | None:
+        """Return one event by its message id."""
+        found = [i for i, event in enumerate(self.events, 1) if event.message_id == message_id]
+        return self._story(destination, found[0]) if found else None
+
+    def _story(self, destination: str, seq: int) -> Story:
+        backlog = self.backlogs.get(destination)
+        attempts = tuple(backlog.attempts[seq]) if backlog else ()
+        if backlog and seq in backlog.ended:
+            return dataclasses.replace(backlog.ended[seq], attempts=attempts)
+        tried = any(w.seq == seq and w.attempt > 1 for w in backlog.waiting.values()) if backlog else False
+        state = "retrying" if tried else "waiting"
+        return Story(event=self.events[seq - 1], seq=seq, state=state, reason="", ended_at=None, attempts=attempts)
+
+
+class MemoryBacklog:
+    """One destination's end of a MemoryBuffer."""
+
+    def __init__(self, buffer: MemoryBuffer, sources: Callable[[], Sequence[str]]) -> None:
+        self.buffer, self.sources, self.clock = buffer, sources, buffer.clock
+        self.cursor, self.received, self.next_position = 0, 0, 0
+        #: By position, which is the order within lanes; a replayed event gets a new one.
+        self.waiting: dict[int, Waiting] = {}
+        self.places: dict[Lane, list[int]] = collections.defaultdict(list)
+        self.links: dict[str, str] = {}
+        self.leases = Leases()
+        self.ended: dict[int, Story] = {}
+        self.attempts: dict[int, list[Attempt]] = collections.defaultdict(list)
+        self.kept: dict[str, object] = {}
+
+    async def lease(self, *, limit: int, lease_s: float) -> Sequence[Lease]:
+        """Hand out due events, at most one per lane, the longest due first."""
+        now = self.clock.now()
+        self.leases.expire(now)
+        self._take_in()
+        ready = [p for p, w in self.waiting.items() if w.due <= now and p not in self.leases and self._leads(p)]
+        ready.sort(key=lambda position: (self.waiting[position].due, position))
+        return [self._lease(position, now + lease_s) for position in ready[:limit]]
+
+    async def settle(
+        self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()
+    ) -> None:
+        """Write the event's outcome and free its lanes."""
+        position = self.leases.end(lease, self.clock.now())
+        self.attempts[lease.seq] += attempts
+        ended = self.waiting.pop(position)
+        for lane in ended.lanes:
+            self.places[lane].remove(position)
+            if self.places[lane]:
+                following = self.waiting[self.places[lane][0]]
+                following.due = max(following.due, self.clock.now())
+        self.ended[lease.seq] = Story(
+            event=lease.event, seq=lease.seq, state=outcome, reason=reason, ended_at=self.clock.now(), attempts=()
+        )
+
+    async def retry(
+        self, lease: Lease, *, at: float, first_failed_at: float | None, counts: bool, attempts: Sequence[Attempt] = ()
+    ) -> None:
+        """Hand the event out again at `at`, not before."""
+        position = self.leases.end(lease, self.clock.now())
+        self.attempts[lease.seq] += attempts
+        waiting = self.waiting[position]
+        waiting.due, waiting.attempt, waiting.first_failed_at = at, lease.attempt + counts, first_failed_at
+
+    async def replay(self, seqs: Sequence[int]) -> int:
+        """Put dead or rejected events back at the end of their lanes."""
+        self._take_in()
+        again = [seq for seq in seqs if seq in self.ended and self.ended[seq].state in REPLAYABLE]
+        for seq in again:
+            del self.ended[seq]
+            self._enqueue(seq)
+        return len(again)
+
+    async def remember(self, notes: Mapping[str, object]) -> None:
+        """Keep what the destination learned."""
+        self.kept |= notes
+
+    async def notes(self) -> Mapping[str, object]:
+        """Return what `remember` kept."""
+        return dict(self.kept)
+
+    def forget_leases(self) -> None:
+        """What a crash does."""
+        self.leases = Leases()
+
+    def _take_in(self) -> None:
+        sources = self.sources()
+        for seq, event in enumerate(self.buffer.events[self.cursor :], self.cursor + 1):
+            if event.source in sources:
+                self.received += 1
+                self._enqueue(seq)
+        self.cursor = len(self.buffer.events)
+
+    def _enqueue(self, seq: int) -> None:
+        event = self.buffer.events[seq - 1]
+        linked = self.links.get(event.anonymous_id, "")
+        lanes = lanes_of(event, linked_user=linked, is_waiting=lambda lane: bool(self.places.get(lane)))
+        if names_both(event):
+            self.links[event.anonymous_id] = event.user_id
+        self.next_position += 1
+        self.waiting[self.next_position] = Waiting(seq, lanes, self.clock.now())
+        for lane in lanes:
+            self.places[lane].append(self.next_position)
+
+    def _leads(self, position: int) -> bool:
+        return all(self.places[lane][0] == position for lane in self.waiting[position].lanes)
+
+    def _lease(self, position: int, expires_at: float) -> Lease:
+        waiting = self.waiting[position]
+        return self.leases.grant(
+            position,
+            event=self.buffer.events[waiting.seq - 1],
+            seq=waiting.seq,
+            attempt=waiting.attempt,
+            first_failed_at=waiting.first_failed_at,
+            expires_at=expires_at,
+        )

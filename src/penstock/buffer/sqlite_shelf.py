@@ -1,0 +1,129 @@
+"""The shelf on SQLite: operate's end. Opens both files read-only for each look, and changes nothing."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from penstock.buffer.port import Attempt, Counts, Outcome, Story
+from penstock.buffer.sqlite import DELIVERY, EVENTS, open_reader
+from penstock.buffer.sqlite_backlog import EVENT_COLUMNS, read_event
+
+NOTHING = Counts(received=0, waiting=0, retrying=0, outcomes={}, oldest_received_at_ms=None)
+SELECT = f"SELECT seq, {EVENT_COLUMNS} FROM events"  # noqa: S608 - our own constant
+
+
+class SqliteShelf:
+    """Both files of a data folder, to look at; see port.Shelf."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+    def accepted(self) -> Mapping[str, int]:
+        """Return the number of events ever stored, by source."""
+        with self._open(EVENTS) as events:
+            return dict(events.execute("SELECT source, count FROM accepted")) if events else {}
+
+    def counts(self, destination: str, sources: Sequence[str]) -> Counts:
+        """Return the sums for a destination.
+
+        delivery.db is read first, in one snapshot: an event that is taken in meanwhile is then counted once, as not
+        yet taken in.
+        """
+        with self._open(DELIVERY) as delivery:
+            cursor, received, outcomes, retrying, oldest = _taken(delivery, destination)
+        with self._open(EVENTS) as events:
+            untaken, oldest_untaken = _untaken(events, cursor, sources)
+        return Counts(
+            received=received + untaken,
+            waiting=received - sum(outcomes.values()) + untaken,
+            retrying=retrying,
+            outcomes=outcomes,
+            oldest_received_at_ms=min(filter(None, (oldest, oldest_untaken)), default=None),
+        )
+
+    def stories(
+        self, destination: str, *, after_seq: int = 0, limit: int = 100, newest: bool = False
+    ) -> Sequence[Story]:
+        """Return events after a place in the log, oldest first, or the newest `limit`."""
+        order = "DESC" if newest else "ASC"
+        with self._open(EVENTS) as events, self._open(DELIVERY) as delivery:
+            if events is None:
+                return ()
+            rows = events.execute(f"{SELECT} WHERE seq > ? ORDER BY seq {order} LIMIT ?", [after_seq, limit]).fetchall()
+            return [_story(delivery, destination, row) for row in sorted(rows)]
+
+    def story(self, destination: str, message_id: str) -> Story | None:
+        """Return one event by its message id."""
+        with self._open(EVENTS) as events, self._open(DELIVERY) as delivery:
+            row = events.execute(f"{SELECT} WHERE message_id = ?", [message_id]).fetchone() if events else None
+            return _story(delivery, destination, row) if row else None
+
+    @contextlib.contextmanager
+    def _open(self, name: str) -> Iterator[sqlite3.Connection | None]:
+        connection = open_reader(self.data_dir / name)
+        try:
+            # A file whose schema is being written this moment is as good as not there.
+            ready = connection is not None and connection.execute("PRAGMA user_version").fetchone()[0] > 0
+            if connection is not None and ready:
+                connection.execute("BEGIN")
+            yield connection if ready else None
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+def _taken(
+    delivery: sqlite3.Connection | None, destination: str
+) -> tuple[int, int, dict[Outcome, int], int, int | None]:
+    """Return the cursor, what was received up to it, how that ended, and how many of the rest failed before."""
+    row = None
+    if delivery is not None:
+        select = "SELECT cursor, received FROM destination WHERE name = ?"
+        row = delivery.execute(select, [destination]).fetchone()
+    if delivery is None or row is None:
+        return 0, 0, {}, 0, None
+    tally = delivery.execute("SELECT outcome, count FROM tally WHERE destination = ?", [destination])
+    outcomes = {Outcome(outcome): count for outcome, count in tally if count}
+    retrying = delivery.execute(
+        "SELECT count(*) FROM waiting WHERE destination = ? AND attempt > 1", [destination]
+    ).fetchone()[0]
+    oldest = delivery.execute(
+        "SELECT received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
+    ).fetchone()
+    return row[0], row[1], outcomes, retrying, oldest[0] if oldest else None
+
+
+def _untaken(events: sqlite3.Connection | None, cursor: int, sources: Sequence[str]) -> tuple[int, int | None]:
+    if events is None or not sources:
+        return 0, None
+    marks = ", ".join("?" * len(sources))
+    row = events.execute(
+        f"SELECT count(*), min(received_at_ms) FROM events WHERE seq > ? AND source IN ({marks})",  # noqa: S608 - marks
+        [cursor, *sources],
+    ).fetchone()
+    return row[0], row[1]
+
+
+def _story(delivery: sqlite3.Connection | None, destination: str, row: Sequence[Any]) -> Story:
+    seq, event = row[0], read_event(row[1:])
+    if delivery is None:
+        return Story(event=event, seq=seq, state="waiting", reason="", ended_at=None, attempts=())
+    where = [destination, seq]
+    ended = delivery.execute(
+        "SELECT outcome, reason, at FROM outcome WHERE destination = ? AND seq = ?", where
+    ).fetchone()
+    retrying = delivery.execute(
+        "SELECT 1 FROM waiting WHERE destination = ? AND seq = ? AND attempt > 1", where
+    ).fetchone()
+    tried = delivery.execute(
+        "SELECT at, method, path, status, answer, duration_ms FROM attempt WHERE destination = ? AND seq = ? ORDER BY rowid",
+        where,
+    )
+    attempts = tuple(
+        Attempt(at=at, method=method, path=path, status=status, answer=answer, duration_ms=duration_ms)
+        for at, method, path, status, answer, duration_ms in tried
+    )
+    state, reason, at = ended or ("retrying" if retrying else "waiting", "", None)
+    return Story(event=event, seq=seq, state=state, reason=reason, ended_at=at, attempts=attempts)
