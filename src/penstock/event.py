@@ -48,7 +48,7 @@ def enriched(event: Event) -> dict[str, object]:
     """Return the call as a mapping reads it: the body, with what accept knew and corrected times. Never raises.
 
     The times follow RudderStack's processor: a `timestamp` that is a date is kept as it is; otherwise it becomes
-    received − (sentAt − originalTimestamp), which takes a wrong clock of the sender out.
+    received - (sentAt - originalTimestamp), which takes a wrong clock of the sender out.
     """
     body = _decoded(event.body)
     call: dict[str, object] = body if isinstance(body, dict) else {}

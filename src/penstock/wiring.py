@@ -6,14 +6,15 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import structlog
 
 from penstock import __version__
+from penstock.buffer.port import Shelf
 from penstock.clock import SystemClock, SystemDice
-from penstock.errors import SettingsError
+from penstock.errors import BufferUnavailable, SettingsError
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import EVERY_S, Snapshots
 from penstock.operate.status import StatusReader
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 
 # How often a changed settings file is looked for: "within a second", and next to nothing when idle.
 RELOAD_S = 1.0
+# Retention: how often, and the rest between two slices of a large clean-up.
+PRUNE_S, PRUNE_REST_S = 60.0, 0.05
 
 
 def run_role(role: str, *, path: Path | None, settings: Settings, supervised: bool) -> int:
@@ -113,7 +116,17 @@ async def run_accept(process: Process) -> None:
     )
     host, port = host_and_port("listen", settings.listen)
     await store.open()
-    async with process.running("accept", gateway.facts):
+
+    async def prune() -> None:
+        now_settings = process.settings
+        while await store.prune(
+            older_than_ms=int((process.clock.now() - now_settings.retention_days * 86_400) * 1000),
+            bytes_max=now_settings.retention_bytes_max,
+            destinations=tuple(now_settings.destinations),
+        ):
+            await asyncio.sleep(PRUNE_REST_S)
+
+    async with process.running("accept", gateway.facts), _regularly(prune):
         await serve(gateway, host=host, port=port, stop=process.stopping)
     await store.close()
 
@@ -128,8 +141,12 @@ async def run_deliver(process: Process) -> None:
     fleet = Fleet(backlog_of=store.backlog, clock=process.clock, dice=process.dice)
     process.on_change = fleet.follow
     fleet.follow(process.settings)
-    async with process.running("deliver", fleet.facts):
-        await process.stopping.wait()
+
+    async def prune() -> None:
+        await store.prune()
+
+    async with process.running("deliver", fleet.facts), _regularly(prune):
+        await fleet.until(process.stopping)
         await fleet.stop()
     await store.close()
 
@@ -152,13 +169,18 @@ async def run_operate(process: Process) -> None:
         await serve(app, host=host, port=port, stop=process.stopping)
 
 
-def status_reader(settings: Settings) -> StatusReader:
-    """Return a reader over the data folder; works whether or not a server runs."""
+def open_shelf(settings: Settings) -> Shelf:
+    """Return the shelf of the data folder; works whether or not a server runs."""
     from penstock.buffer.sqlite_shelf import SqliteShelf
 
+    return SqliteShelf(settings.data_dir)
+
+
+def status_reader(settings: Settings) -> StatusReader:
+    """Return a reader over the data folder; works whether or not a server runs."""
     return StatusReader(
         settings=settings,
-        shelf=SqliteShelf(settings.data_dir),
+        shelf=open_shelf(settings),
         snapshots=Snapshots(settings.data_dir),
         clock=SystemClock(),
         version=__version__,
@@ -178,6 +200,25 @@ def _password(settings: Settings) -> str:
         return Path(name).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("admin_password_file", expected="a readable file", got=name, hint=str(error)) from error
+
+
+@contextlib.asynccontextmanager
+async def _regularly(chore: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Do a chore now and then while inside; a full disk makes it wait for the next time."""
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(PRUNE_S)
+            try:
+                await chore()
+            except BufferUnavailable as error:
+                log.warning("buffer_unavailable", reason=error.reason)
+
+    task = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 @contextlib.contextmanager

@@ -18,6 +18,6 @@ async def serve(gateway: Gateway, *, host: str, port: int, stop: asyncio.Event) 
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if stopped.done():
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
     stopped.cancel()
     await serving

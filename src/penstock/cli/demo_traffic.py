@@ -26,7 +26,7 @@ EXPECTED = {"people": len(PEOPLE), "companies": len(COMPANIES), "events": len(TR
 def send_sample_traffic(ingest_url: str) -> None:
     """Send it all and wait until the SDK has been told 200 for each batch. Raises click.ClickException."""
     try:
-        from rudderstack.analytics.client import Client
+        from rudderstack.analytics.client import Client  # type: ignore[import-untyped]
     except ImportError as error:
         raise click.ClickException("the demo needs the RudderStack SDK: pip install 'penstock[demo]'") from error
     client = Client(WRITE_KEYS["server"], host=ingest_url, max_retries=3)

@@ -3,3 +3,7 @@
 In: one event's JSON and the destination's mapping. Out: a Plan of Calls, or why there is none.
 Pure: no I/O, no clock, no exception for bad data. Same event, same mapping, same plan.
 """
+
+from penstock.convert.convert import convert
+
+__all__ = ["convert"]

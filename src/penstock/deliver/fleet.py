@@ -76,6 +76,16 @@ class Fleet:
             else:
                 self._change(self.served[name], destination)
 
+    async def until(self, stopping: asyncio.Event) -> None:
+        """Serve until `stopping`. Raises what an engine died of: the process then ends, and is started afresh."""
+        stop = asyncio.create_task(stopping.wait())
+        while not stop.done():
+            # Settings may change who is served; a second is soon enough to notice a death.
+            running = {served.task for served in self.served.values()}
+            done, _ = await asyncio.wait({stop, *running}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+            for task in done & running:
+                task.result()
+
     async def stop(self) -> None:
         """Let every call under way end."""
         for served in self.served.values():

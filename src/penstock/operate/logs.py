@@ -8,6 +8,7 @@ import sys
 from typing import Literal
 
 import structlog
+from structlog.typing import Processor
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -18,12 +19,13 @@ def set_up_logs(*, level: str, style: Literal["auto", "json", "text"], role: str
     renderer = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if text else structlog.processors.JSONRenderer()
     )
+    for_programs: list[Processor] = [] if text else [structlog.processors.EventRenamer("msg")]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-            *([] if text else [structlog.processors.format_exc_info, structlog.processors.EventRenamer("msg")]),
+            *for_programs,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

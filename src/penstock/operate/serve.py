@@ -14,6 +14,6 @@ async def serve(app: ASGIApp, *, host: str, port: int, stop: asyncio.Event) -> N
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if stopped.done():
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
     stopped.cancel()
     await serving

@@ -84,14 +84,15 @@ class Gate:
 
 async def _body(receive: Receive) -> bytes | None:
     """Read the body; None if it is too large, and then the rest of it is read and forgotten."""
-    chunks: list[bytes] = []
-    size, more = 0, True
+    body = bytearray()
+    more, too_large = True, False
     while more:
-        event: Any = await receive()
-        size += len(event.get("body", b""))
-        chunks = [*chunks, event.get("body", b"")] if size <= BODY_BYTES_MAX else []
-        more = event.get("more_body", False)
-    return b"".join(chunks) if size <= BODY_BYTES_MAX else None
+        part: Any = await receive()
+        body += part.get("body", b"")
+        more, too_large = part.get("more_body", False), too_large or len(body) > BODY_BYTES_MAX
+        if too_large:
+            body.clear()
+    return None if too_large else bytes(body)
 
 
 async def _send(send: Send, answer: Answer) -> None:

@@ -1,0 +1,38 @@
+"""group becomes an upsert of a company, then of the person who belongs to it: Custify links by company_id."""
+
+from penstock.convert import values
+from penstock.convert.identify import wants_removal
+from penstock.convert.plan import Call, Mapping, Plan, Unmappable
+from penstock.convert.traits import COMPANY_IDS, Object, company_body, first_text, objects, person_body, user_id_of
+
+NO_GROUP = "group without groupId: nobody can know which company is meant"
+
+
+def plan_group(event: Object, mapping: Mapping) -> Plan | Unmappable:
+    """Return two calls, company then person; the company's alone if the event names nobody."""
+    traits, person_traits = _traits(event)
+    company_id = values.as_text(event.get("groupId")) or first_text(traits, COMPANY_IDS)
+    if company_id is None:
+        return Unmappable(NO_GROUP)
+    company = Call("/company", company_body(traits, company_id=company_id, mapping=mapping))
+    person = person_body(person_traits, user_id=user_id_of(event, person_traits, mapping), mapping=mapping)
+    if "user_id" not in person and "email" not in person:
+        return Plan((company,))
+    named = objects(person_traits, "company")
+    leaves = wants_removal(named) and values.as_text(named.get("id")) == company_id
+    person["companies"] = [{"company_id": company_id, "remove": leaves}]
+    return Plan((company, Call("/people", person)))
+
+
+def _traits(event: Object) -> tuple[Object, Object]:
+    """Return the company's traits and the person's, which never mix.
+
+    RudderStack's page shows `group("id", {traits: {…}, context: {traits: {…}}})`; its SDK puts that whole object into
+    `traits`. It is read as it was meant.
+    """
+    traits, person = objects(event, "traits"), objects(event, "context", "traits")
+    if isinstance(traits.get("traits"), dict):
+        person = {**person, **objects(traits, "context", "traits")}
+        outer = {key: value for key, value in traits.items() if key not in {"traits", "context"}}
+        traits = {**outer, **objects(traits, "traits")}
+    return traits, person
