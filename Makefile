@@ -39,10 +39,10 @@ fmt: $(STAMP) ## Put the code in shape
 	$(BIN)/ruff check --fix src tests bench
 
 docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, docs/commands.md
-	$(BIN)/python tests/tidy/generate_docs.py
+	PYTHONPATH=tests $(BIN)/python tests/tidy/generate_docs.py
 
 cases-accept: $(STAMP) ## Rewrite the golden cases' expectations; the diff is the review
-	$(BIN)/python tests/cases/accept.py
+	PYTHONPATH=tests $(BIN)/python tests/cases/accept.py
 
 bench: $(STAMP) ## Measure accept, buffer, convert and deliver, each beside its limit
 	$(BIN)/python bench/accept.py

@@ -24,8 +24,8 @@ log = structlog.get_logger()
 
 # How often a changed settings file is looked for: "within a second", and next to nothing when idle.
 RELOAD_S = 1.0
-# Retention: how often, and the rest between two slices of a large clean-up.
-PRUNE_S, PRUNE_REST_S = 60.0, 0.05
+# Retention works in slices of some thousand events; one each second keeps up with any rate Custify can take.
+PRUNE_S = 1.0
 
 
 def run_role(role: str, *, path: Path | None, settings: Settings, supervised: bool) -> int:
@@ -96,10 +96,12 @@ class Process:
 
 async def run_accept(process: Process) -> None:
     """SDK → accept → buffer."""
+    from granian.constants import Interfaces
+
     from penstock.accept.app import Gateway, Limits
-    from penstock.accept.serve import serve
     from penstock.accept.sources import Sources
     from penstock.buffer.sqlite_log import SqliteLog
+    from penstock.listening import serve
 
     settings = process.settings
     sources = Sources(settings.sources)
@@ -118,16 +120,16 @@ async def run_accept(process: Process) -> None:
     await store.open()
 
     async def prune() -> None:
-        now_settings = process.settings
-        while await store.prune(
-            older_than_ms=int((process.clock.now() - now_settings.retention_days * 86_400) * 1000),
-            bytes_max=now_settings.retention_bytes_max,
-            destinations=tuple(now_settings.destinations),
-        ):
-            await asyncio.sleep(PRUNE_REST_S)
+        in_force = process.settings
+        older_than_ms = int((process.clock.now() - in_force.retention_days * 86_400) * 1000)
+        await store.prune(
+            older_than_ms=older_than_ms,
+            bytes_max=in_force.retention_bytes_max,
+            destinations=tuple(in_force.destinations),
+        )
 
     async with process.running("accept", gateway.facts), _regularly(prune):
-        await serve(gateway, host=host, port=port, stop=process.stopping)
+        await serve(gateway, interface=Interfaces.RSGI, host=host, port=port, stop=process.stopping)
     await store.close()
 
 
@@ -153,8 +155,10 @@ async def run_deliver(process: Process) -> None:
 
 async def run_operate(process: Process) -> None:
     """Status and metrics for people and their monitoring."""
+    from granian.constants import Interfaces
+
+    from penstock.listening import serve
     from penstock.operate.app import create_app
-    from penstock.operate.serve import serve
 
     settings = process.settings
     host, port = host_and_port("admin_listen", settings.admin_listen)
@@ -166,7 +170,7 @@ async def run_operate(process: Process) -> None:
 
     process.on_change = follow
     async with process.running("operate", dict):
-        await serve(app, host=host, port=port, stop=process.stopping)
+        await serve(app, interface=Interfaces.ASGINL, host=host, port=port, stop=process.stopping)
 
 
 def open_shelf(settings: Settings) -> Shelf:

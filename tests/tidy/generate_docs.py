@@ -1,13 +1,12 @@
 """Writes the pages that are made from the code: docs/settings.md, docs/commands.md and, from its cases, docs/mapping.md."""
 
 import dataclasses
-import importlib.util
-import sys
 import typing
 from pathlib import Path
 
 import click
 
+from cases.render import render
 from penstock.cli import penstock
 from penstock.settings import SCALARS, Connection, Destination, Settings, Source
 
@@ -67,13 +66,7 @@ def commands_page() -> str:
 
 def mapping_page() -> str:
     """Return the golden cases as a page."""
-    spec = importlib.util.spec_from_file_location("render", ROOT / "tests" / "cases" / "render.py")
-    assert spec is not None
-    assert spec.loader is not None
-    render = importlib.util.module_from_spec(spec)
-    sys.modules["render"] = render
-    spec.loader.exec_module(render)
-    return str(render.render())
+    return render()
 
 
 PAGES = {"settings.md": settings_page, "commands.md": commands_page, "mapping.md": mapping_page}

@@ -111,7 +111,7 @@ async def test_an_answer_that_breaks_off_may_be_tried_again(answer):
 
 async def test_a_body_that_breaks_off_may_be_tried_again():
     async with far_side(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}") as api:
-        assert isinstance(await api.send(CALL), Unavailable | Accepted)
+        assert isinstance(await api.send(CALL), Unavailable)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from penstock.cli import config_option, config_path
+from penstock.errors import SettingsError
 from penstock.settings import host_and_port, load
 
 
@@ -14,8 +15,12 @@ from penstock.settings import host_and_port, load
 @click.option("--api-key", "api_keys", multiple=True, help="Accept this key only; may be repeated. Default: any key.")
 def sandbox_command(config: Path | None, data: Path | None, api_keys: tuple[str, ...]) -> None:
     """Run a local Custify that behaves like Custify, to try things with."""
+    from penstock.sandbox.journal import JournalError
     from penstock.sandbox.serve import serve
 
     host, port = host_and_port("sandbox_listen", load(config_path(config)).sandbox_listen)
     click.echo(f"Custify sandbox on http://{host}:{port}", err=True)
-    serve(host=host, port=port, data=data, api_keys=frozenset(api_keys) or None)
+    try:
+        serve(host=host, port=port, data=data, api_keys=frozenset(api_keys) or None)
+    except (OSError, JournalError) as error:
+        raise SettingsError("sandbox", expected="a free port and a usable data file", got=str(error)) from error

@@ -1,0 +1,118 @@
+"""One small World per backend: how to open it, crash it, and let time pass. Tests talk to a World and know no backend."""
+
+import sqlite3
+from pathlib import Path
+
+from penstock.buffer.memory import MemoryBuffer
+from penstock.buffer.sqlite import EVENTS
+from penstock.buffer.sqlite_backlog import DeliveryStore
+from penstock.buffer.sqlite_log import SqliteLog
+from penstock.buffer.sqlite_shelf import SqliteShelf
+from penstock.clock import Clock, ManualClock
+from penstock.event import Event, MessageId
+
+DESTINATION = "custify"
+
+
+def event(name: str, user: str = "", *, anonymous: str = "", company: str = "", source: str = "web") -> Event:
+    """Return an event of a person, a visitor or both."""
+    return Event(
+        source=source,
+        message_id=MessageId(name),
+        type="group" if company else "track",
+        user_id=user,
+        anonymous_id=anonymous,
+        company_id=company,
+        received_at_ms=1_700_000_000_000,
+        request_ip="127.0.0.1",
+        body=f'{{"messageId":"{name}"}}'.encode(),
+    )
+
+
+class World:
+    """A log, one destination's backlog, the shelf, and the powers that be."""
+
+    lease_s, long = 30.0, 60.0
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or ManualClock()
+        self.sources = ["web", "server"]
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    def counts(self):
+        return self.shelf.counts(DESTINATION, self.sources)
+
+    def stories(self):
+        return self.shelf.stories(DESTINATION, limit=1_000_000)
+
+    async def append(self, *events: Event) -> int:
+        return await self.log.append(events)
+
+    async def lease(self, limit: int = 100):
+        return await self.backlog.lease(limit=limit, lease_s=self.lease_s)
+
+    async def leased_names(self, limit: int = 100) -> list[str]:
+        return [lease.event.message_id for lease in await self.lease(limit)]
+
+
+class MemoryWorld(World):
+    """Models a perfect disk: a crash costs only the leases."""
+
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        super().__init__(clock)
+        self.buffer = MemoryBuffer(clock=self.clock)
+
+    async def open(self) -> "MemoryWorld":
+        self.log = self.shelf = self.buffer
+        self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources)
+        return self
+
+    async def crash_and_reopen(self) -> None:
+        self.backlog.forget_leases()
+
+    async def close(self) -> None:
+        pass
+
+
+class SqliteWorld(World):
+    """Real files."""
+
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        super().__init__(clock)
+        self.folder = folder
+
+    async def open(self) -> "SqliteWorld":
+        self.log = SqliteLog(self.folder, clock=self.clock, disk_free_bytes_min=0, waiting_events_max=10**9)
+        await self.log.open()
+        self.store = DeliveryStore(self.folder, clock=self.clock)
+        await self.store.open()
+        self.backlog = self.store.backlog(DESTINATION, lambda: self.sources)
+        self.shelf = SqliteShelf(self.folder)
+        return self
+
+    async def crash_and_reopen(self) -> None:
+        """Drop everything without a goodbye: what was not committed is gone."""
+        for part in (self.log, self.store):
+            part.group.executor.shutdown()
+            part.connection.close()
+        await self.open()
+
+    async def close(self) -> None:
+        await self.log.close()
+        await self.store.close()
+
+    def fill_the_disk(self) -> None:
+        self._pages_max(self.log.connection.execute("PRAGMA page_count").fetchone()[0])
+
+    def empty_the_disk(self) -> None:
+        self._pages_max(10**9)
+
+    def _pages_max(self, pages: int) -> None:
+        self.log.connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def break_the_schema(self, version: int) -> None:
+        connection = sqlite3.connect(self.folder / EVENTS)
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.close()
