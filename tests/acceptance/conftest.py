@@ -1,0 +1,231 @@
+"""The real thing: Penstock and the sandbox as processes, on free loopback ports, with real files."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+NODE = Path(__file__).parent / "node"
+KEYS = {"web": "web-key", "mobile": "mobile-key", "server": "server-key"}
+API_KEY = "sandbox-api-key"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(condition: Callable[[], object], *, s_max: float = 30.0, what: str = "it did not happen"):
+    """Look again and again until the condition holds; return what it answered."""
+    deadline = time.monotonic() + s_max
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.03)
+    return answer
+
+
+def http(method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None):
+    """Return status, headers and body; an error status is an answer too."""
+    request = urllib.request.Request(url, body, headers or {}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=15) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def get_json(url: str):
+    with contextlib.suppress(OSError):
+        status, _, body = http("GET", url)
+        return json.loads(body) if status == 200 else None
+    return None
+
+
+def missing(tool: str, found: object, how: str) -> None:
+    """Skip for want of a tool, and say how to get it; where everything must run, fail."""
+    if found:
+        return
+    assert not os.environ.get("CI"), f"{tool} is missing; {how}"
+    pytest.skip(f"{tool} is missing; to get it: {how}")
+
+
+@pytest.fixture
+def node():
+    """Return a function that runs a script of tests/acceptance/node with the real Node SDKs."""
+    missing("node", shutil.which("node"), "install Debian's nodejs and npm")
+    missing("npm packages", (NODE / "node_modules" / "@rudderstack").exists(), "make setup-browser")
+
+    def run(script: str, *arguments: str) -> None:
+        done = subprocess.run(["node", script, *arguments], cwd=NODE, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+    return run
+
+
+class Running:
+    """One of our commands as a process; its log is shown when a test fails."""
+
+    def __init__(self, folder: Path, name: str, *arguments: str, env: dict[str, str]) -> None:
+        self.log = folder / f"{name}.log"
+        self.command = [sys.executable, "-m", "penstock", *arguments]
+        self.env = os.environ | env
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stderr=log, stdout=log, env=self.env, start_new_session=True)
+
+    def family(self) -> list[psutil.Process]:
+        try:
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def stop(self, s_max: float = 40.0) -> int:
+        """End it as systemd would; return its exit code."""
+        family = self.family()
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(s_max)
+        gone, alive = psutil.wait_procs(family, timeout=5)
+        assert not alive, f"left behind: {alive}"
+        return code
+
+    def end(self) -> None:
+        """Whatever happened, leave nothing behind."""
+        for process in self.family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait(10)
+
+
+class Sandbox(Running):
+    """Custify, on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        address = self.url.removeprefix("http://")
+        super().__init__(folder, "sandbox", "sandbox", "--api-key", API_KEY, env={"PENSTOCK_SANDBOX_LISTEN": address})
+        until(lambda: get_json(f"{self.url}/_sandbox/state"), what="the sandbox did not start")
+
+    def state(self) -> dict:
+        return get_json(f"{self.url}/_sandbox/state")
+
+    def requests(self) -> list[dict]:
+        calls, since = [], 0
+        while page := get_json(f"{self.url}/_sandbox/requests?since={since}&limit=1000")["requests"]:
+            calls += page
+            since = page[-1]["n"]
+        return calls
+
+    def person(self, user_id: str) -> dict | None:
+        return next((p for p in self.state()["people"] if p.get("user_id") == user_id), None)
+
+    def company(self, company_id: str) -> dict | None:
+        return next((c for c in self.state()["companies"] if c.get("company_id") == company_id), None)
+
+    def events(self, name: str | None = None) -> list[dict]:
+        return [e for e in self.state()["events"] if name is None or e["name"] == name]
+
+    def faults(self, **faults) -> None:
+        status, _, body = http(
+            "POST", f"{self.url}/_sandbox/faults", json.dumps(faults).encode(), {"Content-Type": "application/json"}
+        )
+        assert status == 200, body
+
+
+class Penstock(Running):
+    """`penstock serve` on free ports with a settings file of its own."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, *, env: dict[str, str] | None = None, **settings) -> None:
+        self.folder, self.sandbox = folder, sandbox
+        self.config = folder / "penstock.toml"
+        ingest, admin = free_port(), free_port()
+        self.url, self.admin_url = f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{admin}"
+        self.write_settings(**settings)
+        addresses = {
+            "PENSTOCK_LISTEN": f"127.0.0.1:{ingest}",
+            "PENSTOCK_ADMIN_LISTEN": f"127.0.0.1:{admin}",
+            "PENSTOCK_DATA_DIR": str(folder / "data"),
+        }
+        super().__init__(folder, "penstock", "serve", "--config", str(self.config), env=addresses | (env or {}))
+        self.until_ready()
+
+    def until_ready(self) -> None:
+        until(lambda: self._answers("/livez") and self.status(), what=f"penstock did not start: {self.log.read_text()}")
+
+    def _answers(self, path: str) -> bool:
+        with contextlib.suppress(OSError):
+            return http("GET", self.url + path)[0] == 200
+        return False
+
+    def write_settings(self, *, api_key: str = API_KEY, top: str = "", destination: str = "", source: str = "") -> None:
+        sources = "".join(f'[sources.{n}]\ntype = "{n}"\nwrite_key = "{key}"\n' for n, key in KEYS.items())
+        connections = "".join(f'[[connections]]\nfrom = "{name}"\nto = "custify"\n' for name in KEYS)
+        self.config.write_text(
+            f'{top}\n{sources}{source}\n[destinations.custify]\ntype = "custify"\napi_key = "{api_key}"\n'
+            f'base_url = "{self.sandbox.url}"\n{destination}\n{connections}'
+        )
+
+    def status(self) -> dict | None:
+        return get_json(f"{self.admin_url}/api/v1/status")
+
+    def counts(self) -> dict:
+        """Return the destination's figures; they must add up whenever one looks."""
+        counts = self.status()["destinations"]["custify"]
+        assert counts["received"] == counts["waiting"] + sum(counts["outcomes"].values()), counts
+        return counts
+
+    def send(self, *events: dict, source: str = "server", path: str = "/v1/batch"):
+        body = json.dumps({"batch": events} if path == "/v1/batch" else events[0]).encode()
+        return http("POST", self.url + path, body, self.auth(source))
+
+    def auth(self, source: str = "server") -> dict[str, str]:
+        import base64
+
+        return {"Authorization": "Basic " + base64.b64encode(f"{KEYS[source]}:".encode()).decode()}
+
+    def until_settled(self, *, s_max: float = 30.0) -> dict:
+        """Wait until nothing waits; return the figures."""
+        until(lambda: self.counts()["waiting"] == 0, s_max=s_max, what=f"still waiting: {self.status()}")
+        return self.counts()
+
+
+@pytest.fixture
+def sandbox(tmp_path) -> Iterator[Sandbox]:
+    running = Sandbox(tmp_path)
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def start(tmp_path, sandbox) -> Iterator[Callable[..., Penstock]]:
+    """Start a Penstock with the settings of the test."""
+    started: list[Penstock] = []
+
+    def begin(**settings) -> Penstock:
+        started.append(Penstock(tmp_path, sandbox, **settings))
+        return started[-1]
+
+    yield begin
+    for penstock in started:
+        penstock.end()
+        print(penstock.log.read_text()[-4000:])
+
+
+@pytest.fixture
+def penstock(start) -> Penstock:
+    return start()
