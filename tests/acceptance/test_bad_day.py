@@ -56,7 +56,7 @@ def test_being_throttled_waits_as_asked_and_loses_nothing(penstock, sandbox):
 def test_answers_that_are_lost_are_repeated_with_the_same_deduplication_id(penstock, sandbox):
     penstock.send(*(identify(i) for i in range(5)))
     penstock.until_settled()
-    sandbox.faults(drop_answers=0.4)
+    sandbox.faults(drop_answers=0.2)
     events = [{"type": "track", "userId": f"u{i % 5}", "event": "Used", "messageId": f"t{i}"} for i in range(30)]
     penstock.send(*events)
 

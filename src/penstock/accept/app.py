@@ -35,6 +35,8 @@ NO_HEADER_KEY = SdkError(401, "failed to read writekey from header")
 NO_QUERY_KEY = SdkError(401, "failed to read writekey from query params")
 UNKNOWN_KEY = SdkError(401, "invalid write key")
 DISABLED = SdkError(404, "source is disabled")
+# A client that is still sending cannot read why it is refused; so much more is read and forgotten before we hang up.
+DISCARDED_BYTES_MAX = 64 * 1024 * 1024
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 
 
@@ -152,15 +154,15 @@ class Gateway:
     async def _body(self, scope: Any, protocol: Protocol_) -> bytes:
         """Read the body within bounds, and unpack it within bounds. Raises SdkError."""
         bytes_max = self.limits.body_bytes_max
-        length = scope.headers.get("content-length")
-        if length is not None and length.isdigit() and int(length) > bytes_max:
-            raise sdk_request.TOO_LARGE
         chunks, size = [], 0
         async for chunk in protocol:
             size += len(chunk)
-            if size > bytes_max:
-                raise sdk_request.TOO_LARGE
-            chunks.append(chunk)
+            if size <= bytes_max:
+                chunks.append(chunk)
+            elif size > bytes_max + DISCARDED_BYTES_MAX:
+                break
+        if size > bytes_max:
+            raise sdk_request.TOO_LARGE
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if scope.headers.get("content-encoding") == "gzip":
             return sdk_request.inflated(body, bytes_max=bytes_max)

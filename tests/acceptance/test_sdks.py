@@ -1,0 +1,194 @@
+"""Unmodified SDKs, set up as their users would, pointed at Penstock: what they send arrives with the right fields."""
+
+import contextlib
+import functools
+import http.server
+import importlib.util
+import shutil
+import threading
+
+import pytest
+
+from acceptance.conftest import KEYS, NODE, missing, until
+
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def arrived(penstock, sandbox, *, count: int = 3):
+    """Wait until the events are settled, all delivered."""
+    until(lambda: penstock.counts()["received"] >= count, what="the SDK's events did not come")
+    counts = penstock.until_settled()
+    assert counts["outcomes"]["delivered"] == counts["received"], counts
+
+
+def belongs(sandbox, user_id: str, company_id: str) -> bool:
+    return sandbox.company(company_id)["id"] in sandbox.person(user_id)["companies"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_rudderstack_python(penstock, sandbox):
+    from rudderstack.analytics.client import Client
+
+    client = Client(KEYS["server"], host=penstock.url)
+    client.identify("rp-1", {"name": "Ana Lima", "email": "ana@example.com", "country": "PT", "sessionCount": 3})
+    client.group("rp-1", "rp-acme", {"name": "Acme", "industry": "Logistics", "seats": 0})
+    client.track("rp-1", "Order Completed", {"value": 120, "gift": False}, message_id="rp-m1")
+    client.shutdown()
+
+    arrived(penstock, sandbox)
+    person = sandbox.person("rp-1")
+    assert (person["name"], person["email"], person["session_count"]) == ("Ana Lima", "ana@example.com", 3)
+    assert person["custom_attributes"] == {"country": "PT"}
+    assert sandbox.company("rp-acme")["custom_attributes"] == {"seats": 0}
+    assert belongs(sandbox, "rp-1", "rp-acme")
+    [event] = sandbox.events("Order Completed")
+    assert (event["metadata"], event["deduplication_id"]) == ({"value": 120, "gift": False}, "rp-m1")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_segment_python(penstock, sandbox):
+    from segment.analytics.client import Client
+
+    client = Client(KEYS["server"], host=penstock.url, gzip=True)
+    client.identify("sp-1", {"firstName": "Bo", "lastName": "Berg", "email": "bo@example.com"})
+    client.group("sp-1", "sp-acme", {"name": "Acme", "plan": "Pro"})
+    client.track("sp-1", "Plan Changed", {"to": "Pro"}, context={"groupId": "sp-acme"})
+    client.shutdown()
+
+    arrived(penstock, sandbox)
+    assert sandbox.person("sp-1")["name"] == "Bo Berg"
+    assert sandbox.company("sp-acme")["plan"] == "Pro"
+    assert belongs(sandbox, "sp-1", "sp-acme")
+    [event] = sandbox.events("Plan Changed")
+    assert (event["metadata"], event["company_id"]) == ({"to": "Pro"}, "sp-acme")
+
+
+def test_rudderstack_node(penstock, sandbox, node):
+    node("rudder.js", penstock.url, KEYS["server"])
+
+    arrived(penstock, sandbox)
+    assert sandbox.person("rn-1")["custom_attributes"] == {"country": "PT"}
+    assert (sandbox.company("rn-acme")["size"], sandbox.company("rn-acme")["monthly_revenue"]) == (150, 1200)
+    assert belongs(sandbox, "rn-1", "rn-acme")
+    [event] = sandbox.events("Order Completed")
+    assert (event["metadata"], event["deduplication_id"]) == ({"value": 120, "quantity": 0}, "rn-m1")
+
+
+def test_segment_node(penstock, sandbox, node):
+    node("segment.js", penstock.url, KEYS["server"])
+
+    arrived(penstock, sandbox)
+    assert sandbox.person("sn-1")["signed_up_at"] == "2022-04-27T10:00:00.000Z"
+    assert belongs(sandbox, "sn-1", "sn-acme")
+    [event] = sandbox.events("Plan Changed")
+    assert event["metadata"] == {"to": "Pro", "seats": 5}
+
+
+@pytest.fixture
+def page(tmp_path):
+    """Serve a folder with a page and the SDK's published bundle on a port of its own; return the function that does."""
+    servers = []
+
+    def serve(html: str, **files) -> str:
+        (tmp_path / "site").mkdir(exist_ok=True)
+        (tmp_path / "site" / "index.html").write_text(html)
+        for name, source in files.items():
+            shutil.copy(source, tmp_path / "site" / f"{name}.js")
+        handler = functools.partial(QuietHandler, directory=str(tmp_path / "site"))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Says nothing about each request."""
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@contextlib.asynccontextmanager
+async def browser_page():
+    """A page in Debian's chromium, headless."""
+    missing("chromium", shutil.which("chromium"), "make setup-browser")
+    missing("playwright", importlib.util.find_spec("playwright"), "make setup")
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
+        try:
+            yield await browser.new_page()
+        finally:
+            await browser.close()
+
+
+RUDDER_PAGE = """<!doctype html><title>shop</title>
+<script src="rsa.js"></script>
+<script>
+  const sdk = window.rudderanalytics;
+  const analytics = sdk.RudderAnalytics ? new sdk.RudderAnalytics() : sdk;
+  analytics.load("web-key", "%(url)s", { configUrl: "%(url)s" });
+  analytics.identify("rj-1", { name: "Cy Otto", email: "cy@example.com", country: "USA" });
+  analytics.group("rj-acme", { name: "Acme", plan: "Pro" });
+  analytics.track("Report Exported", { rows: 4096, empty: 0 });
+  document.title = "sent";
+</script>"""
+
+
+async def test_rudderstack_javascript_in_a_browser(penstock, sandbox, page):
+    bundle = (
+        NODE
+        / "node_modules"
+        / "@rudderstack"
+        / "analytics-js"
+        / "dist"
+        / "npm"
+        / "modern"
+        / "bundled"
+        / "umd"
+        / "index.js"
+    )
+    missing("the JavaScript SDK", bundle.exists(), "make setup-browser")
+    url = page(RUDDER_PAGE % {"url": penstock.url}, rsa=bundle)
+
+    async with browser_page() as browser:
+        said: list[str] = []
+        browser.on("console", lambda message: said.append(message.text))
+        browser.on("pageerror", lambda error: said.append(str(error)))
+        await browser.goto(url)
+        assert await browser.title() == "sent", said
+        await _eventually(lambda: penstock.counts()["received"] >= 3, browser, said)
+
+    arrived(penstock, sandbox)
+    person = sandbox.person("rj-1")
+    assert (person["name"], person["email"], person["custom_attributes"]) == (
+        "Cy Otto",
+        "cy@example.com",
+        {"country": "USA"},
+    )
+    assert sandbox.company("rj-acme")["plan"] == "Pro"
+    assert belongs(sandbox, "rj-1", "rj-acme")
+    [event] = sandbox.events("Report Exported")
+    assert (event["metadata"], event["user_id"]) == ({"rows": 4096, "empty": 0}, "rj-1")
+
+
+async def _eventually(condition, browser, said) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        await browser.wait_for_timeout(50)
+    raise AssertionError(f"nothing came; the page said: {said}")
