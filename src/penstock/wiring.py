@@ -114,7 +114,13 @@ async def run_accept(process: Process) -> None:
     )
     limits = Limits(body_bytes_max=settings.body_bytes_max, path_prefix=settings.path_prefix)
     gateway = Gateway(
-        log=store, sources=sources, clock=process.clock, dice=process.dice, limits=limits, version=__version__, problem=store.problem
+        log=store,
+        sources=sources,
+        clock=process.clock,
+        dice=process.dice,
+        limits=limits,
+        version=__version__,
+        problem=store.problem,
     )
     host, port = host_and_port("listen", settings.listen)
     await store.open()

@@ -100,7 +100,7 @@ class Running:
         family = self.family()
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(s_max)
-        gone, alive = psutil.wait_procs(family, timeout=5)
+        _gone, alive = psutil.wait_procs(family, timeout=5)
         assert not alive, f"left behind: {alive}"
         return code
 

@@ -107,7 +107,7 @@ def test_whatever_is_killed_every_accepted_event_arrives_in_order(start, sandbox
         load.join(60)
         assert not load.is_alive()
 
-    until(lambda: penstock.status(), what="the admin listener did not come back")
+    until(penstock.status, what="the admin listener did not come back")
     counts = penstock.until_settled(s_max=60)
     accepted = {user: numbers for load in loads for user, numbers in load.accepted.items()}
     print("killed", killed, "accepted", sum(map(len, accepted.values())), "counts", counts)
