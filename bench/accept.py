@@ -1,7 +1,7 @@
 """What durability costs: accept over SQLite, beside the same server that only reads, parses and answers.
 
 Single events at 32 and 256 connections, and batches of 100 at 32. Both servers run one after the other in every round, so
-that a noisy machine is noisy for both; the median ratio of the rounds counts. Bounded: rounds × seconds, then it ends.
+that a noisy machine is noisy for both; the median ratio of the rounds counts. Bounded: rounds times seconds, then it ends.
 """
 
 import asyncio
@@ -157,9 +157,10 @@ def until_open(port: int) -> None:
 
 if __name__ == "__main__":
     for connections, batch, goal in ((32, 1, 0.4), (256, 1, 0.4), (32, 100, 0.5)):
-        pairs = []
-        for round_ in range(ROUNDS):
-            pairs.append([measured(kind, connections, batch, round_ * 10**9) for kind in ("durable", "limit")])
+        pairs = [
+            [measured(kind, connections, batch, round_ * 10**9) for kind in ("durable", "limit")]
+            for round_ in range(ROUNDS)
+        ]
         durable, limit = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = statistics.median(a / b for a, b in pairs)
         print(

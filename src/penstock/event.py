@@ -1,6 +1,5 @@
 """The value that travels: one SDK call, stored exactly as it was accepted."""
 
-import dataclasses
 import datetime as dt
 import re
 from typing import NewType
@@ -20,8 +19,7 @@ LONE_SURROGATE = re.compile(
 Lane = NewType("Lane", str)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One SDK call. `body` is what came; the other fields stand beside it and never change it."""
 
     #: Name of the source whose write key the request carried.

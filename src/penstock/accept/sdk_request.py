@@ -132,10 +132,10 @@ def _text(value: object) -> str:
 
 def _id(value: object) -> str:
     """Return an id as text, as RudderStack's identity rule has it: numbers and objects count, `0` too."""
-    if value is None:
-        return ""
     if isinstance(value, str):
         return value.strip()[:ID_CHARS_MAX]
+    if value is None:
+        return ""
     return msgspec.json.encode(value).decode()[:ID_CHARS_MAX]
 
 

@@ -6,12 +6,15 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable
 from penstock.event import Event
 
+# The columns are the fields of Event, in their order.
 INSERT = """
 INSERT OR IGNORE INTO events
     (source, message_id, type, user_id, anonymous_id, company_id, received_at_ms, request_ip, body)
@@ -50,20 +53,7 @@ class SqliteLog:
         """Store all events, or none, and return how many were new; see port.Log."""
         if problem := self.problem():
             raise BufferUnavailable(problem)
-        rows = [
-            (
-                e.source,
-                e.message_id,
-                e.type,
-                e.user_id,
-                e.anonymous_id,
-                e.company_id,
-                e.received_at_ms,
-                e.request_ip,
-                e.body,
-            )
-            for e in events
-        ]
+        rows = [msgspec.structs.astuple(event) for event in events]
         return await self.group.run(lambda connection: self._insert(connection, rows))
 
     def problem(self) -> str:
