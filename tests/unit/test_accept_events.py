@@ -1,0 +1,167 @@
+"""From the bytes of a request to events: ids, types, companies, hostile texts."""
+
+import json
+import zlib
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.accept.sdk_request import Origin, inflated, read_batch, read_one
+from penstock.clock import SeededDice
+from penstock.errors import SdkError
+from penstock.event import Event, MessageId, enriched, mended
+
+ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
+
+
+def one(event: object, type_: str = "track") -> Event:
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    [event] = read_one(body, type_=type_, origin=ORIGIN, dice=SeededDice(1))
+    return event
+
+
+@pytest.mark.parametrize(
+    ("user_id", "text"),
+    [("ana", "ana"), ("  ana ", "ana"), (7, "7"), (0, "0"), (1.5, "1.5"), (True, "true"), ({"a": 1}, '{"a":1}')],
+)
+def test_any_user_id_counts_as_text(user_id, text):
+    assert one({"userId": user_id}).user_id == text
+
+
+def test_a_numeric_message_id_is_kept_as_text():
+    assert one({"userId": "a", "messageId": 12}).message_id == "12"
+
+
+@pytest.mark.parametrize("message_id", [None, "", "  ", {}, [], True])
+def test_a_missing_message_id_is_made_up(message_id):
+    assert len(one({"userId": "a", "messageId": message_id}).message_id) == 36
+
+
+@pytest.mark.parametrize(
+    ("event", "company"),
+    [
+        ({"groupId": "acme"}, "acme"),
+        ({"groupId": 7}, "7"),
+        ({"traits": {"groupId": "acme"}}, "acme"),
+        ({"traits": {"company_id": "acme", "id": "x"}}, "acme"),
+        ({"traits": {"id": "acme"}}, "acme"),
+        ({"traits": "none"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_group_call_names_the_company_it_writes(event, company):
+    assert one({"userId": "a"} | event, "group").company_id == company
+    assert one({"userId": "a"} | event, "track").company_id == ""
+
+
+def test_the_body_is_kept_as_it_came_digits_and_all():
+    body = b'{ "userId":"a", "n":12345678901234567890123, "x":1.10 }'
+
+    assert one(body).body == body
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", rb"\ud800", b"caf\xc3"])
+def test_an_event_with_broken_text_is_still_an_event(text):
+    event = one(b'{"userId":"a","event":"' + text + b'"}')
+
+    assert enriched(event)["event"] in {
+        "\N{REPLACEMENT CHARACTER}" * 2,
+        "\N{REPLACEMENT CHARACTER}",
+        "caf\N{REPLACEMENT CHARACTER}",
+    }
+
+
+def test_an_escaped_backslash_is_no_escape():
+    assert mended(rb'"\\ud800"') == rb'"\\ud800"'
+
+
+def at(**times: object) -> str:
+    body = msgspec.json.encode({"userId": "a", **times})
+    event = Event(
+        source="web",
+        message_id=MessageId("m"),
+        type="track",
+        user_id="a",
+        anonymous_id="",
+        company_id="",
+        received_at_ms=1_714_979_289_000,
+        request_ip="10.0.0.7",
+        body=body,
+    )
+    return str(enriched(event)["timestamp"])
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ({}, "2024-05-06T07:08:09.000Z"),
+        ({"timestamp": "2024-01-01T00:00:00+02:00"}, "2023-12-31T22:00:00.000Z"),
+        ({"timestamp": "2024-01-01"}, "2024-01-01T00:00:00.000Z"),
+        ({"timestamp": "2024-01-01T00:00:00.123456789Z"}, "2024-01-01T00:00:00.123Z"),
+        ({"timestamp": "Mon, 01 Jan 2024 00:00:00 GMT"}, "2024-01-01T00:00:00.000Z"),
+        ({"timestamp": 1704067200}, "2024-05-06T07:08:09.000Z"),
+        ({"timestamp": "soon"}, "2024-05-06T07:08:09.000Z"),
+        ({"originalTimestamp": "2024-05-06T07:00:00Z"}, "2024-05-06T07:00:00.000Z"),
+        ({"sentAt": "2024-05-06T07:08:00Z"}, "2024-05-06T07:08:18.000Z"),
+        ({"originalTimestamp": "2020-01-01T00:00:00Z", "sentAt": "2020-01-01T00:01:00Z"}, "2024-05-06T07:07:09.000Z"),
+    ],
+)
+def test_a_wrong_clock_of_the_sender_is_taken_out(times, expected):
+    assert at(**times) == expected
+
+
+def test_what_accept_knows_stands_beside_what_the_event_says():
+    event = one({"userId": "a", "type": "other", "receivedAt": "2000-01-01T00:00:00Z"}, "identify")
+
+    assert enriched(event) | {} == enriched(event)
+    assert (enriched(event)["type"], enriched(event)["receivedAt"]) == ("identify", "2023-11-14T22:13:20.000Z")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+event_like = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("userId", "anonymousId", "messageId", "type", "groupId", "traits", "timestamp", "sentAt"), json_values
+    ),
+)
+
+
+@given(body=st.binary(max_size=300) | json_values.map(lambda v: json.dumps(v).encode()))
+def test_whatever_the_bytes_the_answer_is_events_or_a_refusal(body):
+    for read in (
+        lambda: read_one(body, type_="track", origin=ORIGIN, dice=SeededDice(1)),
+        lambda: read_batch(body, origin=ORIGIN, dice=SeededDice(1)),
+    ):
+        try:
+            events = read()
+        except SdkError as refusal:
+            assert refusal.status in {400, 413}
+        else:
+            assert all(event.user_id or event.anonymous_id for event in events)
+
+
+@given(events=st.lists(event_like, min_size=1, max_size=4))
+def test_whatever_the_events_they_are_read_and_enriched_or_refused_together(events):
+    try:
+        read = read_batch(json.dumps({"batch": events}).encode(), origin=ORIGIN, dice=SeededDice(1))
+    except SdkError as refusal:
+        assert refusal.status == 400
+        return
+    assert len(read) == len(events)
+    for event in read:
+        assert isinstance(enriched(event)["timestamp"], str)
+
+
+@given(body=st.binary(max_size=200), packed=st.booleans(), limit=st.integers(1, 300))
+def test_unpacking_never_gives_more_than_the_limit(body, packed, limit):
+    data = zlib.compress(body, wbits=31) if packed else body
+    try:
+        assert len(inflated(data, bytes_max=limit)) <= limit
+    except SdkError as refusal:
+        assert refusal.status in {400, 413}
