@@ -12,8 +12,8 @@ import time
 
 import aiohttp
 import msgspec
-from penstock.buffer.memory import MemoryBuffer
 
+from penstock.buffer.memory import MemoryBuffer
 from penstock.clock import SystemClock, SystemDice
 from penstock.convert.plan import Call, Mapping
 from penstock.deliver.answer import Answer, Unavailable, read_answer
