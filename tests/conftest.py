@@ -2,5 +2,5 @@
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("shared-machine", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("shared-machine")

@@ -49,8 +49,8 @@ class Program:
 
     def end(self, with_signal: signal.Signals) -> int:
         self.process.send_signal(with_signal)
-        self.process.stderr.close()
-        return self.process.wait(timeout=20)
+        self.process.communicate(timeout=20)
+        return self.process.returncode
 
 
 @pytest.fixture
