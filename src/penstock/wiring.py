@@ -24,19 +24,18 @@ log = structlog.get_logger()
 
 # How often a changed settings file is looked for: "within a second", and next to nothing when idle.
 RELOAD_S = 1.0
-# Retention works in slices of some thousand events; one each second keeps up with any rate Custify can take.
-PRUNE_S = 1.0
+# Retention works in slices: one after the other while there is something to remove, else now and then.
+PRUNE_S, PRUNE_REST_S = 10.0, 0.1
 
 
-def run_role(role: str, *, path: Path | None, settings: Settings, supervised: bool) -> int:
-    """Run one part until SIGTERM; return its exit code."""
+def run_role(role: str, *, path: Path | None, settings: Settings, supervised: bool) -> None:
+    """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
     with _only_one(settings.data_dir, role):
         asyncio.run(part(Process(path, settings, supervised=supervised)))
-    return 0
 
 
 class Process:
@@ -125,10 +124,10 @@ async def run_accept(process: Process) -> None:
     host, port = host_and_port("listen", settings.listen)
     await store.open()
 
-    async def prune() -> None:
+    async def prune() -> int:
         in_force = process.settings
         older_than_ms = int((process.clock.now() - in_force.retention_days * 86_400) * 1000)
-        await store.prune(
+        return await store.prune(
             older_than_ms=older_than_ms,
             bytes_max=in_force.retention_bytes_max,
             destinations=tuple(in_force.destinations),
@@ -150,8 +149,8 @@ async def run_deliver(process: Process) -> None:
     process.on_change = fleet.follow
     fleet.follow(process.settings)
 
-    async def prune() -> None:
-        await store.prune()
+    async def prune() -> int:
+        return await store.prune()
 
     async with process.running("deliver", fleet.facts), _regularly(prune):
         await fleet.until(process.stopping)
@@ -213,14 +212,15 @@ def _password(settings: Settings) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _regularly(chore: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+async def _regularly(chore: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
     """Do a chore now and then while inside; a full disk makes it wait for the next time."""
 
     async def repeat() -> None:
+        removed = 0
         while True:
-            await asyncio.sleep(PRUNE_S)
+            await asyncio.sleep(PRUNE_REST_S if removed else PRUNE_S)
             try:
-                await chore()
+                removed = await chore()
             except BufferUnavailable as error:
                 log.warning("buffer_unavailable", reason=error.reason)
 

@@ -1,5 +1,6 @@
 """`penstock serve`: run everything on one machine, or one part of it."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +24,11 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
     if role is not None:
         from penstock.wiring import run_role
 
-        sys.exit(run_role(role, path=path, settings=settings, supervised=supervised))
+        run_role(role, path=path, settings=settings, supervised=supervised)
+        # granian's and reqwest's threads may still call into Python while the interpreter is taken down, and would
+        # abort the process: everything is written by now, so it is left without being taken down.
+        sys.stderr.flush()
+        os._exit(0)
 
     from penstock.operate.logs import set_up_logs
     from penstock.operate.supervise import supervise

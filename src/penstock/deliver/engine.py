@@ -29,7 +29,7 @@ log = structlog.get_logger()
 # What is kept of an answer: enough for Custify's validation messages, bounded for the disk's sake.
 ANSWER_CHARS_MAX = 2_000
 # How often an idle engine looks for new events: soon after the last one, and lazily later.
-IDLE_S_MIN, IDLE_S_MAX = 0.01, 0.2
+IDLE_S_MIN, IDLE_S_MAX = 0.01, 0.3
 # How long an engine rests when its own disk is full before it looks again.
 DISK_REST_S = 5.0
 

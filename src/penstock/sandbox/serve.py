@@ -1,8 +1,10 @@
 """Run the sandbox as a program of its own."""
 
 import asyncio
+import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 from granian.constants import Interfaces
@@ -28,6 +30,11 @@ def serve(*, host: str, port: int, data: Path | None = None, api_keys: frozenset
             )
         )
     )
+
+    # granian's threads may still call into Python while the interpreter is taken down, and would abort the process:
+    # everything is written by now, so it is left without being taken down.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _require_free(host: str, port: int) -> None:
