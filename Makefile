@@ -44,11 +44,10 @@ docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, 
 cases-accept: $(STAMP) ## Rewrite the golden cases' expectations; the diff is the review
 	PYTHONPATH=tests $(BIN)/python tests/cases/accept.py
 
-bench: $(STAMP) ## Measure accept, buffer, convert and deliver, each beside its limit
+bench: $(STAMP) ## Measure accept, deliver and the footprint, each beside its limit
 	$(BIN)/python bench/accept.py
-	$(BIN)/python bench/buffer.py
-	$(BIN)/python bench/convert.py
 	$(BIN)/python bench/deliver.py
+	$(BIN)/python bench/footprint.py
 
 clean: ## Remove what setup and tests made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/acceptance/node/node_modules

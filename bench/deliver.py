@@ -5,15 +5,22 @@ not the sandbox. Prints events per second of each client, round by round in turn
 """
 
 import asyncio
+import logging
 import multiprocessing
+import shutil
 import statistics
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import aiohttp
 import msgspec
+import structlog
 
-from penstock.buffer.memory import MemoryBuffer
+from penstock.buffer.sqlite_backlog import DeliveryStore
+from penstock.buffer.sqlite_log import SqliteLog
+from penstock.buffer.sqlite_shelf import SqliteShelf
 from penstock.clock import SystemClock, SystemDice
 from penstock.convert.plan import Call, Mapping
 from penstock.deliver.answer import Answer, Unavailable, read_answer
@@ -83,20 +90,26 @@ class AiohttpApi:
 
 
 async def events_per_s(api) -> float:
-    clock = SystemClock()
-    buffer = MemoryBuffer(clock=clock)
-    await buffer.append([event(i) for i in range(EVENTS)])
-    backlog = buffer.backlog("custify", lambda: ["web"])
+    clock, folder = SystemClock(), Path(tempfile.mkdtemp(prefix="penstock-bench-"))
+    log = SqliteLog(folder, clock=clock, disk_free_bytes_min=0, waiting_events_max=10**9)
+    await log.open()
+    await log.append([event(i) for i in range(EVENTS)])
+    store, shelf = DeliveryStore(folder, clock=clock), SqliteShelf(folder)
+    await store.open()
+    backlog = store.backlog("custify", lambda: ["web"])
     policy = DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy(), in_flight_max=IN_FLIGHT)
     engine = Engine("custify", backlog=backlog, custify=api, pace=Pace(), policy=policy, clock=clock, dice=SystemDice())
     started = time.perf_counter()
     running = asyncio.create_task(engine.run())
-    while buffer.counts("custify", ["web"]).waiting:
-        await asyncio.sleep(0.02)
+    while shelf.counts("custify", ["web"]).waiting:
+        await asyncio.sleep(0.05)
     seconds = time.perf_counter() - started
     engine.stop()
     await running
     await api.close()
+    await store.close()
+    await log.close()
+    shutil.rmtree(folder)
     return EVENTS / seconds
 
 
@@ -137,6 +150,7 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     ports: "multiprocessing.Queue[int]" = multiprocessing.Queue()
     server = multiprocessing.Process(target=serve, args=(ports,), daemon=True)
     server.start()

@@ -99,7 +99,9 @@ def main(events: int) -> None:
             while (counts := status()) and counts["waiting"] and time.perf_counter() - begin < DELIVER_S_MAX:
                 time.sleep(0.5)
             seconds = time.perf_counter() - begin
-            print(f"delivered {counts['outcomes']['delivered']} in {seconds:.1f} s: {counts['outcomes']['delivered'] / seconds:.0f}/s")
+            print(
+                f"delivered {counts['outcomes']['delivered']} in {seconds:.1f} s: {counts['outcomes']['delivered'] / seconds:.0f}/s"
+            )
             print("after delivering: PSS {:.0f} MB, RSS {:.0f} MB".format(*memory_mb(server)))
             time.sleep(3)
             print(f"idle: {idle_percent(server):.2f} % of one core, all processes together")
