@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.made
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser demo test check fmt docs cases-accept bench clean
+.PHONY: help setup setup-browser demo test check fmt sim sim-long sim-seed docs cases-accept bench clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,15 @@ check: $(STAMP) ## Format, lint, types
 fmt: $(STAMP) ## Put the code in shape
 	$(BIN)/ruff format src tests bench
 	$(BIN)/ruff check --fix src tests bench
+
+sim: $(STAMP) ## Tell 200 stories of bad days, and prove that planted bugs are found
+	$(BIN)/python -m pytest -n 2 -q tests/sim
+
+sim-long: $(STAMP) ## Tell N stories (N=100000)
+	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $(or $(N),100000)
+
+sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711)
+	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --first $(or $(SEED),4711) --story
 
 docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, docs/commands.md
 	PYTHONPATH=tests $(BIN)/python tests/tidy/generate_docs.py
