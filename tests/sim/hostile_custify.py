@@ -62,10 +62,13 @@ class HostileCustify:
         self.serving.add(task)
         task.add_done_callback(self.serving.discard)
         try:
-            return await asyncio.wait_for(asyncio.shield(task), self.call_s_max)
+            answer = await asyncio.wait_for(asyncio.shield(task), self.call_s_max)
         except TimeoutError:
             self.unavailable[_mark(call)] += 1
             return Unavailable(None, "no answer in time")
+        if isinstance(answer, Throttled):
+            self._heard(answer)
+        return answer
 
     async def probe(self) -> Answer:
         """A harmless read."""
@@ -84,7 +87,7 @@ class HostileCustify:
         if not self.key_is_good:
             return Barred(401, "bad key")
         if self._happens(self.faults.throttled):
-            return self._throttled()
+            return Throttled(self.dice.uniform(1.0, 20.0) if self._happens(0.7) else None, "slow down")
         if self._happens(self.faults.unavailable):
             self.unavailable[_mark(call)] += 1
             return Unavailable(503, "down")
@@ -101,13 +104,12 @@ class HostileCustify:
             await asyncio.sleep(self.call_s_max * 2)
         return Accepted(200, "")
 
-    def _throttled(self) -> Answer:
-        asked = self.dice.uniform(1.0, 20.0) if self._happens(0.7) else None
+    def _heard(self, answer: Throttled) -> None:
+        """From here on our side knows; what a crashed client was told, nobody can obey."""
         now = self.clock.now()
         if now >= self.quiet_until:
             self.quiet_since = now
-        self.quiet_until = max(self.quiet_until, now + (asked or 10.0))
-        return Throttled(asked, "slow down")
+        self.quiet_until = max(self.quiet_until, now + (answer.retry_after_s or 10.0))
 
     def _is_refused(self, call: Call) -> bool:
         # Some events are simply wrong, on good days too; a call of theirs is refused however often it comes.

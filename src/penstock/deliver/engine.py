@@ -185,6 +185,9 @@ class Engine:
         self.pace.sent(now + wait_s)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+            if (blocked_s := self.pace.blocked_s(self.clock.now())) > 0:
+                # Another call was throttled while this one waited for its turn.
+                return Throttled(blocked_s, "waiting for the pace")
         started = self.clock.now()
         answer = await self.custify.send(call)
         ended = self.clock.now()

@@ -39,10 +39,14 @@ class Pace:
         """Return the limit in force, in calls per second."""
         return min(self.per_s, self.per_s_max)
 
+    def blocked_s(self, now: float) -> float:
+        """Return how long Custify still wants quiet."""
+        return max(0.0, self.blocked_until - now)
+
     def wait_s(self, now: float) -> float:
         """Return how long to wait until one call may be sent; 0 means now."""
         self._advance(now)
-        blocked_s = max(0.0, self.blocked_until - now)
+        blocked_s = self.blocked_s(now)
         if math.isinf(self.limit):
             return blocked_s
         return max(blocked_s, (1.0 - self.tokens) / self.limit)
