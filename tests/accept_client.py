@@ -42,6 +42,9 @@ class Exchange:
     def __init__(self, body: bytes) -> None:
         self.body, self.answer = body, None
 
+    async def __call__(self) -> bytes:
+        return self.body
+
     async def __aiter__(self):
         for start in range(0, len(self.body), 65_536):
             yield self.body[start : start + 65_536]
