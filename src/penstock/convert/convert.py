@@ -11,12 +11,7 @@ from penstock.convert.track import plan_track, plan_view
 
 def convert(event: object, mapping: Mapping) -> Meaning:
     """Return what an event means. Never raises, whatever JSON the event is, and never changes it."""
-    try:
-        if mapping.name == "rudderstack":
-            return convert_as_rudderstack(event, mapping)
-        return _custify_1(event, mapping)
-    except RecursionError:
-        return Unmappable("the event is nested too deeply to be read")
+    return convert_as_rudderstack(event, mapping) if mapping.name == "rudderstack" else _custify_1(event, mapping)
 
 
 def _custify_1(event: object, mapping: Mapping) -> Meaning:

@@ -3,7 +3,16 @@
 from penstock.convert import values
 from penstock.convert.identify import wants_removal
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
-from penstock.convert.traits import COMPANY_IDS, Object, company_body, first_text, objects, person_body, user_id_of
+from penstock.convert.traits import (
+    COMPANY_IDS,
+    LINK_IDS,
+    Object,
+    company_body,
+    first_text,
+    objects,
+    person_body,
+    user_id_of,
+)
 
 NO_GROUP = "group without groupId: nobody can know which company is meant"
 
@@ -19,20 +28,20 @@ def plan_group(event: Object, mapping: Mapping) -> Plan | Unmappable:
     if "user_id" not in person and "email" not in person:
         return Plan((company,))
     named = objects(person_traits, "company")
-    leaves = wants_removal(named) and values.as_text(named.get("id")) == company_id
+    leaves = wants_removal(named) and first_text(named, LINK_IDS) == company_id
     person["companies"] = [{"company_id": company_id, "remove": leaves}]
     return Plan((company, Call("/people", person)))
 
 
 def _traits(event: Object) -> tuple[Object, Object]:
-    """Return the company's traits and the person's, which never mix.
+    """Return the company's traits, which are `traits`, and the person's, which are `context.traits`. They never mix.
 
     RudderStack's page shows `group("id", {traits: {…}, context: {traits: {…}}})`; its SDK puts that whole object into
-    `traits`. It is read as it was meant.
+    `traits`. It is read as it was meant, and so is either half of it alone.
     """
     traits, person = objects(event, "traits"), objects(event, "context", "traits")
-    if isinstance(traits.get("traits"), dict):
-        person = {**person, **objects(traits, "context", "traits")}
-        outer = {key: value for key, value in traits.items() if key not in {"traits", "context"}}
-        traits = {**outer, **objects(traits, "traits")}
-    return traits, person
+    inner, inner_person = traits.get("traits"), objects(traits, "context", "traits")
+    if not isinstance(inner, dict) and not inner_person:
+        return traits, person
+    outer = {key: value for key, value in traits.items() if key not in {"traits", "context"}}
+    return outer | (inner if isinstance(inner, dict) else {}), {**person, **inner_person}

@@ -1,22 +1,59 @@
-"""The other mapping: what RudderStack would send, quirks included. Quarantined here; shares nothing but plan.py.
+"""The other mapping: what RudderStack would send, quirks included. Quarantined in rudderstack*.py; shares only plan.py.
 
-Written from observed behaviour as recorded for those who migrate (docs/mapping.md lists every difference). Values follow
-JavaScript's rules: 0 and false are kept where "" is not, empty objects are true.
+Written from observed behaviour as recorded for those who migrate (docs/mapping.md lists every difference). Where
+RudderStack's code would crash, and repeat the event for hours for nothing, the answer is Unmappable with a sentence.
 """
 
-import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from penstock.convert.plan import Call, Filtered, Mapping, Meaning, Plan, Unmappable
+from penstock.convert.plan import Call, Filtered, Mapping, Meaning, Path, Plan, Unmappable
+from penstock.convert.rudderstack_js import MISSING, as_js_text, entries, first, get, kept, too_deep, truthy
 
-Body = dict[str, object]
-MISSING: Any = object()
+Body = dict[str, Any]
+Sources = dict[str, tuple[str, ...]]
 
-USER_ID = ("userId", "traits.userId", "traits.id", "context.traits.userId", "context.traits.id")
-EMAIL = ("traits.email", "context.traits.email", "properties.email")
-PHONE = ("traits.phone", "context.traits.phone", "properties.phone")
 TIME = ("timestamp", "originalTimestamp")
+FIRST_NAMES, LAST_NAMES = ("firstName", "firstname", "first_name"), ("lastName", "lastname", "last_name")
+
+
+def _both(*traits: str) -> tuple[str, ...]:
+    """Return the paths of traits, those in `traits` before those in `context.traits`."""
+    return tuple(f"{place}.{trait}" for place in ("traits", "context.traits") for trait in traits)
+
+
+USER_ID = ("userId", *_both("userId", "id"))
+EMAIL = (*_both("email"), "properties.email")
+# Each field in the order in which it is sent, with its sources in the order of their precedence.
+IDENTIFY: Sources = {
+    "user_id": USER_ID,
+    "email": EMAIL,
+    "phone": (*_both("phone"), "properties.phone"),
+    "session_count": _both("sessionCount"),
+    "unsubscribed_from_emails": _both("unsubscribedFromEmails"),
+    "unsubscribed_from_calls": _both("unsubscribedFromCalls"),
+    "name": _both("name"),
+    "signed_up_at": (*_both("signedUpAt"), *TIME),
+    "custom_attributes": ("traits", "context.traits"),
+}
+# On group the person is described by context.traits alone, but for the user id.
+MEMBER: Sources = {
+    field: USER_ID if field == "user_id" else tuple(path for path in paths if path.startswith(("context.", *TIME)))
+    for field, paths in IDENTIFY.items()
+}
+COMPANY: Sources = {
+    "company_id": ("groupId", "traits.groupId"),
+    "name": ("traits.name",),
+    "industry": ("traits.industry",),
+    "size": ("traits.size",),
+    "website": ("traits.website", "traits.url"),
+    "plan": ("traits.plan",),
+    "monthly_revenue": ("traits.monthly_revenue", "traits.monthlyRevenue", "traits.mrr"),
+    "churned": ("traits.churned",),
+}
+EVENT: Sources = {"user_id": USER_ID, "email": EMAIL, "name": ("event",), "created_at": TIME}
+PERSON_ORDER, EVENT_ORDER = (*IDENTIFY, "companies"), (*EVENT, "company_id", "metadata")
+# Deleted from the custom attributes. Custify's own snake_case names are among them, the camelCase ones are not.
 PERSON_RESERVED = (
     "userId",
     "email",
@@ -42,173 +79,136 @@ COMPANY_RESERVED = (
 
 
 class _Refused(Exception):
-    """RudderStack's own error text; becomes Unmappable."""
+    """RudderStack's own error text, or a sentence in place of its crash; becomes Unmappable."""
 
 
 def convert_as_rudderstack(event: object, mapping: Mapping) -> Meaning:
     """Return the calls RudderStack would make, or its error text."""
-    if not isinstance(event, dict) or not _true(event.get("type")):
+    kind = event.get("type") if isinstance(event, dict) else None
+    if not isinstance(event, dict) or not truthy(kind):
         return Unmappable("Message Type is not present. Ignoring message.")
-    if not isinstance(event["type"], str):
+    if not isinstance(kind, str):
         return Unmappable("the type is not a text: RudderStack fails on it and repeats it for hours")
-    # RudderStack changes the event while it reads it, and depends on that; we change a copy.
-    message = copy.deepcopy(event)
-    plans: dict[str, Callable[[Any, Mapping], list[Call]]] = {"identify": _identify, "track": _track, "group": _group}
-    plan = plans.get(message["type"].lower())
+    plan = PLANS.get(kind.lower())
     if plan is None:
-        return Filtered("Message type not supported")
+        # RudderStack's filter trims the type and the code behind it does not, so a type with spaces is an error.
+        known = kind.strip().lower() in PLANS
+        return (Unmappable if known else Filtered)("Message type not supported")
     try:
-        return Plan(tuple(plan(message, mapping)))
+        return Plan(tuple(plan(_own(event), mapping)))
     except _Refused as refused:
         return Unmappable(str(refused))
 
 
-def _identify(message: Any, mapping: Mapping) -> list[Call]:
-    body = _fields(
-        message,
-        user_id=USER_ID,
-        email=EMAIL,
-        phone=PHONE,
-        session_count=("traits.sessionCount", "context.traits.sessionCount"),
-        unsubscribed_from_emails=("traits.unsubscribedFromEmails", "context.traits.unsubscribedFromEmails"),
-        unsubscribed_from_calls=("traits.unsubscribedFromCalls", "context.traits.unsubscribedFromCalls"),
-        name=("traits.name", "context.traits.name"),
-        signed_up_at=("traits.signedUpAt", "context.traits.signedUpAt", *TIME),
-        custom_attributes=("traits", "context.traits"),
-    )
-    _finish_person(body, message)
-    _require_person(body, message, mapping)
-    return [Call("/people", _mapped_to_destination(body, message))]
+def _identify(message: Body, mapping: Mapping) -> list[Call]:
+    return [_person(message, IDENTIFY, mapping)]
 
 
-def _track(message: Any, mapping: Mapping) -> list[Call]:
-    name = _get(message, "event")
-    if not _kept(name):
+def _track(message: Body, mapping: Mapping) -> list[Call]:
+    body = _fields(message, EVENT)
+    if "name" not in body:
         raise _Refused('Missing required value from "event"')
-    body = _fields(message, user_id=USER_ID, email=EMAIL)
-    body |= {"name": name} | _fields(message, created_at=TIME)
     if "created_at" not in body:
         raise _Refused('Missing required value from ["timestamp","originalTimestamp"]')
-    properties = _entries(message.get("properties"))
-    company_id = next(
-        (v for k in ("organization_id", "company_id", "companyId") if _true(v := properties.get(k))), None
-    )
-    metadata = {key: value for key, value in properties.items() if _true(value) and not isinstance(value, dict | list)}
     _require_person(body, message, mapping)
-    if _true(body.get("user_id")) and not _true(metadata.get("user_id")) and not _true(metadata.get("userId")):
+    properties = entries(message.get("properties"))
+    metadata = {key: item for key, item in properties.items() if truthy(item) and not isinstance(item, dict | list)}
+    if truthy(body.get("user_id")) and not any(truthy(properties.get(key)) for key in ("user_id", "userId")):
         metadata["user_id"] = body["user_id"]
-    body |= {"company_id": company_id} if company_id is not None else {}
-    return [Call("/event", _mapped_to_destination(body | {"metadata": metadata}, message))]
+    company_ids = [properties.get(key) for key in ("organization_id", "company_id", "companyId")]
+    body["company_id"] = next(filter(truthy, company_ids), company_ids[-1])
+    body["metadata"] = metadata
+    return [_call("/event", _mapped_to_destination(_ordered(body, EVENT_ORDER), message))]
 
 
-def _group(message: Any, mapping: Mapping) -> list[Call]:
-    company = _fields(
-        message,
-        company_id=("groupId", "traits.groupId"),
-        name=("traits.name",),
-        industry=("traits.industry",),
-        size=("traits.size",),
-        website=("traits.website", "traits.url"),
-        plan=("traits.plan",),
-        monthly_revenue=("traits.monthly_revenue", "traits.monthlyRevenue", "traits.mrr"),
-        churned=("traits.churned",),
-    )
-    if not _true(company.get("company_id")):
+def _group(message: Body, mapping: Mapping) -> list[Call]:
+    company = _fields(message, COMPANY)
+    if not truthy(company.get("company_id")):
         raise _Refused("groupId Id is mandatory")
-    if _kept(traits := _get(message, "traits")):
+    if kept(traits := get(message, "traits")):
         # The deletions reach the event itself: `traits.id` can no more name the person below.
         company["custom_attributes"] = _stripped(traits, COMPANY_RESERVED)
-    person = _fields(
-        message,
-        user_id=USER_ID,
-        email=("context.traits.email",),
-        phone=("context.traits.phone",),
-        session_count=("context.traits.sessionCount",),
-        unsubscribed_from_emails=("context.traits.unsubscribedFromEmails",),
-        unsubscribed_from_calls=("context.traits.unsubscribedFromCalls",),
-        name=("context.traits.name",),
-        signed_up_at=("context.traits.signedUpAt", *TIME),
-        custom_attributes=("context.traits",),
-    )
-    _finish_person(person, message)
-    calls = [Call("/company", company)]
+    calls = [_call("/company", company)]
     try:
-        _require_person(person, message, mapping)
+        calls.append(_person(message, MEMBER, mapping))
     except _Refused:
-        # RudderStack has written the company by now, and then aborts the event.
+        # RudderStack has written the company by now, and then aborts the event. What it sent is what we send.
         return calls
-    return [*calls, Call("/people", _mapped_to_destination(person, message))]
+    return calls
 
 
-def _finish_person(body: Body, message: Any) -> None:
-    """Join the name, link the company, and clean the custom attributes, in RudderStack's order."""
-    if "name" not in body and (name := _joined_name(message)):
+PLANS: dict[str, Callable[[Body, Mapping], list[Call]]] = {"identify": _identify, "track": _track, "group": _group}
+
+
+def _own(event: Body) -> Body:
+    """Return the event with traits of its own: RudderStack changes them while it reads, and depends on that."""
+    message = dict(event)
+    if isinstance(context := message.get("context"), dict):
+        message["context"] = context = dict(context)
+    for holder, key in ((message, "traits"), (message, "context.traits"), (context, "traits")):
+        if isinstance(holder, dict) and isinstance(traits := holder.get(key), dict):
+            holder[key] = dict(traits)
+    return message
+
+
+def _person(message: Body, sources: Sources, mapping: Mapping) -> Call:
+    """Join the name, link the company, clean the custom attributes, ask who it is: in RudderStack's order."""
+    body = _fields(message, sources)
+    if "name" not in body and truthy(name := _joined_name(message)):
         body["name"] = name
     traits = body.get("custom_attributes")
-    company_id = _get(traits, "company.id") if isinstance(traits, dict) else MISSING
-    company_id = company_id if _true(company_id) else message.get("groupId")
-    if _true(company_id):
-        remove = _get(traits, "company.remove") if isinstance(traits, dict) else MISSING
+    linked = get(traits, "company.id")
+    company_id = linked if truthy(linked) else message.get("groupId")
+    if truthy(company_id):
+        remove = get(traits, "company.remove")
         body["companies"] = [{"company_id": company_id, "remove": False if remove is MISSING else remove}]
     if "custom_attributes" in body:
         body["custom_attributes"] = _stripped(traits, PERSON_RESERVED)
+    _require_person(body, message, mapping)
+    return _call("/people", _mapped_to_destination(_ordered(body, PERSON_ORDER), message))
 
 
-def _joined_name(message: Any) -> str:
-    parts = []
-    for kind in (("firstName", "firstname", "first_name"), ("lastName", "lastname", "last_name")):
-        found = _first(message, [*(f"traits.{k}" for k in kind), *(f"context.traits.{k}" for k in kind)])
-        if _true(found):
-            parts.append(str(found))
-    return " ".join(parts)
+def _joined_name(message: Body) -> Any:
+    parts = [found for names in (FIRST_NAMES, LAST_NAMES) if truthy(found := first(message, _both(*names)))]
+    if len(parts) < 2:
+        return parts[0] if parts else MISSING
+    if too_deep(parts):
+        raise _Refused("the name is nested too deeply to be read")
+    return f"{as_js_text(parts[0])} {as_js_text(parts[1])}"
 
 
-def _require_person(body: Body, message: Any, mapping: Mapping) -> None:
-    if mapping.anonymous_fallback and not _true(body.get("user_id")) and message.get("anonymousId") is not None:
-        body["user_id"] = message["anonymousId"]
-    if not _true(body.get("user_id")) and not _true(body.get("email")):
+def _require_person(body: Body, message: Body, mapping: Mapping) -> None:
+    if mapping.anonymous_fallback and not truthy(body.get("user_id")):
+        body["user_id"] = message.get("anonymousId")
+    if not truthy(body.get("user_id")) and not truthy(body.get("email")):
         raise _Refused("Email or userId is mandatory")
 
 
-def _mapped_to_destination(body: Body, message: Any) -> Body:
+def _mapped_to_destination(body: Body, message: Body) -> Body:
     """Replace the body by the raw traits if a warehouse already mapped them."""
-    if not _true(_get(message, "context.mappedToDestination")):
+    if not truthy(get(message, "context.mappedToDestination")):
         return body
-    traits, external = message.get("traits"), _get(message, "context.externalId")
-    first = external[0] if isinstance(external, list) and external else external
-    if not isinstance(traits, dict) or not isinstance(first, dict):
-        raise _Refused("mappedToDestination without traits and externalId: RudderStack fails on it and repeats it")
-    return traits | {str(first.get("identifierType")): first.get("id")}
+    traits = message.get("traits")
+    if not isinstance(traits, dict):
+        raise _Refused("mappedToDestination without traits: RudderStack fails on it and repeats it for hours")
+    key, id_ = (get(message, f"context.externalId.0.{name}") for name in ("identifierType", "id"))
+    return traits if id_ is MISSING else traits | {key if isinstance(key, str) else "undefined": id_}
 
 
-def _fields(message: Any, **sources: tuple[str, ...]) -> Body:
+def _fields(message: Body, sources: Sources) -> Body:
     """Return each field that has a value worth keeping."""
-    found = {name: _first(message, paths) for name, paths in sources.items()}
-    return {name: value for name, value in found.items() if _kept(value)}
+    found = ((name, first(message, paths)) for name, paths in sources.items())
+    return {name: value for name, value in found if value is not MISSING}
 
 
-def _first(message: Any, paths: Iterable[str]) -> Any:
-    return next((value for path in paths if _kept(value := _get(message, path))), MISSING)
-
-
-def _get(value: Any, path: str) -> Any:
-    """Look a dotted path up; keys that contain dots themselves are found too."""
-    if not isinstance(value, dict):
-        return MISSING
-    keys = path.split(".")
-    for count in range(1, len(keys) + 1):
-        key = ".".join(keys[:count])
-        if key in value:
-            found = value[key] if count == len(keys) else _get(value[key], ".".join(keys[count:]))
-            if found is not MISSING:
-                return found
-    return MISSING
+def _ordered(body: Body, order: tuple[str, ...]) -> Body:
+    return {name: value for name in order if (value := body.get(name)) is not None}
 
 
 def _stripped(traits: Any, reserved: tuple[str, ...]) -> object:
     """Delete the reserved keys and every object, array and null, in place, as RudderStack does."""
     if isinstance(traits, list):
-        return {str(i): v for i, v in enumerate(traits) if not isinstance(v, dict | list) and v is not None}
+        traits = entries(traits)
     if not isinstance(traits, dict):
         return traits
     for key in reserved:
@@ -218,19 +218,7 @@ def _stripped(traits: Any, reserved: tuple[str, ...]) -> object:
     return dict(traits)
 
 
-def _entries(properties: Any) -> dict[str, Any]:
-    if isinstance(properties, dict):
-        return properties
-    return {str(i): value for i, value in enumerate(properties)} if isinstance(properties, str | list) else {}
-
-
-def _true(value: Any) -> bool:
-    """Say whether JavaScript takes the value for true."""
-    if value is MISSING or value is None or value is False or value == "":
-        return False
-    return not (isinstance(value, int | float) and value == 0)
-
-
-def _kept(value: Any) -> bool:
-    """Say whether a value survives RudderStack's payload builder: true ones, 0 and false."""
-    return _true(value) or value is False or (isinstance(value, int | float) and value == 0)
+def _call(path: Path, body: Body) -> Call:
+    if too_deep(body):
+        raise _Refused("the event is nested too deeply to be sent")
+    return Call(path, body)

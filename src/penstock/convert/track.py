@@ -2,7 +2,7 @@
 
 from penstock.convert import values
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
-from penstock.convert.traits import Object, event_time, first_text, objects, user_id_of
+from penstock.convert.traits import Object, event_time, first_text, objects, traits_of, user_id_of
 
 COMPANY_IDS = ("company_id", "companyId", "organization_id")
 NO_NAME = "track without an event name"
@@ -23,24 +23,20 @@ def plan_view(event: Object, view: str, mapping: Mapping) -> Plan | Unmappable:
 
 def _plan(event: Object, name: str, mapping: Mapping) -> Plan | Unmappable:
     # Only traits say who somebody is. An email among the properties is somebody the event is about: an invited person.
-    traits = {**objects(event, "context", "traits"), **objects(event, "traits")}
-    properties = objects(event, "properties")
-    subject = {
-        "user_id": user_id_of(event, traits, mapping),
-        "email": values.as_text(traits.get("email")),
-        "company_id": _company_id(event, properties),
-    }
-    if not any(subject.values()):
+    traits, properties = traits_of(event), objects(event, "properties")
+    user_id, email = user_id_of(event, traits, mapping), values.as_email(traits.get("email"))
+    company_id = first_text(properties, COMPANY_IDS) or values.as_text(objects(event, "context").get("groupId"))
+    if not (user_id or email or company_id):
         return Unmappable(NO_SUBJECT)
-    facts = subject | {
+    facts = {
+        "user_id": user_id,
+        "email": email,
+        "company_id": company_id,
         "name": name,
         "created_at": event_time(event),
         "deduplication_id": values.as_text(event.get("messageId")),
     }
-    body = {key: value for key, value in facts.items() if value is not None}
-    rest = {key: value for key, value in properties.items() if key not in COMPANY_IDS}
-    return Plan((Call("/event", body | {"metadata": values.attributes(rest, nested=mapping.nested)}),))
-
-
-def _company_id(event: Object, properties: Object) -> str | None:
-    return first_text(properties, COMPANY_IDS) or values.as_text(objects(event, "context").get("groupId"))
+    body: dict[str, object] = {key: value for key, value in facts.items() if value is not None}
+    # Every property, the company's id too: reports filter by what the application sent.
+    body["metadata"] = values.attributes(properties, nested=mapping.nested)
+    return Plan((Call("/event", body),))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from penstock.convert import values
+from penstock.convert.dates import as_date
 from penstock.convert.plan import Mapping as Options
 
 Object = Mapping[str, object]
@@ -12,35 +13,39 @@ NOTHING: Object = {}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Field:
-    """One field of Custify: the traits it is read from, first match wins, and its type."""
+    """One field of Custify, and where its value is read from: the first that can be read as its type wins."""
 
     name: str
-    traits: tuple[str, ...]
     read: Callable[[object], object]
+    #: The field under its own name; never repeated among the custom attributes, readable or not.
+    spellings: tuple[str, ...]
+    #: Traits of other names that may stand in for it. One that says something else stays a custom attribute.
+    stand_ins: tuple[str, ...] = ()
 
 
-SIGNED_UP_AT = Field("signed_up_at", ("signedUpAt", "signed_up_at", "createdAt", "created_at"), values.as_date)
+SIGNED_UP_AT = Field("signed_up_at", as_date, ("signedUpAt", "signed_up_at"), ("createdAt", "created_at"))
 PERSON_FIELDS = (
-    Field("phone", ("phone",), values.as_text),
-    Field("session_count", ("sessionCount", "session_count"), values.as_number),
-    Field("unsubscribed_from_emails", ("unsubscribedFromEmails", "unsubscribed_from_emails"), values.as_flag),
-    Field("unsubscribed_from_calls", ("unsubscribedFromCalls", "unsubscribed_from_calls"), values.as_flag),
+    Field("phone", values.as_text, ("phone",)),
+    Field("session_count", values.as_number, ("sessionCount", "session_count")),
+    Field("unsubscribed_from_emails", values.as_flag, ("unsubscribedFromEmails", "unsubscribed_from_emails")),
+    Field("unsubscribed_from_calls", values.as_flag, ("unsubscribedFromCalls", "unsubscribed_from_calls")),
     SIGNED_UP_AT,
 )
 COMPANY_FIELDS = (
-    Field("name", ("name",), values.as_text),
-    Field("industry", ("industry",), values.as_text),
-    Field("size", ("size",), values.as_whole),
-    Field("website", ("website", "url"), values.as_text),
-    Field("plan", ("plan",), values.as_text),
-    Field("monthly_revenue", ("monthlyRevenue", "monthly_revenue", "mrr"), values.as_number),
-    Field("churned", ("churned",), values.as_flag),
+    Field("name", values.as_text, ("name",)),
+    Field("industry", values.as_text, ("industry",)),
+    Field("size", values.as_whole, ("size",)),
+    Field("website", values.as_text, ("website",), ("url",)),
+    Field("plan", values.as_text, ("plan",)),
+    Field("monthly_revenue", values.as_number, ("monthlyRevenue", "monthly_revenue"), ("mrr",)),
+    Field("churned", values.as_flag, ("churned",)),
     SIGNED_UP_AT,
-    Field("owners_csm", ("owners_csm", "ownersCsm"), values.as_text),
-    Field("owners_account", ("owners_account", "ownersAccount"), values.as_text),
+    Field("owners_csm", values.as_text, ("owners_csm", "ownersCsm")),
+    Field("owners_account", values.as_text, ("owners_account", "ownersAccount")),
 )
 FIRST_NAMES, LAST_NAMES = ("firstName", "firstname", "first_name"), ("lastName", "lastname", "last_name")
 USER_IDS, COMPANY_IDS = ("userId", "user_id", "id"), ("groupId", "company_id", "id")
+LINK_IDS = ("id", "company_id")
 
 
 def objects(event: Object, *path: str) -> Object:
@@ -53,7 +58,18 @@ def objects(event: Object, *path: str) -> Object:
 
 def first_text(fields: Object, names: tuple[str, ...]) -> str | None:
     """Return the first of the named fields that is a text."""
-    return next((text for name in names if (text := values.as_text(fields.get(name)))), None)
+    for name in names:
+        if name in fields and (text := values.as_text(fields[name])):
+            return text
+    return None
+
+
+def traits_of(event: Object) -> Object:
+    """Return the person's traits: `traits` and `context.traits` merged, `traits` wins key by key; a null says nothing."""
+    traits, older = objects(event, "traits"), objects(event, "context", "traits")
+    if not traits or not older:
+        return traits or older
+    return {**older, **{key: value for key, value in traits.items() if value is not None}}
 
 
 def user_id_of(event: Object, traits: Object, mapping: Options) -> str | None:
@@ -66,53 +82,60 @@ def user_id_of(event: Object, traits: Object, mapping: Options) -> str | None:
 
 def event_time(event: Object) -> str | None:
     """Return when the event happened."""
-    return values.as_date(event.get("timestamp")) or values.as_date(event.get("originalTimestamp"))
+    return as_date(event.get("timestamp")) or as_date(event.get("originalTimestamp"))
 
 
 def person_body(traits: Object, *, user_id: str | None, mapping: Options) -> dict[str, object]:
     """Return the body of an upsert of a person, without its companies. What was mapped is not repeated."""
-    name, name_traits = _name(traits)
-    fields = {"user_id": user_id, "email": values.as_text(traits.get("email")), "name": name}
-    mapped, used = read_fields(traits, PERSON_FIELDS)
-    used |= {"email", *name_traits, *_named(traits, USER_IDS, user_id)}
-    if isinstance(traits.get("company"), dict):
-        used.add("company")
-    body = {key: value for key, value in (fields | mapped).items() if value is not None}
-    return body | {"custom_attributes": rest(traits, used, mapping)}
+    left = dict(traits)
+    fields = {"user_id": user_id, "email": values.as_email(left.pop("email", None)), "name": _take_name(left)}
+    body: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
+    _take_fields(left, PERSON_FIELDS, body)
+    _leave_out_repeats(left, USER_IDS, user_id)
+    if isinstance(company := left.get("company"), dict):
+        left["company"] = {key: value for key, value in company.items() if key not in {*LINK_IDS, "remove"}}
+    body["custom_attributes"] = values.attributes(left, nested=mapping.nested)
+    return body
 
 
 def company_body(traits: Object, *, company_id: str, mapping: Options) -> dict[str, object]:
     """Return the body of an upsert of a company."""
-    mapped, used = read_fields(traits, COMPANY_FIELDS)
-    used |= _named(traits, COMPANY_IDS, company_id)
-    return {"company_id": company_id, **mapped, "custom_attributes": rest(traits, used, mapping)}
+    left, body = dict(traits), dict[str, object](company_id=company_id)
+    _take_fields(left, COMPANY_FIELDS, body)
+    _leave_out_repeats(left, COMPANY_IDS, company_id)
+    body["custom_attributes"] = values.attributes(left, nested=mapping.nested)
+    return body
 
 
-def read_fields(traits: Object, fields: tuple[Field, ...]) -> tuple[dict[str, object], set[str]]:
-    """Return the fields that have a value, and all traits that belong to a field."""
-    found: dict[str, object] = {}
+def _take_fields(left: dict[str, object], fields: tuple[Field, ...], body: dict[str, object]) -> None:
+    """Move what has a field of its own from the traits that are left into the body."""
     for field in fields:
-        readings = (field.read(traits[trait]) for trait in field.traits if trait in traits)
-        value = next((reading for reading in readings if reading is not None), None)
-        if value is not None:
-            found[field.name] = value
-    return found, {trait for field in fields for trait in field.traits}
+        found: object = None
+        for trait in field.spellings:
+            if trait in left:
+                reading = field.read(left.pop(trait))
+                found = reading if found is None else found
+        for trait in field.stand_ins:
+            reading = field.read(left[trait]) if trait in left else None
+            if reading is not None and found in {None, reading}:
+                found = reading
+                del left[trait]
+        if found is not None:
+            body[field.name] = found
 
 
-def rest(traits: Object, used: set[str], mapping: Options) -> dict[str, object]:
-    """Return what no field took, as flat attributes."""
-    return values.attributes({k: v for k, v in traits.items() if k not in used}, nested=mapping.nested)
+def _take_name(left: dict[str, object]) -> str | None:
+    """Take the full name: `name`, else first and last name joined. Parts that were not needed stay attributes."""
+    if name := values.as_text(left.pop("name", None)):
+        return name
+    parts = [text for names in (FIRST_NAMES, LAST_NAMES) if (text := first_text(left, names))]
+    for trait in (*FIRST_NAMES, *LAST_NAMES) if parts else ():
+        left.pop(trait, None)
+    return " ".join(parts) or None
 
 
-def _name(traits: Object) -> tuple[str | None, set[str]]:
-    """Return the full name and the traits it is made of: `name`, else first and last name joined."""
-    if name := values.as_text(traits.get("name")):
-        return name, {"name"}
-    parts = [first_text(traits, FIRST_NAMES), first_text(traits, LAST_NAMES)]
-    joined = " ".join(part for part in parts if part)
-    return joined or None, {"name", *FIRST_NAMES, *LAST_NAMES}
-
-
-def _named(traits: Object, names: tuple[str, ...], id_: str | None) -> set[str]:
-    """Return the traits that only repeat the id."""
-    return {name for name in names if id_ is not None and values.as_text(traits.get(name)) == id_}
+def _leave_out_repeats(left: dict[str, object], names: tuple[str, ...], id_: str | None) -> None:
+    """Leave out the traits that only repeat the id. Another id, of an older system perhaps, is an attribute."""
+    for name in names:
+        if id_ is not None and name in left and values.as_text(left[name]) == id_:
+            del left[name]

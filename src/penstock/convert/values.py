@@ -1,24 +1,21 @@
-"""How single values become what Custify's manual types: text, numbers, flags, dates, flat attributes.
+"""How single values become what Custify's manual types: text, numbers, flags, flat attributes.
 
 A value that cannot become its type is left out: sent as it is, Custify would refuse the whole call for it.
 """
 
-import datetime as dt
 import math
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 import msgspec
 
-from penstock.timestamps import parsed, to_text
+from penstock.convert.dates import as_listed
 
-# Custify takes a text for a date only in these forms (its help page on the CSV importer); all else is a string.
-LISTED_DATE = re.compile(
-    r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}(:\d{2})?|T\d{2}:\d{2}:\d{2}(\.\d{3}|Z|\.\d{3}Z|\.\d{6}Z)?)?", re.ASCII
-)
-MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}", re.ASCII)
-# Seconds since 1970 for the years 2001 to 2286, and the same in milliseconds: outside, a number is no date.
-EPOCH_S, EPOCH_MS = (1_000_000_000, 10_000_000_000), (1_000_000_000_000, 10_000_000_000_000)
+# As many bits as the largest double has. Beyond, no reader of JSON keeps the digits, and Python refuses to write them.
+INT_BITS_MAX = 1024
+NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+FLAGS = {"true": True, "false": False, "1": True, "0": False}
 # Deeper than any attribute a person would look for.
 FLATTEN_DEPTH_MAX = 8
 
@@ -27,25 +24,25 @@ def as_text(value: object) -> str | None:
     """Return a text, trimmed; numbers become their digits. Empty texts, flags, lists and objects are none."""
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not is_number(value):
         return None
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return str(int(value)) if value.is_integer() else repr(value)
-    return None
+    return str(int(value)) if float(value).is_integer() else repr(value)
+
+
+def as_email(value: object) -> str | None:
+    """Return an email, trimmed. A placeholder such as "n/a" is none: all who carry it would become one person."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if "@" in text[1:-1] else None
 
 
 def as_number(value: object) -> int | float | None:
     """Return a number; a text that is one counts."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", value.strip(), re.ASCII):
+    if isinstance(value, str):
         text = value.strip()
+        if not NUMBER.fullmatch(text):
+            return None
         return float(text) if "." in text else int(text)
-    return None
+    return None if isinstance(value, bool) or not is_number(value) else value
 
 
 def as_whole(value: object) -> int | None:
@@ -59,59 +56,52 @@ def as_whole(value: object) -> int | None:
 def as_flag(value: object) -> bool | None:
     """Return true or false; the texts and 0 and 1 count."""
     if isinstance(value, str):
-        return {"true": True, "false": False, "1": True, "0": False}.get(value.strip().lower())
-    return {1: True, 0: False}.get(value) if isinstance(value, int) else None
-
-
-def as_date(value: object) -> str | None:
-    """Return a moment in Custify's UTC form; date texts and unambiguous epochs count."""
-    if isinstance(value, str) and re.fullmatch(r"\d{10}|\d{13}", value.strip(), re.ASCII):
-        value = int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _from_epoch(value)
-    moment = parsed(value)
-    return to_text(moment) if moment else None
+        return FLAGS.get(value.strip().lower())
+    return value == 1 if isinstance(value, int) and value in {0, 1} else None
 
 
 def as_attribute(value: object) -> str | int | float | bool | None:
-    """Return a scalar for custom attributes and metadata, None for everything else.
-
-    A date and time that Custify would take for plain text (an offset, nanoseconds) is brought to its UTC form.
-    """
+    """Return a scalar for custom attributes and metadata, None for everything else."""
     if isinstance(value, str):
-        if MOMENT.match(value) and not LISTED_DATE.fullmatch(value) and (moment := parsed(value)):
-            return to_text(moment)
-        return value
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, bool | int | float) else None
+        return as_listed(value)
+    return value if isinstance(value, bool) or is_number(value) else None
 
 
 def attributes(fields: Mapping[str, object], *, nested: str) -> dict[str, object]:
     """Return the flat attributes of an object; arrays and objects as `nested` says: drop, flatten or json."""
     flat: dict[str, object] = {}
     for name, value in fields.items():
-        if isinstance(value, dict | list):
-            if nested == "json":
-                flat[name] = msgspec.json.encode(value).decode()
-            elif nested == "flatten":
-                flat |= {key: leaf for key, leaf in _leaves(name, value, 1) if leaf is not None}
-        elif name and (attribute := as_attribute(value)) is not None:
-            flat[name] = attribute
+        if not name or not isinstance(name, str):
+            continue  # Custify could not show a field without a name
+        if not isinstance(value, dict | list):
+            attribute = as_attribute(value)
+            if attribute is not None:
+                flat[name] = attribute
+        elif nested == "flatten":
+            flat.update(_leaves(name, value, 1))
+        elif nested == "json" and (text := _as_json(value)):
+            flat[name] = text
     return flat
 
 
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a value is a number (or a flag) that JSON can carry."""
+    if isinstance(value, int):
+        return value.bit_length() < INT_BITS_MAX
+    return isinstance(value, float) and math.isfinite(value)
+
+
 def _leaves(name: str, value: object, depth: int) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict | list) and depth <= FLATTEN_DEPTH_MAX:
+    if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in items:
+        for key, inner in items if depth <= FLATTEN_DEPTH_MAX else ():
             yield from _leaves(f"{name}.{key}", inner, depth + 1)
-    else:
-        yield name, as_attribute(value)
+    elif (attribute := as_attribute(value)) is not None:
+        yield name, attribute
 
 
-def _from_epoch(value: float) -> str | None:
-    for (low, high), per_s in ((EPOCH_S, 1), (EPOCH_MS, 1000)):
-        if low <= value < high:
-            return to_text(dt.datetime.fromtimestamp(value / per_s, dt.UTC))
-    return None
+def _as_json(value: object) -> str | None:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (ValueError, RecursionError):
+        return None  # too deep, or half a surrogate pair: nothing that JSON could carry
