@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from penstock.buffer.port import Attempt, Lease, Outcome, Story
+from penstock.buffer.port import Lease, Outcome, Story
 from penstock.clock import SeededDice
 from penstock.convert.plan import Mapping
 from penstock.deliver.decide import RetryPolicy
@@ -53,22 +53,20 @@ class LatentBacklog:
     async def _wait(self) -> None:
         await asyncio.sleep(self.dice.uniform(0.0, 0.05))
 
-    async def lease(self, *, limit: int, lease_s: float) -> Sequence[Lease]:
+    async def lease(self, **limits: Any) -> Sequence[Lease]:
         await self._wait()
-        return await self.backlog.lease(limit=limit, lease_s=lease_s)
+        return await self.backlog.lease(**limits)
 
-    async def settle(
-        self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()
-    ) -> None:
+    async def settle(self, lease: Lease, outcome: Outcome, **facts: Any) -> None:
         await self._wait()
-        await self.backlog.settle(lease, outcome, reason=reason, attempts=attempts)
+        await self.backlog.settle(lease, outcome, **facts)
 
     async def retry(self, lease: Lease, **verdict: Any) -> None:
         await self._wait()
         await self.backlog.retry(lease, **verdict)
 
-    async def replay(self, seqs: Sequence[int]) -> int:
-        return await self.backlog.replay(seqs)
+    async def replay(self, selection: Any, *, job: int, limit: int) -> Any:
+        return await self.backlog.replay(selection, job=job, limit=limit)
 
     async def remember(self, notes: Any) -> None:
         await self.backlog.remember(notes)
