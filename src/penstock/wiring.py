@@ -165,11 +165,13 @@ async def run_operate(process: Process) -> None:
 
     from penstock.listening import serve
     from penstock.operate.app import create_app
+    from penstock.operate.delivery_api import DeliveryApi
 
     settings = process.settings
     host, port = host_and_port("admin_listen", settings.admin_listen)
     reader = status_reader(settings)
-    app = create_app(reader=reader, snapshots=process.snapshots, password=_password(settings))
+    delivery = DeliveryApi(reader=reader, dead=open_dead_letters(settings), orders=open_orders(settings))
+    app = create_app(reader=reader, snapshots=process.snapshots, delivery=delivery, password=_password(settings))
 
     def follow(changed: Settings) -> None:
         reader.settings = changed
@@ -244,6 +246,18 @@ async def _regularly(chore: Callable[[], Awaitable[int]]) -> AsyncIterator[None]
         yield
     finally:
         task.cancel()
+
+
+def is_running(settings: Settings, role: str) -> bool:
+    """Return whether a process plays this role on the data folder now."""
+    try:
+        with (settings.data_dir / f"{role}.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 @contextlib.contextmanager
