@@ -31,8 +31,8 @@ log = structlog.get_logger()
 
 # What is kept of an answer: enough for Custify's validation messages, bounded for the disk's sake.
 ANSWER_CHARS_MAX = 2_000
-# How often an idle engine looks for new events: soon after the last one, and lazily later.
-IDLE_S_MIN, IDLE_S_MAX = 0.01, 0.3
+# How soon an engine that had something to do looks for new events again; the longer it finds none, the later.
+IDLE_S_MIN = 0.01
 # How long an engine rests when its own disk is full before it looks again.
 DISK_REST_S = 5.0
 
@@ -55,6 +55,8 @@ class DeliveryPolicy:
     retry: RetryPolicy
     in_flight_max: int = 32
     call_s_max: float = 10.0
+    #: How often an engine without work looks for new events, in seconds.
+    idle_s_max: float = 0.3
     #: How the pace is shared while events of several priorities are due.
     shares: Table[Priority, float] = dataclasses.field(default_factory=lambda: SHARES)
 
@@ -102,7 +104,7 @@ class Engine:
             leases = await self._lease()
             for lease in leases:
                 self._start(lease)
-            idle_s = IDLE_S_MIN if leases else min(IDLE_S_MAX, idle_s * 2)
+            idle_s = IDLE_S_MIN if leases else min(self.policy.idle_s_max, idle_s * 2)
             await self._pause(idle_s)
         await self._drain()
 
@@ -236,7 +238,10 @@ class Engine:
 
     def _recall(self, notes: Table[str, object]) -> None:
         """Go on with what was learned before a restart."""
+        paused_by = self.hold.paused_by
         self.hold = HoldState.from_notes(notes)
+        if paused_by:
+            self.pause(paused_by)
         learned = notes.get("pace_per_s")
         if isinstance(learned, int | float) and learned > 0:
             self.pace.per_s = float(learned)
