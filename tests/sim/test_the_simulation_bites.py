@@ -113,4 +113,4 @@ def test_a_replay_that_turns_the_order_round_is_found(monkeypatch):
     in_order = memory.MemoryBacklog.selectable
     monkeypatch.setattr(memory.MemoryBacklog, "selectable", lambda self, *a, **k: in_order(self, *a, **k)[::-1])
 
-    assert "took effect after" in found()
+    assert "overtook" in found()
