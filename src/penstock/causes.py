@@ -32,6 +32,7 @@ RUDDERSTACK = "map.rudderstack"
 TYPE_UNWANTED = "filter.type"
 PAUSED = "destination.paused"
 DISCARDED = "destination.discarded"
+STORE_DAMAGED = "store.damaged"
 UNKNOWN = "unknown"
 
 _MEND = "Mend what sends it, or wait for a mapping that reads it, then replay the cause."
@@ -126,6 +127,11 @@ CAUSES = {
             code=DISCARDED,
             meaning="A person removed the destination and chose to give up what was waiting.",
             advice="Add the destination again under the same name, then replay the cause, if that was a mistake.",
+        ),
+        Cause(
+            code=STORE_DAMAGED,
+            meaning="A file of the store was damaged, and with it the event's payload.",
+            advice="Look for a failing disk. The application may send the event again; Penstock cannot.",
         ),
         Cause(
             code=UNKNOWN,

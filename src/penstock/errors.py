@@ -4,6 +4,7 @@ PenstockError
 ├── SettingsError      the operator's: the process does not start, exit 78
 ├── SdkError           the sender's: answered with 4xx, never stored
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
+├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
 └── LeaseLost          nobody's: the lease had run out; forget what we know and go on
 
 What Custify says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
@@ -37,6 +38,14 @@ class BufferUnavailable(PenstockError):
     def __init__(self, reason: str, *, retry_after_s: int = 10) -> None:
         self.reason, self.retry_after_s = reason, retry_after_s
         super().__init__(reason)
+
+
+class StoreDamaged(PenstockError):
+    """A file of the store is truncated or damaged. Nothing is changed before a person asks for it."""
+
+    def __init__(self, file: str, detail: str) -> None:
+        self.file, self.detail = file, detail
+        super().__init__(f"{file} is damaged: {detail}. Stop Penstock and run: penstock doctor --repair")
 
 
 class LeaseLost(PenstockError):

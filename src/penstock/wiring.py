@@ -8,22 +8,27 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from penstock import __version__
 from penstock.buffer.port import DeadLetters, Orders, Shelf
 from penstock.clock import SystemClock, SystemDice
-from penstock.errors import BufferUnavailable, SettingsError
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import EVERY_S, Snapshots
 from penstock.operate.status import StatusReader
 from penstock.settings import Settings, host_and_port, load
 
+if TYPE_CHECKING:
+    from penstock.buffer.sqlite_doctor import Doctor
+
 log = structlog.get_logger()
 
 # How often a changed settings file is looked for: "within a second", and next to nothing when idle.
 RELOAD_S = 1.0
+ROLES = ("accept", "deliver", "operate")
 # Retention works in slices: one after the other while there is something to remove, else now and then.
 PRUNE_S, PRUNE_REST_S = 10.0, 0.1
 
@@ -34,8 +39,16 @@ def run_role(role: str, *, path: Path | None, settings: Settings, supervised: bo
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
+    process = Process(path, settings, supervised=supervised)
     with _only_one(settings.data_dir, role):
-        asyncio.run(part(Process(path, settings, supervised=supervised)))
+        process.snapshots.write(f"{role}.damage", {})
+        try:
+            asyncio.run(part(process))
+        except StoreDamaged as error:
+            # Said once, and left for whoever looks; the supervisor does not start this role again.
+            log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
+            process.snapshots.write(f"{role}.damage", {"reason": str(error)})
+            raise
 
 
 class Process:
@@ -258,6 +271,26 @@ def is_running(settings: Settings, role: str) -> bool:
     except FileNotFoundError:
         return False
     return False
+
+
+def open_doctor(settings: Settings) -> "Doctor":
+    """Return who examines the data folder."""
+    from penstock.buffer.sqlite_doctor import Doctor
+
+    sources_of = {name: settings.sources_of(name) for name in settings.destinations}
+    return Doctor(settings.data_dir, sources_of=sources_of, clock=SystemClock())
+
+
+@contextlib.contextmanager
+def stopped(settings: Settings) -> Iterator[None]:
+    """Keep every role off the data folder while inside. Raises SettingsError while one is running."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as locks:
+        for role in ROLES:
+            if is_running(settings, role):
+                raise SettingsError("data_dir", expected="a stopped server", got=f"{role} runs", hint="stop it first")
+            locks.enter_context(_only_one(settings.data_dir, role))
+        yield
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from contract.worlds import SqliteWorld, event
 from penstock.buffer.sqlite_log import SqliteLog
-from penstock.errors import BufferUnavailable, SettingsError
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 
 
 async def test_a_message_id_is_stored_once(world):
@@ -100,5 +100,5 @@ async def test_a_file_of_a_newer_penstock_is_refused_and_left_alone(tmp_path):
 async def test_a_damaged_file_is_reported(tmp_path):
     (tmp_path / "events.db").write_bytes(b"this is no database at all, but long enough to be looked at" * 100)
 
-    with pytest.raises(BufferUnavailable, match=r"events\.db cannot be opened"):
+    with pytest.raises(StoreDamaged, match=r"events\.db is damaged.*penstock doctor --repair"):
         await SqliteWorld(tmp_path).open()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import BufferUnavailable, PenstockError, SettingsError
+from penstock.errors import BufferUnavailable, PenstockError, SettingsError, StoreDamaged
 
 EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
@@ -23,8 +23,12 @@ PAGE_BYTES, CHECKPOINT_PAGES = 8192, 4000
 WAL_BYTES_MAX = 64 * 1024 * 1024
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """Open a file for its one writer and bring it to the present schema. Raises BufferUnavailable, SettingsError."""
+def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
+    """Open a file for its one writer and bring it to the present schema.
+
+    `checked` also looks whether the file was cut short, which only its one writer can tell.
+    Raises BufferUnavailable, StoreDamaged, SettingsError.
+    """
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for pragma in (
@@ -41,9 +45,37 @@ def open_writer(path: Path) -> sqlite3.Connection:
         ):
             connection.execute(f"PRAGMA {pragma}")
         _migrate(connection, path)
+        if checked and _is_cut_short(connection, path) and _is_cut_short(connection, path):
+            raise StoreDamaged(path.name, "it was cut short")
     except sqlite3.Error as error:
+        if is_damage(error):
+            raise StoreDamaged(path.name, str(error)) from error
         raise BufferUnavailable(f"{path.name} cannot be opened: {error}") from error
     return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether SQLite says that the file itself is broken, and not merely that it cannot be written now."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def damage_of(path: Path) -> str:
+    """Read every page of a file; return what SQLite finds, empty when it finds nothing."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if found == ["ok"] else "; ".join(" ".join(text.split()) for text in found)
+
+
+def _is_cut_short(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the end of the file is missing: SQLite would notice only when it needs the lost pages."""
+    busy = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    all_written = busy[0] == 0 and busy[1] == busy[2]
+    return bool(all_written and path.stat().st_size < pages * size)
 
 
 def open_reader(path: Path) -> sqlite3.Connection | None:
@@ -57,7 +89,10 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
 
 @contextlib.contextmanager
 def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
-    """Open a file to look at it as it is now; None when it is not there, or not of the present schema yet."""
+    """Open a file to look at it as it is now; None when it is not there, or not of the present schema yet.
+
+    Raises StoreDamaged, also for what the body reads.
+    """
     connection = open_reader(path)
     try:
         ready = connection is not None and connection.execute("PRAGMA user_version").fetchone()[0] == len(
@@ -66,6 +101,10 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
         if connection is not None and ready:
             connection.execute("BEGIN")
         yield connection if ready else None
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise StoreDamaged(path.name, str(error)) from error
+        raise
     finally:
         if connection is not None:
             connection.close()
@@ -102,6 +141,7 @@ class SqliteTransactions:
 
     def __init__(self, connection: sqlite3.Connection, *, before_commit: Callable[[], None] = lambda: None) -> None:
         self.connection, self.before_commit = connection, before_commit
+        self.name = Path(connection.execute("PRAGMA database_list").fetchone()[2]).name
 
     def commit(self, operations: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
         """Run all in one transaction, synced to disk."""
@@ -112,6 +152,8 @@ class SqliteTransactions:
             self.before_commit()
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
+            if is_damage(error):
+                raise StoreDamaged(self.name, str(error)) from error
             raise BufferUnavailable(f"the store cannot be written: {error}") from error
         finally:
             if self.connection.in_transaction:

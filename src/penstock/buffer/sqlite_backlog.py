@@ -41,7 +41,7 @@ class DeliveryStore:
     async def open(self) -> None:
         """Open both files, made new if they are not there. Raises BufferUnavailable, SettingsError."""
         # accept may not have started yet; its file gets its schema here then, and no rows.
-        open_writer(self.data_dir / EVENTS).close()
+        open_writer(self.data_dir / EVENTS, checked=False).close()
         self.connection = open_writer(self.data_dir / DELIVERY)
         self.connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(SqliteTransactions(self.connection))

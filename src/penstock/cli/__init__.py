@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from penstock import __version__
-from penstock.errors import SettingsError
+from penstock.errors import SettingsError, StoreDamaged
 
 EXIT_FAILED, EXIT_UNREACHABLE, EXIT_PARTIAL, EXIT_CONFIG = 1, 4, 5, 78
 
@@ -23,6 +23,7 @@ COMMANDS = {
     "tail": "penstock.cli.tail",
     "dead": "penstock.cli.dead",
     "replay": "penstock.cli.replay",
+    "doctor": "penstock.cli.doctor",
 }
 
 
@@ -78,3 +79,6 @@ def main() -> None:
     except SettingsError as error:
         click.echo(f"penstock: {error}", err=True)
         sys.exit(EXIT_CONFIG)
+    except StoreDamaged as error:
+        click.echo(f"penstock: {error}", err=True)
+        sys.exit(EXIT_FAILED)

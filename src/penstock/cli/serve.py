@@ -8,9 +8,10 @@ import click
 
 from penstock.cli import config_option, config_path
 from penstock.clock import SystemClock
+from penstock.errors import StoreDamaged
+from penstock.operate.supervise import EXIT_DAMAGED
 from penstock.settings import load
-
-ROLES = ("accept", "deliver", "operate")
+from penstock.wiring import ROLES
 
 
 @click.command("serve")
@@ -24,7 +25,11 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
     if role is not None:
         from penstock.wiring import run_role
 
-        run_role(role, path=path, settings=settings, supervised=supervised)
+        try:
+            run_role(role, path=path, settings=settings, supervised=supervised)
+        except StoreDamaged as error:
+            click.echo(f"penstock: {error}", err=True)
+            sys.exit(EXIT_DAMAGED)
         # granian's and reqwest's threads may still call into Python while the interpreter is taken down, and would
         # abort the process: everything is written by now, so it is left without being taken down.
         sys.stderr.flush()

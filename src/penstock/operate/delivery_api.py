@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.buffer.port import DeadLetters, Orders, Selection, Story
-from penstock.errors import BufferUnavailable
+from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.operate.replays import Replay, count_by_cause, problems_as_json, replay_of
 from penstock.operate.status import StatusReader
 
@@ -140,8 +140,8 @@ def _route(method: str, path: str, handler: Callable[[Request, bytes], object]) 
             return _json(await run_in_threadpool(handler, request, body))
         except ApiError as error:
             return _json({"error": error.facts}, error.status)
-        except BufferUnavailable as error:
-            facts = {"name": "store", "expected": "a store that can be written", "got": error.reason, "hint": ""}
+        except (BufferUnavailable, StoreDamaged) as error:
+            facts = {"name": "store", "expected": "a store in working order", "got": str(error), "hint": ""}
             return _json({"error": facts}, 503)
 
     return Route(path, endpoint, methods=[method], name=f"{method} {path}")

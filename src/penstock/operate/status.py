@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import cast
 
 from penstock import causes
-from penstock.buffer.port import Outcome, Shelf
+from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
+from penstock.errors import StoreDamaged
 from penstock.operate.snapshot import Snapshots
 from penstock.settings import Settings
 
@@ -20,7 +21,7 @@ class DestinationStatus:
     retrying: int
     outcomes: Mapping[str, int]
     oldest_waiting_s: float | None
-    #: "delivering", "held", "paused" or "disabled".
+    #: "delivering", "held", "paused", "disabled" or "down".
     state: str
     reason: str
     #: One of causes.py; empty while delivering.
@@ -38,6 +39,10 @@ class Status:
     destinations: Mapping[str, DestinationStatus]
 
 
+# What can be said of a file that cannot be read.
+NO_COUNTS = Counts(received=0, waiting=0, retrying=0, outcomes={}, oldest_received_at_ms=None)
+
+
 class StatusReader:
     """Reads the status from the store and the snapshots; changes nothing."""
 
@@ -48,17 +53,23 @@ class StatusReader:
     def read(self) -> Status:
         """Return the status as of now."""
         deliver = self.snapshots.read("deliver")
+        damage = str(self.snapshots.read("deliver.damage").get("reason", ""))
         names = self.settings.destinations
         return Status(
             version=self.version,
             accepted=dict(self.shelf.accepted()),
-            destinations={name: self._destination(name, _table(deliver.get(name))) for name in names},
+            destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
         )
 
-    def _destination(self, name: str, live: Mapping[str, object]) -> DestinationStatus:
-        counts = self.shelf.counts(name, self.settings.sources_of(name))
+    def _destination(self, name: str, live: Mapping[str, object], damage: str) -> DestinationStatus:
+        try:
+            counts = self.shelf.counts(name, self.settings.sources_of(name))
+        except StoreDamaged as error:
+            counts, damage = NO_COUNTS, str(error)
         oldest_ms = counts.oldest_received_at_ms
         state, cause, reason = _state(live, enabled=self.settings.destinations[name].enabled)
+        if damage:
+            state, cause, reason = "down", causes.STORE_DAMAGED, damage
         return DestinationStatus(
             received=counts.received,
             waiting=counts.waiting,

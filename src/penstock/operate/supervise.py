@@ -21,7 +21,11 @@ YOUNG_S = 10.0
 RESTART_S_MIN, RESTART_S_MAX = 0.2, 10.0
 # Longer than two calls to Custify may take, so that deliver can write its last verdicts down.
 STOP_S_MAX = 30.0
-EXIT_CONFIG = 78
+EXIT_FAILED, EXIT_CONFIG = 1, 78
+# Between a role and its supervisor: a file of the store is damaged. Starting again would only say so again.
+EXIT_DAMAGED = 74
+# Without it nothing is accepted; without deliver, events are still kept, and operate still says what is wrong.
+ESSENTIAL = "accept"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
@@ -32,6 +36,8 @@ class Child:
         self.role, self.command = role, command
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at, self.due_at, self.delay_s = 0.0, 0.0, RESTART_S_MIN
+        #: Restarting cannot help; the others go on.
+        self.is_down = False
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -77,7 +83,7 @@ def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) ->
         while True:
             now = clock.now()
             for child in children:
-                if child.process is None and now >= child.due_at:
+                if child.process is None and not child.is_down and now >= child.due_at:
                     child.start(now)
             code = _wait(children, clock=clock)
             if code is not None:
@@ -92,7 +98,7 @@ def _hear_signals() -> None:
 
 def _wait(children: Sequence[Child], *, clock: Clock) -> int | None:
     """Sleep until something happens; return an exit code when everything must stop."""
-    due = [child.due_at - clock.now() for child in children if child.process is None]
+    due = [child.due_at - clock.now() for child in children if child.process is None and not child.is_down]
     arrived = signal.sigtimedwait(SIGNALS, max(0.01, min(due))) if due else signal.sigwaitinfo(SIGNALS)
     if arrived is not None and arrived.si_signo in {signal.SIGTERM, signal.SIGINT}:
         return 0
@@ -104,6 +110,10 @@ def _wait(children: Sequence[Child], *, clock: Clock) -> int | None:
         if code == EXIT_CONFIG:
             # Restarting cannot mend a setting; the message is already on stderr.
             return EXIT_CONFIG
+        if code == EXIT_DAMAGED:
+            child.is_down = True
+            if child.role == ESSENTIAL:
+                return EXIT_FAILED
     return None
 
 

@@ -1,0 +1,102 @@
+"""Saves what can be read of a damaged file into a new one. The damaged file is kept beside it, never changed."""
+
+import contextlib
+import dataclasses
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from penstock.buffer.sqlite import open_writer
+
+# Rows read in one query, and how far a reader jumps over places that cannot be read.
+PAGE, JUMP_MAX = 500, 2**20
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Salvage:
+    """What was saved of one file."""
+
+    file: str
+    #: Where the damaged file was put.
+    kept_as: Path
+    #: Rows saved, by table.
+    rows: dict[str, int]
+
+
+def salvage(path: Path, *, stamp: str) -> Salvage:
+    """Move a damaged file aside as NAME.damaged-STAMP and write a new one with every row that can be read."""
+    kept_as = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(kept_as.with_name(kept_as.name + suffix))
+    with contextlib.closing(open_writer(path)) as new, contextlib.closing(sqlite3.connect(kept_as)) as old:
+        # Otherwise SQLite reads nothing at all of a file that is shorter than it says.
+        old.execute("PRAGMA writable_schema = ON")
+        tables = [row[0] for row in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = {table: _copy(old, new, table) for table in tables}
+    return Salvage(file=path.name, kept_as=kept_as, rows=rows)
+
+
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
+    """Copy a table row by row; return how many could be read."""
+    columns = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
+    listed, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    saved = 0
+    new.execute("BEGIN")
+    for row in _rows(old, table, listed):
+        # A row that was damaged may break a rule of the table; the others must not suffer for it.
+        saved += new.execute(f"INSERT OR IGNORE INTO {table} ({listed}) VALUES ({marks})", row).rowcount  # noqa: S608
+    new.execute("COMMIT")
+    return saved
+
+
+def _rows(old: sqlite3.Connection, table: str, listed: str) -> Iterator[Sequence[Any]]:
+    if table == "events":
+        yield from _by_place(old, listed)
+        return
+    # From both ends: what cannot be read in the middle hides nothing behind it.
+    first = list(_until_it_breaks(old, f"SELECT {listed} FROM {table} ORDER BY 1, 2"))  # noqa: S608 - our own names
+    yield from first
+    known = set(first)
+    last = _until_it_breaks(old, f"SELECT {listed} FROM {table} ORDER BY 1 DESC, 2 DESC")  # noqa: S608 - our own names
+    yield from (row for row in last if row not in known)
+
+
+def _until_it_breaks(old: sqlite3.Connection, select: str) -> Iterator[Sequence[Any]]:
+    seen: set[Sequence[Any]] = set()
+    try:
+        for row in old.execute(select):
+            if row in seen:
+                return  # broken pages may point back; without this the reading would never end
+            seen.add(row)
+            yield row
+    except sqlite3.DatabaseError:
+        return
+
+
+def _by_place(old: sqlite3.Connection, listed: str) -> Iterator[Sequence[Any]]:
+    """Read the log forward; jump over what cannot be read, a little further each time."""
+    select = f"SELECT {listed} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own names
+    after, jump, page = 0, 1, PAGE
+    while jump <= JUMP_MAX:
+        rows = _page(old, select, after, page)
+        if rows:
+            yield from rows
+            after, jump = rows[-1][0], 1
+        elif rows is None and page > 1:
+            page = 1
+        elif rows is None:
+            after, jump = after + jump, jump * 2
+        else:
+            return
+
+
+def _page(old: sqlite3.Connection, select: str, after: int, limit: int) -> list[Any] | None:
+    """Return the next rows; None when they cannot be read, or make no sense: broken pages may point back."""
+    try:
+        rows = old.execute(select, [after, limit]).fetchall()
+    except sqlite3.DatabaseError:
+        return None
+    places = [row[0] for row in rows]
+    return rows if places == sorted(set(places)) and (not places or places[0] > after) else None

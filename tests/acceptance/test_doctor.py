@@ -1,0 +1,72 @@
+"""A damaged file: Penstock says so once, does not start over and over, and saves what can be saved."""
+
+from acceptance.conftest import until
+from acceptance.test_commands import penstock_command
+
+
+def identify(i):
+    return {"type": "identify", "userId": f"u{i}", "messageId": f"m{i}", "traits": {"name": "x" * 500}}
+
+
+def doctor(penstock, *options):
+    return penstock_command("doctor", *options, "--config", penstock.config, env=penstock.env)
+
+
+def cut(path):
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+
+
+def test_a_healthy_store_is_called_healthy_while_the_server_runs(penstock):
+    penstock.send(*(identify(i) for i in range(5)))
+    penstock.until_settled()
+
+    done = doctor(penstock)
+
+    assert (done.returncode, b"everything is as it should be" in done.stdout) == (0, True)
+    refused = doctor(penstock, "--repair")
+    assert refused.returncode == 78
+    assert b"expected a stopped server" in refused.stderr
+
+
+def test_a_cut_log_ends_the_server_once_and_the_doctor_saves_the_rest(penstock, sandbox):
+    penstock.send(*(identify(i) for i in range(400)))
+    penstock.until_settled()
+    penstock.stop()
+    cut(penstock.folder / "data" / "events.db")
+
+    penstock.start()
+    assert penstock.process.wait(30) == 1
+    said = penstock.log.read_text()
+    assert "events.db is damaged" in said
+    # accept and deliver both read the log; neither is started again.
+    assert 1 <= said.count("store_damaged") <= 2
+    assert doctor(penstock).returncode == 1
+
+    mended = doctor(penstock, "--repair")
+    assert mended.returncode == 0, mended.stdout
+    assert b"saved accepted" in mended.stdout or b"saved events" in mended.stdout
+    penstock.start()
+    penstock.until_ready()
+    penstock.send(identify(4711))
+    until(lambda: sandbox.person("u4711"))
+    penstock.counts()
+
+
+def test_with_a_cut_backlog_events_are_still_accepted_and_the_status_says_what_to_do(penstock, sandbox):
+    penstock.send(*(identify(i) for i in range(400)))
+    penstock.until_settled()
+    penstock.stop()
+    cut(penstock.folder / "data" / "delivery.db")
+
+    penstock.start()
+    penstock.until_ready()
+    down = until(lambda: (s := penstock.status()["destinations"]["custify"])["state"] == "down" and s)
+    assert "penstock doctor --repair" in down["reason"]
+    assert penstock.send(identify(500))[0] == 200
+    penstock.stop()
+
+    assert doctor(penstock, "--repair").returncode == 0
+    penstock.start()
+    penstock.until_ready()
+    until(lambda: sandbox.person("u500"))
