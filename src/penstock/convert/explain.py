@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from penstock.convert.convert import convert
 from penstock.convert.explain_leaves import Path, as_text, leaves, pruned
-from penstock.convert.explain_readings import SENTENCES
+from penstock.convert.explain_readings import SENTENCES, is_deep, same
 from penstock.convert.explain_reasons import Reasons, Unsent, losers
 from penstock.convert.explain_trials import Findings, Place, Sent, Trials, sent_of
 from penstock.convert.plan import Filtered, Mapping, Meaning, Plan
@@ -59,11 +59,12 @@ def explain(event: object, mapping: Mapping, *, leaves_max: int = LEAVES_MAX) ->
         return Explanation(mapping.name, meaning, tuple(_unsent_at_all(looked_at, meaning)), left_out)
     trials = Trials(pruned(event, looked_at) if left_out else event, mapping)
     sent = sent_of(meaning)
-    lines = list(_event_lines(trials, looked_at, sent))
+    findings = dict(_findings(trials, looked_at, sent))
+    lines = list(_event_lines(trials, {path: looked_at[path] for path in findings}, findings, sent))
     known = {(line.call, line.field) for line in lines}
     rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in known]
     if left_out:
-        return Explanation(mapping.name, meaning, tuple(lines), left_out, len(rest))
+        return Explanation(mapping.name, meaning, tuple(lines), len(every) - len(findings), len(rest))
     return Explanation(mapping.name, meaning, (*lines, *(_set_by_mapping(*found) for found in rest)))
 
 
@@ -94,8 +95,18 @@ def _outermost(every: list[tuple[Path, object]], leaves_max: int) -> dict[Path, 
     return dict(every[n] for n in sorted(order[:leaves_max]))
 
 
-def _event_lines(trials: Trials, looked_at: dict[Path, object], sent: Sent) -> Iterator[Line]:
-    findings = {path: _borne_out(trials.find(path, value), trials, sent) for path, value in looked_at.items()}
+def _findings(trials: Trials, looked_at: dict[Path, object], sent: Sent) -> Iterator[tuple[Path, Findings]]:
+    """Yield what the trials bring out, and leave out what holds for the outermost leaves but not for the whole event."""
+    for path, value in looked_at.items():
+        found = trials.find(path, value)
+        fed = {place: way for place, way in found.fed.items() if same(sent.get(place), trials.sent[place])}
+        if fed or not found.fed:
+            yield path, dataclasses.replace(found, fed=fed)
+
+
+def _event_lines(
+    trials: Trials, looked_at: dict[Path, object], findings: dict[Path, Findings], sent: Sent
+) -> Iterator[Line]:
     fed = {path: found for path, found in findings.items() if found.fed}
     kind = str(trials.event.get("type")).strip().lower()[:40] if isinstance(trials.event, dict) else ""
     reasons = Reasons(trials, losers(trials, looked_at, fed), kind=kind)
@@ -107,17 +118,10 @@ def _event_lines(trials: Trials, looked_at: dict[Path, object], sent: Sent) -> I
             yield Line(as_text(path), _shown(value), None, None, None, reason, why)
 
 
-def _borne_out(found: Findings, trials: Trials, sent: Sent) -> Findings:
-    """Keep what holds for the whole event too, when only its outermost leaves were tried."""
-    if trials.sent == sent:
-        return found
-    return dataclasses.replace(found, fed={p: way for p, way in found.fed.items() if sent.get(p) == trials.sent[p]})
-
-
 def _sent_lines(path: Path, value: object, found: Findings, sent: Sent) -> Iterator[Line]:
     for place, reading in sorted(found.fed.items(), key=lambda item: (item[0].call, as_text(item[0].field))):
         why = "when the event happened" if path in EVENT_TIMES else SENTENCES[reading]
-        yield Line(as_text(path), value, place.call, as_text(place.field), sent[place], reading, why)
+        yield Line(as_text(path), _shown(value), place.call, as_text(place.field), sent[place], reading, why)
 
 
 def _set_by_mapping(place: Place, value: object) -> Line:
@@ -127,7 +131,7 @@ def _set_by_mapping(place: Place, value: object) -> Line:
     elif place.field[-1:] == ("remove",):
         why = "a link to a company, not its removal: the event does not ask for that"
     else:
-        why = "set by the mapping, whatever the event says"
+        why = "made by the mapping: no single value of the event shows in it"
     return Line(None, None, place.call, field, value, "constant", why)
 
 
@@ -140,5 +144,4 @@ def _unsent_at_all(looked_at: dict[Path, object], meaning: Meaning) -> Iterator[
 
 def _shown(value: object) -> object:
     """Return a leaf as it may be printed: what is nested too deep to be looked into is named, not shown."""
-    is_deep = isinstance(value, dict | list) and value
-    return f"{'an object' if isinstance(value, dict) else 'an array'}, nested too deep" if is_deep else value
+    return f"{'an object' if isinstance(value, dict) else 'an array'}, nested too deep" if is_deep(value) else value

@@ -79,8 +79,8 @@ class Readable:
 
     def __init__(self, value: object, source: Path) -> None:
         self.value, self.source = value, source
-        # What is nested too deep to be one leaf of ours is in no call.
-        self.forms = [] if isinstance(value, dict | list) and value else [(way, read(value)) for way, read in WHOLE]
+        # What is nested too deep to be looked into is in no call, but in a JSON text.
+        self.forms = [] if is_deep(value) else [(way, read(value)) for way, read in WHOLE]
         is_scalar = value is not None and not isinstance(value, dict | list)
         self.texts = {values.as_text(value), as_js_text(value)} - {None, ""} if is_scalar else set()
 
@@ -89,19 +89,27 @@ class Readable:
         found = {(reading, n) for n, (reading, form) in enumerate(self.forms) if same(form, shown)}
         return found | set(self._inside(shown, field)) if isinstance(shown, str) else found
 
+    def _is(self, found: object) -> bool:
+        return type(found) is type(self.value) if is_deep(self.value) else same(self.value, found)
+
     def _inside(self, shown: str, field: Path) -> Iterator["Way"]:
         # Only fields of Custify's own are put together, never attributes.
         if len(field) == 1 and any(text and text in shown and text != shown for text in self.texts):
             yield Reading.PART, 0
         if shown[:1] in {"{", "["} and field[-1:] and field[-1] in self.source:
             inner = self.source[len(self.source) - self.source[::-1].index(field[-1]) :]
-            if inner and same(self.value, at(_decoded(shown), inner)):
+            if inner and self._is(at(_decoded(shown), inner)):
                 yield Reading.JSON, 0
         index = field[-1] if field else ""
         if isinstance(self.value, str) and isinstance(index, str) and INDEX.fullmatch(index):
             letter = self.value[int(index) :][:1]
             if letter and letter == shown:
                 yield Reading.LETTER, 0
+
+
+def is_deep(value: object) -> bool:
+    """Return whether a leaf is more than a single value: nested too deep to be looked into."""
+    return isinstance(value, dict | list) and bool(value)
 
 
 def same(one: object, other: object) -> bool:

@@ -93,7 +93,7 @@ class Reasons:
         return (
             self._why_nested(path)
             or self._why_named(path)
-            or self._why_elsewhere(path, value)
+            or self._why_elsewhere(path)
             or self._why_unread(path, findings)
         )
 
@@ -149,12 +149,11 @@ class Reasons:
             self.shown[*holder, MARK] = any(place not in self.trials.sent and v == MARK for place, v in sent.items())
         return self.shown[*holder, MARK]
 
-    def _why_elsewhere(self, path: Path, value: object) -> Why | None:
+    def _why_elsewhere(self, path: Path) -> Why | None:
         """Without `traits`, would `context.traits` be sent? Then it lost as a whole."""
         if path[:2] != ("context", "traits") or at(self.trials.event, ("traits",)) is MISSING:
             return None
-        rest = self.trials.without(("traits",))
-        if any(rest.follows(path, value, place) for place in rest.sent if place not in self.trials.sent):
+        if self.trials.without(("traits",)).shows(path, MARK):
             return Unsent.LOST, "traits are there, and then context.traits are not sent"
         return None
 
