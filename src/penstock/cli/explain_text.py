@@ -49,7 +49,8 @@ def account_lines(account: Account) -> list[str]:
     story = account.story
     head = f"{account.destination} ({account.explanation.mapping}): {_named(story)}"
     attempts = [_attempt(number, attempt) for number, attempt in enumerate(story.attempts, 1)]
-    return [head, f"  {_state(story)}", *attempts, "", *explanation_lines(account.explanation)]
+    added = f"  set when it was accepted: {', '.join(account.set_when_accepted)}"
+    return [head, f"  {_state(story)}", *attempts, printable(added), "", *explanation_lines(account.explanation)]
 
 
 def history_lines(history: FieldHistory, *, destination: str, person: str, field: str) -> list[str]:

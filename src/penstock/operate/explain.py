@@ -1,15 +1,18 @@
 """Questions about stored events: what became of one, and which one last set a field of a person."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
 
 from penstock.buffer.port import Outcome, Shelf, Story
 from penstock.convert import convert
 from penstock.convert.explain import Explanation, Line, explain
 from penstock.convert.explain import as_json as explanation_as_json
 from penstock.convert.explain_leaves import as_text
-from penstock.convert.plan import Call, Mapping, Plan
-from penstock.event import enriched
+from penstock.convert.plan import Call, Plan
+from penstock.convert.plan import Mapping as Options
+from penstock.event import Event, enriched, mended
 from penstock.settings import Destination, Settings
 from penstock.timestamps import from_ms, to_text
 
@@ -27,6 +30,8 @@ class Account:
     destination: str
     story: Story
     explanation: Explanation
+    #: What accept knew and the body did not say, or said otherwise: `receivedAt`, a corrected `timestamp`, …
+    set_when_accepted: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,9 +46,9 @@ class FieldHistory:
     not_held: tuple[Story, ...] = ()
 
 
-def mapping_of(destination: Destination) -> Mapping:
+def mapping_of(destination: Destination) -> Options:
     """Return how a destination wants its events read."""
-    return Mapping(
+    return Options(
         name=destination.mapping,
         anonymous_fallback=destination.anonymous_fallback,
         nested=destination.nested,
@@ -57,8 +62,9 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
     for name in destinations:
         story = shelf.story(name, message_id)
         if story and story.event.source in settings.sources_of(name):
-            meant = explain(enriched(story.event), mapping_of(settings.destinations[name]))
-            accounts.append(Account(name, story, meant))
+            call = enriched(story.event)
+            meant = explain(call, mapping_of(settings.destinations[name]))
+            accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call)))
     return accounts
 
 
@@ -87,6 +93,7 @@ def account_as_json(account: Account) -> dict[str, object]:
     return {
         "destination": account.destination,
         **story_as_json(story),
+        "set_when_accepted": account.set_when_accepted,
         "attempts": [dataclasses.asdict(attempt) for attempt in story.attempts],
         "explanation": explanation_as_json(account.explanation),
     }
@@ -116,6 +123,16 @@ def story_as_json(story: Story) -> dict[str, object]:
     }
 
 
+def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, ...]:
+    try:
+        body = msgspec.json.decode(mended(event.body))
+    except (msgspec.DecodeError, RecursionError):
+        body = None
+    said = body if isinstance(body, dict) else {}
+    # What accept sets is text; nothing of the sender's that is nested is compared.
+    return tuple(name for name, value in call.items() if isinstance(value, str) and said.get(name) != value)
+
+
 def _newest_first(shelf: Shelf, destination: str, look_at: int) -> Iterator[Story]:
     page = shelf.stories(destination, limit=min(PAGE, look_at), newest=True)
     while page and look_at > 0:
@@ -124,7 +141,7 @@ def _newest_first(shelf: Shelf, destination: str, look_at: int) -> Iterator[Stor
         page = shelf.stories(destination, before_seq=page[0].seq, limit=min(PAGE, max(look_at, 0)), newest=True)
 
 
-def _calls_about(story: Story, mapping: Mapping, person: str) -> dict[int, Call]:
+def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]:
     """Return the calls of an event that write this person, with their places in the plan."""
     meaning = convert(enriched(story.event), mapping)
     calls = meaning.calls if isinstance(meaning, Plan) else ()
@@ -135,7 +152,7 @@ def _calls_about(story: Story, mapping: Mapping, person: str) -> dict[int, Call]
     }
 
 
-def _sets(story: Story, mapping: Mapping, person: str, field: str) -> bool:
+def _sets(story: Story, mapping: Options, person: str, field: str) -> bool:
     for call in _calls_about(story, mapping, person).values():
         attributes = call.body.get("custom_attributes")
         if field in call.body or (isinstance(attributes, dict) and field in attributes):
@@ -143,7 +160,7 @@ def _sets(story: Story, mapping: Mapping, person: str, field: str) -> bool:
     return False
 
 
-def _lines_about(story: Story, mapping: Mapping, person: str, field: str) -> tuple[Line, ...]:
+def _lines_about(story: Story, mapping: Options, person: str, field: str) -> tuple[Line, ...]:
     calls = _calls_about(story, mapping, person)
     own, attribute = as_text((field,)), as_text(("custom_attributes", field))
     lines = explain(enriched(story.event), mapping).lines
