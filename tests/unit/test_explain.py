@@ -93,6 +93,21 @@ def test_an_attribute_sent_as_json_text_names_all_its_values():
     assert reason(event, "traits.town", nested="json") == "same"
 
 
+def test_what_a_field_takes_is_named():
+    event = {
+        "type": "identify",
+        "userId": True,
+        "traits": {"email": 5, "id": "u1", "sessionCount": "x", "huge": 10**400},
+    }
+
+    why = {line.source: line.why for line in explain(event, Mapping()).lines}
+
+    assert why["userId"] == "user_id takes a text or a number, and this is none"
+    assert why["traits.email"] == "email takes an email address, and this is none"
+    assert why["traits.sessionCount"] == "session_count takes a number, and this is none"
+    assert why["traits.huge"] == "custom_attributes.huge takes a text or a number or true or false, and this is none"
+
+
 def test_equal_values_are_not_taken_for_one_another():
     event = {"type": "identify", "userId": "7", "traits": {"phone": "7", "plan": "7", "id": "8", "a": True, "b": True}}
 
@@ -139,6 +154,22 @@ def test_an_event_with_very_many_values_is_explained_in_part_and_says_so():
     assert explanation.leaves_left_out == 5002 - 200
     assert explanation.fields_left_out == 5001 - 199
     assert ("userId", "user_id") in {(line.source, line.field) for line in explanation.lines}
+
+
+@pytest.mark.parametrize("value", ["g", True, None, {"a": {"b": "g"}}, ["g"] * 30], ids=str)
+@pytest.mark.parametrize("mapping", ["custify/1", "rudderstack"])
+@pytest.mark.parametrize("kind", ["identify", "group"])
+def test_an_explanation_costs_a_bounded_number_of_conversions(monkeypatch, kind, mapping, value):
+    asked = []
+    convert = explain_trials.convert
+    monkeypatch.setattr(explain_trials, "convert", lambda event, mapping: asked.append(1) or convert(event, mapping))
+    ids = dict.fromkeys(("userId", "user_id", "id", "groupId", "company_id"), "g")
+    traits = {f"k{n}": value for n in range(90)} | ids
+    event = {"type": kind, "traits": traits, "groupId": "g", "userId": "g", "anonymousId": "g", "timestamp": MOMENT}
+
+    explain(event | {"context": {"traits": traits}}, Mapping(name=mapping, anonymous_fallback=True))
+
+    assert len(asked) < 3000
 
 
 def test_of_an_array_sent_as_one_text_nothing_is_claimed_that_was_not_tried_whole():

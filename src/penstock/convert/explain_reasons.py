@@ -2,10 +2,11 @@
 
 import dataclasses
 import enum
+import itertools
 from collections.abc import Iterator, Mapping
 
 from penstock.convert.explain_leaves import MISSING, Path, as_text, at
-from penstock.convert.explain_readings import MARK, Readable, asked_for
+from penstock.convert.explain_readings import MARK, Readable, asked_for, same
 from penstock.convert.explain_trials import Findings, Place, Trials
 
 
@@ -34,6 +35,10 @@ HOLDERS: frozenset[Path] = frozenset({(), ("traits",), ("properties",), ("contex
 INNER_HOLDERS = HOLDERS | {("traits", *holder) for holder in HOLDERS}
 # As many sources as any field has, and one.
 RIVALS_MAX = 12
+# The outermost object that is not sent is the reason for all in it; no mapping looks deeper than this for a field.
+AROUND_MAX = 4
+# Of values that are all the same, this many are asked whether they fill a field.
+ALIKE_MAX = 16
 KIND = "says which kind of call it is"
 
 
@@ -49,7 +54,7 @@ class Loser:
 def losers(trials: Trials, leaves: Mapping[Path, object], fed: Mapping[Path, Findings]) -> dict[Path, Loser]:
     """Take the sources of each field away, one after the other, and see who takes their place."""
     lost: dict[Path, Loser] = {}
-    readable = {path: Readable(value, path) for path, value in leaves.items()}
+    readable = {path: Readable(leaves[path], path) for path in sorted(leaves, key=fed.__contains__)}
     for winner, place in [(winner, place) for winner, findings in fed.items() for place in findings.fed]:
         for heir in _heirs(trials, winner, place, readable):
             if heir not in fed and heir not in lost:
@@ -60,12 +65,16 @@ def losers(trials: Trials, leaves: Mapping[Path, object], fed: Mapping[Path, Fin
 
 def _heirs(rest: Trials, gone: Path, place: Place, leaves: Mapping[Path, Readable]) -> Iterator[Path]:
     """Yield those who would fill a field, in the order of their precedence."""
-    left = {path: leaf for path, leaf in leaves.items() if path != gone}
+    # Sources of one field share its name, most often; and who is sent elsewhere is asked last.
+    left = {path: leaves[path] for path in sorted(leaves, key=lambda path: path[-1:] != gone[-1:]) if path != gone}
     for _ in range(RIVALS_MAX):
         rest = rest.without(gone)
         now = rest.sent.get(place, MISSING)
-        takers = (p for p, leaf in left.items() if leaf.ways(now, place.field) and rest.follows(p, leaf.value, place))
-        if now is MISSING or (heir := next(takers, None)) is None:
+        if now is MISSING:
+            return
+        alike = itertools.islice((path for path, leaf in left.items() if leaf.ways(now, place.field)), ALIKE_MAX)
+        heir = next((path for path in alike if rest.follows(path, left[path].value, place)), None)
+        if heir is None:
             return
         yield heir
         del left[heir]
@@ -79,6 +88,7 @@ class Reasons:
         self.trials, self.lost, self.kind = trials, lost, kind
         self.holders = INNER_HOLDERS if trials.mapping.name == "custify/1" else HOLDERS
         self.shown: dict[Path, bool] = {}
+        self.without_traits: Trials | None = None
 
     def why(self, path: Path, value: object, findings: Findings) -> Why:
         """Return the reason of one leaf, the most telling one first."""
@@ -109,19 +119,15 @@ class Reasons:
             return Unsent.ARRAY, f"arrays are not sent; a single value would be {field}"
         if isinstance(value, str) and not value.strip():
             return Unsent.EMPTY, f"an empty text says nothing; another would be {field}"
-        kinds = [
-            kind
-            for kind, example in asked_for(value).items()
-            if any(example is other or example == other for other in taken)
-        ]
-        if kinds[:1] == ["a text"] and not value:
+        kinds = _kinds(value, taken)
+        if not value and kinds[:1] == ["a text"]:
             return Unsent.EMPTY, f"0 and false are left out here; another value would be {field}"
-        return Unsent.WRONG_TYPE, f"{field} takes {kinds[0] if kinds else 'another kind of value'}, and this is none"
+        return Unsent.WRONG_TYPE, f"{field} takes {' or '.join(kinds) or 'another kind of value'}, and this is none"
 
     def _why_nested(self, path: Path) -> Why | None:
-        for end in range(1, len(path)):
-            outer = path[:end]
-            if outer not in self.holders and (self._would_show(outer) or self._new_name_would_show(outer)):
+        around = [path[:end] for end in range(1, len(path)) if path[:end] not in self.holders]
+        for outer in around[:AROUND_MAX]:
+            if self._would_show(outer) or self._new_name_would_show(outer):
                 is_array = isinstance(at(self.trials.event, outer), list)
                 what, reason = ("an array", Unsent.ARRAY) if is_array else ("an object", Unsent.OBJECT)
                 return reason, f"it is inside {as_text(outer)}, {what}; only single values are sent from there"
@@ -153,7 +159,9 @@ class Reasons:
         """Without `traits`, would `context.traits` be sent? Then it lost as a whole."""
         if path[:2] != ("context", "traits") or at(self.trials.event, ("traits",)) is MISSING:
             return None
-        if self.trials.without(("traits",)).shows(path, MARK):
+        if self.without_traits is None:
+            self.without_traits = self.trials.without(("traits",))
+        if self.without_traits.shows(path, MARK):
             return Unsent.LOST, "traits are there, and then context.traits are not sent"
         return None
 
@@ -165,9 +173,15 @@ class Reasons:
             fallback = self.trials.mapping.anonymous_fallback
             because = "the event names its person" if fallback else "the destination does not fall back to anonymousId"
             return Unsent.NOT_READ, f"not needed: {because}"
-        return Unsent.NOT_READ, f"for {self.kind}, this is not read from {place}" if len(
-            path
-        ) > 1 else f"for {self.kind}, {place} is not sent"
+        if len(path) < 2:
+            return Unsent.NOT_READ, f"for {self.kind}, {place} is not sent"
+        return Unsent.NOT_READ, f"for {self.kind}, this is not read from {place}"
+
+
+def _kinds(value: object, taken: tuple[object, ...]) -> list[str]:
+    """Name what a field took in place of this value; what takes any text takes an email address and a date as text."""
+    kinds = [kind for kind, example in asked_for(value).items() if any(same(example, other) for other in taken)]
+    return [kind for kind in kinds if kinds[0] != "a text" or kind not in {"an email address", "a date"}]
 
 
 def _why_lost(loser: Loser) -> Why:

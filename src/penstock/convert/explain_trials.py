@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from penstock.convert.convert import convert
 from penstock.convert.explain_leaves import MISSING, Path, leaves, replaced
-from penstock.convert.explain_readings import ORDER, Readable, Reading, probes, same
+from penstock.convert.explain_readings import ORDER, Readable, Reading, Way, probes, same
 from penstock.convert.plan import Mapping as Options
 from penstock.convert.plan import Meaning, Plan
 
@@ -59,30 +59,17 @@ class Trials:
 
     def find(self, path: Path, value: object) -> Findings:
         """Put other values in a leaf's place, and see where they show."""
-        readable = Readable(value, path)
-        claims = {place: ways for place, shown in self.sent.items() if (ways := readable.ways(shown, place.field))}
-        fed: dict[Place, Reading] = {}
-        would_feed: dict[Place, tuple[object, ...]] = {}
-        steered, seen, matters = set[Place](), dict[Place, list[object]](), False
+        shown_as, trial = Readable(value, path), Trial()
+        claims = {place: ways for place, now in self.sent.items() if (ways := shown_as.ways(now, place.field))}
         for probe in probes(value):
-            sent, other = self.sent_with(path, probe), Readable(probe, path)
-            for place, shown in _changes(self.sent, sent):
-                ways = other.ways(shown, place.field)
-                if both := ways & claims.get(place, set()):
-                    fed.setdefault(place, min(both, key=lambda way: ORDER[way[0]])[0])
-                elif not ways:
-                    steered.add(place)
-                else:
-                    would_feed[place] = (*would_feed.get(place, ()), probe)
-                    seen.setdefault(place, [self.sent[place]] if place in self.sent else []).append(shown)
-                matters = True
-            matters = matters or len(sent) != len(self.sent)
-            if claims and len(fed) == len(claims):
+            sent, probe_shown_as = self.sent_with(path, probe), Readable(probe, path)
+            trial.matters |= len(sent) != len(self.sent)
+            for place, now in _changes(self.sent, sent):
+                ways = probe_shown_as.ways(now, place.field)
+                trial.note(place, probe, ways, claims.get(place, set()), (self.sent.get(place, now), now))
+            if claims and len(trial.fed) == len(claims):
                 break
-        would_feed = {
-            p: taken for p, taken in would_feed.items() if p not in fed and p not in steered and not _by_chance(seen[p])
-        }
-        return Findings(fed, would_feed, matters)
+        return trial.findings()
 
     def follows(self, path: Path, value: object, place: Place) -> bool:
         """Return whether a place shows this leaf: its value now, and others when they stand there."""
@@ -102,9 +89,38 @@ class Trials:
         )
 
 
-def _by_chance(seen: list[object]) -> bool:
-    """A true or false that shows up once can be anybody's; a text of ours, or one that changes along, cannot."""
-    return all(isinstance(shown, bool) for shown in seen) and len(set(seen)) < 2
+@dataclasses.dataclass(slots=True)
+class Trial:
+    """What is known after some of the other values were put in a leaf's place."""
+
+    matters: bool = False
+    fed: dict[Place, Reading] = dataclasses.field(default_factory=dict)
+    taken: dict[Place, tuple[object, ...]] = dataclasses.field(default_factory=dict)
+    #: What was seen at a place that took another value.
+    seen: dict[Place, list[object]] = dataclasses.field(default_factory=dict)
+    #: Places that changed to something that is no reading of what was put in.
+    steered: set[Place] = dataclasses.field(default_factory=set)
+
+    def note(self, place: Place, probe: object, ways: set[Way], claimed: set[Way], seen: tuple[object, object]) -> None:
+        """Note that a place changed, and whether it now shows the other value as it showed the leaf."""
+        self.matters = True
+        if ways & claimed:
+            self.fed.setdefault(place, min((way for way, _ in ways & claimed), key=lambda way: ORDER[way]))
+        elif ways:
+            self.taken[place] = (*self.taken.get(place, ()), probe)
+            self.seen.setdefault(place, []).extend(seen)
+        else:
+            self.steered.add(place)
+
+    def findings(self) -> Findings:
+        """Return what the trials of a leaf brought out."""
+        sure = {p: t for p, t in self.taken.items() if p not in {*self.fed, *self.steered} and not self._by_chance(p)}
+        return Findings(self.fed, sure, self.matters)
+
+    def _by_chance(self, place: Place) -> bool:
+        # A true or false that shows up once can be anybody's; a text of ours, or one that changes along, cannot.
+        seen = self.seen[place]
+        return all(isinstance(value, bool) for value in seen) and len(set(seen)) < 2
 
 
 def _changes(before: Sent, after: Sent) -> Iterator[tuple[Place, object]]:
