@@ -86,8 +86,10 @@ def test_the_other_mapping_is_explained_by_the_same_means(event, source, expecte
 
 
 def test_an_attribute_sent_as_json_text_names_all_its_values():
-    event = {"traits": {"address": {"city": "Rome", "zip": None}, "town": "Rome"}}
+    event = {"traits": {"address": {"city": "Rome", "zip": None, "more": {}}, "town": "Rome", "tags": []}}
 
+    assert reason(event, "traits.tags", nested="json") == "json"
+    assert reason(event, "traits.address.more", nested="json") == "json"
     assert reason(event, "traits.address.city", nested="json") == "json"
     assert reason(event, "traits.address.zip", nested="json") == "json"
     assert reason(event, "traits.town", nested="json") == "same"
@@ -170,6 +172,14 @@ def test_an_explanation_costs_a_bounded_number_of_conversions(monkeypatch, kind,
     explain(event | {"context": {"traits": traits}}, Mapping(name=mapping, anonymous_fallback=True))
 
     assert len(asked) < 3000
+
+
+def test_a_value_that_was_left_out_is_not_passed_over_for_one_that_was_not():
+    event = {"type": "identify", "anonymousId": "u1", "traits": {f"k{n}": n for n in range(300)}, "userId": "u1"}
+
+    lines = explain(event, Mapping(anonymous_fallback=True), leaves_max=2).lines
+
+    assert ("anonymousId", "user_id") not in {(line.source, line.field) for line in lines}
 
 
 def test_of_an_array_sent_as_one_text_nothing_is_claimed_that_was_not_tried_whole():

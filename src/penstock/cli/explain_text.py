@@ -11,7 +11,7 @@ from penstock.operate.explain import Account, FieldHistory
 from penstock.timestamps import from_ms, to_text
 
 VALUE_CHARS_MAX, NAME_CHARS_MAX, ANSWER_CHARS_MAX = 32, 44, 100
-TOO_MANY = "too many to be explained one by one; what is said above holds for the outermost"
+TOO_MANY = "not explained: there are too many to try each"
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from penstock.convert.convert import convert
 from penstock.convert.explain_leaves import Path, as_text, leaves, pruned
-from penstock.convert.explain_readings import SENTENCES, is_deep, same
+from penstock.convert.explain_part import Part
+from penstock.convert.explain_readings import SENTENCES, is_deep
 from penstock.convert.explain_reasons import Reasons, Unsent, losers
 from penstock.convert.explain_trials import Findings, Place, Sent, Trials, sent_of
 from penstock.convert.plan import Filtered, Mapping, Meaning, Plan
@@ -59,7 +60,8 @@ def explain(event: object, mapping: Mapping, *, leaves_max: int = LEAVES_MAX) ->
         return Explanation(mapping.name, meaning, tuple(_unsent_at_all(looked_at, meaning)), left_out)
     trials = Trials(pruned(event, looked_at) if left_out else event, mapping)
     sent = sent_of(meaning)
-    findings = dict(_findings(trials, looked_at, sent))
+    part = Part(trials, Trials(event, mapping)) if left_out else None
+    findings = dict(_findings(trials, looked_at, part))
     lines = list(_event_lines(trials, {path: looked_at[path] for path in findings}, findings, sent))
     known = {(line.call, line.field) for line in lines}
     rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in known]
@@ -95,13 +97,12 @@ def _outermost(every: list[tuple[Path, object]], leaves_max: int) -> dict[Path, 
     return dict(every[n] for n in sorted(order[:leaves_max]))
 
 
-def _findings(trials: Trials, looked_at: dict[Path, object], sent: Sent) -> Iterator[tuple[Path, Findings]]:
-    """Yield what the trials bring out, and leave out what holds for the outermost leaves but not for the whole event."""
+def _findings(trials: Trials, looked_at: dict[Path, object], part: Part | None) -> Iterator[tuple[Path, Findings]]:
     for path, value in looked_at.items():
         found = trials.find(path, value)
-        fed = {place: way for place, way in found.fed.items() if same(sent.get(place), trials.sent[place])}
-        if fed or not found.fed:
-            yield path, dataclasses.replace(found, fed=fed)
+        sure = part.borne_out(path, value, found) if part else found
+        if sure:
+            yield path, sure
 
 
 def _event_lines(

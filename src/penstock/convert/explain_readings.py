@@ -98,7 +98,7 @@ class Readable:
             yield Reading.PART, 0
         if shown[:1] in {"{", "["} and field[-1:] and field[-1] in self.source:
             inner = self.source[len(self.source) - self.source[::-1].index(field[-1]) :]
-            if inner and self._is(at(_decoded(shown), inner)):
+            if (inner or isinstance(self.value, dict | list)) and self._is(at(_decoded(shown), inner)):
                 yield Reading.JSON, 0
         index = field[-1] if field else ""
         if isinstance(self.value, str) and isinstance(index, str) and INDEX.fullmatch(index):
@@ -139,6 +139,9 @@ def probes(value: object) -> Iterator[object]:
         yield str(OTHER_NUMBERS[value == str(OTHER_NUMBERS[0])])
     yield from asked_for(value).values()
     yield False
+    if isinstance(value, dict | list):
+        # As JSON text, an empty one shows only beside one that is not.
+        yield {MARK: MARK} if isinstance(value, dict) else [MARK]
 
 
 def asked_for(value: object) -> dict[str, object]:
