@@ -59,8 +59,12 @@ class Destination:
     )
     page_views: bool = _setting(False, "Send page and screen views as events.")
     enabled: bool = _setting(True, "A disabled destination keeps its backlog and sends nothing.")
-    calls_in_flight_max: int = _setting(32, "How many people are served at the same time.")
+    calls_in_flight_max: int = _setting(
+        32, "How many calls may be under way at most; how many are, follows Custify's answers."
+    )
     calls_per_s_max: float = _setting(0.0, "Fixed limit of calls per second; 0 means none but what Custify asks for.")
+    replay_share: float = _setting(0.15, "Share of the pace for replays while live events are due.")
+    backfill_share: float = _setting(0.05, "Share of the pace for backfills while other events are due.")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +181,14 @@ def _check_destination(name: str, destination: Destination) -> None:
         )
     if destination.calls_in_flight_max < 1:
         raise SettingsError(f"{name}.calls_in_flight_max", expected="1 or more", got=destination.calls_in_flight_max)
+    for share in ("replay_share", "backfill_share"):
+        if not 0.01 <= getattr(destination, share) <= 0.4:
+            raise SettingsError(
+                f"{name}.{share}",
+                expected="0.01 to 0.4",
+                got=getattr(destination, share),
+                hint="live events keep the rest; nobody starves",
+            )
     if destination.calls_per_s_max < 0:
         raise SettingsError(f"{name}.calls_per_s_max", expected="0 or more", got=destination.calls_per_s_max)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from penstock import __version__
-from penstock.buffer.port import Shelf
+from penstock.buffer.port import DeadLetters, Orders, Shelf
 from penstock.clock import SystemClock, SystemDice
 from penstock.errors import BufferUnavailable, SettingsError
 from penstock.operate.logs import set_up_logs
@@ -145,7 +145,8 @@ async def run_deliver(process: Process) -> None:
 
     store = DeliveryStore(process.settings.data_dir, clock=process.clock)
     await store.open()
-    fleet = Fleet(backlog_of=store.backlog, clock=process.clock, dice=process.dice)
+    orders = open_orders(process.settings)
+    fleet = Fleet(backlog_of=store.backlog, orders=orders, clock=process.clock, dice=process.dice)
     process.on_change = fleet.follow
     fleet.follow(process.settings)
 
@@ -164,11 +165,13 @@ async def run_operate(process: Process) -> None:
 
     from penstock.listening import serve
     from penstock.operate.app import create_app
+    from penstock.operate.delivery_api import DeliveryApi
 
     settings = process.settings
     host, port = host_and_port("admin_listen", settings.admin_listen)
     reader = status_reader(settings)
-    app = create_app(reader=reader, snapshots=process.snapshots, password=_password(settings))
+    delivery = DeliveryApi(reader=reader, dead=open_dead_letters(settings), orders=open_orders(settings))
+    app = create_app(reader=reader, snapshots=process.snapshots, delivery=delivery, password=_password(settings))
 
     def follow(changed: Settings) -> None:
         reader.settings = changed
@@ -183,6 +186,20 @@ def open_shelf(settings: Settings) -> Shelf:
     from penstock.buffer.sqlite_shelf import SqliteShelf
 
     return SqliteShelf(settings.data_dir)
+
+
+def open_dead_letters(settings: Settings) -> DeadLetters:
+    """Return the dead letters of the data folder; works whether or not a server runs."""
+    from penstock.buffer.sqlite_dead import SqliteDeadLetters
+
+    return SqliteDeadLetters(settings.data_dir)
+
+
+def open_orders(settings: Settings) -> Orders:
+    """Return what people asked of deliver; works whether or not a server runs."""
+    from penstock.buffer.sqlite_orders import SqliteOrders
+
+    return SqliteOrders(settings.data_dir, clock=SystemClock())
 
 
 def status_reader(settings: Settings) -> StatusReader:
@@ -229,6 +246,18 @@ async def _regularly(chore: Callable[[], Awaitable[int]]) -> AsyncIterator[None]
         yield
     finally:
         task.cancel()
+
+
+def is_running(settings: Settings, role: str) -> bool:
+    """Return whether a process plays this role on the data folder now."""
+    try:
+        with (settings.data_dir / f"{role}.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 @contextlib.contextmanager

@@ -142,24 +142,6 @@ async def test_burying_frees_the_lane_and_keeps_payload_reason_and_answers(world
     assert story.event == event("m1", "ana")
 
 
-async def test_replay_puts_an_event_back_at_the_end_of_its_lane(world):
-    await world.append(event("m1", "ana"), event("m2", "ana"))
-    [lease] = await world.lease()
-    await world.backlog.settle(lease, Outcome.DEAD, reason="refused")
-
-    assert await world.backlog.replay([lease.seq]) == 1
-    assert await drain(world) == ["m2", "m1"]
-    assert world.counts().outcomes == {DONE: 2}
-
-
-async def test_only_dead_and_rejected_events_can_be_replayed(world):
-    await world.append(event("m1", "ana"), event("m2", "bo"))
-    first, second = await world.lease()
-    await world.backlog.settle(first, DONE)
-
-    assert await world.backlog.replay([first.seq, second.seq, 999]) == 0
-
-
 async def test_order_holds_across_a_crash_in_the_middle_of_a_lane(world):
     await world.append(*(event(f"m{i}", "ana") for i in range(4)))
     [lease] = await world.lease()

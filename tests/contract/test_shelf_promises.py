@@ -3,8 +3,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.worlds import MemoryWorld, SqliteWorld, event
-from penstock.buffer.port import Outcome
+from contract.worlds import DESTINATION, MemoryWorld, SqliteWorld, event
+from penstock.buffer.port import Outcome, Selection
 
 
 def adds_up(world) -> bool:
@@ -132,6 +132,8 @@ async def test_memory_and_sqlite_are_twins(tmp_path_factory, steps):
         assert answers[0] == answers[1], (what, n)
         assert all(adds_up(twin) for twin in twins)
         assert twins[0].counts() == twins[1].counts()
+        assert twins[0].dead.problems(DESTINATION) == twins[1].dead.problems(DESTINATION)
+        assert [twins[0].dead.progress(job) for job in range(5)] == [twins[1].dead.progress(job) for job in range(5)]
     for twin in twins:
         await twin.close()
 
@@ -149,7 +151,7 @@ async def _do(world, held, what, n, number):
         held.clear()
         return await world.crash_and_reopen()
     if what == "replay":
-        return await world.backlog.replay(range(n * 3))
+        return await world.backlog.replay(Selection(cause="c" if n % 2 else ""), job=n // 3 + 1, limit=n % 3 + 1)
     return await _end(world, held, what, n)
 
 
@@ -161,7 +163,9 @@ async def _end(world, held, what, n):
         if what == "retry":
             await world.backlog.retry(lease, at=world.clock.now() + n, first_failed_at=1.0, counts=n % 2 == 0)
         else:
-            await world.backlog.settle(lease, Outcome.DEAD if what == "bury" else Outcome.DELIVERED, reason=what)
+            await world.backlog.settle(
+                lease, Outcome.DEAD if what == "bury" else Outcome.DELIVERED, cause="cd"[n % 2], reason=what
+            )
     except Exception as error:  # noqa: BLE001 - the twins must fail alike
         return type(error)
     return what

@@ -6,6 +6,7 @@ from pathlib import Path
 from penstock.buffer.memory import MemoryBuffer
 from penstock.buffer.sqlite import EVENTS
 from penstock.buffer.sqlite_backlog import DeliveryStore
+from penstock.buffer.sqlite_dead import SqliteDeadLetters
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_shelf import SqliteShelf
 from penstock.clock import Clock, ManualClock
@@ -65,7 +66,7 @@ class MemoryWorld(World):
         self.buffer = MemoryBuffer(clock=self.clock)
 
     async def open(self) -> "MemoryWorld":
-        self.log = self.shelf = self.buffer
+        self.log = self.shelf = self.dead = self.buffer
         self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources)
         return self
 
@@ -89,7 +90,7 @@ class SqliteWorld(World):
         self.store = DeliveryStore(self.folder, clock=self.clock)
         await self.store.open()
         self.backlog = self.store.backlog(DESTINATION, lambda: self.sources)
-        self.shelf = SqliteShelf(self.folder)
+        self.shelf, self.dead = SqliteShelf(self.folder), SqliteDeadLetters(self.folder)
         return self
 
     async def crash_and_reopen(self) -> None:

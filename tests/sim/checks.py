@@ -9,11 +9,19 @@ from sim.story import History
 
 def wrong(history: History) -> list[str]:
     """Return a sentence for everything that is wrong; nothing when all promises were kept."""
-    return [*_sums(history), *_lost(history), *_order(history), *_repeats(history), *_ends(history), *_rest(history)]
+    return [
+        *_sums(history),
+        *_lost(history),
+        *_order(history),
+        *_repeats(history),
+        *_ends(history),
+        *_replays(history),
+        *_rest(history),
+    ]
 
 
 def _sums(history: History) -> Iterator[str]:
-    sent = {event.message_id for request in history.script.sent for event in request.events}
+    sent = {e.message_id for request in history.script.sent + history.script.late for e in request.events}
     if history.received != len(sent):
         yield f"{len(sent)} different events were sent, {history.received} stored"
     if history.received != history.waiting + sum(history.outcomes.values()):
@@ -30,19 +38,23 @@ def _lost(history: History) -> Iterator[str]:
 
 def _order(history: History) -> Iterator[str]:
     ended_without = {int(s.event.message_id[1:]) for s in history.stories if s.state != Outcome.DELIVERED}
+    began, replayed = history.applied_before_replay, history.replayed
+    first = [c for i, c in enumerate(history.applied) if i < began or c.mark not in replayed]
+    again = [c for i, c in enumerate(history.applied) if i >= began and c.mark in replayed]
     for order in history.script.orders:
-        place = {mark: i for i, mark in enumerate(order)}
-        calls = [call for call in history.applied if call.mark in place]
-        yield from _overtaken(order, place, calls, ended_without)
+        yield from _overtaken(order, first, ended_without | replayed)
+        # What died was overtaken once and for all; among themselves the replayed ones keep the order.
+        yield from _overtaken([mark for mark in order if mark in replayed], again, ended_without)
 
 
-def _overtaken(
-    order: Sequence[int], place: dict[int, int], calls: Sequence[Applied], ended_without: set[int]
-) -> Iterator[str]:
+def _overtaken(order: Sequence[int], calls: Sequence[Applied], ended_without: set[int]) -> Iterator[str]:
     """Look at the calls of one order as they took effect."""
+    place = {mark: i for i, mark in enumerate(order)}
     furthest, seen = -1, set()
     for call in calls:
-        here = place[call.mark]
+        here = place.get(call.mark)
+        if here is None:
+            continue
         if here < furthest:
             yield f"m{call.mark} took effect after m{order[furthest]}, which was sent later"
         furthest = max(furthest, here)
@@ -59,7 +71,7 @@ def _repeats(history: History) -> Iterator[str]:
 
 
 def _ends(history: History) -> Iterator[str]:
-    for story in history.stories:
+    for story in [*history.died, *history.stories]:
         mark = int(story.event.message_id[1:])
         if story.state == Outcome.DEAD and not story.reason:
             yield f"m{mark} buried without a reason"
@@ -69,6 +81,14 @@ def _ends(history: History) -> Iterator[str]:
             attempts = int(story.reason.split()[3])
             if attempts > history.unavailable.get(mark, 0):
                 yield f"m{mark} gave up after {attempts} attempts, of which {history.unavailable.get(mark, 0)} failed"
+
+
+def _replays(history: History) -> Iterator[str]:
+    """Custify was well when the replay came: only what it refuses for good may die again."""
+    again = {int(s.event.message_id[1:]) for s in history.stories if s.state == Outcome.DEAD} & history.replayed
+    for mark in sorted(again):
+        if mark % 17:
+            yield f"m{mark} was replayed and died again, though Custify was well"
 
 
 def _rest(history: History) -> Iterator[str]:

@@ -18,6 +18,7 @@ class Faults:
     swallowed: float = 0.0
     slow: float = 0.0
     unanswered: float = 0.0
+    refused: float = 0.0
 
     @classmethod
     def drawn(cls, dice) -> "Faults":
@@ -28,6 +29,7 @@ class Faults:
             swallowed=dice.uniform(0.0, 0.1),
             slow=dice.uniform(0.0, 0.15),
             unanswered=dice.uniform(0.0, 0.2),
+            refused=max(0.0, dice.uniform(-0.3, 0.2)),
         )
 
 
@@ -113,7 +115,7 @@ class HostileCustify:
 
     def _is_refused(self, call: Call) -> bool:
         # Some events are simply wrong, on good days too; a call of theirs is refused however often it comes.
-        return _mark(call) % 17 == 0
+        return _mark(call) % 17 == 0 or self._happens(self.faults.refused)
 
     def _apply(self, call: Call) -> None:
         body = call.body

@@ -29,7 +29,8 @@ def show(history: History) -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     print(f"seed {history.seed} at {commit.strip() or 'no commit'}")
     print(f"faults {history.faults}")
-    print(f"crashes at {[round(at) for at in history.script.crashes_at]} s, key refused {history.script.key_bad}")
+    print(f"crashes at {[round(at) for at in history.script.crashes_at]} s, key refused {history.script.key_bad},")
+    print(f"paused {history.script.paused}, replayed {sorted(history.replayed)}")
     for call in history.applied:
         print(f"{call.at - EPOCH:9.2f} s  {call.path:<9} {call.subject:<4} m{call.mark}")
     for story in history.stories:

@@ -7,7 +7,7 @@ import msgspec
 from penstock.event import Event, MessageId
 from sim.loop import EPOCH
 
-PEOPLE_MAX, COMPANIES_MAX, EVENTS_MIN, EVENTS_MAX = 6, 2, 12, 60
+PEOPLE_MAX, COMPANIES_MAX, EVENTS_MIN, EVENTS_MAX, LATE_MAX = 6, 2, 12, 60, 10
 # The safety phase: faults, crashes and rotated keys happen within it.
 SAFETY_S = 1_800.0
 RESENT_SHARE = 0.1
@@ -26,10 +26,14 @@ class Script:
     """All of it. `orders` are the promises: marks of one tuple must take effect in this order."""
 
     sent: tuple[Sent, ...]
+    #: Sent while dead events are replayed, seconds after that began.
+    late: tuple[Sent, ...]
     orders: tuple[tuple[int, ...], ...]
     crashes_at: tuple[float, ...]
     #: From when to when Custify refuses the key.
     key_bad: tuple[tuple[float, float], ...]
+    #: From when to when a person paused the destination.
+    paused: tuple[tuple[float, float], ...]
     give_up_after_s: float
     per_s_max: float
 
@@ -37,12 +41,15 @@ class Script:
 def write_script(dice) -> Script:
     """Draw a story."""
     people = int(dice.uniform(1, PEOPLE_MAX + 1))
-    events, orders = _events(dice, people=people, count=int(dice.uniform(EVENTS_MIN, EVENTS_MAX)))
+    count, late = int(dice.uniform(EVENTS_MIN, EVENTS_MAX)), int(dice.uniform(0, LATE_MAX))
+    events, orders = _events(dice, people=people, count=count + late)
     return Script(
-        sent=_requests(dice, events),
+        sent=_requests(dice, events[:count], gap_s_max=60.0),
+        late=_requests(dice, events[count:], gap_s_max=2.0),
         orders=orders,
         crashes_at=tuple(sorted(dice.uniform(0, SAFETY_S) for _ in range(int(dice.uniform(0, 7))))),
-        key_bad=_rotations(dice),
+        key_bad=_spans(dice, share=0.5),
+        paused=_spans(dice, share=0.2),
         give_up_after_s=dice.uniform(30.0, 600.0) if dice.uniform(0, 1) < 0.4 else 72 * 3600.0,
         per_s_max=dice.uniform(1.0, 20.0) if dice.uniform(0, 1) < 0.3 else 1e9,
     )
@@ -103,12 +110,12 @@ def _event(mark: int, person: int, *, kind: str, device: str, company: str) -> E
     )
 
 
-def _requests(dice, events: list[Event]) -> tuple[Sent, ...]:
+def _requests(dice, events: list[Event], *, gap_s_max: float) -> tuple[Sent, ...]:
     """Pack events into requests in order; some are sent twice, as after a lost answer."""
     sent, at, i = [], 0.0, 0
     while i < len(events):
         size = int(dice.uniform(1, 5))
-        at += dice.uniform(0.0, 60.0)
+        at += dice.uniform(0.0, gap_s_max)
         request = Sent(at=at, events=tuple(events[i : i + size]))
         sent.append(request)
         if dice.uniform(0, 1) < RESENT_SHARE:
@@ -118,8 +125,8 @@ def _requests(dice, events: list[Event]) -> tuple[Sent, ...]:
     return tuple(sorted(sent, key=lambda request: request.at))
 
 
-def _rotations(dice) -> tuple[tuple[float, float], ...]:
-    if dice.uniform(0, 1) < 0.5:
+def _spans(dice, *, share: float) -> tuple[tuple[float, float], ...]:
+    if dice.uniform(0, 1) >= share:
         return ()
     start = dice.uniform(0, SAFETY_S)
     return ((start, start + dice.uniform(10.0, 900.0)),)

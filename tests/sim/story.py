@@ -10,17 +10,18 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from penstock.buffer.port import Attempt, Lease, Outcome, Story
+from penstock.buffer.port import REPLAYABLE, Lease, Outcome, ReplayOrder, Selection, Story
 from penstock.clock import SeededDice
 from penstock.convert.plan import Mapping
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import DeliveryPolicy, Engine
 from penstock.deliver.pace import Pace
+from penstock.deliver.replays import Replays
 from sim.hostile_custify import Applied, Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
 from sim.script import SAFETY_S, Script, write_script
 
-CALL_S_MAX = 10.0
+CALL_S_MAX, IDLE_S_MAX = 10.0, 3.0
 # After Custify healed: the longest backoff, the longest probe interval, the longest Retry-After, and the work itself.
 LIVENESS_S = 3_600.0
 
@@ -33,6 +34,9 @@ class History:
     script: Script
     faults: Faults
     applied: list[Applied]
+    #: How many of `applied` there were when the replay began, and which events were dead or rejected then.
+    applied_before_replay: int
+    died: Sequence[Story]
     stories: Sequence[Story]
     received: int
     waiting: int
@@ -42,6 +46,11 @@ class History:
     unavailable: dict[int, int]
     held: bool
     virtual_s: float
+
+    @property
+    def replayed(self) -> frozenset[int]:
+        """Return the marks of the events that were replayed."""
+        return frozenset(int(story.event.message_id[1:]) for story in self.died)
 
 
 class LatentBacklog:
@@ -53,22 +62,20 @@ class LatentBacklog:
     async def _wait(self) -> None:
         await asyncio.sleep(self.dice.uniform(0.0, 0.05))
 
-    async def lease(self, *, limit: int, lease_s: float) -> Sequence[Lease]:
+    async def lease(self, **limits: Any) -> Sequence[Lease]:
         await self._wait()
-        return await self.backlog.lease(limit=limit, lease_s=lease_s)
+        return await self.backlog.lease(**limits)
 
-    async def settle(
-        self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()
-    ) -> None:
+    async def settle(self, lease: Lease, outcome: Outcome, **facts: Any) -> None:
         await self._wait()
-        await self.backlog.settle(lease, outcome, reason=reason, attempts=attempts)
+        await self.backlog.settle(lease, outcome, **facts)
 
     async def retry(self, lease: Lease, **verdict: Any) -> None:
         await self._wait()
         await self.backlog.retry(lease, **verdict)
 
-    async def replay(self, seqs: Sequence[int]) -> int:
-        return await self.backlog.replay(seqs)
+    async def replay(self, selection: Any, *, job: int, limit: int) -> Any:
+        return await self.backlog.replay(selection, job=job, limit=limit)
 
     async def remember(self, notes: Any) -> None:
         await self.backlog.remember(notes)
@@ -112,6 +119,7 @@ class Stage:
     ) -> None:
         self.world, self.custify, self.clock, self.dice = world, custify, clock, dice
         self.script, self.engine_class = script, engine
+        self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
         self.pace = Pace(per_s_max=script.per_s_max, as_of=clock.now())
         self._start_engine()
 
@@ -121,9 +129,11 @@ class Stage:
             actors.create_task(self._senders())
             actors.create_task(self._crashes())
             actors.create_task(self._rotations())
+            actors.create_task(self._pauses())
             actors.create_task(asyncio.sleep(SAFETY_S))
         self.custify.heal()
         await self._until_nothing_waits()
+        await self._replay_while_others_send()
         self.engine.stop()
         await self.running
 
@@ -134,6 +144,8 @@ class Stage:
             script=self.script,
             faults=faults,
             applied=self.custify.applied,
+            applied_before_replay=self.applied_before_replay,
+            died=self.died,
             stories=self.world.stories(),
             received=counts.received,
             waiting=counts.waiting,
@@ -151,6 +163,8 @@ class Stage:
             retry=RetryPolicy(give_up_after_s=self.script.give_up_after_s),
             in_flight_max=8,
             call_s_max=CALL_S_MAX,
+            # Most of a story is waiting; looking less often tells it several times faster.
+            idle_s_max=IDLE_S_MAX,
         )
         self.engine = self.engine_class(
             "custify",
@@ -161,6 +175,8 @@ class Stage:
             clock=self.clock,
             dice=self.dice,
         )
+        if self.paused:
+            self.engine.pause("a person")
         self.running = asyncio.create_task(self.engine.run())
 
     async def _senders(self) -> None:
@@ -184,6 +200,29 @@ class Stage:
             self.custify.key_is_good = False
             await self._at(end)
             self.custify.key_is_good = True
+
+    async def _pauses(self) -> None:
+        for start, end in self.script.paused:
+            await self._at(start)
+            self.paused = True
+            self.engine.pause("a person")
+            await self._at(end)
+            self.paused = False
+            self.engine.resume()
+
+    async def _replay_while_others_send(self) -> None:
+        """Custify is well again: what died is replayed, and traffic goes on."""
+        self.died = [story for story in self.world.stories() if story.state in REPLAYABLE]
+        self.applied_before_replay = len(self.custify.applied)
+        selection = Selection(ended_before=self.clock.now())
+        order = ReplayOrder(id=1, destination="custify", selection=selection, asked_at=0.0, asked_by="", stopped=False)
+        replays, began = Replays(self.world.backlog), asyncio.get_running_loop().time()
+        for request in self.script.late:
+            await self._at(began + request.at)
+            await self.world.log.append(request.events)
+            await replays.step([order])
+        await replays.step([order])
+        await self._until_nothing_waits()
 
     async def _until_nothing_waits(self) -> None:
         with contextlib.suppress(TimeoutError):

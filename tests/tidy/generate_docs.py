@@ -1,12 +1,15 @@
 """Writes the pages that are made from the code: docs/settings.md, docs/commands.md and, from its cases, docs/mapping.md."""
 
 import dataclasses
+import functools
 import typing
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from cases.render import render
+from penstock.causes import CAUSES
 from penstock.cli import penstock
 from penstock.settings import SCALARS, Connection, Destination, Settings, Source
 
@@ -53,7 +56,7 @@ def settings_page() -> str:
 def commands_page() -> str:
     """Return every command's help."""
     lines = ["# Commands", "", "Generated from the command line's own help by `make docs`.", ""]
-    lines += ["Exit codes: 0 ok, 1 check failed, 2 usage, 4 unreachable, 78 invalid settings.", ""]
+    lines += ["Exit codes: 0 ok, 1 check failed, 2 usage, 4 unreachable, 5 partial, 78 invalid settings.", ""]
     context = click.Context(penstock, info_name="penstock")
     for name in penstock.list_commands(context):
         command = penstock.get_command(context, name)
@@ -69,7 +72,30 @@ def mapping_page() -> str:
     return render()
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page, "mapping.md": mapping_page}
+def cause_page(code: str) -> str:
+    """Return what one cause means and what to do about it."""
+    cause = CAUSES[code]
+    lines = [f"# {code}", "", "Generated from `src/penstock/causes.py` by `make docs`.", "", cause.meaning, ""]
+    lines += ["## What to do", "", cause.advice, "", "## Which events", "", "```"]
+    lines += [f"penstock dead --cause {code}", f"penstock replay --cause {code}", "```"]
+    return "\n".join(lines) + "\n"
+
+
+def causes_page() -> str:
+    """Return the list of causes."""
+    lines = ["# Causes", "", "Generated from `src/penstock/causes.py` by `make docs`. Codes never change.", ""]
+    lines += ["| cause | meaning |", "|---|---|"]
+    lines += [f"| [`{code}`]({code}.md) | {cause.meaning} |" for code, cause in CAUSES.items()]
+    return "\n".join(lines) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "commands.md": commands_page,
+    "mapping.md": mapping_page,
+    "causes/README.md": causes_page,
+    **{f"causes/{code}.md": functools.partial(cause_page, code) for code in CAUSES},
+}
 
 
 def _default(field: "dataclasses.Field[typing.Any]") -> str:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
 
-VALUES = {"event", "errors", "timestamps"}
+VALUES = {"event", "errors", "timestamps", "causes"}
 LEAVES = VALUES | {"clock", "settings"}
 # stage -> the other parts of penstock it may know. cli and wiring know everyone, nobody knows them.
 MAY_KNOW = {
@@ -23,6 +23,7 @@ MAY_KNOW = {
     "sandbox": set(),  # a second reading of Custify's manual; it borrows nothing
     "event.py": {"timestamps"},
     "errors.py": set(),
+    "causes.py": set(),
     "clock.py": set(),
     "timestamps.py": set(),
     "settings.py": {"errors"},

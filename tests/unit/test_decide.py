@@ -20,11 +20,13 @@ def test_what_custify_took_is_delivered():
 
 
 def test_what_cannot_be_mapped_is_rejected_with_its_reason():
-    assert verdict(Unmappable("no person")) == Settle(Outcome.REJECTED, "no person")
+    assert verdict(Unmappable("no person", "map.no_identity")) == Settle(
+        Outcome.REJECTED, "no person", "map.no_identity"
+    )
 
 
 def test_what_is_not_wanted_is_filtered_with_its_reason():
-    assert verdict(Filtered("page")) == Settle(Outcome.FILTERED, "page")
+    assert verdict(Filtered("page")) == Settle(Outcome.FILTERED, "page", "filter.type")
 
 
 def test_being_throttled_waits_as_long_as_custify_asks_and_does_not_count():
@@ -50,7 +52,7 @@ def test_a_refused_key_holds_the_destination_and_loses_nothing(status):
 @pytest.mark.parametrize("status", [400, 404, 422])
 def test_a_refused_call_is_dead_at_once_with_custifys_answer(status):
     assert verdict(Refused(status, "no such field")) == Settle(
-        Outcome.DEAD, f"Custify refused the call with {status}: no such field"
+        Outcome.DEAD, f"Custify refused the call with {status}: no such field", f"custify.refused.{status}"
     )
 
 
@@ -71,7 +73,9 @@ def test_a_lane_with_a_million_attempts_still_has_a_finite_wait():
 def test_after_three_days_of_failing_an_event_is_dead_with_the_last_problem():
     given_up = verdict(Unavailable(503, "down"), attempt=900, failing_for_s=72 * 3600.0)
 
-    assert given_up == Settle(Outcome.DEAD, "gave up after 900 attempts; last problem: 503: down")
+    assert given_up == Settle(
+        Outcome.DEAD, "gave up after 900 attempts; last problem: 503: down", "custify.unavailable"
+    )
 
 
 def test_one_second_before_three_days_it_is_still_retried():

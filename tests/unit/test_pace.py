@@ -66,12 +66,21 @@ def test_many_429s_of_one_window_lower_the_pace_once():
     assert pace.limit == once
 
 
-def test_the_pace_recovers_by_so_much_a_second():
+def test_a_second_of_accepted_calls_at_full_pace_raises_the_limit():
     pace = Pace(per_s=10.0, as_of=NOW)
 
-    pace.wait_s(NOW + 5.0)
+    for _ in range(10):
+        pace.accepted()
 
-    assert pace.limit == 10.0 + 5.0 * INCREASE_PER_S
+    assert 0.9 * INCREASE_PER_S < pace.limit - 10.0 <= INCREASE_PER_S
+
+
+def test_a_limit_that_nobody_tries_stays_what_was_learned():
+    pace = Pace(per_s=10.0, as_of=NOW)
+
+    pace.wait_s(NOW + 7_200.0)
+
+    assert pace.limit == 10.0
 
 
 def test_no_thundering_herd_when_the_wait_is_over():

@@ -11,7 +11,16 @@ everything earlier of the user it was last seen with.
 
 from collections.abc import Callable
 
+from penstock.buffer.port import Priority
 from penstock.event import Event, Lane
+
+# More events than any machine will ever see: the positions of one priority never reach those of the next.
+POSITIONS_OF_A_PRIORITY = 2**48
+
+
+def place(priority: Priority, number: int) -> int:
+    """Return a position in the order of lanes: by priority, then by number."""
+    return priority * POSITIONS_OF_A_PRIORITY + number
 
 
 def user_lane(user_id: str) -> Lane:

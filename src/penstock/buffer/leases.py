@@ -17,7 +17,7 @@ class Leases:
         #: Leases that ran out count as attempts; they are added when the event is handed out again.
         self.ran_out: collections.Counter[int] = collections.Counter()
 
-    def __contains__(self, position: int) -> bool:
+    def __contains__(self, position: object) -> bool:
         return position in self.held
 
     def __len__(self) -> int:
@@ -37,12 +37,13 @@ class Leases:
         )
         return self.held[position]
 
-    def expire(self, now: float) -> None:
-        """Take back what ran out."""
-        for position, lease in list(self.held.items()):
-            if lease.expires_at <= now:
-                del self.held[position]
-                self.ran_out[position] += 1
+    def expire(self, now: float) -> list[int]:
+        """Take back what ran out, and return where those events wait."""
+        ran_out = [position for position, lease in self.held.items() if lease.expires_at <= now]
+        for position in ran_out:
+            del self.held[position]
+            self.ran_out[position] += 1
+        return ran_out
 
     def position(self, lease: Lease, now: float) -> int:
         """Return where the leased event waits. Raises LeaseLost if the lease ran out or was given to somebody else."""

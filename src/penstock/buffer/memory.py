@@ -1,12 +1,29 @@
 """The contract in Python's own words: the reference for tests and the simulation. Forgets everything with the process."""
 
+import bisect
 import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-from penstock.buffer.lanes import lanes_of, names_both
+from penstock.buffer.lanes import lanes_of, names_both, place
 from penstock.buffer.leases import Leases
-from penstock.buffer.port import REPLAYABLE, SEQ_MAX, Attempt, Counts, Lease, Outcome, Story
+from penstock.buffer.port import (
+    REPLAYABLE,
+    SEQ_MAX,
+    SHARES,
+    Attempt,
+    Counts,
+    Lease,
+    Outcome,
+    Priority,
+    Problem,
+    Progress,
+    ReplayStep,
+    Selected,
+    Selection,
+    Story,
+)
+from penstock.buffer.shares import Turns
 from penstock.clock import Clock
 from penstock.event import Event, Lane, MessageId
 
@@ -20,6 +37,19 @@ class Waiting:
     due: float
     attempt: int = 1
     first_failed_at: float | None = None
+    priority: Priority = Priority.LIVE
+    #: The replay that put the event back; 0 for none.
+    job: int = 0
+
+
+@dataclasses.dataclass(slots=True)
+class Replay:
+    """How far a replay has come."""
+
+    cursor: int = 0
+    replayed: int = 0
+    is_read: bool = False
+    outcomes: collections.Counter[Outcome] = dataclasses.field(default_factory=collections.Counter)
 
 
 class MemoryBuffer:
@@ -82,6 +112,37 @@ class MemoryBuffer:
         found = [i for i, event in enumerate(self.events, 1) if event.message_id == message_id]
         return self._story(destination, found[0]) if found else None
 
+    def problems(self, destination: str) -> Sequence[Problem]:
+        """Return the dead and rejected events by cause, the most frequent first."""
+        seqs: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
+        for seq, story in sorted(self.backlogs[destination].ended.items()) if destination in self.backlogs else ():
+            if story.state in REPLAYABLE:
+                seqs[story.cause, story.state].append(seq)
+        problems = [
+            Problem(cause=cause, outcome=Outcome(outcome), count=len(own), first_seq=own[0], last_seq=own[-1])
+            for (cause, outcome), own in seqs.items()
+        ]
+        return sorted(problems, key=lambda problem: (-problem.count, problem.cause, problem.outcome))
+
+    def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> Selected:
+        """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""
+        looked_at = self.backlogs[destination].selectable(selection, after_seq=after_seq, limit=limit)
+        stories = [self._story(destination, seq) for seq in looked_at if selection.takes(self.events[seq - 1])]
+        return Selected(stories=stories, next_seq=looked_at[-1] if len(looked_at) == limit else None)
+
+    def progress(self, job: int) -> Progress | None:
+        """Return how far a replay has come."""
+        for backlog in self.backlogs.values():
+            if job in backlog.replays:
+                replay = backlog.replays[job]
+                return Progress(
+                    replayed=replay.replayed,
+                    waiting=backlog.waiting_of(job),
+                    outcomes=replay.outcomes,
+                    is_read=replay.is_read,
+                )
+        return None
+
     def _story(self, destination: str, seq: int) -> Story:
         backlog = self.backlogs.get(destination)
         attempts = tuple(backlog.attempts[seq]) if backlog else ()
@@ -89,7 +150,9 @@ class MemoryBuffer:
             return dataclasses.replace(backlog.ended[seq], attempts=attempts)
         tried = any(w.seq == seq and w.attempt > 1 for w in backlog.waiting.values()) if backlog else False
         state = "retrying" if tried else "waiting"
-        return Story(event=self.events[seq - 1], seq=seq, state=state, reason="", ended_at=None, attempts=attempts)
+        return Story(
+            event=self.events[seq - 1], seq=seq, state=state, reason="", cause="", ended_at=None, attempts=attempts
+        )
 
 
 class MemoryBacklog:
@@ -106,18 +169,27 @@ class MemoryBacklog:
         self.ended: dict[int, Story] = {}
         self.attempts: dict[int, list[Attempt]] = collections.defaultdict(list)
         self.kept: dict[str, object] = {}
+        self.replays: dict[int, Replay] = {}
+        self.turns = Turns()
 
-    async def lease(self, *, limit: int, lease_s: float) -> Sequence[Lease]:
-        """Hand out due events, at most one per lane, the longest due first."""
+    async def lease(
+        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None
+    ) -> Sequence[Lease]:
+        """Hand out due events, at most one per lane, of each priority the longest due first."""
         now = self.clock.now()
         self.leases.expire(now)
         self._take_in()
-        ready = [p for p, w in self.waiting.items() if w.due <= now and p not in self.leases and self._leads(p)]
-        ready.sort(key=lambda position: (self.waiting[position].due, position))
-        return [self._lease(position, now + lease_s) for position in ready[:limit]]
+        ready: dict[Priority, list[int]] = {priority: [] for priority in Priority}
+        for position, waiting in self.waiting.items():
+            if waiting.due <= now and position not in self.leases and self._leads(position):
+                ready[waiting.priority].append(position)
+        for positions in ready.values():
+            positions.sort(key=lambda position: (self.waiting[position].due, position))
+        picked = self.turns.pick(ready, limit=limit, shares=shares or SHARES)
+        return [self._lease(position, now + lease_s) for _, position in picked]
 
     async def settle(
-        self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()
+        self, lease: Lease, outcome: Outcome, *, cause: str = "", reason: str = "", attempts: Sequence[Attempt] = ()
     ) -> None:
         """Write the event's outcome and free its lanes."""
         position = self.leases.end(lease, self.clock.now())
@@ -128,8 +200,16 @@ class MemoryBacklog:
             if self.places[lane]:
                 following = self.waiting[self.places[lane][0]]
                 following.due = max(following.due, self.clock.now())
+        if ended.job:
+            self.replays[ended.job].outcomes[outcome] += 1
         self.ended[lease.seq] = Story(
-            event=lease.event, seq=lease.seq, state=outcome, reason=reason, ended_at=self.clock.now(), attempts=()
+            event=lease.event,
+            seq=lease.seq,
+            state=outcome,
+            reason=reason,
+            cause=cause,
+            ended_at=self.clock.now(),
+            attempts=(),
         )
 
     async def retry(
@@ -141,14 +221,36 @@ class MemoryBacklog:
         waiting = self.waiting[position]
         waiting.due, waiting.attempt, waiting.first_failed_at = at, lease.attempt + counts, first_failed_at
 
-    async def replay(self, seqs: Sequence[int]) -> int:
-        """Put dead or rejected events back at the end of their lanes."""
+    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
+        """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         self._take_in()
-        again = [seq for seq in seqs if seq in self.ended and self.ended[seq].state in REPLAYABLE]
+        replay = self.replays.setdefault(job, Replay())
+        looked_at = self.selectable(selection, after_seq=replay.cursor, limit=limit)
+        again = [seq for seq in looked_at if selection.takes(self.buffer.events[seq - 1])]
         for seq in again:
             del self.ended[seq]
-            self._enqueue(seq)
-        return len(again)
+            self._enqueue(seq, priority=Priority.REPLAY, job=job)
+        replay.cursor = max([replay.cursor, *looked_at])
+        replay.replayed += len(again)
+        replay.is_read = len(looked_at) < limit
+        return ReplayStep(replayed=len(again), waiting=self.waiting_of(job), is_read=replay.is_read)
+
+    def selectable(self, selection: Selection, *, after_seq: int, limit: int) -> list[int]:
+        """Return the next places in the log of dead or rejected events that the selection may take."""
+        before = selection.ended_before
+        seqs = [
+            seq
+            for seq, story in self.ended.items()
+            if seq > after_seq
+            and story.state in REPLAYABLE
+            and selection.cause in {"", story.cause}
+            and (before is None or story.ended_at is None or story.ended_at < before)
+        ]
+        return sorted(seqs)[:limit]
+
+    def waiting_of(self, job: int) -> int:
+        """Return how many events of a replay have no outcome again yet."""
+        return sum(waiting.job == job for waiting in self.waiting.values())
 
     async def remember(self, notes: Mapping[str, object]) -> None:
         """Keep what the destination learned."""
@@ -170,19 +272,22 @@ class MemoryBacklog:
                 self._enqueue(seq)
         self.cursor = len(self.buffer.events)
 
-    def _enqueue(self, seq: int) -> None:
+    def _enqueue(self, seq: int, *, priority: Priority = Priority.LIVE, job: int = 0) -> None:
         event = self.buffer.events[seq - 1]
         linked = self.links.get(event.anonymous_id, "")
         lanes = lanes_of(event, linked_user=linked, is_waiting=lambda lane: bool(self.places.get(lane)))
         if names_both(event):
             self.links[event.anonymous_id] = event.user_id
         self.next_position += 1
-        self.waiting[self.next_position] = Waiting(seq, lanes, self.clock.now())
+        position = place(priority, self.next_position)
+        self.waiting[position] = Waiting(seq, lanes, self.clock.now(), priority=priority, job=job)
         for lane in lanes:
-            self.places[lane].append(self.next_position)
+            bisect.insort(self.places[lane], position)
 
     def _leads(self, position: int) -> bool:
-        return all(self.places[lane][0] == position for lane in self.waiting[position].lanes)
+        """Return whether an event is the first of all its lanes, and nobody behind it is under way already."""
+        own = [self.places[lane] for lane in self.waiting[position].lanes]
+        return all(lane[0] == position and not any(other in self.leases for other in lane) for lane in own)
 
     def _lease(self, position: int, expires_at: float) -> Lease:
         waiting = self.waiting[position]

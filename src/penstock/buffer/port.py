@@ -1,6 +1,7 @@
 """Where events wait. Every promise written here is a test in tests/contract/.
 
-accept knows `Log`, deliver knows `Backlog`, operate knows `Shelf`; they meet nowhere else.
+accept knows `Log`, deliver knows `Backlog`, operate knows `Shelf` and `DeadLetters`; they meet nowhere else.
+What people ask of deliver goes through `Orders`.
 """
 
 import dataclasses
@@ -8,6 +9,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from penstock.buffer.selection import Selection as Selection  # noqa: PLC0414 - part of the port
 from penstock.event import Event
 
 
@@ -26,6 +28,20 @@ class Outcome(enum.StrEnum):
 
 #: Later than any place in the log.
 SEQ_MAX = 2**63 - 1
+
+
+class Priority(enum.IntEnum):
+    """Whose turn it is when not everything can be sent at once; within a lane, the earlier ones stand in front."""
+
+    LIVE = 0
+    REPLAY = 1
+    BACKFILL = 2
+
+
+#: Live traffic is what customers look at; the others always move.
+SHARES: Mapping[Priority, float] = {Priority.LIVE: 0.8, Priority.REPLAY: 0.15, Priority.BACKFILL: 0.05}
+
+
 #: Outcomes that can be undone: the payload is kept, and a better mapping or a mended field may help.
 REPLAYABLE = frozenset({Outcome.DEAD, Outcome.REJECTED})
 
@@ -62,6 +78,18 @@ class Lease:
     expires_at: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayStep:
+    """How far one step of a replay came."""
+
+    #: Events put back by this step.
+    replayed: int
+    #: Events of this replay that have no outcome again yet.
+    waiting: int
+    #: Nothing is left that the replay could put back.
+    is_read: bool
+
+
 class Log(Protocol):
     """accept's end: append only."""
 
@@ -76,20 +104,24 @@ class Log(Protocol):
 class Backlog(Protocol):
     """deliver's end, for one destination: the events of its sources that have no outcome yet."""
 
-    async def lease(self, *, limit: int, lease_s: float) -> Sequence[Lease]:
-        """Hand out up to `limit` due events; the longest due first.
+    async def lease(
+        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None
+    ) -> Sequence[Lease]:
+        """Hand out up to `limit` due events; of each priority the longest due first.
 
-        An event belongs to the lane of its person and, when it writes a company, also to that company's lane.
+        While several priorities have due events, each gets its share of what is handed out over time; SHARES
+        without `shares`. A share that is not used goes to the others. An event belongs to the lane of its person and, when it writes a company, also to that company's lane.
         While an earlier event of one of its lanes has no outcome, it is not handed out. Lanes do not wait for
         one another. Once an event names an anonymous and a known id, later events of both go in one order.
+        Live events stand in front of replayed ones in their lanes; only one of a lane is ever handed out.
         """
 
     async def settle(
-        self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()
+        self, lease: Lease, outcome: Outcome, *, cause: str = "", reason: str = "", attempts: Sequence[Attempt] = ()
     ) -> None:
         """Write the event's outcome, durably, and free its lanes. Raises LeaseLost.
 
-        `dead` and `rejected` events stay on the shelf with their reason and attempts, and can be replayed.
+        `dead` and `rejected` events stay on the shelf with their cause, reason and attempts, and can be replayed.
         """
 
     async def retry(
@@ -100,8 +132,13 @@ class Backlog(Protocol):
         `counts` says whether the attempt number grows; being throttled or held does not make an event older.
         """
 
-    async def replay(self, seqs: Sequence[int]) -> int:
-        """Put dead or rejected events back at the end of their lanes; return how many were. Their outcome is undone."""
+    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
+        """Put the next dead or rejected events of a selection back behind the live ones of their lanes.
+
+        Their outcome is undone; their old attempts are kept. At most `limit` are looked at in one step. `job` names
+        the replay: each event is put back once by it, in the order of the log, also across restarts, and an event
+        that ends badly again is left to another replay.
+        """
 
     async def remember(self, notes: Mapping[str, object]) -> None:
         """Keep what the destination learned (holds, pace) across a restart; merges key by key."""
@@ -132,6 +169,8 @@ class Story:
     #: An Outcome's text, or "waiting" or "retrying".
     state: str
     reason: str
+    #: One of causes.py; empty for what arrived and what waits.
+    cause: str
     #: When the outcome was written, seconds since 1970.
     ended_at: float | None
     attempts: Sequence[Attempt]
@@ -159,3 +198,81 @@ class Shelf(Protocol):
 
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """All events of a destination that ended badly for one cause."""
+
+    cause: str
+    outcome: Outcome
+    count: int
+    #: Places in the log of the first and the last of them.
+    first_seq: int
+    last_seq: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a replay has come; replayed == waiting + the sum of outcomes, always."""
+
+    replayed: int
+    waiting: int
+    outcomes: Mapping[Outcome, int]
+    #: Everything that was selected has been put back.
+    is_read: bool
+
+
+class DeadLetters(Protocol):
+    """operate's end of what ended badly: look, never change."""
+
+    def problems(self, destination: str) -> Sequence[Problem]:
+        """Return the dead and rejected events by cause, the most frequent first."""
+
+    def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> "Selected":
+        """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""
+
+    def progress(self, job: int) -> Progress | None:
+        """Return how far a replay has come; None while deliver has not begun with it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """One page of a selection."""
+
+    stories: Sequence[Story]
+    #: Where the next page begins; None when this was the last.
+    next_seq: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOrder:
+    """A replay that a person asked for."""
+
+    id: int
+    destination: str
+    selection: Selection
+    #: Seconds since 1970.
+    asked_at: float
+    asked_by: str
+    #: A person stopped it; what it put back is still delivered.
+    stopped: bool
+
+
+class Orders(Protocol):
+    """What people ask of deliver. deliver follows within a second, or when it is started."""
+
+    def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
+        """Order a replay of what has ended so far; return its number."""
+
+    def stop_replay(self, job: int, *, stopped: bool) -> bool:
+        """Stop a replay, or let it go on; return whether there is such a replay."""
+
+    def replays(self) -> Sequence[ReplayOrder]:
+        """Return all replays, the newest first."""
+
+    def pause(self, destination: str, *, paused: bool, by: str) -> None:
+        """Let a destination rest, or go on. Its backlog is kept, and no event grows old meanwhile."""
+
+    def paused(self) -> Mapping[str, str]:
+        """Return who paused what: person by destination."""

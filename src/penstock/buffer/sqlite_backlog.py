@@ -8,46 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from penstock.buffer.group_commit import GroupCommit
-from penstock.buffer.lanes import lanes_of, names_both
+from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.leases import Leases
-from penstock.buffer.port import REPLAYABLE, Attempt, Lease, Outcome
+from penstock.buffer.port import SHARES, Attempt, Lease, Outcome, Priority, ReplayStep, Selection
+from penstock.buffer.shares import Turns
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_writer
+from penstock.buffer.sqlite_lanes import SqliteLanes
+from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_event, selectable
 from penstock.clock import Clock
-from penstock.errors import LeaseLost
-from penstock.event import Event, Lane, MessageId
 
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
-
-EVENT_COLUMNS = "source, message_id, type, user_id, anonymous_id, company_id, received_at_ms, request_ip, body"
 UNTAKEN = f"SELECT seq, {EVENT_COLUMNS} FROM log.events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 READY = """
 SELECT position, seq, attempt, first_failed_at FROM waiting
-WHERE destination = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
-"""
-UNBLOCK = """
-UPDATE waiting SET blocked = blocked - 1, due = max(due, ?)
-WHERE destination = ? AND position = (SELECT min(position) FROM place WHERE destination = ? AND lane = ?)
+WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
 """
 TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
-
-
-def read_event(row: Sequence[Any]) -> Event:
-    """Return the event of EVENT_COLUMNS."""
-    source, message_id, type_, user_id, anonymous_id, company_id, received_at_ms, request_ip, body = row
-    return Event(
-        source=source,
-        message_id=MessageId(message_id),
-        type=type_,
-        user_id=user_id,
-        anonymous_id=anonymous_id,
-        company_id=company_id,
-        received_at_ms=received_at_ms,
-        request_ip=request_ip,
-        body=body,
-    )
+REPLAY_TALLY = """
+INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
+"""
 
 
 class DeliveryStore:
@@ -86,22 +68,30 @@ class SqliteBacklog:
 
     def __init__(self, store: DeliveryStore, name: str, sources: Callable[[], Sequence[str]]) -> None:
         self.store, self.name, self.sources, self.clock = store, name, sources, store.clock
-        self.leases = Leases()
+        self.leases, self.turns = Leases(), Turns()
+        self.lanes = SqliteLanes(name, under_way=self.leases, clock=store.clock)
+        #: Replayed events that are no longer under way and must let live ones pass; None: look for all, after a start.
+        self.stepping_back: set[int] | None = None
 
-    async def lease(self, *, limit: int, lease_s: float) -> Sequence[Lease]:
-        """Hand out due events, at most one per lane, the longest due first."""
-        return await self.store.group.run(functools.partial(self._lease, limit=limit, lease_s=lease_s))
+    async def lease(
+        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None
+    ) -> Sequence[Lease]:
+        """Hand out due events, at most one per lane, of each priority the longest due first."""
+        operation = functools.partial(self._lease, limit=limit, lease_s=lease_s, shares=shares or SHARES)
+        return await self.store.group.run(operation)
 
     async def settle(
-        self, lease: Lease, outcome: Outcome, *, reason: str = "", attempts: Sequence[Attempt] = ()
+        self, lease: Lease, outcome: Outcome, *, cause: str = "", reason: str = "", attempts: Sequence[Attempt] = ()
     ) -> None:
         """Write the event's outcome and free its lanes."""
 
         def operation(connection: sqlite3.Connection) -> None:
             position = self.leases.position(lease, self.clock.now())
-            self._leave_lanes(connection, position)
-            row = [self.name, lease.seq, outcome, reason, self.clock.now()]
-            connection.execute("INSERT INTO outcome VALUES (?, ?, ?, ?, ?)", row)
+            if position >= POSITIONS_OF_A_PRIORITY:
+                self._count_for_its_replay(connection, position, outcome)
+            self.lanes.leave(connection, position)
+            row = [self.name, lease.seq, outcome, reason, self.clock.now(), cause]
+            connection.execute("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?)", row)
             connection.execute(TALLY, [self.name, outcome, 1])
             self._write_attempts(connection, lease.seq, attempts)
 
@@ -122,11 +112,12 @@ class SqliteBacklog:
             self._write_attempts(connection, lease.seq, attempts)
 
         await self.store.group.run(operation)
-        self.leases.end(lease, float("-inf"))
+        self._came_back(self.leases.end(lease, float("-inf")))
 
-    async def replay(self, seqs: Sequence[int]) -> int:
-        """Put dead or rejected events back at the end of their lanes."""
-        return await self.store.group.run(lambda connection: self._replay(connection, seqs))
+    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
+        """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
+        operation = functools.partial(self._replay, selection=selection, job=job, limit=limit)
+        return await self.store.group.run(operation)
 
     async def remember(self, notes: Mapping[str, object]) -> None:
         """Keep what the destination learned."""
@@ -142,14 +133,24 @@ class SqliteBacklog:
         """Return what `remember` kept."""
         return await self.store.group.run(self._notes)
 
-    def _lease(self, connection: sqlite3.Connection, *, limit: int, lease_s: float) -> Sequence[Lease]:
+    def _lease(
+        self, connection: sqlite3.Connection, *, limit: int, lease_s: float, shares: Mapping[Priority, float]
+    ) -> Sequence[Lease]:
         now = self.clock.now()
-        self.leases.expire(now)
+        for position in self.leases.expire(now):
+            self._came_back(position)
+        self._step_back(connection)
         self._take_in(connection, now)
-        # Leased events stand first in the order of due, and there are never more of them than calls under way.
-        ready = connection.execute(READY, [self.name, now, limit + len(self.leases)]).fetchall()
-        free = [row for row in ready if row[0] not in self.leases][:limit]
-        return [self._grant(connection, row, now + lease_s) for row in free]
+        picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
+        return [self._grant(connection, row, now + lease_s) for _, row in picked]
+
+    def _ready(self, connection: sqlite3.Connection, now: float, limit: int) -> dict[Priority, list[Any]]:
+        ready = {}
+        for priority in Priority:
+            # Leased events stand first in the order of due, and there are never more of them than calls under way.
+            rows = connection.execute(READY, [self.name, priority, now, limit + len(self.leases)]).fetchall()
+            ready[priority] = [row for row in rows if row[0] not in self.leases][:limit]
+        return ready
 
     def _grant(self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float) -> Lease:
         position, seq, attempt, first_failed_at = row
@@ -158,6 +159,14 @@ class SqliteBacklog:
         return self.leases.grant(
             position, event=event, seq=seq, attempt=attempt, first_failed_at=first_failed_at, expires_at=expires_at
         )
+
+    def _came_back(self, position: int) -> None:
+        if position >= POSITIONS_OF_A_PRIORITY and self.stepping_back is not None:
+            self.stepping_back.add(position)
+
+    def _step_back(self, connection: sqlite3.Connection) -> None:
+        positions, self.stepping_back = self.stepping_back, set()
+        self.lanes.step_back(connection, self.lanes.all_behind(connection) if positions is None else positions)
 
     def _destination(self, connection: sqlite3.Connection) -> tuple[int, int, int]:
         select = "SELECT cursor, next_position, received FROM destination WHERE name = ?"
@@ -181,56 +190,12 @@ class SqliteBacklog:
         for row in rows:
             event = read_event(row[1:])
             if event.source in sources:
-                self._enqueue(connection, event, seq=row[0], position=position, due=now)
+                self.lanes.enter(connection, event, seq=row[0], position=place(Priority.LIVE, position), due=now)
                 position, received = position + 1, received + 1
         connection.execute(
             "UPDATE destination SET cursor = ?, next_position = ?, received = ? WHERE name = ?",
             [rows[-1][0], position, received, self.name],
         )
-
-    def _enqueue(self, connection: sqlite3.Connection, event: Event, *, seq: int, position: int, due: float) -> None:
-        lanes = lanes_of(
-            event,
-            linked_user=self._linked_user(connection, event),
-            is_waiting=lambda lane: self._is_waiting(connection, lane),
-        )
-        blocked = sum(self._is_waiting(connection, lane) for lane in lanes)
-        connection.execute(
-            "INSERT INTO waiting (destination, position, seq, lanes, blocked, due, received_at_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [self.name, position, seq, json.dumps(lanes), blocked, due, event.received_at_ms],
-        )
-        connection.executemany("INSERT INTO place VALUES (?, ?, ?)", [(self.name, lane, position) for lane in lanes])
-        if names_both(event):
-            connection.execute(
-                "INSERT INTO link VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET user_id = excluded.user_id"
-                " WHERE user_id <> excluded.user_id",
-                [self.name, event.anonymous_id, event.user_id],
-            )
-
-    def _linked_user(self, connection: sqlite3.Connection, event: Event) -> str:
-        if event.user_id or not event.anonymous_id:
-            return ""
-        select = "SELECT user_id FROM link WHERE destination = ? AND anonymous_id = ?"
-        row = connection.execute(select, [self.name, event.anonymous_id]).fetchone()
-        return str(row[0]) if row else ""
-
-    def _is_waiting(self, connection: sqlite3.Connection, lane: Lane) -> bool:
-        select = "SELECT 1 FROM place WHERE destination = ? AND lane = ? LIMIT 1"
-        return connection.execute(select, [self.name, lane]).fetchone() is not None
-
-    def _leave_lanes(self, connection: sqlite3.Connection, position: int) -> None:
-        """Take an event that led all its lanes away; the next of each moves up."""
-        where = [self.name, position]
-        select = "SELECT lanes FROM waiting WHERE destination = ? AND position = ?"
-        row = connection.execute(select, where).fetchone()
-        if row is None:
-            raise LeaseLost(f"position {position} has its outcome already")
-        connection.execute("DELETE FROM waiting WHERE destination = ? AND position = ?", where)
-        for lane in json.loads(row[0]):
-            place = [self.name, lane, position]
-            connection.execute("DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?", place)
-            connection.execute(UNBLOCK, [self.clock.now(), self.name, self.name, lane])
 
     def _write_attempts(self, connection: sqlite3.Connection, seq: int, attempts: Sequence[Attempt]) -> None:
         connection.executemany(
@@ -238,23 +203,41 @@ class SqliteBacklog:
             [(self.name, seq, a.at, a.method, a.path, a.status, a.answer, a.duration_ms) for a in attempts],
         )
 
-    def _replay(self, connection: sqlite3.Connection, seqs: Sequence[int]) -> int:
-        replayed = 0
-        _, position, _ = self._destination(connection)
-        for seq in seqs:
-            row = connection.execute(
-                "SELECT outcome FROM outcome WHERE destination = ? AND seq = ?", [self.name, seq]
-            ).fetchone()
-            select = f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?"  # noqa: S608 - our own constant
-            event = connection.execute(select, [seq]).fetchone()
-            if row is None or row[0] not in REPLAYABLE or event is None:
-                continue
-            connection.execute("DELETE FROM outcome WHERE destination = ? AND seq = ?", [self.name, seq])
-            connection.execute(TALLY, [self.name, row[0], -1])
-            self._enqueue(connection, read_event(event), seq=seq, position=position + replayed, due=self.clock.now())
-            replayed += 1
-        connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [position + replayed, self.name])
-        return replayed
+    def _count_for_its_replay(self, connection: sqlite3.Connection, position: int, outcome: Outcome) -> None:
+        select = "SELECT job FROM waiting WHERE destination = ? AND position = ?"
+        row = connection.execute(select, [self.name, position]).fetchone()
+        if row is not None and row[0]:
+            connection.execute(REPLAY_TALLY, [row[0], outcome])
+
+    def _replay(self, connection: sqlite3.Connection, *, selection: Selection, job: int, limit: int) -> ReplayStep:
+        connection.execute("INSERT OR IGNORE INTO replay (job, destination) VALUES (?, ?)", [job, self.name])
+        cursor = connection.execute("SELECT cursor FROM replay WHERE job = ?", [job]).fetchone()[0]
+        rows = selectable(connection, self.name, selection, after_seq=cursor, limit=limit)
+        replayed = sum(self._put_back(connection, row, selection=selection, job=job) for row in rows)
+        step = ReplayStep(
+            replayed=replayed,
+            waiting=connection.execute("SELECT count(*) FROM waiting WHERE job = ?", [job]).fetchone()[0],
+            is_read=len(rows) < limit,
+        )
+        connection.execute(
+            "UPDATE replay SET cursor = ?, replayed = replayed + ?, is_read = ? WHERE job = ?",
+            [rows[-1][0] if rows else cursor, replayed, step.is_read, job],
+        )
+        return step
+
+    def _put_back(self, connection: sqlite3.Connection, row: Sequence[Any], *, selection: Selection, job: int) -> bool:
+        seq, outcome = row
+        select = f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?"  # noqa: S608 - our own constant
+        found = connection.execute(select, [seq]).fetchone()
+        if found is None or not selection.takes(read_event(found)):
+            return False
+        connection.execute("DELETE FROM outcome WHERE destination = ? AND seq = ?", [self.name, seq])
+        connection.execute(TALLY, [self.name, outcome, -1])
+        _, number, _ = self._destination(connection)
+        connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [number + 1, self.name])
+        position = place(Priority.REPLAY, number)
+        self.lanes.enter(connection, read_event(found), seq=seq, position=position, due=self.clock.now(), job=job)
+        return True
 
 
 def _prune(connection: sqlite3.Connection) -> int:

@@ -1,14 +1,12 @@
 """The shelf on SQLite: operate's end. Opens both files read-only for each look, and changes nothing."""
 
-import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from penstock.buffer.port import SEQ_MAX, Attempt, Counts, Outcome, Story
-from penstock.buffer.sqlite import DELIVERY, EVENTS, open_reader
-from penstock.buffer.sqlite_backlog import EVENT_COLUMNS, read_event
+from penstock.buffer.port import SEQ_MAX, Counts, Outcome, Story
+from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_story
 
 NOTHING = Counts(received=0, waiting=0, retrying=0, outcomes={}, oldest_received_at_ms=None)
 SELECT = f"SELECT seq, {EVENT_COLUMNS} FROM events"  # noqa: S608 - our own constant
@@ -22,7 +20,7 @@ class SqliteShelf:
 
     def accepted(self) -> Mapping[str, int]:
         """Return the number of events ever stored, by source."""
-        with self._open(EVENTS) as events:
+        with snapshot(self.data_dir / EVENTS) as events:
             return dict(events.execute("SELECT source, count FROM accepted")) if events else {}
 
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
@@ -31,9 +29,9 @@ class SqliteShelf:
         delivery.db is read first, in one snapshot: an event that is taken in meanwhile is then counted once, as not
         yet taken in.
         """
-        with self._open(DELIVERY) as delivery:
+        with snapshot(self.data_dir / DELIVERY) as delivery:
             cursor, received, outcomes, retrying, oldest = _taken(delivery, destination)
-        with self._open(EVENTS) as events:
+        with snapshot(self.data_dir / EVENTS) as events:
             untaken, oldest_untaken = _untaken(events, cursor, sources)
         return Counts(
             received=received + untaken,
@@ -54,31 +52,18 @@ class SqliteShelf:
     ) -> Sequence[Story]:
         """Return events between two places in the log, oldest first; the first `limit`, or the newest."""
         order = "DESC" if newest else "ASC"
-        with self._open(EVENTS) as events, self._open(DELIVERY) as delivery:
+        with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
             if events is None:
                 return ()
             between = f"{SELECT} WHERE seq > ? AND seq < ? ORDER BY seq {order} LIMIT ?"
             rows = events.execute(between, [after_seq, before_seq, limit]).fetchall()
-            return [_story(delivery, destination, row) for row in sorted(rows)]
+            return [read_story(delivery, destination, row) for row in sorted(rows)]
 
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""
-        with self._open(EVENTS) as events, self._open(DELIVERY) as delivery:
+        with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
             row = events.execute(f"{SELECT} WHERE message_id = ?", [message_id]).fetchone() if events else None
-            return _story(delivery, destination, row) if row else None
-
-    @contextlib.contextmanager
-    def _open(self, name: str) -> Iterator[sqlite3.Connection | None]:
-        connection = open_reader(self.data_dir / name)
-        try:
-            # A file whose schema is being written this moment is as good as not there.
-            ready = connection is not None and connection.execute("PRAGMA user_version").fetchone()[0] > 0
-            if connection is not None and ready:
-                connection.execute("BEGIN")
-            yield connection if ready else None
-        finally:
-            if connection is not None:
-                connection.close()
+            return read_story(delivery, destination, row) if row else None
 
 
 def _taken(
@@ -111,26 +96,3 @@ def _untaken(events: sqlite3.Connection | None, cursor: int, sources: Sequence[s
         [cursor, *sources],
     ).fetchone()
     return row[0], row[1]
-
-
-def _story(delivery: sqlite3.Connection | None, destination: str, row: Sequence[Any]) -> Story:
-    seq, event = row[0], read_event(row[1:])
-    if delivery is None:
-        return Story(event=event, seq=seq, state="waiting", reason="", ended_at=None, attempts=())
-    where = [destination, seq]
-    ended = delivery.execute(
-        "SELECT outcome, reason, at FROM outcome WHERE destination = ? AND seq = ?", where
-    ).fetchone()
-    retrying = delivery.execute(
-        "SELECT 1 FROM waiting WHERE destination = ? AND seq = ? AND attempt > 1", where
-    ).fetchone()
-    tried = delivery.execute(
-        "SELECT at, method, path, status, answer, duration_ms FROM attempt WHERE destination = ? AND seq = ? ORDER BY rowid",
-        where,
-    )
-    attempts = tuple(
-        Attempt(at=at, method=method, path=path, status=status, answer=answer, duration_ms=duration_ms)
-        for at, method, path, status, answer, duration_ms in tried
-    )
-    state, reason, at = ended or ("retrying" if retrying else "waiting", "", None)
-    return Story(event=event, seq=seq, state=state, reason=reason, ended_at=at, attempts=attempts)

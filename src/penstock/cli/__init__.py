@@ -9,7 +9,7 @@ import click
 from penstock import __version__
 from penstock.errors import SettingsError
 
-EXIT_FAILED, EXIT_UNREACHABLE, EXIT_CONFIG = 1, 4, 78
+EXIT_FAILED, EXIT_UNREACHABLE, EXIT_PARTIAL, EXIT_CONFIG = 1, 4, 5, 78
 
 # Command -> the module that has it, imported when asked for: `penstock version` must not load an HTTP server.
 COMMANDS = {
@@ -22,6 +22,8 @@ COMMANDS = {
     "validate": "penstock.cli.validate",
     "status": "penstock.cli.status",
     "tail": "penstock.cli.tail",
+    "dead": "penstock.cli.dead",
+    "replay": "penstock.cli.replay",
 }
 
 

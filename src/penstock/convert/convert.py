@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping as Object
 
+from penstock import causes
 from penstock.convert.group import plan_group
 from penstock.convert.identify import plan_identify
 from penstock.convert.plan import Filtered, Mapping, Meaning, Unmappable
@@ -16,7 +17,7 @@ def convert(event: object, mapping: Mapping) -> Meaning:
 
 def _custify_1(event: object, mapping: Mapping) -> Meaning:
     if not isinstance(event, dict):
-        return Unmappable("the event is not a JSON object")
+        return Unmappable("the event is not a JSON object", causes.NOT_AN_OBJECT)
     kind = event.get("type")
     match kind.strip().lower() if isinstance(kind, str) else "":
         case "identify":
@@ -28,7 +29,7 @@ def _custify_1(event: object, mapping: Mapping) -> Meaning:
         case "page" | "screen" as view:
             return _view(event, view, mapping)
         case "":
-            return Unmappable("the event has no type: nobody can know which call it was")
+            return Unmappable("the event has no type: nobody can know which call it was", causes.NO_TYPE)
         case "alias":
             return Filtered("alias is not sent: Custify has no call that joins two people")
         case other:

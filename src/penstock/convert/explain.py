@@ -79,6 +79,7 @@ def as_json(explanation: Explanation) -> dict[str, object]:
         "calls": [{"method": call.method, "path": call.path, "body": call.body} for call in calls],
         "unmappable": None if isinstance(meaning, Plan | Filtered) else meaning.reason,
         "filtered": meaning.reason if isinstance(meaning, Filtered) else None,
+        "cause": None if isinstance(meaning, Plan) else meaning.cause,
         "lines": [dataclasses.asdict(line) for line in explanation.lines],
         "leaves_left_out": explanation.leaves_left_out,
         "fields_left_out": explanation.fields_left_out,

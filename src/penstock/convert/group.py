@@ -1,5 +1,6 @@
 """group becomes an upsert of a company, then of the person who belongs to it: Custify links by company_id."""
 
+from penstock import causes
 from penstock.convert import values
 from penstock.convert.identify import wants_removal
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
@@ -22,7 +23,7 @@ def plan_group(event: Object, mapping: Mapping) -> Plan | Unmappable:
     traits, person_traits = _traits(event)
     company_id = values.as_text(event.get("groupId")) or first_text(traits, COMPANY_IDS)
     if company_id is None:
-        return Unmappable(NO_GROUP)
+        return Unmappable(NO_GROUP, causes.NO_COMPANY)
     company = Call("/company", company_body(traits, company_id=company_id, mapping=mapping))
     person = person_body(person_traits, user_id=user_id_of(event, person_traits, mapping), mapping=mapping)
     if "user_id" not in person and "email" not in person:

@@ -1,5 +1,6 @@
 """identify becomes an upsert of a person, with the company they join or leave."""
 
+from penstock import causes
 from penstock.convert import values
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
 from penstock.convert.traits import (
@@ -21,7 +22,7 @@ def plan_identify(event: Object, mapping: Mapping) -> Plan | Unmappable:
     traits = traits_of(event)
     body = person_body(traits, user_id=user_id_of(event, traits, mapping), mapping=mapping)
     if "user_id" not in body and "email" not in body:
-        return Unmappable(NO_IDENTITY)
+        return Unmappable(NO_IDENTITY, causes.NO_IDENTITY)
     if "signed_up_at" not in body and (happened := event_time(event)):
         body["signed_up_at"] = happened
     if link := _link(event, objects(traits, "company")):

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+from penstock import causes
+
 Path = Literal["/people", "/company", "/event"]
 MappingName = Literal["custify/1", "rudderstack"]
 
@@ -41,6 +43,8 @@ class Unmappable:
     """The event cannot become a call; it ends as rejected, and `reason` is a sentence for the operator."""
 
     reason: str
+    #: One of causes.py.
+    cause: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Filtered:
     """The event could be read but is not wanted at this destination; it ends as filtered."""
 
     reason: str
+    cause: str = causes.TYPE_UNWANTED
 
 
 Meaning = Plan | Unmappable | Filtered

@@ -7,12 +7,14 @@ RudderStack's code would crash, and repeat the event for hours for nothing, the 
 from collections.abc import Callable
 from typing import Any
 
+from penstock import causes
 from penstock.convert.plan import Call, Filtered, Mapping, Meaning, Path, Plan, Unmappable
 from penstock.convert.rudderstack_js import MISSING, as_js_text, entries, first, get, kept, too_deep, truthy
 
 Body = dict[str, Any]
 Sources = dict[str, tuple[str, ...]]
 
+UNSUPPORTED = "Message type not supported"
 TIME = ("timestamp", "originalTimestamp")
 FIRST_NAMES, LAST_NAMES = ("firstName", "firstname", "first_name"), ("lastName", "lastname", "last_name")
 
@@ -86,18 +88,21 @@ def convert_as_rudderstack(event: object, mapping: Mapping) -> Meaning:
     """Return the calls RudderStack would make, or its error text."""
     kind = event.get("type") if isinstance(event, dict) else None
     if not isinstance(event, dict) or not truthy(kind):
-        return Unmappable("Message Type is not present. Ignoring message.")
+        return Unmappable("Message Type is not present. Ignoring message.", causes.RUDDERSTACK)
     if not isinstance(kind, str):
-        return Unmappable("the type is not a text: RudderStack fails on it and repeats it for hours")
+        return Unmappable(
+            "the type is not a text: RudderStack fails on it and repeats it for hours", causes.RUDDERSTACK
+        )
     plan = PLANS.get(kind.lower())
     if plan is None:
         # RudderStack's filter trims the type and the code behind it does not, so a type with spaces is an error.
-        known = kind.strip().lower() in PLANS
-        return (Unmappable if known else Filtered)("Message type not supported")
+        if kind.strip().lower() in PLANS:
+            return Unmappable(UNSUPPORTED, causes.RUDDERSTACK)
+        return Filtered(UNSUPPORTED)
     try:
         return Plan(tuple(plan(_own(event), mapping)))
     except _Refused as refused:
-        return Unmappable(str(refused))
+        return Unmappable(str(refused), causes.RUDDERSTACK)
 
 
 def _identify(message: Body, mapping: Mapping) -> list[Call]:

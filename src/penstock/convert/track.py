@@ -1,5 +1,6 @@
 """track becomes an event of a person, or of a company alone; page and screen views too, if the destination wants them."""
 
+from penstock import causes
 from penstock.convert import values
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
 from penstock.convert.traits import Object, event_time, first_text, objects, traits_of, user_id_of
@@ -12,7 +13,7 @@ NO_SUBJECT = "the event names nobody: it has neither userId nor an email among i
 def plan_track(event: Object, mapping: Mapping) -> Plan | Unmappable:
     """Return one call: the event."""
     name = values.as_text(event.get("event"))
-    return _plan(event, name, mapping) if name else Unmappable(NO_NAME)
+    return _plan(event, name, mapping) if name else Unmappable(NO_NAME, causes.NO_NAME)
 
 
 def plan_view(event: Object, view: str, mapping: Mapping) -> Plan | Unmappable:
@@ -27,7 +28,7 @@ def _plan(event: Object, name: str, mapping: Mapping) -> Plan | Unmappable:
     user_id, email = user_id_of(event, traits, mapping), values.as_email(traits.get("email"))
     company_id = first_text(properties, COMPANY_IDS) or values.as_text(objects(event, "context").get("groupId"))
     if not (user_id or email or company_id):
-        return Unmappable(NO_SUBJECT)
+        return Unmappable(NO_SUBJECT, causes.NO_SUBJECT)
     facts = {
         "user_id": user_id,
         "email": email,

@@ -7,6 +7,7 @@ a verdict that ends an event says why in a sentence an operator understands.
 import dataclasses
 from typing import assert_never
 
+from penstock import causes
 from penstock.buffer.port import Outcome
 from penstock.convert.plan import Filtered, Unmappable
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
@@ -39,6 +40,8 @@ class Settle:
 
     outcome: Outcome
     reason: str = ""
+    #: One of causes.py; empty for what arrived.
+    cause: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Hold:
     """Nothing can be delivered until a person mends it: keep this event and all others, untouched."""
 
     reason: str
+    cause: str
 
 
 Verdict = Settle | RetryIn | Hold
@@ -67,30 +71,32 @@ def decide(
     match answer:
         case Accepted():
             return Settle(Outcome.DELIVERED)
-        case Filtered(reason):
-            return Settle(Outcome.FILTERED, reason)
-        case Unmappable(reason):
-            return Settle(Outcome.REJECTED, reason)
+        case Filtered(reason, cause):
+            return Settle(Outcome.FILTERED, reason, cause)
+        case Unmappable(reason, cause):
+            return Settle(Outcome.REJECTED, reason, cause)
         case Throttled(retry_after):
             # "Not now" is not "not you": a 429 must not bring an event closer to its end.
             wait = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
             return RetryIn(min(wait, RETRY_AFTER_S_MAX), counts=False)
         case Barred(status, text):
-            return Hold(_barred(status, text))
+            return _barred(status, text)
         case Refused(status, text):
-            return Settle(Outcome.DEAD, f"Custify refused the call with {status}: {text}")
+            return Settle(Outcome.DEAD, f"Custify refused the call with {status}: {text}", causes.refused(status))
         case Unavailable(status, text) if failing_for_s >= policy.give_up_after_s:
             problem = f"{status}: {text}" if status else text
-            return Settle(Outcome.DEAD, f"gave up after {attempt} attempts; last problem: {problem}")
+            reason = f"gave up after {attempt} attempts; last problem: {problem}"
+            return Settle(Outcome.DEAD, reason, causes.UNAVAILABLE)
         case Unavailable():
             return RetryIn(policy.delay_s(attempt, jitter=jitter), counts=True)
         case _:
             assert_never(answer)
 
 
-def _barred(status: int | None, text: str) -> str:
+def _barred(status: int | None, text: str) -> Hold:
     if status in {401, 403}:
-        return f"Custify refused the API key with {status}: {text}"
+        return Hold(f"Custify refused the API key with {status}: {text}", causes.KEY_REJECTED)
     if status is not None:
-        return f"Custify's address answers with a redirect ({status}); is base_url the origin shown beside the key?"
-    return text
+        reason = f"Custify's address answers with a redirect ({status}); is base_url the origin shown beside the key?"
+        return Hold(reason, causes.REDIRECTED)
+    return Hold(text, causes.CERTIFICATE)

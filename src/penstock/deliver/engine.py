@@ -7,20 +7,23 @@ nothing here decides (decide.py), measures time (clock) or speaks HTTP (custify.
 import asyncio
 import contextlib
 import dataclasses
+import math
 import traceback
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Table
 from typing import Protocol
 
 import structlog
 
-from penstock.buffer.port import Attempt, Backlog, Lease, Outcome
+from penstock.buffer.port import SHARES, Attempt, Backlog, Lease, Outcome, Priority
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
 from penstock.convert.plan import Call, Filtered, Mapping, Plan, Unmappable
-from penstock.deliver.answer import Accepted, Answer, Barred, Throttled, Unavailable
+from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, RetryIn, RetryPolicy, Settle, Verdict, decide
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
+from penstock.deliver.width import Width
 from penstock.errors import BufferUnavailable, LeaseLost
 from penstock.event import enriched
 
@@ -28,8 +31,8 @@ log = structlog.get_logger()
 
 # What is kept of an answer: enough for Custify's validation messages, bounded for the disk's sake.
 ANSWER_CHARS_MAX = 2_000
-# How often an idle engine looks for new events: soon after the last one, and lazily later.
-IDLE_S_MIN, IDLE_S_MAX = 0.01, 0.3
+# How soon an engine that had something to do looks for new events again; the longer it finds none, the later.
+IDLE_S_MIN = 0.01
 # How long an engine rests when its own disk is full before it looks again.
 DISK_REST_S = 5.0
 
@@ -52,6 +55,10 @@ class DeliveryPolicy:
     retry: RetryPolicy
     in_flight_max: int = 32
     call_s_max: float = 10.0
+    #: How often an engine without work looks for new events, in seconds.
+    idle_s_max: float = 0.3
+    #: How the pace is shared while events of several priorities are due.
+    shares: Table[Priority, float] = dataclasses.field(default_factory=lambda: SHARES)
 
     @property
     def lease_s(self) -> float:
@@ -75,7 +82,9 @@ class Engine:
     ) -> None:
         self.name, self.backlog, self.custify = name, backlog, custify
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
-        self.hold = HoldState()
+        self.hold, self.width = HoldState(), Width(calls_max=policy.in_flight_max)
+        #: Something was learned that must survive a restart.
+        self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
         self.observe: Callable[[Attempt], None] = lambda _: None
         self.stopping = asyncio.Event()
@@ -84,7 +93,7 @@ class Engine:
     async def run(self) -> None:
         """Deliver until `stop`; then let calls under way finish."""
         notes = await self.backlog.notes()
-        self.hold = HoldState.from_notes(notes)
+        self._recall(notes)
         await self.backlog.remember({"running": True})
         if notes.get("running"):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
@@ -95,14 +104,29 @@ class Engine:
             leases = await self._lease()
             for lease in leases:
                 self._start(lease)
-            idle_s = IDLE_S_MIN if leases else min(IDLE_S_MAX, idle_s * 2)
+            idle_s = IDLE_S_MIN if leases else min(self.policy.idle_s_max, idle_s * 2)
             await self._pause(idle_s)
         await self._drain()
 
     def reconfigure(self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float) -> None:
         """Go on with other settings; a held destination is looked at again at once."""
         self.custify, self.policy, self.pace.per_s_max = custify, policy, per_s_max
+        self.width.calls_max = policy.in_flight_max
         self.hold.probe_now()
+
+    def pause(self, by: str) -> None:
+        """Send nothing more until `resume`; calls under way end as usual."""
+        if not self.hold.is_paused:
+            self.hold.pause(by, now=self.clock.now())
+            self.is_unwritten = True
+            self.log.info("paused")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self.hold.is_paused:
+            self.hold.resume(self.clock.now())
+            self.is_unwritten = True
+            self.log.info("pause_ended")
 
     def stop(self) -> None:
         """Ask the loop to end; `run` returns when the last call has its verdict."""
@@ -142,8 +166,8 @@ class Engine:
         now = self.clock.now()
         try:
             match verdict:
-                case Settle(outcome, reason):
-                    await self.backlog.settle(lease, outcome, reason=reason, attempts=attempts)
+                case Settle(outcome, reason, cause):
+                    await self.backlog.settle(lease, outcome, cause=cause, reason=reason, attempts=attempts)
                     self._note_end(outcome, lease, reason)
                 case RetryIn(delay_s, counts):
                     failed_at = lease.first_failed_at
@@ -152,8 +176,8 @@ class Engine:
                     await self.backlog.retry(
                         lease, at=now + delay_s, first_failed_at=failed_at, counts=counts, attempts=attempts
                     )
-                case Hold(reason):
-                    await self._begin_hold(reason)
+                case Hold(reason, cause):
+                    await self._begin_hold(reason, cause)
                     await self.backlog.retry(
                         lease, at=now, first_failed_at=lease.first_failed_at, counts=False, attempts=attempts
                     )
@@ -161,15 +185,16 @@ class Engine:
             self.log.warning("lease_lost", message_id=lease.event.message_id)
 
     async def _lease(self) -> Sequence[Lease]:
-        """Take as many events as may be under way now; none while held."""
-        if self.hold.is_held and not await self._probe_succeeds():
-            return ()
-        free = self.policy.in_flight_max - len(self.in_flight)
-        limit = int(min(free, self.pace.free_calls(self.clock.now())))
-        if limit < 1:
-            return ()
+        """Take as many events as may be under way now; none while held or paused."""
         try:
-            return await self.backlog.lease(limit=limit, lease_s=self.policy.lease_s)
+            await self._write_notes()
+            if self.hold.is_paused or (self.hold.is_held and not await self._probe_succeeds()):
+                return ()
+            free = self.width.limit - len(self.in_flight)
+            limit = int(min(free, self.pace.free_calls(self.clock.now())))
+            if limit < 1:
+                return ()
+            return await self.backlog.lease(limit=limit, lease_s=self.policy.lease_s, shares=self.policy.shares)
         except BufferUnavailable as error:
             self.log.warning("buffer_unavailable", reason=error.reason)
             await self._rest(DISK_REST_S)
@@ -191,14 +216,41 @@ class Engine:
         started = self.clock.now()
         answer = await self.custify.send(call)
         ended = self.clock.now()
-        if isinstance(answer, Accepted):
-            self.hold.proved()
-        elif isinstance(answer, Throttled):
-            asked = RETRY_AFTER_S_DEFAULT if answer.retry_after_s is None else answer.retry_after_s
-            self.pace.throttled(ended, asked)
+        self._learn(answer, started=started, ended=ended)
         attempts.append(_attempt(call, answer, at=started, ended=ended))
         self.observe(attempts[-1])
         return answer
+
+    def _learn(self, answer: Answer, *, started: float, ended: float) -> None:
+        """Let pace, width and hold follow what Custify said."""
+        match answer:
+            case Throttled(retry_after_s):
+                self.pace.throttled(ended, RETRY_AFTER_S_DEFAULT if retry_after_s is None else retry_after_s)
+                self.is_unwritten = True
+            case Unavailable():
+                self.width.failed()
+            case Accepted():
+                self.hold.proved()
+                self.pace.accepted()
+                self.width.answered(ended - started, under_way=len(self.in_flight))
+            case Refused():
+                self.width.answered(ended - started, under_way=len(self.in_flight))
+
+    def _recall(self, notes: Table[str, object]) -> None:
+        """Go on with what was learned before a restart."""
+        paused_by = self.hold.paused_by
+        self.hold = HoldState.from_notes(notes)
+        if paused_by:
+            self.pause(paused_by)
+        learned = notes.get("pace_per_s")
+        if isinstance(learned, int | float) and learned > 0:
+            self.pace.per_s = float(learned)
+
+    async def _write_notes(self) -> None:
+        if self.is_unwritten:
+            self.is_unwritten = False
+            learned = None if math.isinf(self.pace.per_s) else round(self.pace.per_s, 2)
+            await self.backlog.remember(self.hold.to_notes() | {"pace_per_s": learned})
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))
@@ -219,7 +271,7 @@ class Engine:
     async def _pause(self, idle_s: float) -> None:
         """Wait until a call ends, the pace allows one, something may have arrived, or the engine stops."""
         stop = asyncio.ensure_future(self.stopping.wait())
-        full = len(self.in_flight) >= self.policy.in_flight_max
+        full = len(self.in_flight) >= self.width.limit
         try:
             timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.now()), 1.0))
             await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -235,16 +287,18 @@ class Engine:
         """Let calls under way end; those that cannot are given up and come back after the next start."""
         if self.in_flight:
             await asyncio.wait(self.in_flight, timeout=2 * self.policy.call_s_max)
+        self.is_unwritten = True
+        await self._write_notes()
         if not self.in_flight:
             await self.backlog.remember({"running": False})
         for task in self.in_flight:
             task.cancel()
         await asyncio.gather(*self.in_flight, return_exceptions=True)
 
-    async def _begin_hold(self, reason: str) -> None:
+    async def _begin_hold(self, reason: str, cause: str) -> None:
         if not self.hold.is_held:
-            self.log.warning("held", reason=reason)
-            self.hold.begin(reason, now=self.clock.now())
+            self.log.warning("held", cause=cause, reason=reason)
+            self.hold.begin(reason, cause, now=self.clock.now())
             await self.backlog.remember(self.hold.to_notes())
 
     async def _probe_succeeds(self) -> bool:

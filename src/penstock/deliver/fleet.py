@@ -5,16 +5,19 @@ import bisect
 import collections
 import math
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Table
 
 import structlog
 
-from penstock.buffer.port import Attempt, Backlog
+from penstock.buffer.port import Attempt, Backlog, Orders, Priority
 from penstock.clock import Clock, Dice
 from penstock.convert.plan import Mapping
 from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import DeliveryPolicy, Engine
 from penstock.deliver.pace import Pace
+from penstock.deliver.replays import Replays
+from penstock.errors import BufferUnavailable
 from penstock.settings import Destination, Settings
 
 log = structlog.get_logger()
@@ -30,6 +33,7 @@ class Served:
 
     def __init__(self, destination: Destination, engine: Engine) -> None:
         self.destination, self.engine = destination, engine
+        self.replays = Replays(engine.backlog)
         self.attempts: collections.Counter[tuple[str, str]] = collections.Counter()
         self.buckets = [0] * (len(DURATION_BUCKETS_S) + 1)
         self.duration_sum_s = 0.0
@@ -47,8 +51,11 @@ class Served:
         limit = self.engine.pace.limit
         return {
             "hold_reason": self.engine.hold.reason,
+            "hold_cause": self.engine.hold.cause,
+            "paused_by": self.engine.hold.paused_by,
             "limit_per_s": None if math.isinf(limit) else round(limit, 1),
             "in_flight": len(self.engine.in_flight),
+            "width": self.engine.width.limit,
             "attempts": [(path, status_class, count) for (path, status_class), count in self.attempts.items()],
             "duration_buckets": self.buckets,
             "duration_sum_s": round(self.duration_sum_s, 3),
@@ -58,8 +65,8 @@ class Served:
 class Fleet:
     """All engines of this process."""
 
-    def __init__(self, *, backlog_of: BacklogOf, clock: Clock, dice: Dice) -> None:
-        self.backlog_of, self.clock, self.dice = backlog_of, clock, dice
+    def __init__(self, *, backlog_of: BacklogOf, orders: Orders, clock: Clock, dice: Dice) -> None:
+        self.backlog_of, self.orders, self.clock, self.dice = backlog_of, orders, clock, dice
         self.served: dict[str, Served] = {}
         self.leaving: set[asyncio.Task[None]] = set()
         self.settings = Settings()
@@ -80,6 +87,7 @@ class Fleet:
         """Serve until `stopping`. Raises what an engine died of: the process then ends, and is started afresh."""
         stop = asyncio.create_task(stopping.wait())
         while not stop.done():
+            await self._follow_orders()
             # Settings may change who is served; a second is soon enough to notice a death.
             running = {served.task for served in self.served.values()}
             done, _ = await asyncio.wait({stop, *running}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
@@ -95,6 +103,19 @@ class Fleet:
     def facts(self) -> dict[str, object]:
         """Return every engine's facts by destination."""
         return {name: served.facts() for name, served in self.served.items()}
+
+    async def _follow_orders(self) -> None:
+        """Do what people asked for; a store that cannot be written now is tried again in a second."""
+        paused, replays = self.orders.paused(), self.orders.replays()
+        for name, served in self.served.items():
+            if name in paused:
+                served.engine.pause(paused[name])
+            else:
+                served.engine.resume()
+            try:
+                await served.replays.step([order for order in replays if order.destination == name])
+            except BufferUnavailable as error:
+                log.warning("buffer_unavailable", reason=error.reason)
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name
@@ -128,6 +149,7 @@ class Fleet:
             retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600),
             in_flight_max=destination.calls_in_flight_max,
             call_s_max=self.settings.call_timeout_s,
+            shares=_shares(destination),
         )
 
     def _change(self, served: Served, destination: Destination) -> None:
@@ -146,3 +168,9 @@ class Fleet:
         self.leaving.add(served.task)
         served.task.add_done_callback(self.leaving.discard)
         log.info("destination_left", destination=served.destination.name)
+
+
+def _shares(destination: Destination) -> Table[Priority, float]:
+    """Return how a destination's pace is shared; live gets what the others leave."""
+    replay, backfill = destination.replay_share, destination.backfill_share
+    return {Priority.LIVE: 1.0 - replay - backfill, Priority.REPLAY: replay, Priority.BACKFILL: backfill}

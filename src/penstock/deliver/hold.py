@@ -1,4 +1,8 @@
-"""A destination that is held: since when, why, when to look again; and the retry clock that stands still meanwhile."""
+"""A destination that rests, held or paused: since when, why, when to look again; and the retry clock that stands still.
+
+Held means that Custify bars us and a probe looks now and then whether that is over. Paused means that a person wants it
+so, and a person ends it. Both can be true at once.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,29 +13,50 @@ PROBE_S_MIN, PROBE_S_MAX = 5.0, 300.0
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class HoldState:
-    """Held or not. All times are seconds since 1970."""
+    """Held or not, paused or not. All times are seconds since 1970."""
 
     reason: str = ""
-    held_since: float = 0.0
-    #: Seconds the destination was held before the present hold.
-    held_s: float = 0.0
+    #: One of causes.py.
+    cause: str = ""
+    #: Who paused the destination; empty while nobody did.
+    paused_by: str = ""
+    #: When the retry clock stopped.
+    resting_since: float = 0.0
+    #: Seconds the destination rested before the present rest.
+    rested_s: float = 0.0
     probes: int = 0
     probe_at: float = 0.0
 
     @property
     def is_held(self) -> bool:
-        """Return whether nothing may be sent."""
+        """Return whether Custify bars us."""
         return bool(self.reason)
 
-    def retry_clock(self, now: float) -> float:
-        """Return a time that does not pass while held: an event does not grow old for want of a key."""
-        present_s = now - self.held_since if self.is_held else 0.0
-        return now - self.held_s - present_s
+    @property
+    def is_paused(self) -> bool:
+        """Return whether a person wants nothing to be sent."""
+        return bool(self.paused_by)
 
-    def begin(self, reason: str, *, now: float) -> None:
+    def retry_clock(self, now: float) -> float:
+        """Return a time that does not pass while resting: an event does not grow old for want of a key."""
+        present_s = now - self.resting_since if self.is_held or self.is_paused else 0.0
+        return now - self.rested_s - present_s
+
+    def begin(self, reason: str, cause: str, *, now: float) -> None:
         """Hold from now on."""
-        self.reason, self.held_since = reason, now
+        self._rest(now)
+        self.reason, self.cause = reason, cause
         self.probe_failed(now)
+
+    def pause(self, by: str, *, now: float) -> None:
+        """Rest until that person, or another, says `resume`."""
+        self._rest(now)
+        self.paused_by = by
+
+    def resume(self, now: float) -> None:
+        """End the pause."""
+        self.paused_by = ""
+        self._rested(now)
 
     def probe_is_due(self, now: float) -> bool:
         """Return whether it is time to look whether the hold can end."""
@@ -55,19 +80,39 @@ class HoldState:
 
     def end(self, now: float) -> None:
         """Go on."""
-        self.held_s += now - self.held_since
-        self.reason = ""
+        self.reason = self.cause = ""
+        self._rested(now)
+
+    def _rest(self, now: float) -> None:
+        if not self.is_held and not self.is_paused:
+            self.resting_since = now
+
+    def _rested(self, now: float) -> None:
+        if not self.is_held and not self.is_paused:
+            self.rested_s += now - self.resting_since
 
     def to_notes(self) -> dict[str, object]:
         """Return what must survive a restart."""
-        return {"hold_reason": self.reason, "held_since": self.held_since, "held_s": self.held_s}
+        return {
+            "hold_reason": self.reason,
+            "hold_cause": self.cause,
+            "paused_by": self.paused_by,
+            "resting_since": self.resting_since,
+            "rested_s": self.rested_s,
+        }
 
     @classmethod
     def from_notes(cls, notes: Mapping[str, object]) -> "HoldState":
         """Read `to_notes` back; a held destination starts with a probe."""
-        reason, since, held_s = notes.get("hold_reason"), notes.get("held_since"), notes.get("held_s")
+        texts = {
+            key: value if isinstance(value := notes.get(key), str) else ""
+            for key in ("hold_reason", "hold_cause", "paused_by")
+        }
+        since, rested_s = notes.get("resting_since"), notes.get("rested_s")
         return cls(
-            reason=reason if isinstance(reason, str) else "",
-            held_since=since if isinstance(since, int | float) else 0.0,
-            held_s=held_s if isinstance(held_s, int | float) else 0.0,
+            reason=texts["hold_reason"],
+            cause=texts["hold_cause"],
+            paused_by=texts["paused_by"],
+            resting_since=since if isinstance(since, int | float) else 0.0,
+            rested_s=rested_s if isinstance(rested_s, int | float) else 0.0,
         )

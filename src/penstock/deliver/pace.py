@@ -1,7 +1,8 @@
 """How fast one destination may be called. Pure: it is told the time and answers with waiting times.
 
 Custify publishes no rate limit, so the pace is learned: none until the first 429, then less at once and more
-slowly (additive increase, multiplicative decrease), as TCP does.
+slowly (additive increase, multiplicative decrease), as TCP does. Only calls that Custify took let it grow: a limit that
+nobody tries, during an outage or a quiet night, stays what was learned.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ import math
 BURST_S = 0.2
 # After a 429 the next pace is this share of what was really sent in the last second.
 DECREASE = 0.7
-# Calls per second regained for each second without a 429.
+# Calls per second regained for each second of full pace without a 429.
 INCREASE_PER_S = 1.0
 # Never slower than this, or a held-back destination could not find out that it may go on.
 PER_S_MIN = 0.5
@@ -63,6 +64,10 @@ class Pace:
         self.tokens -= 1.0
         self.measured_per_s += 1.0 / SMOOTHING_S
 
+    def accepted(self) -> None:
+        """Custify took a call: at full pace, calls of one second together raise the limit by INCREASE_PER_S."""
+        self.per_s += INCREASE_PER_S / max(1.0, self.per_s)
+
     def throttled(self, now: float, retry_after_s: float) -> None:
         """Custify said 429: stop everybody for as long as it asks, and go on more slowly."""
         self._advance(now)
@@ -74,7 +79,7 @@ class Pace:
         self.tokens = min(self.tokens, 0.0)
 
     def _advance(self, now: float) -> None:
-        """Let tokens, the learned limit and the measured rate follow the time."""
+        """Let tokens and the measured rate follow the time."""
         elapsed_s = max(0.0, now - self.as_of)
         free_s = max(0.0, now - max(self.as_of, self.blocked_until))
         self.as_of = max(now, self.as_of)
@@ -82,5 +87,4 @@ class Pace:
         if math.isinf(self.limit):
             self.tokens = 1.0
             return
-        self.per_s += INCREASE_PER_S * free_s
         self.tokens = min(max(1.0, self.limit * BURST_S), self.tokens + free_s * self.limit)

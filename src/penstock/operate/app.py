@@ -12,12 +12,13 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from penstock.operate.delivery_api import DeliveryApi
 from penstock.operate.metrics import CONTENT_TYPE, render_metrics
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 
 
-def create_app(*, reader: StatusReader, snapshots: Snapshots, password: str) -> ASGIApp:
+def create_app(*, reader: StatusReader, snapshots: Snapshots, delivery: DeliveryApi, password: str) -> ASGIApp:
     """Return the admin API. With a password every route but /livez asks for it (HTTP Basic, user `admin`)."""
 
     async def status(_: Request) -> Response:
@@ -39,6 +40,7 @@ def create_app(*, reader: StatusReader, snapshots: Snapshots, password: str) -> 
         Route("/livez", livez),
         Route("/metrics", metrics),
         Route("/api/v1/status", status),
+        *delivery.routes(),
     ]
     return PasswordGate(Starlette(routes=routes), password=password)
 

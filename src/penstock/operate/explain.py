@@ -119,6 +119,7 @@ def story_as_json(story: Story) -> dict[str, object]:
         "received_at": to_text(from_ms(story.event.received_at_ms)),
         "state": story.state,
         "reason": story.reason,
+        "cause": story.cause,
         "ended_at": None if story.ended_at is None else to_text(from_ms(round(story.ended_at * 1000))),
     }
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import cast
 
+from penstock import causes
 from penstock.buffer.port import Outcome, Shelf
 from penstock.clock import Clock
 from penstock.operate.snapshot import Snapshots
@@ -19,9 +20,11 @@ class DestinationStatus:
     retrying: int
     outcomes: Mapping[str, int]
     oldest_waiting_s: float | None
-    #: "delivering", "held" or "disabled".
+    #: "delivering", "held", "paused" or "disabled".
     state: str
     reason: str
+    #: One of causes.py; empty while delivering.
+    cause: str
     #: Calls per second Custify allows as far as we learned; None while nothing limits.
     limit_per_s: float | None
 
@@ -55,18 +58,29 @@ class StatusReader:
     def _destination(self, name: str, live: Mapping[str, object]) -> DestinationStatus:
         counts = self.shelf.counts(name, self.settings.sources_of(name))
         oldest_ms = counts.oldest_received_at_ms
-        reason = str(live.get("hold_reason", ""))
-        enabled = self.settings.destinations[name].enabled
+        state, cause, reason = _state(live, enabled=self.settings.destinations[name].enabled)
         return DestinationStatus(
             received=counts.received,
             waiting=counts.waiting,
             retrying=counts.retrying,
             outcomes={outcome.value: counts.outcomes.get(outcome, 0) for outcome in Outcome},
             oldest_waiting_s=None if oldest_ms is None else max(0.0, self.clock.now() - oldest_ms / 1000),
-            state="disabled" if not enabled else "held" if reason else "delivering",
+            state=state,
+            cause=cause,
             reason=reason,
             limit_per_s=cast("float | None", live.get("limit_per_s")),
         )
+
+
+def _state(live: Mapping[str, object], *, enabled: bool) -> tuple[str, str, str]:
+    """Return state, cause and reason."""
+    if not enabled:
+        return "disabled", "", "disabled in the settings; its backlog is kept"
+    if paused_by := live.get("paused_by"):
+        return "paused", causes.PAUSED, f"paused by {paused_by}"
+    if reason := live.get("hold_reason"):
+        return "held", str(live.get("hold_cause", "")), str(reason)
+    return "delivering", "", ""
 
 
 def _table(value: object) -> Mapping[str, object]:

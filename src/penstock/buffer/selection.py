@@ -1,0 +1,62 @@
+"""Which events a replay is about."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from penstock.event import Event, enriched
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A filter over dead and rejected events; what is empty does not filter."""
+
+    #: One of causes.py.
+    cause: str = ""
+    source: str = ""
+    #: A user id or an anonymous id.
+    person: str = ""
+    #: A company id, wherever the event names it.
+    company: str = ""
+    #: The name of a track call.
+    event_name: str = ""
+    #: One event alone.
+    message_id: str = ""
+    #: When the events were received, seconds since 1970; from is included, until is not.
+    since: float | None = None
+    until: float | None = None
+    #: Ended before this, seconds since 1970: what ends badly again is not selected twice.
+    ended_before: float | None = None
+
+    def takes(self, event: Event) -> bool:
+        """Return whether an event passes all filters but `cause` and `ended_before`, which are not the event's."""
+        received = event.received_at_ms / 1000
+        return (
+            self.source in {"", event.source}
+            and self.message_id in {"", event.message_id}
+            and (not self.person or self.person in {event.user_id, event.anonymous_id})
+            and (self.since is None or received >= self.since)
+            and (self.until is None or received < self.until)
+            and self._takes_body(event)
+        )
+
+    def _takes_body(self, event: Event) -> bool:
+        if not self.company and not self.event_name:
+            return True
+        body = enriched(event)
+        return (not self.event_name or body.get("event") == self.event_name) and (
+            not self.company or self.company == event.company_id or self.company in _companies(body)
+        )
+
+
+def _companies(body: dict[str, Any]) -> Iterator[str]:
+    """Yield every company an event names, as text."""
+    context, properties, traits = (_table(body.get(key)) for key in ("context", "properties", "traits"))
+    link = _table(traits.get("company")) | _table(_table(context.get("traits")).get("company"))
+    named = [body.get("groupId"), context.get("groupId"), link.get("id"), link.get("company_id")]
+    named += [properties.get(key) for key in ("company_id", "companyId", "organization_id")]
+    yield from (str(value).strip() for value in named if isinstance(value, str | int))
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

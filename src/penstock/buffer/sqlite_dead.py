@@ -1,0 +1,62 @@
+"""What ended badly, on SQLite: operate's look at dead and rejected events. Reads both files, changes nothing."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from penstock.buffer.port import Outcome, Problem, Progress, Selected, Selection, Story
+from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_story, selectable
+
+EVENT = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE seq = ?"  # noqa: S608 - our own constant
+
+
+class SqliteDeadLetters:
+    """Both files of a data folder; see port.DeadLetters."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+    def problems(self, destination: str) -> Sequence[Problem]:
+        """Return the dead and rejected events by cause, the most frequent first."""
+        with snapshot(self.data_dir / DELIVERY) as delivery:
+            if delivery is None:
+                return ()
+            rows = delivery.execute(
+                "SELECT cause, outcome, count(*), min(seq), max(seq) FROM outcome"
+                " WHERE destination = ? AND outcome IN ('dead', 'rejected') GROUP BY cause, outcome ORDER BY 3 DESC, 1, 2",
+                [destination],
+            )
+            return [
+                Problem(cause=cause, outcome=Outcome(outcome), count=count, first_seq=first, last_seq=last)
+                for cause, outcome, count, first, last in rows
+            ]
+
+    def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> Selected:
+        """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""
+        with snapshot(self.data_dir / DELIVERY) as delivery, snapshot(self.data_dir / EVENTS) as events:
+            if delivery is None or events is None:
+                return Selected(stories=(), next_seq=None)
+            rows = selectable(delivery, destination, selection, after_seq=after_seq, limit=limit)
+            stories = [_story(delivery, events, destination, seq) for seq, _ in rows]
+        taken = [story for story in stories if story is not None and selection.takes(story.event)]
+        return Selected(stories=taken, next_seq=rows[-1][0] if len(rows) == limit else None)
+
+    def progress(self, job: int) -> Progress | None:
+        """Return how far a replay has come."""
+        with snapshot(self.data_dir / DELIVERY) as delivery:
+            row = None
+            if delivery is not None:
+                row = delivery.execute("SELECT replayed, is_read FROM replay WHERE job = ?", [job]).fetchone()
+            if delivery is None or row is None:
+                return None
+            waiting = delivery.execute("SELECT count(*) FROM waiting WHERE job = ?", [job]).fetchone()[0]
+            tally = delivery.execute("SELECT outcome, count FROM replay_tally WHERE job = ?", [job])
+            outcomes = {Outcome(outcome): count for outcome, count in tally}
+        return Progress(replayed=row[0], waiting=waiting, outcomes=outcomes, is_read=bool(row[1]))
+
+
+def _story(delivery: sqlite3.Connection, events: sqlite3.Connection, destination: str, seq: int) -> Story | None:
+    # An outcome whose event retention has just taken: it is nobody's any more.
+    row = events.execute(EVENT, [seq]).fetchone()
+    return read_story(delivery, destination, row) if row else None

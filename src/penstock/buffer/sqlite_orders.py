@@ -1,0 +1,77 @@
+"""What people ask of deliver, on SQLite: control.db. Asked rarely, so each question opens the file anew."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from penstock.buffer.port import ReplayOrder, Selection
+from penstock.buffer.sqlite import CONTROL, open_writer, snapshot
+from penstock.clock import Clock
+
+COLUMNS = "id, destination, selection, asked_at, asked_by, stopped"
+
+
+class SqliteOrders:
+    """control.db in a data folder; see port.Orders."""
+
+    def __init__(self, data_dir: Path, *, clock: Clock) -> None:
+        self.path, self.clock = data_dir / CONTROL, clock
+
+    def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
+        """Order a replay of what has ended so far; return its number."""
+        now = self.clock.now()
+        selection = msgspec.structs.replace(selection, ended_before=now)
+        row = [destination, msgspec.json.encode(selection).decode(), now, by]
+        with self._writing() as control:
+            insert = "INSERT INTO replay_order (destination, selection, asked_at, asked_by) VALUES (?, ?, ?, ?)"
+            return control.execute(insert, row).lastrowid or 0
+
+    def stop_replay(self, job: int, *, stopped: bool) -> bool:
+        """Stop a replay, or let it go on; return whether there is such a replay."""
+        with self._writing() as control:
+            update = "UPDATE replay_order SET stopped = ? WHERE id = ?"
+            return control.execute(update, [stopped, job]).rowcount > 0
+
+    def replays(self) -> Sequence[ReplayOrder]:
+        """Return all replays, the newest first."""
+        with snapshot(self.path) as control:
+            if control is None:
+                return ()
+            rows = control.execute(f"SELECT {COLUMNS} FROM replay_order ORDER BY id DESC")  # noqa: S608 - our own
+            return [_order(row) for row in rows]
+
+    def pause(self, destination: str, *, paused: bool, by: str) -> None:
+        """Let a destination rest, or go on."""
+        with self._writing() as control:
+            if paused:
+                row = [destination, self.clock.now(), by]
+                control.execute("INSERT OR IGNORE INTO pause VALUES (?, ?, ?)", row)
+            else:
+                control.execute("DELETE FROM pause WHERE destination = ?", [destination])
+
+    def paused(self) -> Mapping[str, str]:
+        """Return who paused what: person by destination."""
+        with snapshot(self.path) as control:
+            return dict(control.execute("SELECT destination, asked_by FROM pause")) if control else {}
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(open_writer(self.path)) as connection:
+            yield connection
+
+
+def _order(row: Sequence[Any]) -> ReplayOrder:
+    job, destination, selection, asked_at, asked_by, stopped = row
+    return ReplayOrder(
+        id=job,
+        destination=destination,
+        selection=msgspec.json.decode(selection, type=Selection),
+        asked_at=asked_at,
+        asked_by=asked_by,
+        stopped=bool(stopped),
+    )

@@ -1,0 +1,77 @@
+"""How rows of our tables become values, and the queries that several readers share."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from penstock.buffer.port import Attempt, Selection, Story
+from penstock.event import Event, MessageId
+
+EVENT_COLUMNS = "source, message_id, type, user_id, anonymous_id, company_id, received_at_ms, request_ip, body"
+
+
+def read_event(row: Sequence[Any]) -> Event:
+    """Return the event of EVENT_COLUMNS."""
+    source, message_id, type_, user_id, anonymous_id, company_id, received_at_ms, request_ip, body = row
+    return Event(
+        source=source,
+        message_id=MessageId(message_id),
+        type=type_,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        company_id=company_id,
+        received_at_ms=received_at_ms,
+        request_ip=request_ip,
+        body=body,
+    )
+
+
+def read_story(delivery: sqlite3.Connection | None, destination: str, row: Sequence[Any]) -> Story:
+    """Return how far an event has come; `row` is its seq and EVENT_COLUMNS."""
+    seq, event = row[0], read_event(row[1:])
+    if delivery is None:
+        return Story(event=event, seq=seq, state="waiting", reason="", cause="", ended_at=None, attempts=())
+    where = [destination, seq]
+    ended = delivery.execute(
+        "SELECT outcome, reason, cause, at FROM outcome WHERE destination = ? AND seq = ?", where
+    ).fetchone()
+    retrying = delivery.execute(
+        "SELECT 1 FROM waiting WHERE destination = ? AND seq = ? AND attempt > 1", where
+    ).fetchone()
+    state, reason, cause, at = ended or ("retrying" if retrying else "waiting", "", "", None)
+    attempts = _attempts(delivery, destination, seq)
+    return Story(event=event, seq=seq, state=state, reason=reason, cause=cause, ended_at=at, attempts=attempts)
+
+
+def selectable(
+    connection: sqlite3.Connection, destination: str, selection: Selection, *, after_seq: int, limit: int
+) -> list[tuple[int, str]]:
+    """Return place and outcome of the next dead or rejected events that a selection may take."""
+    # The outcomes are port.REPLAYABLE, written out: only so does SQLite see that the partial indexes fit.
+    where = "destination = :destination AND outcome IN ('dead', 'rejected') AND seq > :after_seq"
+    if selection.cause:
+        where += " AND cause = :cause"
+    if selection.ended_before is not None:
+        where += " AND at < :before"
+    return connection.execute(
+        f"SELECT seq, outcome FROM outcome WHERE {where} ORDER BY seq LIMIT :limit",  # noqa: S608 - our own text
+        {
+            "destination": destination,
+            "after_seq": after_seq,
+            "cause": selection.cause,
+            "before": selection.ended_before,
+            "limit": limit,
+        },
+    ).fetchall()
+
+
+def _attempts(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[Attempt, ...]:
+    tried = delivery.execute(
+        "SELECT at, method, path, status, answer, duration_ms FROM attempt WHERE destination = ? AND seq = ?"
+        " ORDER BY rowid",
+        [destination, seq],
+    )
+    return tuple(
+        Attempt(at=at, method=method, path=path, status=status, answer=answer, duration_ms=duration_ms)
+        for at, method, path, status, answer, duration_ms in tried
+    )

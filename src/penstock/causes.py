@@ -1,0 +1,149 @@
+"""Why an event did not arrive, as stable codes: what programs match, and people look up in docs/causes.
+
+A code is never renamed and never changes its meaning. docs/causes/*.md is generated from this table.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One reason, for a person who has to do something about it."""
+
+    code: str
+    #: What happened, in one sentence.
+    meaning: str
+    #: What to do, in plain words.
+    advice: str
+
+
+KEY_REJECTED = "custify.key_rejected"
+REDIRECTED = "custify.redirected"
+CERTIFICATE = "custify.certificate"
+REFUSED = "custify.refused"
+UNAVAILABLE = "custify.unavailable"
+NO_IDENTITY = "map.no_identity"
+NO_COMPANY = "map.no_company"
+NO_SUBJECT = "map.no_subject"
+NO_NAME = "map.no_event_name"
+NO_TYPE = "map.no_type"
+NOT_AN_OBJECT = "map.not_an_object"
+RUDDERSTACK = "map.rudderstack"
+TYPE_UNWANTED = "filter.type"
+PAUSED = "destination.paused"
+DISCARDED = "destination.discarded"
+UNKNOWN = "unknown"
+
+_MEND = "Mend what sends it, or wait for a mapping that reads it, then replay the cause."
+
+CAUSES = {
+    cause.code: cause
+    for cause in (
+        Cause(
+            code=KEY_REJECTED,
+            meaning="Custify answered 401 or 403: the API key is wrong, revoked, or lacks a permission.",
+            advice="Enter the key shown in Custify under Settings, Developer, API Key. The destination is held meanwhile;"
+            " nothing is lost, no event grows old, and delivery goes on by itself once the key works.",
+        ),
+        Cause(
+            code=REDIRECTED,
+            meaning="Custify's address answered with a redirect, which Penstock does not follow.",
+            advice="Set base_url to the origin that Custify shows beside the API key. The destination is held meanwhile.",
+        ),
+        Cause(
+            code=CERTIFICATE,
+            meaning="The certificate of Custify's address cannot be trusted.",
+            advice="Look for a proxy that opens TLS, a wrong base_url, or a wrong clock on this machine. The destination is"
+            " held meanwhile.",
+        ),
+        Cause(
+            code=REFUSED,
+            meaning="Custify refused the call for good; its answer says why.",
+            advice="Read Custify's answer on the attempt. Mend the data or the mapping, then replay the cause.",
+        ),
+        Cause(
+            code=f"{REFUSED}.400",
+            meaning="Custify could not read the call (400 Bad Request).",
+            advice="A field has a form that Custify does not take; its answer names it. Mend the trait or property where it"
+            " is sent, then replay the cause.",
+        ),
+        Cause(
+            code=f"{REFUSED}.404",
+            meaning="Custify does not know what the call writes to (404 Not Found).",
+            advice="Is base_url the origin shown beside the API key? Then replay the cause.",
+        ),
+        Cause(
+            code=f"{REFUSED}.413",
+            meaning="The call was too large for Custify (413).",
+            advice='Send fewer or shorter traits; with nested = "drop" arrays and objects are left out.',
+        ),
+        Cause(
+            code=f"{REFUSED}.422",
+            meaning="Custify understood the call and refused a value in it (422).",
+            advice="Its answer names the field: a type that changed, an unknown choice, a malformed e-mail. Mend the data"
+            " or the attribute in Custify, then replay the cause.",
+        ),
+        Cause(
+            code=UNAVAILABLE,
+            meaning="Custify gave no usable answer for as long as retry_hours allows.",
+            advice="See whether Custify is reachable from this machine (status page, proxy, DNS), then replay the cause.",
+        ),
+        Cause(
+            code=NO_IDENTITY,
+            meaning="The event names nobody: it has neither a userId nor an e-mail among its traits.",
+            advice="Call identify with a user id before anything else, or switch the fallback to anonymousId on; then"
+            " replay the cause.",
+        ),
+        Cause(
+            code=NO_COMPANY,
+            meaning="A group call names no company.",
+            advice="Send groupId with each group call, or the company's id among its traits; then replay the cause.",
+        ),
+        Cause(
+            code=NO_SUBJECT,
+            meaning="A track call names neither a person nor a company.",
+            advice="Identify the person first, or send company_id among the properties; then replay the cause.",
+        ),
+        Cause(code=NO_NAME, meaning="A track call has no event name.", advice=_MEND),
+        Cause(code=NO_TYPE, meaning="The event has no type, so that nobody can know which call it was.", advice=_MEND),
+        Cause(code=NOT_AN_OBJECT, meaning="The event is not a JSON object.", advice=_MEND),
+        Cause(
+            code=RUDDERSTACK,
+            meaning="The mapping `rudderstack` was chosen, and RudderStack would not send this event.",
+            advice="Read the reason; the mapping custify/1 may send the event. Choose it, then replay the cause.",
+        ),
+        Cause(
+            code=TYPE_UNWANTED,
+            meaning="Events of this type are not sent to Custify.",
+            advice="Nothing to do. Page and screen views are sent as events with page_views = true.",
+        ),
+        Cause(
+            code=PAUSED,
+            meaning="A person paused the destination.",
+            advice="Resume it on its page when it may go on. No event grows old meanwhile.",
+        ),
+        Cause(
+            code=DISCARDED,
+            meaning="A person removed the destination and chose to give up what was waiting.",
+            advice="Add the destination again under the same name, then replay the cause, if that was a mistake.",
+        ),
+        Cause(
+            code=UNKNOWN,
+            meaning="The event ended before causes were written down.",
+            advice="Read the reason on the event.",
+        ),
+    )
+}
+
+
+def refused(status: int) -> str:
+    """Return the code of a call that Custify refused with this status."""
+    return f"{REFUSED}.{status}"
+
+
+def explained(code: str) -> Cause:
+    """Return what a code means; a refusal with a rare status is explained as a refusal."""
+    if code in CAUSES:
+        return CAUSES[code]
+    family = REFUSED if code.startswith(f"{REFUSED}.") else UNKNOWN
+    return dataclasses.replace(CAUSES[family], code=code)

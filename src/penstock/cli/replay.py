@@ -1,0 +1,110 @@
+"""`penstock replay`: send dead and rejected events again, with the mapping in force now."""
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from penstock.buffer.port import DeadLetters, Orders
+from penstock.cli import EXIT_PARTIAL, config_option, config_path
+from penstock.cli.selection import destination_of, filter_options, printable, selection_of
+from penstock.operate.replays import Replay, count_by_cause, replay_of
+from penstock.settings import Settings, load
+
+# How often a running replay is looked at.
+LOOK_S = 0.5
+
+
+@click.command("replay")
+@config_option
+@click.option("--destination", help="Which destination; needed when there are several.")
+@filter_options
+@click.option("--dry-run", is_flag=True, help="Show the counts and do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--no-wait", is_flag=True, help="Give the order and end; see it with --list.")
+@click.option("--list", "listed", is_flag=True, help="Show all replays.")
+@click.option("--stop", "stopped", type=int, metavar="NUMBER", help="Stop a replay; what it put back is still sent.")
+@click.option("--resume", "resumed", type=int, metavar="NUMBER", help="Let a stopped replay go on.")
+@click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
+def replay_command(config: Path | None, *, listed: bool, stopped: int | None, resumed: int | None, **rest: Any) -> None:
+    """Show how many dead and rejected events a filter takes, ask, and send them again behind live traffic.
+
+    Ends with 0 when all of them arrived, and with 5 when something is left.
+    """
+    from penstock.wiring import open_dead_letters, open_orders
+
+    settings = load(config_path(config))
+    orders, dead = open_orders(settings), open_dead_letters(settings)
+    as_json = rest.pop("as_json")
+    if listed:
+        for order in orders.replays():
+            _show(replay_of(order, dead.progress(order.id)), as_json=as_json)
+    elif stopped is not None or resumed is not None:
+        job = stopped if stopped is not None else resumed
+        if not orders.stop_replay(job or 0, stopped=stopped is not None):
+            raise click.UsageError(f"there is no replay {job}; see penstock replay --list")
+    else:
+        _replay(settings, orders, dead, as_json=as_json, **rest)
+
+
+def _replay(
+    settings: Settings,
+    orders: Orders,
+    dead: DeadLetters,
+    *,
+    destination: str | None,
+    as_json: bool,
+    dry_run: bool,
+    yes: bool,
+    no_wait: bool,
+    **filters: Any,
+) -> None:
+    name, selection = destination_of(settings, destination), selection_of(filters)
+    counts = count_by_cause(dead, name, selection)
+    total = sum(counts.values())
+    for cause, count in counts.items():
+        click.echo(f"{count:>7}  {cause}", err=True)
+    click.echo(f"{total:>7}  in all", err=True)
+    if dry_run or not total:
+        return
+    if not yes:
+        click.confirm(f"Send {total} events to {name} again?", abort=True, err=True)
+    job = orders.ask_replay(name, selection, by=getpass.getuser())
+    click.echo(f"replay {job}", err=True)
+    if not no_wait:
+        _wait(settings, orders, dead, job, as_json=as_json)
+
+
+def _wait(settings: Settings, orders: Orders, dead: DeadLetters, job: int, *, as_json: bool) -> None:
+    from penstock.clock import sleep
+    from penstock.wiring import is_running
+
+    while True:
+        order = next(order for order in orders.replays() if order.id == job)
+        replay = replay_of(order, dead.progress(job))
+        if replay.state in {"done", "stopped"}:
+            break
+        if not is_running(settings, "deliver"):
+            click.echo("no server delivers now; the replay goes on when one does", err=True)
+            break
+        sleep(LOOK_S)
+    _show(replay, as_json=as_json)
+    if replay.state != "done" or replay.left:
+        sys.exit(EXIT_PARTIAL)
+
+
+def _show(replay: Replay, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(replay))
+        return
+    ended = "  ".join(f"{outcome} {count}" for outcome, count in replay.outcomes.items())
+    chosen = msgspec.json.encode(msgspec.structs.replace(replay.selection, ended_before=None)).decode()
+    click.echo(
+        printable(
+            f"replay {replay.id}  {replay.destination}  {replay.state}  sent again {replay.replayed}"
+            f"  waiting {replay.waiting}  {ended}  left {replay.left}  {chosen}"
+        )
+    )

@@ -1,0 +1,67 @@
+"""The filters that `penstock dead` and `penstock replay` share."""
+
+import re
+from typing import Any
+
+import click
+
+from penstock.buffer.port import Selection
+from penstock.clock import SystemClock
+from penstock.settings import Settings
+from penstock.timestamps import parsed
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def filter_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add --cause, --source, --person, --company, --event, --message-id, --since and --until."""
+    for option in reversed(
+        (
+            click.option(
+                "--cause", default="", help="A cause that `penstock dead` shows, such as custify.refused.422."
+            ),
+            click.option("--source", default="", help="Name of a source."),
+            click.option("--person", default="", help="A user id or an anonymous id."),
+            click.option("--company", default="", help="A company id."),
+            click.option("--event", "event_name", default="", help="Name of a track event."),
+            click.option("--message-id", default="", help="One event alone."),
+            click.option("--since", default="", help="Received at this time or later: a date, or an age such as 24h."),
+            click.option("--until", default="", help="Received before this time: a date, or an age such as 1h."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def selection_of(filters: dict[str, Any]) -> Selection:
+    """Return the selection of the options above. Raises click.BadParameter."""
+    since, until = (_time(name, filters.pop(name)) for name in ("since", "until"))
+    return Selection(since=since, until=until, **filters)
+
+
+def destination_of(settings: Settings, name: str | None) -> str:
+    """Return the destination that is meant: the only one, or the one named. Raises click.UsageError."""
+    known = ", ".join(settings.destinations)
+    if name is None and len(settings.destinations) == 1:
+        return next(iter(settings.destinations))
+    if name is None:
+        raise click.UsageError(f"which destination? --destination is one of: {known or 'none is set up'}")
+    if name not in settings.destinations:
+        raise click.BadParameter(f"expected one of {known or 'none'}, got {name}", param_hint="--destination")
+    return name
+
+
+def printable(text: str) -> str:
+    """Return a text a terminal can be trusted with: ids and answers come from strangers."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _time(name: str, text: str) -> float | None:
+    if not text:
+        return None
+    if age := re.fullmatch(r"(\d{1,9})([smhd])", text):
+        return SystemClock().now() - int(age[1]) * UNITS_S[age[2]]
+    moment = parsed(text)
+    if moment is None:
+        raise click.BadParameter(f"expected a date or an age such as 24h, got {text}", param_hint=f"--{name}")
+    return moment.timestamp()
