@@ -137,3 +137,30 @@ def test_the_sandbox_keeps_its_state_in_a_file(tmp_path):
         assert until(lambda: get_json(f"http://{address}/_sandbox/state"))["people"][0]["user_id"] == "ana"
     finally:
         running.end()
+
+
+def test_an_event_that_was_delivered_can_be_explained_and_its_field_traced_back(penstock, sandbox):
+    config = ("--config", penstock.config)
+    sent = (
+        "send",
+        "identify",
+        *config,
+        "--source",
+        "server",
+        "--user-id",
+        "ana",
+        "--traits",
+        '{"plan":"Pro","tags":[1]}',
+    )
+    penstock_command(*sent, env=penstock.env)
+    penstock.until_settled()
+    [story] = map(json.loads, penstock_command("tail", "--json", *config, env=penstock.env).stdout.splitlines())
+
+    told = penstock_command("explain", story["message_id"], *config, env=penstock.env)
+    traced = penstock_command("explain", "--person", "ana", "--field", "plan", "--json", *config, env=penstock.env)
+
+    assert told.returncode == 0, told.stderr
+    assert "attempt 1:" in told.stdout.decode()
+    assert "it is inside traits.tags, an array" in told.stdout.decode()
+    assert json.loads(traced.stdout)["set_by"]["message_id"] == story["message_id"]
+    assert json.loads(traced.stdout)["lines"][0]["source"] == "traits.plan"

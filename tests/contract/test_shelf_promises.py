@@ -58,6 +58,17 @@ async def test_stories_come_oldest_first_page_by_page_or_the_newest(world):
     assert [s.event.message_id for s in newest] == ["m8", "m9"]
 
 
+async def test_stories_can_be_followed_backwards_page_by_page(world):
+    await world.append(*(event(f"m{i}", "ana") for i in range(5)))
+
+    newest = world.shelf.stories("custify", limit=2, newest=True)
+    before = world.shelf.stories("custify", before_seq=newest[0].seq, limit=2, newest=True)
+    first = world.shelf.stories("custify", before_seq=before[0].seq, limit=2, newest=True)
+
+    assert [s.event.message_id for s in [*first, *before, *newest]] == ["m0", "m1", "m2", "m3", "m4"]
+    assert not world.shelf.stories("custify", before_seq=first[0].seq, limit=2, newest=True)
+
+
 async def test_an_unknown_message_id_has_no_story(world):
     assert world.shelf.story("custify", "nobody") is None
 

@@ -9,6 +9,7 @@ from penstock.buffer.lanes import lanes_of, names_both, place
 from penstock.buffer.leases import Leases
 from penstock.buffer.port import (
     REPLAYABLE,
+    SEQ_MAX,
     SHARES,
     Attempt,
     Counts,
@@ -93,10 +94,16 @@ class MemoryBuffer:
         )
 
     def stories(
-        self, destination: str, *, after_seq: int = 0, limit: int = 100, newest: bool = False
+        self,
+        destination: str,
+        *,
+        after_seq: int = 0,
+        before_seq: int = SEQ_MAX,
+        limit: int = 100,
+        newest: bool = False,
     ) -> Sequence[Story]:
-        """Return events after a place in the log, oldest first, or the newest `limit`."""
-        seqs = range(after_seq + 1, len(self.events) + 1)
+        """Return events between two places in the log, oldest first; the first `limit`, or the newest."""
+        seqs = range(after_seq + 1, min(len(self.events) + 1, before_seq))
         chosen = seqs[-limit:] if newest else seqs[:limit]
         return [self._story(destination, seq) for seq in chosen]
 

@@ -26,6 +26,10 @@ class Outcome(enum.StrEnum):
     ERASED = "erased"
 
 
+#: Later than any place in the log.
+SEQ_MAX = 2**63 - 1
+
+
 class Priority(enum.IntEnum):
     """Whose turn it is when not everything can be sent at once; within a lane, the earlier ones stand in front."""
 
@@ -182,9 +186,15 @@ class Shelf(Protocol):
         """Return the sums for a destination that the named sources are connected to."""
 
     def stories(
-        self, destination: str, *, after_seq: int = 0, limit: int = 100, newest: bool = False
+        self,
+        destination: str,
+        *,
+        after_seq: int = 0,
+        before_seq: int = SEQ_MAX,
+        limit: int = 100,
+        newest: bool = False,
     ) -> Sequence[Story]:
-        """Return events after a place in the log, oldest first, or the newest `limit`."""
+        """Return events between two places in the log, oldest first; the first `limit`, or the newest."""
 
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from penstock.buffer.port import Counts, Outcome, Story
+from penstock.buffer.port import SEQ_MAX, Counts, Outcome, Story
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_story
 
@@ -42,14 +42,21 @@ class SqliteShelf:
         )
 
     def stories(
-        self, destination: str, *, after_seq: int = 0, limit: int = 100, newest: bool = False
+        self,
+        destination: str,
+        *,
+        after_seq: int = 0,
+        before_seq: int = SEQ_MAX,
+        limit: int = 100,
+        newest: bool = False,
     ) -> Sequence[Story]:
-        """Return events after a place in the log, oldest first, or the newest `limit`."""
+        """Return events between two places in the log, oldest first; the first `limit`, or the newest."""
         order = "DESC" if newest else "ASC"
         with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
             if events is None:
                 return ()
-            rows = events.execute(f"{SELECT} WHERE seq > ? ORDER BY seq {order} LIMIT ?", [after_seq, limit]).fetchall()
+            between = f"{SELECT} WHERE seq > ? AND seq < ? ORDER BY seq {order} LIMIT ?"
+            rows = events.execute(between, [after_seq, before_seq, limit]).fetchall()
             return [read_story(delivery, destination, row) for row in sorted(rows)]
 
     def story(self, destination: str, message_id: str) -> Story | None:

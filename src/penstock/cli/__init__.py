@@ -18,6 +18,7 @@ COMMANDS = {
     "sandbox": "penstock.cli.sandbox",
     "send": "penstock.cli.send",
     "convert": "penstock.cli.convert",
+    "explain": "penstock.cli.explain",
     "validate": "penstock.cli.validate",
     "status": "penstock.cli.status",
     "tail": "penstock.cli.tail",

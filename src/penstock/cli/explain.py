@@ -1,0 +1,126 @@
+"""`penstock explain`: where every value of an event went, and where a value in Custify came from."""
+
+import sys
+from pathlib import Path
+from typing import IO, Literal, NoReturn
+
+import click
+import msgspec
+
+from penstock.cli import EXIT_FAILED, config_option, config_path
+from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable
+from penstock.convert.explain import as_json as explanation_as_json
+from penstock.convert.explain import explain
+from penstock.convert.plan import Mapping
+from penstock.event import mended
+from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set
+from penstock.settings import Settings, load
+
+HOW_TO_ASK = "give one of: a MESSAGE_ID; --file FILE; --person ID with --field FIELD"
+NESTED = click.Choice(["drop", "flatten", "json"])
+
+
+@click.command("explain")
+@click.argument("message_id", required=False)
+@click.option(
+    "--file", "file", type=click.File("rb"), help="One event as JSON; `-` is standard input. Needs no server."
+)
+@click.option("--mapping", type=click.Choice(["custify/1", "rudderstack"]), help="With --file. Default: custify/1.")
+@click.option(
+    "--anonymous-fallback", is_flag=True, help="With --file: fall back to anonymousId if userId is not present."
+)
+@click.option("--nested", type=NESTED, help="With --file: what becomes of arrays and objects. Default: drop.")
+@click.option("--page-views", is_flag=True, help="With --file: send page and screen views as events.")
+@click.option("--person", help="Which event last set a field of this person (user id or email)?")
+@click.option("--field", help="With --person: the field in Custify, such as plan or signed_up_at.")
+@click.option("--newest", default=10_000, show_default=True, help="With --person: look at the newest N events.")
+@click.option("--destination", help="Only this destination; default: all, and for --person the first in the settings.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def explain_command(
+    *,
+    message_id: str | None,
+    file: IO[bytes] | None,
+    person: str | None,
+    field: str | None,
+    newest: int,
+    destination: str | None,
+    config: Path | None,
+    as_json: bool,
+    **reading: object,
+) -> None:
+    """Say of an event where each value went, what was not sent and why, and how the event ended.
+
+    An event is given by its MESSAGE_ID, if the data folder has it, or as a file. The other way round, --person and
+    --field name the event that a value in Custify came from.
+    """
+    ways = [message_id is not None, file is not None, person is not None]
+    if sum(ways) != 1 or (person is None) != (field is None):
+        raise click.UsageError(HOW_TO_ASK)
+    if file is None and any(reading.values()):
+        raise click.UsageError("--mapping, --anonymous-fallback, --nested and --page-views go with --file; a stored"
+                               " event is read as its destination's settings say")  # fmt: skip
+    if file is not None:
+        return _explain_file(file.read(), _mapping(reading), as_json=as_json)
+    settings = load(config_path(config))
+    names = _destinations(settings, destination)
+    if message_id is not None:
+        return _explain_stored(settings, message_id, names, as_json=as_json)
+    return _explain_field(settings, names[0], person or "", field or "", newest, as_json=as_json)
+
+
+def _mapping(reading: dict[str, object]) -> Mapping:
+    given = {name: value for name, value in reading.items() if value and name != "mapping"}
+    name: Literal["custify/1", "rudderstack"] = "rudderstack" if reading["mapping"] == "rudderstack" else "custify/1"
+    return Mapping(name=name, **given)  # type: ignore[arg-type]
+
+
+def _destinations(settings: Settings, chosen: str | None) -> list[str]:
+    if not settings.destinations:
+        raise click.UsageError("there is no destination in the settings")
+    if chosen is not None and chosen not in settings.destinations:
+        raise click.BadParameter(f"unknown destination; known: {', '.join(settings.destinations)}")
+    return [chosen] if chosen is not None else list(settings.destinations)
+
+
+def _explain_file(body: bytes, mapping: Mapping, *, as_json: bool) -> None:
+    explanation = explain(_decoded(body), mapping)
+    _show(explanation_as_json(explanation) if as_json else explanation_lines(explanation))
+
+
+def _decoded(body: bytes) -> object:
+    for candidate in (body, mended(body)):
+        try:
+            return msgspec.json.decode(candidate)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            reason = str(error)
+    return _fail(f"the file is not one event as JSON: {reason}")
+
+
+def _explain_stored(settings: Settings, message_id: str, names: list[str], *, as_json: bool) -> None:
+    from penstock.wiring import open_shelf
+
+    accounts = accounts_of(open_shelf(settings), settings, message_id, names)
+    if not accounts:
+        _fail(f"no event {message_id} in {settings.data_dir} that goes to {' or '.join(names)}")
+    if as_json:
+        return _show({"destinations": [account_as_json(account) for account in accounts]})
+    return _show([line for account in accounts for line in account_lines(account)])
+
+
+def _explain_field(settings: Settings, name: str, person: str, field: str, newest: int, *, as_json: bool) -> None:
+    from penstock.wiring import open_shelf
+
+    history = last_set(open_shelf(settings), settings, name, person=person, field=field, look_at=newest)
+    _show(history_as_json(history) if as_json else history_lines(history, destination=name, person=person, field=field))
+    if history.setter is None:
+        sys.exit(EXIT_FAILED)
+
+
+def _show(what: dict[str, object] | list[str]) -> None:
+    click.echo(msgspec.json.encode(what) if isinstance(what, dict) else "\n".join(what))
+
+
+def _fail(sentence: str) -> NoReturn:
+    click.echo(f"penstock: {printable(sentence)}", err=True)
+    sys.exit(EXIT_FAILED)

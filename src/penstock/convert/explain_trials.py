@@ -1,0 +1,129 @@
+"""Finding out by trial: the event is converted again with one of its values changed, and the plans are compared.
+
+What is reported this way cannot drift from convert, because convert itself says it.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+from penstock.convert.convert import convert
+from penstock.convert.explain_leaves import MISSING, Path, leaves, replaced
+from penstock.convert.explain_readings import ORDER, Readable, Reading, Way, probes, same
+from penstock.convert.plan import Mapping as Options
+from penstock.convert.plan import Meaning, Plan
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """One value of a plan: which call, and where in its body."""
+
+    call: int
+    field: Path
+
+
+Sent = Mapping[Place, object]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Findings:
+    """What the trials of one leaf brought out."""
+
+    #: Where the leaf's value is sent, and how it was read.
+    fed: Mapping[Place, Reading]
+    #: Where another value in its place would be sent, and which values those were.
+    would_feed: Mapping[Place, tuple[object, ...]]
+    #: Whether the calls changed at all.
+    matters: bool
+
+
+def sent_of(meaning: Meaning) -> Sent:
+    """Return every single value of a plan."""
+    calls = meaning.calls if isinstance(meaning, Plan) else ()
+    return {Place(n, path): value for n, call in enumerate(calls) for path, value in leaves(call.body)}
+
+
+class Trials:
+    """One event, one mapping, and what convert answers to variations of the event."""
+
+    def __init__(self, event: object, mapping: Options) -> None:
+        self.event, self.mapping = event, mapping
+        self.sent = sent_of(convert(event, mapping))
+
+    def sent_with(self, path: Path, value: object) -> Sent:
+        """Return what would be sent if the event had this value there."""
+        return sent_of(convert(replaced(self.event, path, value), self.mapping))
+
+    def without(self, path: Path) -> "Trials":
+        """Return the trials of the event with a null there, which says nothing in either mapping."""
+        return Trials(replaced(self.event, path, None), self.mapping)
+
+    def find(self, path: Path, value: object) -> Findings:
+        """Put other values in a leaf's place, and see where they show."""
+        shown_as, trial = Readable(value, path), Trial()
+        claims = {place: ways for place, now in self.sent.items() if (ways := shown_as.ways(now, place.field))}
+        for probe in probes(value):
+            sent, probe_shown_as = self.sent_with(path, probe), Readable(probe, path)
+            trial.matters |= len(sent) != len(self.sent)
+            for place, now in _changes(self.sent, sent):
+                ways = probe_shown_as.ways(now, place.field)
+                trial.note(place, probe, ways, claims.get(place, set()), (self.sent.get(place, now), now))
+            if claims and len(trial.fed) == len(claims):
+                break
+        return trial.findings()
+
+    def follows(self, path: Path, value: object, place: Place) -> bool:
+        """Return whether a place shows this leaf: its value now, and others when they stand there."""
+        now = self.sent.get(place, MISSING)
+        claim = Readable(value, path).ways(now, place.field) if now is not MISSING else set()
+        for probe in probes(value) if claim else ():
+            shown = self.sent_with(path, probe).get(place, now)
+            if not same(shown, now) and claim & Readable(probe, path).ways(shown, place.field):
+                return True
+        return False
+
+    def shows(self, path: Path, value: object) -> bool:
+        """Return whether another value in this place would show anywhere."""
+        readable = Readable(value, path)
+        return any(
+            readable.ways(shown, place.field) for place, shown in _changes(self.sent, self.sent_with(path, value))
+        )
+
+
+@dataclasses.dataclass(slots=True)
+class Trial:
+    """What is known after some of the other values were put in a leaf's place."""
+
+    matters: bool = False
+    fed: dict[Place, Reading] = dataclasses.field(default_factory=dict)
+    taken: dict[Place, tuple[object, ...]] = dataclasses.field(default_factory=dict)
+    #: What was seen at a place that took another value.
+    seen: dict[Place, list[object]] = dataclasses.field(default_factory=dict)
+    #: Places that changed to something that is no reading of what was put in.
+    steered: set[Place] = dataclasses.field(default_factory=set)
+
+    def note(self, place: Place, probe: object, ways: set[Way], claimed: set[Way], seen: tuple[object, object]) -> None:
+        """Note that a place changed, and whether it now shows the other value as it showed the leaf."""
+        self.matters = True
+        if ways & claimed:
+            self.fed.setdefault(place, min((way for way, _ in ways & claimed), key=lambda way: ORDER[way]))
+        elif ways:
+            self.taken[place] = (*self.taken.get(place, ()), probe)
+            self.seen.setdefault(place, []).extend(seen)
+        else:
+            self.steered.add(place)
+
+    def findings(self) -> Findings:
+        """Return what the trials of a leaf brought out."""
+        sure = {p: t for p, t in self.taken.items() if p not in {*self.fed, *self.steered} and not self._by_chance(p)}
+        return Findings(self.fed, sure, self.matters)
+
+    def _by_chance(self, place: Place) -> bool:
+        # A true or false that shows up once can be anybody's; a text of ours, or one that changes along, cannot.
+        seen = self.seen[place]
+        return all(isinstance(value, bool) for value in seen) and len(set(seen)) < 2
+
+
+def _changes(before: Sent, after: Sent) -> Iterator[tuple[Place, object]]:
+    for place, shown in after.items():
+        if not same(before.get(place, MISSING), shown):
+            yield place, shown

@@ -1,0 +1,172 @@
+"""Questions about stored events: what became of one, and which one last set a field of a person."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from penstock.buffer.port import Outcome, Shelf, Story
+from penstock.convert import convert
+from penstock.convert.explain import Explanation, Line, explain
+from penstock.convert.explain import as_json as explanation_as_json
+from penstock.convert.explain_leaves import as_text
+from penstock.convert.plan import Call, Plan
+from penstock.convert.plan import Mapping as Options
+from penstock.event import Event, enriched, mended
+from penstock.settings import Destination, Settings
+from penstock.timestamps import from_ms, to_text
+
+#: Outcomes after which Custify holds what the event's calls say.
+HELD = frozenset({Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED})
+PAGE = 500
+# What did not (yet) arrive is named, but not without end.
+NOT_HELD_MAX = 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Account:
+    """One stored event at one destination: what it means there, and how it stands."""
+
+    destination: str
+    story: Story
+    explanation: Explanation
+    #: What accept knew and the body did not say, or said otherwise: `receivedAt`, a corrected `timestamp`, …
+    set_when_accepted: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FieldHistory:
+    """Which event last set a field of a person, as far as was looked."""
+
+    looked_at: int
+    #: The event that Custify's value comes from, and the lines of its explanation about this field.
+    setter: Story | None = None
+    lines: tuple[Line, ...] = ()
+    #: Newer events that would set the field too, and have not: they wait, or were refused.
+    not_held: tuple[Story, ...] = ()
+
+
+def mapping_of(destination: Destination) -> Options:
+    """Return how a destination wants its events read."""
+    return Options(
+        name=destination.mapping,
+        anonymous_fallback=destination.anonymous_fallback,
+        nested=destination.nested,
+        page_views=destination.page_views,
+    )
+
+
+def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations: Sequence[str]) -> list[Account]:
+    """Return an event's account at each of these destinations that its source feeds."""
+    accounts = []
+    for name in destinations:
+        story = shelf.story(name, message_id)
+        if story and story.event.source in settings.sources_of(name):
+            call = enriched(story.event)
+            meant = explain(call, mapping_of(settings.destinations[name]))
+            accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call)))
+    return accounts
+
+
+def last_set(
+    shelf: Shelf, settings: Settings, destination: str, *, person: str, field: str, look_at: int
+) -> FieldHistory:
+    """Walk the stored events, newest first, up to the one whose calls set this field of this person."""
+    mapping, field = mapping_of(settings.destinations[destination]), field.removeprefix("custom_attributes.")
+    sources = settings.sources_of(destination)
+    not_held: list[Story] = []
+    looked_at = 0
+    for looked_at, story in enumerate(_newest_first(shelf, destination, look_at), 1):
+        if story.event.source not in sources or not _sets(story, mapping, person, field):
+            continue
+        if story.state in HELD:
+            lines = _lines_about(story, mapping, person, field)
+            return FieldHistory(looked_at, story, lines, tuple(not_held))
+        not_held.append(story)
+        del not_held[NOT_HELD_MAX:]
+    return FieldHistory(looked_at, not_held=tuple(not_held))
+
+
+def account_as_json(account: Account) -> dict[str, object]:
+    """Return an account as plain JSON, for programs."""
+    story = account.story
+    return {
+        "destination": account.destination,
+        **story_as_json(story),
+        "set_when_accepted": account.set_when_accepted,
+        "attempts": [dataclasses.asdict(attempt) for attempt in story.attempts],
+        "explanation": explanation_as_json(account.explanation),
+    }
+
+
+def history_as_json(history: FieldHistory) -> dict[str, object]:
+    """Return a field's history as plain JSON, for programs."""
+    return {
+        "set_by": story_as_json(history.setter) if history.setter else None,
+        "lines": [dataclasses.asdict(line) for line in history.lines],
+        "not_held": [story_as_json(story) for story in history.not_held],
+        "looked_at": history.looked_at,
+    }
+
+
+def story_as_json(story: Story) -> dict[str, object]:
+    """Return what names a stored event, and how it stands."""
+    return {
+        "message_id": story.event.message_id,
+        "seq": story.seq,
+        "type": story.event.type,
+        "source": story.event.source,
+        "received_at": to_text(from_ms(story.event.received_at_ms)),
+        "state": story.state,
+        "reason": story.reason,
+        "cause": story.cause,
+        "ended_at": None if story.ended_at is None else to_text(from_ms(round(story.ended_at * 1000))),
+    }
+
+
+def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, ...]:
+    try:
+        body = msgspec.json.decode(mended(event.body))
+    except (msgspec.DecodeError, RecursionError):
+        body = None
+    said = body if isinstance(body, dict) else {}
+    # What accept sets is text; nothing of the sender's that is nested is compared.
+    return tuple(name for name, value in call.items() if isinstance(value, str) and said.get(name) != value)
+
+
+def _newest_first(shelf: Shelf, destination: str, look_at: int) -> Iterator[Story]:
+    page = shelf.stories(destination, limit=min(PAGE, look_at), newest=True)
+    while page and look_at > 0:
+        yield from reversed(page)
+        look_at -= len(page)
+        page = shelf.stories(destination, before_seq=page[0].seq, limit=min(PAGE, max(look_at, 0)), newest=True)
+
+
+def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]:
+    """Return the calls of an event that write this person, with their places in the plan."""
+    meaning = convert(enriched(story.event), mapping)
+    calls = meaning.calls if isinstance(meaning, Plan) else ()
+    return {
+        number: call
+        for number, call in enumerate(calls)
+        if call.path == "/people" and person in {str(call.body.get("user_id")), str(call.body.get("email"))}
+    }
+
+
+def _sets(story: Story, mapping: Options, person: str, field: str) -> bool:
+    for call in _calls_about(story, mapping, person).values():
+        attributes = call.body.get("custom_attributes")
+        if field in call.body or (isinstance(attributes, dict) and field in attributes):
+            return True
+    return False
+
+
+def _lines_about(story: Story, mapping: Options, person: str, field: str) -> tuple[Line, ...]:
+    calls = _calls_about(story, mapping, person)
+    own, attribute = as_text((field,)), as_text(("custom_attributes", field))
+    lines = explain(enriched(story.event), mapping).lines
+    return tuple(line for line in lines if line.call in calls and _is_about(line.field or "", own, attribute))
+
+
+def _is_about(named: str, own: str, attribute: str) -> bool:
+    return named in {own, attribute} or named.startswith((f"{own}.", f"{own}["))
