@@ -125,6 +125,7 @@ class Stage:
 
     async def play(self) -> None:
         """Safety phase, then liveness phase."""
+        orders = asyncio.create_task(self._pass_orders_on())
         async with asyncio.TaskGroup() as actors:
             actors.create_task(self._senders())
             actors.create_task(self._crashes())
@@ -134,6 +135,7 @@ class Stage:
         self.custify.heal()
         await self._until_nothing_waits()
         await self._replay_while_others_send()
+        orders.cancel()
         self.engine.stop()
         await self.running
 
@@ -175,8 +177,6 @@ class Stage:
             clock=self.clock,
             dice=self.dice,
         )
-        if self.paused:
-            self.engine.pause("a person")
         self.running = asyncio.create_task(self.engine.run())
 
     async def _senders(self) -> None:
@@ -205,10 +205,17 @@ class Stage:
         for start, end in self.script.paused:
             await self._at(start)
             self.paused = True
-            self.engine.pause("a person")
             await self._at(end)
             self.paused = False
-            self.engine.resume()
+
+    async def _pass_orders_on(self) -> None:
+        """Do what the fleet does once a second."""
+        while True:
+            if self.paused:
+                self.engine.pause("a person")
+            else:
+                self.engine.resume()
+            await asyncio.sleep(1.0)
 
     async def _replay_while_others_send(self) -> None:
         """Custify is well again: what died is replayed, and traffic goes on."""
