@@ -72,13 +72,19 @@ class SqliteBacklog:
         self.lanes = SqliteLanes(name, under_way=self.leases, clock=store.clock)
         #: Replayed events that are no longer under way and must let live ones pass; None: look for all, after a start.
         self.stepping_back: set[int] | None = None
+        #: The log has more events than were taken in at once.
+        self.is_behind = False
 
     async def lease(
         self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None
     ) -> Sequence[Lease]:
         """Hand out due events, at most one per lane, of each priority the longest due first."""
         operation = functools.partial(self._lease, limit=limit, lease_s=lease_s, shares=shares or SHARES)
-        return await self.store.group.run(operation)
+        leases = await self.store.group.run(operation)
+        while self.is_behind and not leases:
+            # All that was read so far waits behind somebody; others may stand further back in the log.
+            leases = await self.store.group.run(operation)
+        return leases
 
     async def settle(
         self, lease: Lease, outcome: Outcome, *, cause: str = "", reason: str = "", attempts: Sequence[Attempt] = ()
@@ -184,6 +190,7 @@ class SqliteBacklog:
         """Give new events of the log their places in their lanes."""
         cursor, position, received = self._destination(connection)
         rows = connection.execute(UNTAKEN, [cursor, TAKE_IN_MAX]).fetchall()
+        self.is_behind = len(rows) == TAKE_IN_MAX
         if not rows:
             return
         sources = frozenset(self.sources())
