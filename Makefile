@@ -41,8 +41,9 @@ fmt: $(STAMP) ## Put the code in shape
 sim: $(STAMP) ## Tell 200 stories of bad days, and prove that planted bugs are found
 	$(BIN)/python -m pytest -n 2 -q tests/sim
 
-sim-long: $(STAMP) ## Tell N stories (N=100000)
+sim-long: $(STAMP) ## Tell N stories and send N strange requests (N=100000)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $(or $(N),100000)
+	PYTHONPATH=tests $(BIN)/python tests/fuzz_ingest.py $(or $(N),100000)
 
 sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --first $(or $(SEED),4711) --story
@@ -53,9 +54,11 @@ docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, 
 cases-accept: $(STAMP) ## Rewrite the golden cases' expectations; the diff is the review
 	PYTHONPATH=tests $(BIN)/python tests/cases/accept.py
 
-bench: $(STAMP) ## Measure accept, deliver and the footprint, each beside its limit
+bench: $(STAMP) ## Measure accept, deliver, buffer, convert and the footprint, each beside its limit
 	$(BIN)/python bench/accept.py
 	$(BIN)/python bench/deliver.py
+	$(BIN)/python bench/buffer.py
+	$(BIN)/python bench/convert.py
 	$(BIN)/python bench/footprint.py
 
 clean: ## Remove what setup and tests made
