@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.made
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser demo test check fmt sim sim-long sim-seed docs cases-accept bench clean
+.PHONY: help setup setup-browser demo test check fmt sim sim-long sim-seed screenshots docs cases-accept bench clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ sim-long: $(STAMP) ## Tell N stories and send N strange requests (N=100000)
 
 sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --first $(or $(SEED),4711) --story
+
+screenshots: $(STAMP) ## Write a picture of every page, light, dark and narrow (OUT=screenshots)
+	PYTHONPATH=tests $(BIN)/python tests/acceptance/screenshots.py $(or $(OUT),screenshots)
 
 docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, docs/commands.md
 	PYTHONPATH=tests $(BIN)/python tests/tidy/generate_docs.py

@@ -37,6 +37,11 @@ class Source:
     name: str
     type: SourceType = _setting("server", "Kind of SDK: `web`, `mobile` or `server`.")
     write_key: str = dataclasses.field(repr=False, metadata={"meaning": "The key the SDK is set up with."})
+    old_write_key: str = dataclasses.field(
+        default="",
+        repr=False,
+        metadata={"meaning": "A second key that is still taken, while applications change over."},
+    )
     enabled: bool = _setting(True, "A disabled source is answered with 404 `source is disabled`.")
 
 
@@ -116,9 +121,15 @@ ENVIRONMENT = {f"PENSTOCK_{f.name.upper()}": f for f in SCALARS}
 ENVIRONMENT_ONLY = {"PENSTOCK_CONFIG"}
 
 
-def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read penstock.toml (none is fine) and the environment. Raises SettingsError."""
+def load(
+    path: Path | None, environ: Mapping[str, str] = os.environ, *, dashboard: Mapping[str, typing.Any] | None = None
+) -> Settings:
+    """Read penstock.toml (none is fine), the environment, and what was set up in the dashboard. Raises SettingsError.
+
+    Texts of the dashboard are taken as they are: `${file:…}` there would let whoever signs in read this machine's files.
+    """
     table = _resolved(_read(path), environ=environ, base=path.parent if path else Path(), name="")
+    table = _with_dashboard(table, dashboard or {})
     scalars = _scalars(table) | _from_environment(environ)
     sources = {name: _block(Source, f"sources.{name}", block) for name, block in _blocks(table, "sources").items()}
     destinations = {n: _block(Destination, f"destinations.{n}", b) for n, b in _blocks(table, "destinations").items()}
@@ -126,6 +137,25 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings
     settings = Settings(sources=sources, destinations=destinations, connections=connections, **scalars)
     check(settings)
     return settings
+
+
+def _with_dashboard(table: dict[str, typing.Any], dashboard: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+    merged = dict(table)
+    for key in ("sources", "destinations"):
+        own, theirs = _blocks(table, key), dashboard.get(key, {})
+        if both := own.keys() & theirs.keys():
+            name = min(both)
+            raise SettingsError(
+                f"{key}.{name}",
+                expected="one place",
+                got="penstock.toml and the dashboard",
+                hint="remove one of the two, or give one another name",
+            )
+        if theirs:
+            merged[key] = own | theirs
+    if connections := dashboard.get("connections"):
+        merged["connections"] = [*_list(table, "connections"), *connections]
+    return merged
 
 
 def check(settings: Settings) -> None:
@@ -157,14 +187,15 @@ def _check_sources(settings: Settings) -> None:
     for name, source in settings.sources.items():
         if not source.write_key:
             raise SettingsError(f"sources.{name}.write_key", expected="a key", got="")
-        if source.write_key in owner:
-            raise SettingsError(
-                f"sources.{name}.write_key",
-                expected="a key of its own",
-                got=f"the key of sources.{owner[source.write_key]}",
-                hint="the write key says which source an event belongs to",
-            )
-        owner[source.write_key] = name
+        for key in filter(None, (source.write_key, source.old_write_key)):
+            if key in owner:
+                raise SettingsError(
+                    f"sources.{name}.write_key",
+                    expected="a key of its own",
+                    got=f"the key of sources.{owner[key]}",
+                    hint="the write key says which source an event belongs to",
+                )
+            owner[key] = name
 
 
 def _check_destination(name: str, destination: Destination) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,19 @@ from penstock import __version__
 from penstock.buffer.port import DeadLetters, Orders, Shelf
 from penstock.clock import SystemClock, SystemDice
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.operate.desk import opened
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import EVERY_S, Snapshots
 from penstock.operate.status import StatusReader
 from penstock.settings import Settings, host_and_port, load
+from penstock.vault import Vault
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from penstock.buffer.sqlite_control import SqliteControl
     from penstock.buffer.sqlite_doctor import Doctor
+    from penstock.operate.access import Access
 
 log = structlog.get_logger()
 
@@ -33,9 +40,10 @@ ROLES = ("accept", "deliver", "operate")
 PRUNE_S, PRUNE_REST_S = 10.0, 0.1
 
 
-def run_role(role: str, *, path: Path | None, settings: Settings, supervised: bool) -> None:
+def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
+    settings = settings_in_force(path)
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
@@ -94,7 +102,7 @@ class Process:
     def _reload(self) -> None:
         """Take a changed file over; one that cannot be used leaves the old settings in force."""
         try:
-            changed = load(self.path)
+            changed = settings_in_force(self.path)
         except SettingsError as error:
             if str(error) != getattr(self, "last_complaint", ""):
                 self.last_complaint = str(error)
@@ -173,18 +181,20 @@ async def run_deliver(process: Process) -> None:
 
 
 async def run_operate(process: Process) -> None:
-    """Status and metrics for people and their monitoring."""
+    """The dashboard, the admin API, status and metrics."""
     from granian.constants import Interfaces
 
     from penstock.listening import serve
+    from penstock.operate.access import Access
     from penstock.operate.app import create_app
-    from penstock.operate.delivery_api import DeliveryApi
 
     settings = process.settings
     host, port = host_and_port("admin_listen", settings.admin_listen)
-    reader = status_reader(settings)
-    delivery = DeliveryApi(reader=reader, dead=open_dead_letters(settings), orders=open_orders(settings))
-    app = create_app(reader=reader, snapshots=process.snapshots, delivery=delivery, password=_password(settings))
+    password = _password(settings)
+    reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
+    _first_sign_in(access, settings, password=password)
+    routes = _admin_routes(process, reader=reader, access=access)
+    app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
 
     def follow(changed: Settings) -> None:
         reader.settings = changed
@@ -192,6 +202,61 @@ async def run_operate(process: Process) -> None:
     process.on_change = follow
     async with process.running("operate", dict):
         await serve(app, interface=Interfaces.ASGINL, host=host, port=port, stop=process.stopping)
+
+
+def _admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[BaseRoute]":
+    from penstock.deliver.try_connection import try_connection
+    from penstock.operate.delivery_api import DeliveryApi
+    from penstock.operate.desk import Desk
+    from penstock.operate.pages_access import AccessPages
+    from penstock.operate.pages_events import EventPages
+    from penstock.operate.pages_settings import SettingsPages
+    from penstock.operate.web import Pages
+
+    settings = process.settings
+    dead, orders, shelf = open_dead_letters(settings), open_orders(settings), open_shelf(settings)
+    load_with = functools.partial(_load_with_dashboard, process.path)
+    desk = Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
+    pages, ingest = Pages(access), f"http://{settings.listen}"
+    parts = (
+        DeliveryApi(reader=reader, dead=dead, orders=orders),
+        AccessPages(pages, desk=desk),
+        EventPages(pages, reader=reader, shelf=shelf, dead=dead, orders=orders),
+        SettingsPages(pages, desk=desk, reader=reader, try_connection=try_connection, ingest=ingest),
+    )
+    return [route for part in parts for route in part.routes()]
+
+
+def _load_with_dashboard(path: Path | None, document: Mapping[str, object]) -> Settings:
+    return load(path, dashboard=document)
+
+
+def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> None:
+    """Let the administrator in: with the password of the file, or with a link that works once."""
+    if password:
+        access.set_administrator(password)
+    elif invitation := access.first_invitation():
+        # The only secret that is ever logged: without it nobody could sign in, and it works once, for a day.
+        log.warning("first_sign_in", link=f"http://{settings.admin_listen}/welcome/{invitation}")
+
+
+def settings_in_force(path: Path | None) -> Settings:
+    """Return what penstock.toml, the environment and the dashboard say together. Raises SettingsError."""
+    settings = load(path)
+    newest = open_control(settings).newest()
+    return load(path, dashboard=opened(newest.document, open_vault(settings))) if newest else settings
+
+
+def open_control(settings: Settings) -> "SqliteControl":
+    """Return the dashboard's settings and users."""
+    from penstock.buffer.sqlite_control import SqliteControl
+
+    return SqliteControl(settings.data_dir, clock=SystemClock())
+
+
+def open_vault(settings: Settings) -> Vault:
+    """Return what seals secrets at rest."""
+    return Vault(Path(settings.secret_key_file) if settings.secret_key_file else settings.data_dir / "secret.key")
 
 
 def open_shelf(settings: Settings) -> Shelf:

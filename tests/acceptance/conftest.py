@@ -1,5 +1,6 @@
 """The real thing: Penstock and the sandbox as processes, on free loopback ports, with real files."""
 
+import base64
 import contextlib
 import json
 import os
@@ -47,11 +48,15 @@ def http(method: str, url: str, body: bytes | None = None, headers: dict[str, st
         return error.code, error.headers, error.read()
 
 
-def get_json(url: str):
+def get_json(url: str, headers: dict[str, str] | None = None):
     with contextlib.suppress(OSError):
-        status, _, body = http("GET", url)
+        status, _, body = http("GET", url, None, headers)
         return json.loads(body) if status == 200 else None
     return None
+
+
+def _basic(name: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
 def missing(tool: str, found: object, how: str) -> None:
@@ -150,8 +155,10 @@ class Sandbox(Running):
 class Penstock(Running):
     """`penstock serve` on free ports with a settings file of its own."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox, *, env: dict[str, str] | None = None, **settings) -> None:
-        self.folder, self.sandbox = folder, sandbox
+    def __init__(
+        self, folder: Path, sandbox: Sandbox, *, env: dict[str, str] | None = None, password: str = "", **settings
+    ) -> None:
+        self.folder, self.sandbox, self.password = folder, sandbox, password
         self.config = folder / "penstock.toml"
         ingest, admin = free_port(), free_port()
         self.url, self.admin_url = f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{admin}"
@@ -161,6 +168,9 @@ class Penstock(Running):
             "PENSTOCK_ADMIN_LISTEN": f"127.0.0.1:{admin}",
             "PENSTOCK_DATA_DIR": str(folder / "data"),
         }
+        if password:
+            (folder / "admin-password").write_text(password)
+            addresses["PENSTOCK_ADMIN_PASSWORD_FILE"] = str(folder / "admin-password")
         super().__init__(folder, "penstock", "serve", "--config", str(self.config), env=addresses | (env or {}))
         self.until_ready()
 
@@ -181,7 +191,10 @@ class Penstock(Running):
         )
 
     def status(self) -> dict | None:
-        return get_json(f"{self.admin_url}/api/v1/status")
+        return get_json(f"{self.admin_url}/api/v1/status", self.admin_auth())
+
+    def admin_auth(self) -> dict[str, str]:
+        return _basic("admin", self.password) if self.password else {}
 
     def counts(self) -> dict:
         """Return the destination's figures; they must add up whenever one looks."""
@@ -194,9 +207,7 @@ class Penstock(Running):
         return http("POST", self.url + path, body, self.auth(source))
 
     def auth(self, source: str = "server") -> dict[str, str]:
-        import base64
-
-        return {"Authorization": "Basic " + base64.b64encode(f"{KEYS[source]}:".encode()).decode()}
+        return _basic(KEYS[source], "")
 
     def until_settled(self, *, s_max: float = 30.0) -> dict:
         """Wait until nothing waits; return the figures."""

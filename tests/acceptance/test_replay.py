@@ -10,6 +10,12 @@ from acceptance.test_commands import penstock_command
 JSON = {"Content-Type": "application/json"}
 
 
+@pytest.fixture
+def penstock(start, tmp_path):
+    """Return a Penstock with an administrator's password, as scripts need it."""
+    return start(password="the-administrators-password")
+
+
 def identify(i):
     return {"type": "identify", "userId": f"u{i}", "messageId": f"m{i}", "traits": {"name": f"Person {i}"}}
 
@@ -30,7 +36,8 @@ def command(penstock, *arguments, **more):
 
 def ask(penstock, method, path, body=None, headers=None):
     raw = None if body is None else json.dumps(body).encode()
-    status, _, answer = http(method, f"{penstock.admin_url}/api/v1{path}", raw, JSON if headers is None else headers)
+    headers = penstock.admin_auth() | (JSON if headers is None else headers)
+    status, _, answer = http(method, f"{penstock.admin_url}/api/v1{path}", raw, headers)
     return status, json.loads(answer)
 
 

@@ -14,7 +14,9 @@ class Sources:
     def replace(self, sources: Mapping[str, Source]) -> None:
         """Take other sources over."""
         # A dictionary does not leak a key by its timing: it compares hashes of secrets the sender cannot choose freely.
-        self.by_key = {source.write_key: source for source in sources.values()}
+        self.by_key = {
+            key: source for source in sources.values() for key in (source.old_write_key, source.write_key) if key
+        }
 
     def find(self, write_key: str) -> Source | None:
         """Return the source, or None for an unknown key."""

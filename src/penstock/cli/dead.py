@@ -10,7 +10,6 @@ from penstock.buffer.port import DeadLetters, Story
 from penstock.causes import explained
 from penstock.cli import config_option, config_path
 from penstock.cli.selection import destination_of, filter_options, printable, selection_of
-from penstock.settings import load
 
 
 @click.command("dead")
@@ -24,9 +23,9 @@ def dead_command(
     config: Path | None, destination: str | None, count: int, *, events: bool, as_json: bool, **filters: Any
 ) -> None:
     """Show dead and rejected events by cause with advice; with a filter, or --events, the events themselves."""
-    from penstock.wiring import open_dead_letters
+    from penstock.wiring import open_dead_letters, settings_in_force
 
-    settings = load(config_path(config))
+    settings = settings_in_force(config_path(config))
     name = destination_of(settings, destination)
     dead = open_dead_letters(settings)
     if events or any(filters.values()):

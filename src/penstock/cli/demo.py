@@ -55,12 +55,13 @@ def demo_command(*, once: bool) -> None:
         path = Path(folder) / "penstock.toml"
         settings = load(None)
         path.write_text(_config(settings, Path(folder)))
+        link = _sign_in_link(load(path))
         with _running("sandbox", path), _running("serve", path):
             arrived = _show(settings)
             if not arrived:
                 sys.exit(EXIT_FAILED)
             if not once:
-                _until_ctrl_c(settings)
+                _until_ctrl_c(settings, link)
 
 
 def _config(settings: Settings, folder: Path) -> str:
@@ -127,8 +128,17 @@ def _report(settings: Settings, *, arrived: bool) -> list[str]:
     return [verdict, *people, *companies, *events]
 
 
-def _until_ctrl_c(settings: Settings) -> None:
-    for line in _lines_to_paste(settings):
+def _sign_in_link(settings: Settings) -> str:
+    """Return a link that lets whoever runs the demo into its dashboard, once."""
+    from penstock.operate.access import Access
+    from penstock.wiring import open_control
+
+    invitation = Access(open_control(settings), clock=SystemClock()).first_invitation()
+    return f"http://{settings.admin_listen}/welcome/{invitation}"
+
+
+def _until_ctrl_c(settings: Settings, link: str) -> None:
+    for line in _lines_to_paste(settings, link):
         click.echo(line)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
@@ -136,11 +146,12 @@ def _until_ctrl_c(settings: Settings) -> None:
     click.echo("Stopping …", err=True)
 
 
-def _lines_to_paste(settings: Settings) -> list[str]:
+def _lines_to_paste(settings: Settings, link: str) -> list[str]:
     ingest, web, server = f"http://{settings.listen}", WRITE_KEYS["web"], WRITE_KEYS["server"]
     return [
         "",
-        f"What a CSM would see: http://{settings.sandbox_listen}/    Status: http://{settings.admin_listen}/api/v1/status",
+        f"Dashboard: {link} (works once: choose a password)",
+        f"What a CSM would see: http://{settings.sandbox_listen}/",
         "",
         "Point your SDK here:",
         f'  RudderStack JS      rudderanalytics.load("{web}", "{ingest}", {{ configUrl: "{ingest}" }})',

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from penstock.cli import EXIT_FAILED, config_option, config_path
-from penstock.settings import Settings, load
+from penstock.settings import Settings
 
 
 @click.command("doctor")
@@ -20,9 +20,9 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
     With --repair a damaged file is kept beside a new one that has everything that could be read.
     """
     from penstock.clock import SystemClock
-    from penstock.wiring import open_doctor, stopped
+    from penstock.wiring import open_doctor, settings_in_force, stopped
 
-    settings = load(config_path(config))
+    settings = settings_in_force(config_path(config))
     if not repair:
         damaged = (doctor := open_doctor(settings)).damaged()
         findings = damaged or doctor.findings()

@@ -14,7 +14,7 @@ from penstock.convert.explain import explain
 from penstock.convert.plan import Mapping
 from penstock.event import mended
 from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set
-from penstock.settings import Settings, load
+from penstock.settings import Settings
 
 HOW_TO_ASK = "give one of: a MESSAGE_ID; --file FILE; --person ID with --field FIELD"
 NESTED = click.Choice(["drop", "flatten", "json"])
@@ -62,7 +62,9 @@ def explain_command(
                                " event is read as its destination's settings say")  # fmt: skip
     if file is not None:
         return _explain_file(file.read(), _mapping(reading), as_json=as_json)
-    settings = load(config_path(config))
+    from penstock.wiring import settings_in_force
+
+    settings = settings_in_force(config_path(config))
     names = _destinations(settings, destination)
     if message_id is not None:
         return _explain_stored(settings, message_id, names, as_json=as_json)

@@ -12,7 +12,7 @@ from penstock.buffer.port import DeadLetters, Orders
 from penstock.cli import EXIT_PARTIAL, config_option, config_path
 from penstock.cli.selection import destination_of, filter_options, printable, selection_of
 from penstock.operate.replays import Replay, count_by_cause, replay_of
-from penstock.settings import Settings, load
+from penstock.settings import Settings
 
 # How often a running replay is looked at.
 LOOK_S = 0.5
@@ -34,9 +34,9 @@ def replay_command(config: Path | None, *, listed: bool, stopped: int | None, re
 
     Ends with 0 when all of them arrived, and with 5 when something is left.
     """
-    from penstock.wiring import open_dead_letters, open_orders
+    from penstock.wiring import open_dead_letters, open_orders, settings_in_force
 
-    settings = load(config_path(config))
+    settings = settings_in_force(config_path(config))
     orders, dead = open_orders(settings), open_dead_letters(settings)
     as_json = rest.pop("as_json")
     if listed:

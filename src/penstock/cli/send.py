@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from penstock.cli import EXIT_FAILED, EXIT_UNREACHABLE, config_option, config_path
-from penstock.settings import Settings, load
+from penstock.settings import Settings
 
 TYPES = ("identify", "track", "group", "page", "screen", "alias")
 ANSWER_S_MAX = 10
@@ -28,7 +28,9 @@ ANSWER_S_MAX = 10
 @click.option("--properties", help="JSON object.")
 def send_command(config: Path | None, type_: str | None, source: str | None, **fields: str | None) -> None:
     """Send one event from the options, or, without TYPE, JSON lines from standard input."""
-    settings = load(config_path(config))
+    from penstock.wiring import settings_in_force
+
+    settings = settings_in_force(config_path(config))
     key = _write_key(settings, source)
     events = [_event(type_, fields)] if type_ else [_parsed(line) for line in sys.stdin if line.strip()]
     if not events:

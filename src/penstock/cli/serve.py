@@ -26,7 +26,7 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
         from penstock.wiring import run_role
 
         try:
-            run_role(role, path=path, settings=settings, supervised=supervised)
+            run_role(role, path=path, supervised=supervised)
         except StoreDamaged as error:
             click.echo(f"penstock: {error}", err=True)
             sys.exit(EXIT_DAMAGED)

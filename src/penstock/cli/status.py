@@ -15,10 +15,9 @@ from penstock.operate.status import DestinationStatus, Status
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def status_command(config: Path | None, *, as_json: bool) -> None:
     """Show how many events were accepted, delivered and are waiting."""
-    from penstock.settings import load
-    from penstock.wiring import status_reader
+    from penstock.wiring import settings_in_force, status_reader
 
-    status = status_reader(load(config_path(config))).read()
+    status = status_reader(settings_in_force(config_path(config))).read()
     if as_json:
         click.echo(msgspec.json.encode(dataclasses.asdict(status)))
         return

@@ -22,10 +22,9 @@ PAGE = 1000
 def tail_command(config: Path | None, count: int, destination: str | None, *, follow: bool, as_json: bool) -> None:
     """Show the newest events and how they stand."""
     from penstock.clock import sleep
-    from penstock.settings import load
-    from penstock.wiring import open_shelf
+    from penstock.wiring import open_shelf, settings_in_force
 
-    settings = load(config_path(config))
+    settings = settings_in_force(config_path(config))
     if not settings.destinations:
         raise click.UsageError("there is no destination in the settings")
     name = destination or next(iter(settings.destinations))

@@ -1,25 +1,36 @@
-"""The admin listener: status, metrics, and the liveness of this process itself."""
+"""The admin listener: the dashboard, the admin API, status and metrics, and the liveness of this process itself."""
 
 import base64
+import binascii
 import dataclasses
 import hmac
+import importlib.resources
+from collections.abc import Sequence
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock.operate.delivery_api import DeliveryApi
+from penstock.buffer.control_port import Kind, Role, User
+from penstock.operate.access import ADMIN, Access, may
 from penstock.operate.metrics import CONTENT_TYPE, render_metrics
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
+from penstock.operate.web import COOKIE, SecurityHeaders
+
+STATIC = {"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
+# What monitoring asks for; open to this machine while no administrator's password is set.
+FIGURES = frozenset({"/api/v1/status", "/metrics"})
 
 
-def create_app(*, reader: StatusReader, snapshots: Snapshots, delivery: DeliveryApi, password: str) -> ASGIApp:
-    """Return the admin API. With a password every route but /livez asks for it (HTTP Basic, user `admin`)."""
+def create_app(
+    *, reader: StatusReader, snapshots: Snapshots, access: Access, routes: Sequence[BaseRoute], password: str
+) -> ASGIApp:
+    """Return the application; `routes` are the pages and the admin API's."""
 
     async def status(_: Request) -> Response:
         facts = await run_in_threadpool(reader.read)
@@ -32,32 +43,66 @@ def create_app(*, reader: StatusReader, snapshots: Snapshots, delivery: Delivery
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok")
 
-    async def home(_: Request) -> Response:
-        return RedirectResponse("/api/v1/status")
+    async def static(request: Request) -> Response:
+        kind = STATIC.get(request.path_params["name"])
+        if kind is None:
+            return PlainTextResponse("not found", 404)
+        file = importlib.resources.files("penstock.operate") / "static" / request.path_params["name"]
+        return Response(file.read_bytes(), media_type=kind)
 
-    routes = [
-        Route("/", home),
+    own = [
         Route("/livez", livez),
         Route("/metrics", metrics),
         Route("/api/v1/status", status),
-        *delivery.routes(),
+        Route("/static/{name}", static),
     ]
-    return PasswordGate(Starlette(routes=routes), password=password)
+    return SecurityHeaders(ApiGate(Starlette(routes=[*own, *routes]), access=access, password=password))
 
 
-class PasswordGate:
-    """Lets requests through that carry the administrator's password."""
+class ApiGate:
+    """Lets requests to the admin API and the metrics through that say who they are; pages look for themselves."""
 
-    def __init__(self, app: ASGIApp, *, password: str) -> None:
-        self.app = app
-        self.expected = b"Basic " + base64.b64encode(f"admin:{password}".encode()) if password else b""
+    def __init__(self, app: ASGIApp, *, access: Access, password: str) -> None:
+        self.app, self.access, self.password = app, access, password
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 to a stranger."""
-        if scope["type"] == "http" and self.expected and scope["path"] != "/livez":
-            given = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(given, self.expected):
-                refusal = PlainTextResponse("sign in as admin", 401, {"WWW-Authenticate": 'Basic realm="Penstock"'})
-                await refusal(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+        """Answer 401 to a stranger, 403 to somebody without the right."""
+        if scope["type"] != "http" or not scope["path"].startswith(("/api/", "/metrics")):
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        if scope["path"] in FIGURES and not self.password:
+            await self.app(scope, receive, send)
+            return
+        user = await run_in_threadpool(self._who, request)
+        refusal = self._refusal(user, request)
+        if refusal is None:
+            scope.setdefault("state", {})["user"] = user.name if user else ""
+            await self.app(scope, receive, send)
+        else:
+            await refusal(scope, receive, send)
+
+    def _who(self, request: Request) -> User | None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self.access.who(given.strip(), Kind.TOKEN)
+        if scheme.lower() == "basic":
+            return self._basic(given)
+        return self.access.who(request.cookies.get(COOKIE, ""), Kind.SESSION)
+
+    def _basic(self, given: str) -> User | None:
+        """The administrator's password from its file, for monitoring and scripts."""
+        try:
+            name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        is_it = bool(self.password) and hmac.compare_digest(password.encode(), self.password.encode())
+        return User(name=ADMIN, role=Role.ADMIN) if is_it and name == ADMIN else None
+
+    def _refusal(self, user: User | None, request: Request) -> Response | None:
+        if user is None:
+            return PlainTextResponse("sign in", 401, {"WWW-Authenticate": 'Basic realm="Penstock"'})
+        right = "act" if request.method not in {"GET", "HEAD"} else "payloads"
+        if request.url.path in FIGURES:
+            right = "look"
+        return None if may(user, right) else PlainTextResponse(f"your role is {user.role.value}", 403)

@@ -18,8 +18,6 @@ from penstock.operate.status import StatusReader
 PAGE_MAX = 1_000
 BODY_BYTES_MAX = 65_536
 DIGITS_MAX = 15
-# The one account there is.
-ADMIN = "admin"
 
 Wanted = TypeVar("Wanted")
 
@@ -88,12 +86,12 @@ class DeliveryApi:
         """Return all replays, the newest first."""
         return {"replays": [replay_of(order, self.dead.progress(order.id)) for order in self.orders.replays()]}
 
-    def ask(self, _: Request, body: bytes) -> object:
+    def ask(self, request: Request, body: bytes) -> object:
         """Count a selection and, unless it is a dry run, order its replay."""
         wanted = _read(body, ReplayRequest)
         destination = self._known(wanted.destination)
         counts = count_by_cause(self.dead, destination, wanted.selection)
-        job = None if wanted.dry_run else self.orders.ask_replay(destination, wanted.selection, by=ADMIN)
+        job = None if wanted.dry_run else self.orders.ask_replay(destination, wanted.selection, by=_who(request))
         return {"replay": None if job is None else self._replay(job), "counts": dict(counts)}
 
     def replay(self, request: Request, _: bytes) -> object:
@@ -110,7 +108,7 @@ class DeliveryApi:
 
     def _pause(self, request: Request, *, paused: bool) -> object:
         name = self._destination(request)
-        self.orders.pause(name, paused=paused, by=ADMIN)
+        self.orders.pause(name, paused=paused, by=_who(request))
         return {"destination": name, "paused": paused}
 
     def _stop(self, job: int, *, stopped: bool) -> object:
@@ -131,6 +129,10 @@ class DeliveryApi:
         if name not in known:
             raise ApiError(404, "destination", expected=f"one of {sorted(known)}", got=name)
         return name
+
+
+def _who(request: Request) -> str:
+    return str(getattr(request.state, "user", ""))
 
 
 def _route(method: str, path: str, handler: Callable[[Request, bytes], object]) -> Route:

@@ -1,0 +1,98 @@
+"""What the dashboard keeps: revisions of its settings, and who may sign in."""
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Role(enum.StrEnum):
+    """What somebody may do."""
+
+    #: Everything, also settings and users.
+    ADMIN = "admin"
+    #: Look at everything; replay, pause, resume.
+    OPERATOR = "operator"
+    #: Look at everything.
+    VIEWER = "viewer"
+    #: Look at people and accounts, never at payloads.
+    CS = "cs"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """The dashboard's settings as of one change."""
+
+    number: int
+    #: Seconds since 1970.
+    at: float
+    by: str
+    note: str
+    #: `sources`, `destinations` and `connections`, as in penstock.toml; secrets are sealed.
+    document: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody who may sign in."""
+
+    name: str
+    role: Role
+    #: Empty until a password was chosen.
+    password_hash: str = ""
+
+
+class Kind(enum.StrEnum):
+    """What a credential is good for."""
+
+    SESSION = "session"
+    INVITATION = "invitation"
+    TOKEN = "token"  # noqa: S105 - a word, not a secret
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A secret that somebody carries, known here by its hash alone."""
+
+    hash: str
+    kind: Kind
+    user: str
+    label: str
+    #: Seconds since 1970.
+    created_at: float
+    expires_at: float
+
+
+class Revisions(Protocol):
+    """The dashboard's settings over time."""
+
+    def newest(self) -> Revision | None:
+        """Return the revision in force; None before the first."""
+
+    def revisions(self, *, limit: int = 100) -> Sequence[Revision]:
+        """Return revisions, the newest first."""
+
+    def save(self, document: Mapping[str, Any], *, by: str, note: str) -> int:
+        """Put a new revision in force; return its number."""
+
+
+class Users(Protocol):
+    """Who may sign in, and with what."""
+
+    def users(self) -> Sequence[User]:
+        """Return everybody, by name."""
+
+    def put_user(self, user: User) -> None:
+        """Add or change somebody."""
+
+    def remove_user(self, name: str) -> None:
+        """Remove somebody, with all their credentials."""
+
+    def credentials(self, user: str) -> Sequence[Credential]:
+        """Return somebody's credentials, the newest first."""
+
+    def put_credential(self, credential: Credential) -> None:
+        """Keep a credential."""
+
+    def take_credential(self, hash_: str, *, remove: bool = False) -> Credential | None:
+        """Return the credential of a hash, if there is one; `remove` ends it at the same time."""

@@ -1,0 +1,151 @@
+"""Signing in, users and their tokens, and what was changed by whom."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from penstock.buffer.control_port import Kind, Role, User
+from penstock.errors import SettingsError
+from penstock.operate.access import SESSION_S
+from penstock.operate.desk import Desk, differences
+from penstock.operate.web import COOKIE, Form, Pages, Visit, read_form, redirect
+
+NAME_CHARS_MAX = 64
+
+
+class AccessPages:
+    """Pages about who may do what, and who did."""
+
+    def __init__(self, pages: Pages, *, desk: Desk) -> None:
+        self.pages, self.desk, self.access = pages, desk, pages.access
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        show, act = self.pages.show, self.pages.act
+        return [
+            Route("/signin", self.sign_in_page, methods=["GET"]),
+            Route("/signin", self.sign_in, methods=["POST"]),
+            Route("/welcome/{invitation}", self.welcome_page, methods=["GET"]),
+            Route("/welcome/{invitation}", self.welcome, methods=["POST"]),
+            act("/signout", self.sign_out, right="look"),
+            show("/users", self.users, right="settings"),
+            act("/users", self.invite, right="settings"),
+            act("/users/{name}/remove", self.remove, right="settings"),
+            show("/tokens", self.tokens, right="look"),
+            act("/tokens", self.issue, right="look"),
+            act("/tokens/{hash}/end", self.end_token, right="look"),
+            show("/activity", self.activity, right="payloads"),
+            act("/activity/{number:int}/back", self.roll_back, right="settings"),
+        ]
+
+    async def sign_in_page(self, request: Request) -> Response:
+        """Show the form."""
+        return self._bare("signin.html", next=_inside(request.query_params.get("next", "/")), wrong="")
+
+    async def sign_in(self, request: Request) -> Response:
+        """Start a session for the right password. Too many wrong ones are answered with 429 for a while."""
+        form = await read_form(request)
+        name, next_ = form.get("name", ""), _inside(form.get("next", "/"))
+        if self.access.is_guessing(name):
+            wrong = "too many wrong passwords for this name; wait five minutes"
+            return self._bare("signin.html", status=429, next=next_, wrong=wrong)
+        user = await run_in_threadpool(self.access.sign_in, name, form.get("password", ""))
+        if user is None:
+            return self._bare("signin.html", status=401, next=next_, wrong="name and password do not belong together")
+        return self._start(request, user, next_)
+
+    async def welcome_page(self, request: Request) -> Response:
+        """Show the form that a one-time link leads to."""
+        return self._bare("welcome.html", invitation=request.path_params["invitation"], wrong="")
+
+    async def welcome(self, request: Request) -> Response:
+        """Set the password, and sign in."""
+        form, invitation = await read_form(request), request.path_params["invitation"]
+        try:
+            user = await run_in_threadpool(self.access.accept, invitation, form.get("password", ""))
+        except SettingsError as error:
+            return self._bare("welcome.html", status=422, invitation=invitation, wrong=str(error))
+        return self._start(request, user, "/")
+
+    def sign_out(self, visit: Visit, _: Form) -> Response:
+        """End the session."""
+        self.access.end(visit.session)
+        answer = RedirectResponse("/signin", 303)
+        answer.delete_cookie(COOKIE)
+        return answer
+
+    def users(self, visit: Visit) -> Response:
+        """List everybody."""
+        return visit.page("users.html", users=self.access.users.users(), roles=list(Role), link="")
+
+    def invite(self, visit: Visit, form: Form) -> Response:
+        """Add somebody, or let somebody choose a new password; the link is shown once."""
+        name = form.get("name", "")
+        if not name or len(name) > NAME_CHARS_MAX or not name.isprintable() or "/" in name:
+            raise SettingsError("name", expected="a name without slashes", got=name)
+        if form.get("role") not in set(Role):
+            raise SettingsError("role", expected=", ".join(Role), got=form.get("role"))
+        if name == visit.user.name:
+            raise SettingsError("name", expected="somebody else", got=name, hint="nobody changes their own role")
+        known = self.access.find(name)
+        hash_ = known.password_hash if known else ""
+        self.access.users.put_user(User(name=name, role=Role(form["role"]), password_hash=hash_))
+        link = f"{visit.request.base_url}welcome/{self.access.invite(name)}"
+        return visit.page("users.html", users=self.access.users.users(), roles=list(Role), link=link)
+
+    def remove(self, visit: Visit, _: Form) -> Response:
+        """Remove somebody, with their sessions and tokens."""
+        name = visit.request.path_params["name"]
+        if name == visit.user.name:
+            raise SettingsError("name", expected="somebody else", got=name, hint="nobody removes themselves")
+        self.access.users.remove_user(name)
+        return redirect("/users", said=f"{name} was removed")
+
+    def tokens(self, visit: Visit) -> Response:
+        """List one's own API tokens."""
+        return self._tokens(visit, secret="")
+
+    def issue(self, visit: Visit, form: Form) -> Response:
+        """Issue a token; it is shown once."""
+        return self._tokens(visit, secret=self.access.issue_token(visit.user, form.get("label", "")[:NAME_CHARS_MAX]))
+
+    def end_token(self, visit: Visit, _: Form) -> Response:
+        """End one of one's own tokens."""
+        hash_ = visit.request.path_params["hash"]
+        if any(token.hash == hash_ for token in self.access.users.credentials(visit.user.name)):
+            self.access.users.take_credential(hash_, remove=True)
+        return redirect("/tokens", said="the token was ended")
+
+    def activity(self, visit: Visit) -> Response:
+        """Show every revision of the settings, with what it changed."""
+        revisions = self.desk.revisions.revisions()
+        older = [*revisions, None][1:]
+        changes = [(new, differences(old, new)) for new, old in zip(revisions, older, strict=True)]
+        return visit.page("activity.html", changes=changes)
+
+    def roll_back(self, visit: Visit, _: Form) -> Response:
+        """Put an earlier revision in force again."""
+        number = visit.request.path_params["number"]
+        self.desk.roll_back(number, by=visit.user.name)
+        return redirect("/activity", said=f"revision {number} is in force again")
+
+    def _tokens(self, visit: Visit, *, secret: str) -> Response:
+        own = [c for c in self.access.users.credentials(visit.user.name) if c.kind is Kind.TOKEN]
+        return visit.page("tokens.html", tokens=own, secret=secret)
+
+    def _bare(self, template: str, *, status: int = 200, **facts: str) -> Response:
+        text = self.pages.templates.get_template(template).render(user=None, path="", said="", **facts)
+        return Response(text, status, media_type="text/html")
+
+    def _start(self, request: Request, user: User, next_: str) -> Response:
+        answer = RedirectResponse(next_, 303)
+        session = self.access.start_session(user)
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, session, max_age=int(SESSION_S), httponly=True, samesite="lax", secure=secure)
+        return answer
+
+
+def _inside(path: str) -> str:
+    """Return a path of our own; a link that was made to lead elsewhere after sign-in leads home."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

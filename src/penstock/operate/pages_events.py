@@ -1,0 +1,247 @@
+"""What happens to events: overview, live, one event, problems, replays, people."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from penstock.buffer.port import DeadLetters, Orders, Outcome, Selection, Shelf, Story
+from penstock.causes import explained
+from penstock.errors import SettingsError
+from penstock.event import Event, enriched
+from penstock.operate.explain import accounts_of
+from penstock.operate.replays import count_by_cause, replay_of
+from penstock.operate.status import DestinationStatus, Status, StatusReader
+from penstock.operate.web import Form, Pages, Visit, redirect
+
+LIVE_EVENTS, SEARCHED_EVENTS = 100, 5_000
+FILTERS = ("person", "company", "event", "message_id", "source", "state")
+GOOD, BAD = (Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED), (Outcome.DEAD, Outcome.REJECTED)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An event in a list."""
+
+    story: Story
+    destination: str
+    #: What it is called: the track's name, or its type.
+    title: str
+
+
+class EventPages:
+    """Pages about events."""
+
+    def __init__(self, pages: Pages, *, reader: StatusReader, shelf: Shelf, dead: DeadLetters, orders: Orders) -> None:
+        self.pages, self.reader = pages, reader
+        self.shelf, self.dead, self.orders = shelf, dead, orders
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        show, act = self.pages.show, self.pages.act
+        return [
+            show("/", self.overview, right="look"),
+            show("/live", self.live, right="payloads"),
+            show("/events/{destination}/{message_id:path}", self.event, right="payloads"),
+            show("/problems", self.problems, right="payloads"),
+            show("/problems/{destination}/{cause}", self.problem, right="payloads"),
+            show("/replays", self.replays, right="payloads"),
+            act("/replays", self.ask_replay, right="act"),
+            act("/replays/{job:int}/stop", self.stop_replay, right="act"),
+            act("/replays/{job:int}/resume", self.resume_replay, right="act"),
+            act("/destinations/{name}/pause", self.pause, right="act"),
+            act("/destinations/{name}/resume", self.resume, right="act"),
+            show("/people", self.people, right="look"),
+        ]
+
+    def overview(self, visit: Visit) -> Response:
+        """One sentence about everything, then figures that add up."""
+        status = self.reader.read()
+        problems = [
+            (name, problem, explained(problem.cause))
+            for name in status.destinations
+            for problem in self.dead.problems(name)
+        ]
+        return visit.page("overview.html", status=status, verdict=verdict(status), problems=problems[:5])
+
+    def live(self, visit: Visit) -> Response:
+        """The newest events, and those that a filter finds among the last thousands."""
+        wanted = {key: visit.request.query_params.get(key, "").strip() for key in FILTERS}
+        destination = self._destination(visit)
+        rows = self._rows(destination, wanted) if destination else []
+        names = list(self.reader.settings.destinations)
+        return visit.page(
+            "live.html", rows=rows, wanted=wanted, destination=destination, destinations=names, states=_states(),
+            searched=SEARCHED_EVENTS,
+        )  # fmt: skip
+
+    def event(self, visit: Visit) -> Response:
+        """One event: what came, what became of it, and why."""
+        name, message_id = visit.request.path_params["destination"], visit.request.path_params["message_id"]
+        settings = self.reader.settings
+        accounts = accounts_of(self.shelf, settings, message_id, [name] if name in settings.destinations else [])
+        if not accounts:
+            return visit.page("missing.html", code=404, what=f"event {message_id}")
+        [account] = accounts
+        return visit.page(
+            "event.html",
+            account=account,
+            story=account.story,
+            row=_row(account.story, name),
+            body=_pretty(account.story.event.body),
+            calls=[
+                (call, _pretty(msgspec.json.encode(call.body)))
+                for call in getattr(account.explanation.meaning, "calls", ())
+            ],
+            cause=explained(account.story.cause) if account.story.cause else None,
+            curl=_curl(account.story.event, settings.listen),
+        )
+
+    def problems(self, visit: Visit) -> Response:
+        """Everything that needs somebody: held, paused, dead, rejected; by cause, with advice."""
+        status = self.reader.read()
+        groups = [(name, p, explained(p.cause)) for name in status.destinations for p in self.dead.problems(name)]
+        resting = {name: d for name, d in status.destinations.items() if d.state != "delivering"}
+        return visit.page("problems.html", groups=groups, resting=resting, explained=explained)
+
+    def problem(self, visit: Visit) -> Response:
+        """The events of one cause, and the count of what a replay would take."""
+        name, cause = visit.request.path_params["destination"], visit.request.path_params["cause"]
+        if name not in self.reader.settings.destinations:
+            return visit.page("missing.html", code=404, what=f"destination {name}")
+        selection = Selection(cause=cause)
+        page = self.dead.select(name, selection, limit=LIVE_EVENTS)
+        return visit.page(
+            "problem.html",
+            destination=name,
+            cause=explained(cause),
+            count=sum(count_by_cause(self.dead, name, selection).values()),
+            rows=[_row(story, name) for story in page.stories],
+        )
+
+    def replays(self, visit: Visit) -> Response:
+        """Every replay, and how far it has come."""
+        jobs = [replay_of(order, self.dead.progress(order.id)) for order in self.orders.replays()]
+        return visit.page("replays.html", jobs=jobs)
+
+    def ask_replay(self, visit: Visit, form: Form) -> Response:
+        """Order a replay of a filter."""
+        name = form.get("destination", "")
+        if name not in self.reader.settings.destinations:
+            raise SettingsError("destination", expected=", ".join(self.reader.settings.destinations), got=name)
+        selection = Selection(cause=form.get("cause", ""), message_id=form.get("message_id", ""))
+        count = sum(count_by_cause(self.dead, name, selection).values())
+        job = self.orders.ask_replay(name, selection, by=visit.user.name)
+        return redirect("/replays", said=f"replay {job} sends {count} events again")
+
+    def stop_replay(self, visit: Visit, _: Form) -> Response:
+        """Stop a replay."""
+        return self._stop(visit, stopped=True, said="is stopped; what it put back is still sent")
+
+    def resume_replay(self, visit: Visit, _: Form) -> Response:
+        """Let a replay go on."""
+        return self._stop(visit, stopped=False, said="goes on")
+
+    def pause(self, visit: Visit, _: Form) -> Response:
+        """Let a destination rest."""
+        return self._pause(visit, paused=True, said="is paused; its events are kept")
+
+    def resume(self, visit: Visit, _: Form) -> Response:
+        """Let a destination go on."""
+        return self._pause(visit, paused=False, said="goes on")
+
+    def people(self, visit: Visit) -> Response:
+        """One person or account: what was received and delivered, newest first. No payloads here."""
+        wanted = dict.fromkeys(FILTERS, "")
+        for key in ("person", "company"):
+            wanted[key] = visit.request.query_params.get(key, "").strip()
+        destination = self._destination(visit)
+        asked = bool(wanted["person"] or wanted["company"])
+        rows = self._rows(destination, wanted) if destination and asked else []
+        delivered = next((row for row in rows if row.story.state in GOOD), None)
+        return visit.page(
+            "people.html", rows=rows, wanted=wanted, asked=asked, destination=destination, delivered=delivered,
+            waiting=sum(row.story.state in {"waiting", "retrying"} for row in rows), searched=SEARCHED_EVENTS,
+            destinations=list(self.reader.settings.destinations),
+        )  # fmt: skip
+
+    def _stop(self, visit: Visit, *, stopped: bool, said: str) -> Response:
+        job = visit.request.path_params["job"]
+        if not self.orders.stop_replay(job, stopped=stopped):
+            return visit.page("missing.html", code=404, what=f"replay {job}")
+        return redirect("/replays", said=f"replay {job} {said}")
+
+    def _pause(self, visit: Visit, *, paused: bool, said: str) -> Response:
+        name = visit.request.path_params["name"]
+        if name not in self.reader.settings.destinations:
+            return visit.page("missing.html", code=404, what=f"destination {name}")
+        self.orders.pause(name, paused=paused, by=visit.user.name)
+        return redirect(f"/destinations/{name}", said=f"{name} {said}")
+
+    def _destination(self, visit: Visit) -> str:
+        names = list(self.reader.settings.destinations)
+        asked = visit.request.query_params.get("destination", "")
+        return asked if asked in names else next(iter(names), "")
+
+    def _rows(self, destination: str, wanted: Mapping[str, str]) -> list[Row]:
+        sources = set(self.reader.settings.sources_of(destination))
+        limit = SEARCHED_EVENTS if any(wanted.values()) else LIVE_EVENTS
+        stories = self.shelf.stories(destination, limit=limit, newest=True)
+        rows = [_row(story, destination) for story in reversed(stories) if story.event.source in sources]
+        return [row for row in rows if _is_wanted(row, wanted)][:LIVE_EVENTS]
+
+
+def verdict(status: Status) -> tuple[str, str]:
+    """Return how things stand: good, warn or bad, and the one sentence that says so."""
+    if not status.destinations:
+        return "warn", "Nothing is set up yet: add a source, then a destination."
+    for name, destination in status.destinations.items():
+        if destination.state in {"down", "held", "paused"}:
+            return "bad", f"{name} is {destination.state}: {destination.waiting} events wait, none is lost."
+    bad = sum(_bad(destination) for destination in status.destinations.values())
+    if bad:
+        return "warn", f"Events are delivered; {bad} did not get through and can be replayed."
+    waiting = sum(destination.waiting for destination in status.destinations.values())
+    return "good", f"Everything that was received is delivered or on its way; {waiting} events wait."
+
+
+def _bad(destination: DestinationStatus) -> int:
+    return sum(destination.outcomes.get(outcome, 0) for outcome in BAD)
+
+
+def _states() -> Sequence[str]:
+    return ("waiting", "retrying", *(outcome.value for outcome in Outcome))
+
+
+def _row(story: Story, destination: str) -> Row:
+    body = enriched(story.event)
+    name = body.get("event") if story.event.type == "track" else None
+    return Row(story=story, destination=destination, title=name if isinstance(name, str) and name else story.event.type)
+
+
+def _is_wanted(row: Row, wanted: Mapping[str, str]) -> bool:
+    event = row.story.event
+    return (
+        wanted["message_id"] in {"", event.message_id}
+        and wanted["source"] in {"", event.source}
+        and wanted["state"] in {"", row.story.state}
+        and Selection(person=wanted["person"], company=wanted["company"]).takes(event)
+        and wanted["event"].lower() in row.title.lower()
+    )
+
+
+def _curl(event: Event, ingest: str) -> str:
+    """Return the event as a command; quoted, for it was written by a stranger."""
+    text = shlex.quote(event.body.decode(errors="replace"))
+    return f"curl -u WRITE_KEY: http://{ingest}/v1/{event.type if event.type.isalpha() else 'batch'} -d {text}"
+
+
+def _pretty(body: bytes) -> str:
+    """Return JSON with line breaks; what is no JSON is shown as it came."""
+    try:
+        return msgspec.json.format(body, indent=2).decode(errors="replace")
+    except (msgspec.DecodeError, RecursionError):
+        return body.decode(errors="replace")

@@ -1,0 +1,248 @@
+"""Sources, destinations and what connects them: the way from an SDK to Custify, set up in a browser."""
+
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from penstock.errors import SettingsError
+from penstock.operate.desk import Desk, Document
+from penstock.operate.snippets import snippets
+from penstock.operate.status import StatusReader
+from penstock.operate.web import Form, Pages, Visit, redirect
+from penstock.settings import Destination, Settings
+
+SOURCE_TYPES = ("web", "mobile", "server")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}")
+CHOICES = {"mapping": ("custify/1", "rudderstack"), "nested": ("drop", "flatten", "json")}
+#: Looks whether Custify can be reached with a key; answers whether, and a sentence.
+TryConnection = Callable[[str, str], tuple[bool, str]]
+
+
+class SettingsPages:
+    """Pages that change settings. Whatever penstock.toml defines is shown, and read-only."""
+
+    def __init__(
+        self, pages: Pages, *, desk: Desk, reader: StatusReader, try_connection: TryConnection, ingest: str
+    ) -> None:
+        self.pages, self.desk, self.reader = pages, desk, reader
+        self.try_connection, self.ingest = try_connection, ingest
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        show, act = self.pages.show, self.pages.act
+        return [
+            show("/sources", self.sources, right="payloads"),
+            show("/sources/new", self.new_source, right="settings"),
+            act("/sources/new", self.add_source, right="settings"),
+            show("/sources/{name}", self.source, right="payloads"),
+            act("/sources/{name}/{what}", self.change_source, right="settings"),
+            show("/destinations", self.destinations, right="payloads"),
+            show("/destinations/new", self.pick_destination, right="settings"),
+            show("/destinations/new/custify", self.new_destination, right="settings"),
+            act("/destinations/new/custify", self.add_destination, right="settings"),
+            show("/destinations/{name}", self.destination, right="payloads"),
+            act("/destinations/{name}/settings", self.change_destination, right="settings"),
+            act("/destinations/{name}/test", self.test, right="settings"),
+            act("/destinations/{name}/connect", self.connect, right="settings"),
+            act("/destinations/{name}/remove", self.remove_destination, right="settings"),
+        ]
+
+    def sources(self, visit: Visit) -> Response:
+        """List sources."""
+        settings = self.desk.settings()
+        accepted = self.reader.read().accepted
+        return visit.page("sources.html", settings=settings, accepted=accepted, ours=self.desk.document()["sources"])
+
+    def new_source(self, visit: Visit) -> Response:
+        """Show the form of a new source, with the connection modes each type supports."""
+        return visit.page("source_new.html", types=SOURCE_TYPES)
+
+    def add_source(self, visit: Visit, form: Form) -> Response:
+        """Add a source with a fresh write key."""
+        name = self._free_name(form, self.desk.settings().sources)
+        block = {"type": form.get("type", ""), "write_key": fresh_key()}
+        self._change(visit, f"source {name} added", lambda document: document["sources"].update({name: block}))
+        return redirect(f"/sources/{name}", said=f"source {name} was added")
+
+    def source(self, visit: Visit) -> Response:
+        """Show a source: its key, what to paste, and what it is connected to."""
+        name, settings = visit.request.path_params["name"], self.desk.settings()
+        source = settings.sources.get(name)
+        if source is None:
+            return visit.page("missing.html", code=404, what=f"source {name}")
+        connected = [c.to for c in settings.connections if c.from_ == name]
+        return visit.page(
+            "source.html",
+            source=source,
+            snippets=snippets(source, self.ingest),
+            connected=connected,
+            accepted=self.reader.read().accepted.get(name, 0),
+            ours=self.desk.is_ours("sources", name),
+        )
+
+    def change_source(self, visit: Visit, _: Form) -> Response:
+        """Rotate the key, end the old one, switch the source off or on, or remove it."""
+        name, what = visit.request.path_params["name"], visit.request.path_params["what"]
+        edits: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
+            "rotate": ("has a new key; the old one is taken until you end it", _rotate),
+            "end-old-key": ("takes its new key alone", lambda block: block.pop("old_write_key", None)),
+            "disable": ("is disabled", lambda block: block.update(enabled=False)),
+            "enable": ("is enabled", lambda block: block.update(enabled=True)),
+        }
+        if what == "remove":
+            self._change(visit, f"source {name} removed", lambda document: _remove(document, "sources", name, "from"))
+            return redirect("/sources", said=f"source {name} was removed; its events are kept")
+        if what not in edits:
+            raise SettingsError("action", expected=", ".join([*edits, "remove"]), got=what)
+        said, edit = edits[what]
+        self._change(visit, f"source {name} {said}", lambda document: edit(self._own(document, "sources", name)))
+        return redirect(f"/sources/{name}", said=f"source {name} {said}")
+
+    def destinations(self, visit: Visit) -> Response:
+        """List destinations."""
+        status = self.reader.read().destinations
+        return visit.page("destinations.html", settings=self.desk.settings(), status=status)
+
+    def pick_destination(self, visit: Visit) -> Response:
+        """Show the list of destinations there are."""
+        return visit.page("destination_pick.html")
+
+    def new_destination(self, visit: Visit) -> Response:
+        """Show the form of a new destination."""
+        sources = self.desk.settings().sources
+        return visit.page("destination_new.html", sources=sources, default=Destination(name="", api_key=""))
+
+    def add_destination(self, visit: Visit, form: Form) -> Response:
+        """Add a destination and connect the chosen sources."""
+        settings = self.desk.settings()
+        name = self._free_name(form, settings.destinations)
+        block = {"type": "custify", "api_key": form.get("api_key", ""), **_fields(form)}
+        chosen = [source for source in settings.sources if f"source:{source}" in form]
+
+        def edit(document: Document) -> None:
+            document["destinations"][name] = block
+            document["connections"] += [{"from": source, "to": name} for source in chosen]
+
+        self._change(visit, f"destination {name} added", edit)
+        return redirect(f"/destinations/{name}", said=f"destination {name} was added")
+
+    def destination(self, visit: Visit) -> Response:
+        """Show a destination: state, settings, connected sources."""
+        return self._destination_page(visit, tested=None)
+
+    def change_destination(self, visit: Visit, form: Form) -> Response:
+        """Change settings; an empty API key keeps the old one."""
+        name = visit.request.path_params["name"]
+
+        def edit(document: Document) -> None:
+            block = self._own(document, "destinations", name)
+            block.update(_fields(form), enabled="enabled" in form)
+            if form.get("api_key"):
+                block["api_key"] = form["api_key"]
+
+        self._change(visit, f"destination {name} changed", edit)
+        return redirect(f"/destinations/{name}", said="saved; in force within a second")
+
+    def test(self, visit: Visit, _: Form) -> Response:
+        """Make a harmless read, and say in words what it found."""
+        destination = self.desk.settings().destinations.get(visit.request.path_params["name"])
+        if destination is None:
+            return redirect("/destinations")
+        return self._destination_page(visit, tested=self.try_connection(destination.base_url, destination.api_key))
+
+    def connect(self, visit: Visit, form: Form) -> Response:
+        """Connect exactly the chosen sources; connections of penstock.toml stay."""
+        name, settings = visit.request.path_params["name"], self.desk.settings()
+
+        def edit(document: Document) -> None:
+            theirs = [c for c in settings.connections if {"from": c.from_, "to": c.to} not in document["connections"]]
+            fixed = {c.from_ for c in theirs if c.to == name}
+            others = [c for c in document["connections"] if c["to"] != name]
+            chosen = [source for source in settings.sources if f"source:{source}" in form and source not in fixed]
+            document["connections"] = others + [{"from": source, "to": name} for source in chosen]
+
+        self._change(visit, f"sources of {name} chosen", edit)
+        return redirect(f"/destinations/{name}", said="connections saved")
+
+    def remove_destination(self, visit: Visit, _: Form) -> Response:
+        """Remove a destination; what waits for it is kept, and goes on if it is added again under the same name."""
+        name = visit.request.path_params["name"]
+        edit = f"destination {name} removed"
+        self._change(visit, edit, lambda document: _remove(document, "destinations", name, "to"))
+        return redirect("/destinations", said=f"destination {name} was removed; what waits for it is kept")
+
+    def _destination_page(self, visit: Visit, *, tested: tuple[bool, str] | None) -> Response:
+        name, settings = visit.request.path_params["name"], self.desk.settings()
+        destination = settings.destinations.get(name)
+        if destination is None:
+            return visit.page("missing.html", code=404, what=f"destination {name}")
+        self.reader.settings = settings
+        return visit.page(
+            "destination.html",
+            destination=destination,
+            status=self.reader.read().destinations[name],
+            sources=settings.sources,
+            connected=settings.sources_of(name),
+            ours=self.desk.is_ours("destinations", name),
+            tested=tested,
+        )
+
+    def _change(self, visit: Visit, note: str, edit: Callable[[Document], None]) -> Settings:
+        settings = self.desk.change(edit, by=visit.user.name, note=note)
+        # This process shows the change at once; the others follow within a second.
+        self.reader.settings = settings
+        return settings
+
+    def _free_name(self, form: Form, taken: Any) -> str:
+        name = form.get("name", "")
+        if not NAME.fullmatch(name):
+            raise SettingsError("name", expected="letters, digits, spaces, . _ -, at most 63", got=name)
+        if name in taken or name == "new":
+            raise SettingsError("name", expected="a name that is not taken", got=name)
+        return name
+
+    def _own(self, document: Document, kind: str, name: str) -> dict[str, Any]:
+        if name not in document[kind]:
+            raise SettingsError(
+                f"{kind}.{name}",
+                expected="one that was set up here",
+                got="one of penstock.toml",
+                hint="change the file",
+            )
+        block: dict[str, Any] = document[kind][name]
+        return block
+
+
+def fresh_key() -> str:
+    """Return a write key that nobody can guess."""
+    return secrets.token_urlsafe(20)
+
+
+def _fields(form: Form) -> dict[str, Any]:
+    """Return a destination's settings of a form. Raises SettingsError."""
+    fields: dict[str, Any] = {"base_url": form.get("base_url", "").rstrip("/")}
+    for key, choices in CHOICES.items():
+        fields[key] = form.get(key) if form.get(key) in choices else choices[0]
+    for key in ("anonymous_fallback", "page_views"):
+        fields[key] = key in form
+    try:
+        fields["calls_per_s_max"] = float(form.get("calls_per_s_max") or 0)
+    except ValueError as error:
+        raise SettingsError("calls_per_s_max", expected="a number", got=form["calls_per_s_max"]) from error
+    return fields
+
+
+def _rotate(block: dict[str, Any]) -> None:
+    block["old_write_key"], block["write_key"] = block["write_key"], fresh_key()
+
+
+def _remove(document: Document, kind: str, name: str, end: str) -> None:
+    if document[kind].pop(name, None) is None:
+        raise SettingsError(
+            f"{kind}.{name}", expected="one that was set up here", got="another", hint="change the file"
+        )
+    document["connections"] = [c for c in document["connections"] if c[end] != name]

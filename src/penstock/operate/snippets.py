@@ -1,0 +1,43 @@
+"""What to paste into an application, filled in with a source's key and this host. Pure."""
+
+from penstock.settings import Source
+
+
+def snippets(source: Source, ingest: str) -> list[tuple[str, str]]:
+    """Return title and text of each SDK that fits the type of a source."""
+    key = source.write_key
+    web = (
+        'import { RudderAnalytics } from "@rudderstack/analytics-js";\n'
+        "const rudderanalytics = new RudderAnalytics();\n"
+        f'rudderanalytics.load("{key}", "{ingest}", {{ configUrl: "{ingest}" }});\n'
+        'rudderanalytics.identify("user-1", { email: "ana@example.com" });'
+    )
+    android = (
+        f'RudderClient.getInstance(context, "{key}",\n'
+        f'    RudderConfig.Builder().withDataPlaneUrl("{ingest}").withControlPlaneUrl("{ingest}").build())'
+    )
+    swift = (
+        f'let config = RSConfig(writeKey: "{key}").dataPlaneURL("{ingest}").controlPlaneURL("{ingest}")\n'
+        "RSClient.sharedInstance().configure(with: config)"
+    )
+    python = (
+        "import rudderstack.analytics as analytics\n"
+        f'analytics.write_key, analytics.dataPlaneUrl = "{key}", "{ingest}"\n'
+        'analytics.identify("user-1", {"email": "ana@example.com"})'
+    )
+    node = (
+        'const RudderAnalytics = require("@rudderstack/rudder-sdk-node");\n'
+        f'const analytics = new RudderAnalytics("{key}", {{ dataPlaneUrl: "{ingest}" }});\n'
+        'analytics.identify({ userId: "user-1", traits: { email: "ana@example.com" } });'
+    )
+    segment = f'new Analytics({{ writeKey: "{key}", host: "{ingest}" }})'
+    curl = (
+        f"curl -u {key}: {ingest}/v1/identify -H 'Content-Type: application/json' \\\n"
+        '  -d \'{"userId": "user-1", "traits": {"email": "ana@example.com"}}\''
+    )
+    by_type = {
+        "web": [("RudderStack JavaScript", web)],
+        "mobile": [("RudderStack Android (Kotlin)", android), ("RudderStack iOS (Swift)", swift)],
+        "server": [("RudderStack Python", python), ("RudderStack Node", node), ("Segment Node", segment)],
+    }
+    return [*by_type[source.type], ("curl", curl)]

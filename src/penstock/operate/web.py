@@ -1,0 +1,181 @@
+"""What all pages share: templates, who is asking, forms that came from our own pages, and security headers."""
+
+import dataclasses
+import datetime as dt
+import functools
+import importlib.resources
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from penstock.buffer.control_port import Kind, User
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.operate.access import Access, csrf_token, is_csrf_token, may
+
+COOKIE = "penstock_session"
+FORM_FIELDS_MAX, FORM_BYTES_MAX = 100, 262_144
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+Form = dict[str, str]
+Show = Callable[["Visit"], Response]
+Act = Callable[["Visit", Form], Response]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of somebody who is signed in."""
+
+    request: Request
+    user: User
+    session: str
+    templates: jinja2.Environment
+
+    def may(self, right: str) -> bool:
+        """Return whether this visitor has a right."""
+        return may(self.user, right)
+
+    def page(self, template: str, *, code: int = 200, **facts: Any) -> Response:
+        """Return a page."""
+        text = self.templates.get_template(template).render(
+            visit=self, user=self.user, csrf=csrf_token(self.session), path=self.request.url.path,
+            said=self.request.query_params.get("said", ""), **facts,
+        )  # fmt: skip
+        return HTMLResponse(text, code)
+
+    def trouble(self, error: SettingsError, back: str) -> Response:
+        """Return the page that says why something was not done."""
+        return self.page("trouble.html", code=422, error=error, back=back)
+
+
+class Pages:
+    """Makes routes that know who is asking."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self.templates = _templates()
+
+    def show(self, path: str, handler: Show, *, right: str) -> Route:
+        """Return a page's route."""
+
+        async def endpoint(request: Request) -> Response:
+            visit = await run_in_threadpool(self.visit, request)
+            if visit is None:
+                return _to_sign_in(request)
+            if not visit.may(right):
+                return visit.page("forbidden.html", code=403)
+            return await run_in_threadpool(_answered, functools.partial(handler, visit), visit, "/")
+
+        return Route(path, endpoint, methods=["GET"])
+
+    def act(self, path: str, handler: Act, *, right: str) -> Route:
+        """Return the route of a form; it must come from one of our pages."""
+
+        async def endpoint(request: Request) -> Response:
+            visit = await run_in_threadpool(self.visit, request)
+            if visit is None:
+                return _to_sign_in(request)
+            form = await read_form(request)
+            if not is_csrf_token(visit.session, form.pop("csrf", "")) or not visit.may(right):
+                return visit.page("forbidden.html", code=403)
+            back = request.headers.get("referer", "/")
+            back = back if back.startswith(str(request.base_url)) else "/"
+            return await run_in_threadpool(_answered, functools.partial(handler, visit, form), visit, back)
+
+        return Route(path, endpoint, methods=["POST"])
+
+    def visit(self, request: Request) -> Visit | None:
+        """Return who is asking, if they are signed in."""
+        session = request.cookies.get(COOKIE, "")
+        user = self.access.who(session, Kind.SESSION)
+        return Visit(request, user, session, self.templates) if user else None
+
+
+async def read_form(request: Request) -> Form:
+    """Return the texts of a form; bounded, and files are not taken."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > FORM_BYTES_MAX:
+        return {}
+    form: FormData = await request.form(max_fields=FORM_FIELDS_MAX, max_files=0)
+    return {key: value.strip() for key, value in form.items() if isinstance(value, str)}
+
+
+def redirect(path: str, *, said: str = "") -> Response:
+    """Send the browser to a page, with a sentence about what was done."""
+    return RedirectResponse(f"{path}?{_query(said=said)}" if said else path, 303)
+
+
+class SecurityHeaders:
+    """Adds the headers that every answer of the admin listener carries."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, with the headers."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *SECURITY]
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+def _answered(handler: Callable[[], Response], visit: Visit, back: str) -> Response:
+    """Return the page, or the one that says why there is none."""
+    try:
+        return handler()
+    except SettingsError as error:
+        return visit.trouble(error, back)
+    except (BufferUnavailable, StoreDamaged) as error:
+        return visit.trouble(SettingsError("store", expected="a store in working order", got=str(error)), back)
+
+
+def _query(**fields: str) -> str:
+    return urllib.parse.urlencode(fields)
+
+
+def _to_sign_in(request: Request) -> Response:
+    return RedirectResponse(f"/signin?{_query(next=request.url.path)}", 303)
+
+
+def _templates() -> jinja2.Environment:
+    folder = importlib.resources.files("penstock.operate") / "templates"
+    loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
+    # What SDKs send is shown here: everything is escaped, whatever the template is called.
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {"moment": moment, "age": age}
+    return environment
+
+
+def moment(seconds: float | None) -> str:
+    """Return a time as a person reads it, UTC."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def age(seconds: float | None) -> str:
+    """Return a duration as a person says it."""
+    if seconds is None:
+        return "none"
+    for limit, unit, size in ((90, "s", 1), (5_400, "min", 60), (129_600, "h", 3_600)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"

@@ -1,0 +1,47 @@
+"""Secrets at rest: API keys that were entered in the dashboard, sealed with a key that lies in a file of its own."""
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from penstock.errors import SettingsError
+
+SEALED = "sealed:"
+
+
+class Vault:
+    """Seals and opens texts with one key (Fernet: AES-128-CBC with HMAC-SHA256)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def seal(self, text: str) -> str:
+        """Return the text so that only this vault can read it."""
+        return SEALED + self._fernet(make=True).encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """Return what was sealed; a text that is not sealed is returned as it is. Raises SettingsError."""
+        if not sealed.startswith(SEALED):
+            return sealed
+        try:
+            return self._fernet(make=False).decrypt(sealed.removeprefix(SEALED).encode()).decode()
+        except InvalidToken as error:
+            raise self._problem("the key that sealed the secrets", "another key") from error
+
+    def _fernet(self, *, make: bool) -> Fernet:
+        if make and not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Made with its final rights: nobody else can open it in between.
+            with os.fdopen(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(Fernet.generate_key())
+        try:
+            return Fernet(self.path.read_bytes().strip())
+        except OSError as error:
+            raise self._problem("a readable key file", str(error.strerror)) from error
+        except ValueError as error:
+            raise self._problem("a Fernet key: 32 bytes in base64", "something else") from error
+
+    def _problem(self, expected: str, got: str) -> SettingsError:
+        hint = f"bring {self.path} back from the backup, or enter the API keys again"
+        return SettingsError("secret_key_file", expected=expected, got=got, hint=hint)

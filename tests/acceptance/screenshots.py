@@ -1,0 +1,96 @@
+"""Writes a picture of every page, light, dark and 360 px wide: make screenshots. For people's eyes, not for tests."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from acceptance.conftest import API_KEY, Penstock, Sandbox, until
+from acceptance.test_dashboard import PASSWORD, sign_in_link
+from acceptance.test_sdks import CHROMIUM_ARGUMENTS
+
+PATHS = {
+    "overview": "/", "live": "/live", "problems": "/problems", "problem": "/problems/custify/custify.refused.422",
+    "event": "/events/custify/m2", "dead": "/events/custify/m0", "people": "/people?person=u2", "sources": "/sources",
+    "source": "/sources/web", "source_new": "/sources/new", "destinations": "/destinations", "destination": "/destinations/custify",
+    "destination_pick": "/destinations/new", "destination_new": "/destinations/new/custify", "replays": "/replays",
+    "activity": "/activity", "users": "/users", "tokens": "/tokens",
+}  # fmt: skip
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "narrow": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}},
+}
+
+
+def traffic(penstock, sandbox) -> None:
+    """Let some events arrive, some be refused, one be unmappable, one filtered."""
+    sandbox.faults(status=422, times=2)
+    for i in range(2):
+        penstock.send(
+            {"type": "identify", "userId": f"u{i}", "messageId": f"m{i}", "traits": {"email": f"u{i}@example.com"}}
+        )
+    penstock.until_settled()
+    traits = {
+        "name": "Ana Lima",
+        "email": "ana@example.com",
+        "plan": "pro",
+        "tags": ["a", "b"],
+        "company": {"id": "acme"},
+    }
+    penstock.send({"type": "identify", "userId": "u2", "messageId": "m2", "traits": traits})
+    penstock.send(
+        {"type": "group", "userId": "u2", "groupId": "acme", "messageId": "m3", "traits": {"name": "Acme", "mrr": 900}}
+    )
+    penstock.send(
+        {"type": "track", "userId": "u2", "event": "Plan Changed", "messageId": "m4", "properties": {"seats": 5}}
+    )
+    penstock.send({"type": "page", "userId": "u2", "messageId": "m5", "name": "Pricing"})
+    penstock.send({"type": "identify", "anonymousId": "visitor", "messageId": "m6"})
+    penstock.until_settled()
+
+
+async def shoot(penstock, folder: Path) -> list[str]:
+    from playwright.async_api import async_playwright
+
+    complaints, link = [], sign_in_link(penstock)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
+        for look, options in LOOKS.items():
+            context = await browser.new_context(**options)
+            page = await context.new_page()
+            await page.goto(link if look == "light" else f"{penstock.admin_url}/signin")
+            if look != "light":
+                await page.fill("#name", "admin")
+            await page.fill("#password", PASSWORD)
+            await page.screenshot(path=folder / f"signin-{look}.png", full_page=True)
+            await page.click("main button")
+            for name, path in PATHS.items():
+                await page.goto(penstock.admin_url + path)
+                await page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+                if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                    complaints.append(f"{name} is wider than the window ({look})")
+            await context.close()
+        await browser.close()
+    return complaints
+
+
+def main(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        sandbox = Sandbox(Path(home))
+        penstock = Penstock(Path(home), sandbox, api_key=API_KEY)
+        try:
+            traffic(penstock, sandbox)
+            until(penstock.status)
+            complaints = asyncio.run(shoot(penstock, folder))
+        finally:
+            penstock.end()
+            sandbox.end()
+    print(*complaints, f"{len(list(folder.glob('*.png')))} pictures in {folder}", sep="\n")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,159 @@
+"""The flow of the seed page, in a browser: sign in, add a source, pick Custify, watch events, mend a key."""
+
+import importlib.util
+import json
+import re
+import shutil
+
+import pytest
+
+from acceptance.conftest import API_KEY, Penstock, http, missing, until
+from acceptance.test_sdks import CHROMIUM_ARGUMENTS
+
+PASSWORD = "correct horse battery"
+
+
+class Unset(Penstock):
+    """A Penstock without sources and destinations: everything is set up in the dashboard."""
+
+    def write_settings(self, **_: str) -> None:
+        self.config.write_text("")
+
+    def counts(self) -> dict:
+        counts = self.status()["destinations"]["Custify EU"]
+        assert counts["received"] == counts["waiting"] + sum(counts["outcomes"].values()), counts
+        return counts
+
+
+@pytest.fixture
+def unset(tmp_path, sandbox):
+    running = Unset(tmp_path, sandbox)
+    yield running
+    running.end()
+    print(running.log.read_text()[-4000:])
+
+
+@pytest.fixture
+async def page():
+    missing("chromium", shutil.which("chromium"), "make setup-browser")
+    missing("playwright", importlib.util.find_spec("playwright"), "make setup")
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
+        page = await browser.new_page()
+        page.set_default_timeout(15_000)
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        yield page
+        await browser.close()
+
+
+def sign_in_link(penstock) -> str:
+    return until(lambda: re.search(r"http://[^\s\"]+/welcome/[\w-]+", penstock.log.read_text()))[0]
+
+
+async def sign_in(page, penstock) -> None:
+    await page.goto(sign_in_link(penstock))
+    await page.fill("#password", PASSWORD)
+    await page.click("text=Set password")
+
+
+async def add_source_and_destination(page, penstock, sandbox, *, api_key: str) -> str:
+    """Walk the page's way; return the write key."""
+    await page.click("nav >> text=Sources")
+    await page.click("text=Add a source")
+    await page.fill("#name", "web shop")
+    await page.select_option("#type", "web")
+    await page.click("button:has-text('Add source')")
+    key = await page.inner_text("#key")
+    assert key in await page.inner_text("#snippet-1")
+    await page.click("nav >> text=Destinations")
+    await page.click("text=Add a destination")
+    await page.click("text=Select Custify")
+    await page.fill("#name", "Custify EU")
+    await page.fill("#api_key", api_key)
+    await page.fill("#base_url", sandbox.url)
+    await page.click("text=Continue")
+    return key
+
+
+async def change_key(page, api_key: str) -> None:
+    await page.goto(re.sub(r"(/destinations/[^/?]+).*", r"\1", page.url))
+    await page.fill("#api_key", api_key)
+    await page.click("button:has-text('Save') >> nth=1")
+
+
+def send(penstock, key: str, *events: dict) -> int:
+    import base64
+
+    headers = {"Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
+    return http("POST", f"{penstock.url}/v1/batch", json.dumps({"batch": events}).encode(), headers)[0]
+
+
+async def test_the_flow_of_the_page_from_the_first_sign_in_to_a_mended_key(unset, sandbox, page):
+    await sign_in(page, unset)
+    assert "Nothing is set up yet" in await page.inner_text("main")
+
+    key = await add_source_and_destination(page, unset, sandbox, api_key="a-wrong-key")
+    await page.click("text=Test connection")
+    assert "The key was refused (401)" in await page.inner_text("#tested")
+    await change_key(page, API_KEY)
+    await page.click("text=Test connection")
+    assert "took the key" in await page.inner_text("#tested")
+
+    event = {"type": "identify", "userId": "ana", "messageId": "m-1", "traits": {"name": "Ana", "plan": "pro"}}
+    until(lambda: send(unset, key, event) == 200, what="the new write key was not taken")
+    until(lambda: sandbox.person("ana"))
+    await page.click("nav >> text=Live")
+    await page.click("#events >> text=identify")
+    explained = await page.inner_text("main")
+    assert "POST /people" in explained
+    assert "traits.plan" in explained
+    await page.goto(f"{unset.admin_url}/people?person=ana")
+    assert "delivered" in await page.inner_text("main")
+
+    await page.goto(f"{unset.admin_url}/destinations/Custify%20EU")
+    await change_key(page, "another-wrong-key")
+    until(lambda: "destination_changed" in unset.log.read_text())
+    send(unset, key, *({"type": "track", "userId": "ana", "event": "Paid", "messageId": f"t{i}"} for i in range(3)))
+    until(lambda: unset.status()["destinations"]["Custify EU"]["state"] == "held")
+    await page.goto(f"{unset.admin_url}/")
+    assert "Custify EU is held: 3 events wait, none is lost." in await page.inner_text("main")
+    await page.goto(f"{unset.admin_url}/destinations/Custify%20EU")
+    await change_key(page, API_KEY)
+    until(lambda: len(sandbox.events("Paid")) == 3)
+
+    assert API_KEY not in await page.content()
+    assert API_KEY.encode() not in b"".join(p.read_bytes() for p in (unset.folder / "data").glob("control.db*"))
+    assert page.complaints == []
+
+
+async def test_what_a_stranger_sends_is_shown_and_never_run(unset, sandbox, page):
+    await sign_in(page, unset)
+    key = await add_source_and_destination(page, unset, sandbox, api_key=API_KEY)
+    evil = '<img src=x onerror="document.title=1">"\'{{7*7}}</script><script>document.title=1</script>'
+    event = {
+        "type": "track", "userId": evil, "anonymousId": evil, "event": evil, "messageId": f"evil/{evil}", "groupId": evil,
+        "properties": {evil: evil, "company_id": evil}, "context": {"traits": {evil: evil, "email": evil}},
+    }  # fmt: skip
+    until(lambda: send(unset, key, event, event | {"type": evil, "messageId": evil}) == 200)
+    unset.until_settled()
+    for path in ("/", "/live", "/problems", f"/people?person={evil}", "/sources", "/activity"):
+        await page.goto(f"{unset.admin_url}{path}")
+        assert await page.title() != "1"
+        assert await page.locator("main img").count() == 0
+        assert "49" not in await page.inner_text("h1")
+    await page.goto(f"{unset.admin_url}/live")
+    await page.click("#events a >> nth=0")
+    assert evil[:20] in await page.inner_text("main")
+    assert await page.locator("main img").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/problems", "/sources", "/users", "/activity", "/replays", "/people"])
+def test_a_stranger_is_sent_to_the_sign_in(unset, path):
+    status, _, body = http("GET", unset.admin_url + path)
+
+    assert status == 200
+    assert b"<h1>Sign in</h1>" in body
