@@ -30,6 +30,9 @@ NO_TYPE = "map.no_type"
 NOT_AN_OBJECT = "map.not_an_object"
 RUDDERSTACK = "map.rudderstack"
 TYPE_UNWANTED = "filter.type"
+INTEGRATIONS = "filter.integrations"
+CONSENT = "filter.consent"
+EVENT_NAME = "filter.event"
 PAUSED = "destination.paused"
 DISCARDED = "destination.discarded"
 STORE_DAMAGED = "store.damaged"
@@ -117,6 +120,21 @@ CAUSES = {
             code=TYPE_UNWANTED,
             meaning="Events of this type are not sent to Custify.",
             advice="Nothing to do. Page and screen views are sent as events with page_views = true.",
+        ),
+        Cause(
+            code=INTEGRATIONS,
+            meaning="The application switched Custify off for this event, with the `integrations` object.",
+            advice="Nothing to do if that was meant. Otherwise send `Custify: true`, or leave `integrations` out.",
+        ),
+        Cause(
+            code=CONSENT,
+            meaning="The person did not consent to the categories that the destination's settings name.",
+            advice="Nothing to do: this is what the consent settings of the destination are for.",
+        ),
+        Cause(
+            code=EVENT_NAME,
+            meaning="The connection's list of event names does not let this event through.",
+            advice="Nothing to do if that was meant. Otherwise change events_allow or events_deny of the connection.",
         ),
         Cause(
             code=PAUSED,

@@ -63,6 +63,13 @@ class Destination:
         "drop", "Arrays and objects: drop, flatten to `a.b`, or send as JSON text."
     )
     page_views: bool = _setting(False, "Send page and screen views as events.")
+    consent_provider: Literal["none", "custom", "iubenda", "ketch", "oneTrust"] = _setting(
+        "none", "Who manages consent; events of people who refused the categories are filtered."
+    )
+    consent_resolution: Literal["and", "or"] = _setting(
+        "and", "With `and` one refused category filters an event, with `or` only all of them; for `custom`."
+    )
+    consent_categories: tuple[str, ...] = _setting((), "The consent categories this destination needs.")
     enabled: bool = _setting(True, "A disabled destination keeps its backlog and sends nothing.")
     calls_in_flight_max: int = _setting(
         32, "How many calls may be under way at most; how many are, follows Custify's answers."
@@ -78,6 +85,12 @@ class Connection:
 
     from_: str = _required("Name of the source.")
     to: str = _required("Name of the destination.")
+    events_allow: tuple[str, ...] = _setting(
+        (), "Only these track events and views pass; `*` at the end stands for any."
+    )
+    events_deny: tuple[str, ...] = _setting(
+        (), "These track events and views do not pass; `*` at the end stands for any."
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,14 +308,20 @@ def _connection(
     index: int, block: object, sources: Mapping[str, Source], destinations: Mapping[str, Destination]
 ) -> Connection:
     name = f"connections[{index}]"
-    if not isinstance(block, dict) or set(block) - {"from", "to"} or len(block) != 2:
-        raise SettingsError(name, expected="from and to", got=block)
+    optional = ("events_allow", "events_deny")
+    if not isinstance(block, dict) or set(block) - {"from", "to", *optional} or not {"from", "to"} <= set(block):
+        raise SettingsError(name, expected="from and to, perhaps events_allow or events_deny", got=block)
+    lists = {key: _typed(f"{name}.{key}", tuple[str, ...], block[key]) for key in optional if key in block}
+    if all(lists.get(key) for key in optional):
+        raise SettingsError(
+            name, expected="events_allow or events_deny", got="both", hint="what is not allowed is denied"
+        )
     for key, known in (("from", sources), ("to", destinations)):
         if block[key] not in known:
             close = difflib.get_close_matches(str(block[key]), known, n=1)
             hint = f"did you mean {close[0]}?" if close else ""
             raise SettingsError(f"{name}.{key}", expected=f"one of {sorted(known)}", got=block[key], hint=hint)
-    return Connection(from_=block["from"], to=block["to"])
+    return Connection(from_=block["from"], to=block["to"], **lists)
 
 
 def _blocks(table: Mapping[str, object], key: str) -> dict[str, dict[str, object]]:
@@ -331,6 +350,10 @@ def _typed(name: str, hint: typing.Any, value: object, *, from_text: bool = Fals
         if value not in typing.get_args(hint):
             raise SettingsError(name, expected=" or ".join(map(repr, typing.get_args(hint))), got=value)
         return value
+    if hint == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+            raise SettingsError(name, expected="a list of texts", got=value)
+        return tuple(value)
     if hint is Path and isinstance(value, str) and value:
         return Path(value)
     if from_text and isinstance(value, str):

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import functools
 import os
+import select
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -49,6 +50,8 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
     process = Process(path, settings, supervised=supervised)
     with _only_one(settings.data_dir, role):
+        if supervised and _is_orphan():
+            return  # the supervisor died while we waited for our predecessor to end
         process.snapshots.write(f"{role}.damage", {})
         try:
             asyncio.run(part(process))
@@ -57,6 +60,12 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
             log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
             process.snapshots.write(f"{role}.damage", {"reason": str(error)})
             raise
+
+
+def _is_orphan() -> bool:
+    """Return whether the pipe to the supervisor is closed; nothing is ever written to it."""
+    readable, _, _ = select.select([sys.stdin], [], [], 0)
+    return bool(readable)
 
 
 class Process:

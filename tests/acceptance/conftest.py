@@ -198,7 +198,7 @@ class Penstock(Running):
 
     def counts(self) -> dict:
         """Return the destination's figures; they must add up whenever one looks."""
-        counts = self.status()["destinations"]["custify"]
+        counts = until(self.status)["destinations"]["custify"]
         assert counts["received"] == counts["waiting"] + sum(counts["outcomes"].values()), counts
         return counts
 

@@ -101,7 +101,7 @@ PAGES: dict[str, Callable[[], str]] = {
 def _default(field: "dataclasses.Field[typing.Any]") -> str:
     if field.default is dataclasses.MISSING:
         return "required"
-    if field.default == "":
+    if field.default in {"", ()}:
         return "none"
     return f"`{field.default}`".lower() if isinstance(field.default, bool) else f"`{field.default}`"
 
@@ -109,7 +109,9 @@ def _default(field: "dataclasses.Field[typing.Any]") -> str:
 def _type(hint: typing.Any) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return ", ".join(f"`{value}`" for value in typing.get_args(hint))
-    return {str: "text", bool: "true or false", int: "whole number", float: "number"}[hint]
+    return {tuple[str, ...]: "list of texts", str: "text", bool: "true or false", int: "whole number", float: "number"}[
+        hint
+    ]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from penstock.buffer.port import SHARES, Attempt, Backlog, Lease, Outcome, Prior
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
 from penstock.convert.plan import Call, Filtered, Mapping, Plan, Unmappable
+from penstock.convert.wanted import Wishes, unwanted
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, RetryIn, RetryPolicy, Settle, Verdict, decide
 from penstock.deliver.hold import HoldState
@@ -57,6 +58,8 @@ class DeliveryPolicy:
     call_s_max: float = 10.0
     #: How often an engine without work looks for new events, in seconds.
     idle_s_max: float = 0.3
+    #: Which events are not wanted, though they could be sent.
+    wishes: Wishes = dataclasses.field(default_factory=Wishes)
     #: How the pace is shared while events of several priorities are due.
     shares: Table[Priority, float] = dataclasses.field(default_factory=lambda: SHARES)
 
@@ -134,7 +137,9 @@ class Engine:
 
     async def deliver(self, lease: Lease) -> None:
         """Bring one event to an end, or give it a time to try again."""
-        meaning = convert(enriched(lease.event), self.policy.mapping)
+        event = enriched(lease.event)
+        refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
+        meaning = refusal or convert(event, self.policy.mapping)
         attempts: list[Attempt] = []
         answer = await self.send(meaning, attempts) if isinstance(meaning, Plan) else meaning
         verdict = self.verdict(answer, lease)

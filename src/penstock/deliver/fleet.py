@@ -12,6 +12,7 @@ import structlog
 from penstock.buffer.port import Attempt, Backlog, Orders, Priority
 from penstock.clock import Clock, Dice
 from penstock.convert.plan import Mapping
+from penstock.convert.wanted import EventNames, Wishes
 from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import DeliveryPolicy, Engine
@@ -150,15 +151,17 @@ class Fleet:
             in_flight_max=destination.calls_in_flight_max,
             call_s_max=self.settings.call_timeout_s,
             shares=_shares(destination),
+            wishes=_wishes(destination, self.settings),
         )
 
     def _change(self, served: Served, destination: Destination) -> None:
-        if served.destination == destination:
+        policy = self._policy(destination)
+        if served.destination == destination and served.engine.policy == policy:
             return
         served.destination = destination
         served.engine.reconfigure(
             custify=self._api(destination),
-            policy=self._policy(destination),
+            policy=policy,
             per_s_max=destination.calls_per_s_max or math.inf,
         )
         log.info("destination_changed", destination=destination.name)
@@ -168,6 +171,17 @@ class Fleet:
         self.leaving.add(served.task)
         served.task.add_done_callback(self.leaving.discard)
         log.info("destination_left", destination=served.destination.name)
+
+
+def _wishes(destination: Destination, settings: Settings) -> Wishes:
+    """Return what a destination wants, and each of its connections."""
+    connections = [c for c in settings.connections if c.to == destination.name]
+    return Wishes(
+        consent_provider=destination.consent_provider,
+        consent_resolution=destination.consent_resolution,
+        consent_categories=destination.consent_categories,
+        event_names={c.from_: EventNames(allow=c.events_allow, deny=c.events_deny) for c in connections},
+    )
 
 
 def _shares(destination: Destination) -> Table[Priority, float]:

@@ -17,7 +17,12 @@ from penstock.settings import Destination, Settings
 
 SOURCE_TYPES = ("web", "mobile", "server")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}")
-CHOICES = {"mapping": ("custify/1", "rudderstack"), "nested": ("drop", "flatten", "json")}
+CHOICES = {
+    "mapping": ("custify/1", "rudderstack"),
+    "nested": ("drop", "flatten", "json"),
+    "consent_provider": ("none", "custom", "iubenda", "ketch", "oneTrust"),
+    "consent_resolution": ("and", "or"),
+}
 #: Looks whether Custify can be reached with a key; answers whether, and a sentence.
 TryConnection = Callable[[str, str], tuple[bool, str]]
 
@@ -159,11 +164,11 @@ class SettingsPages:
         name, settings = visit.request.path_params["name"], self.desk.settings()
 
         def edit(document: Document) -> None:
-            theirs = [c for c in settings.connections if {"from": c.from_, "to": c.to} not in document["connections"]]
-            fixed = {c.from_ for c in theirs if c.to == name}
+            ours = {(c["from"], c["to"]) for c in document["connections"]}
+            fixed = {c.from_ for c in settings.connections if c.to == name and (c.from_, c.to) not in ours}
             others = [c for c in document["connections"] if c["to"] != name]
             chosen = [source for source in settings.sources if f"source:{source}" in form and source not in fixed]
-            document["connections"] = others + [{"from": source, "to": name} for source in chosen]
+            document["connections"] = others + [_connection(source, name, form) for source in chosen]
 
         self._change(visit, f"sources of {name} chosen", edit)
         return redirect(f"/destinations/{name}", said="connections saved")
@@ -186,7 +191,7 @@ class SettingsPages:
             destination=destination,
             status=self.reader.read().destinations[name],
             sources=settings.sources,
-            connected=settings.sources_of(name),
+            connected={c.from_: c for c in settings.connections if c.to == name},
             ours=self.desk.is_ours("destinations", name),
             tested=tested,
         )
@@ -229,11 +234,21 @@ def _fields(form: Form) -> dict[str, Any]:
         fields[key] = form.get(key) if form.get(key) in choices else choices[0]
     for key in ("anonymous_fallback", "page_views"):
         fields[key] = key in form
+    categories = form.get("consent_categories", "").split(",")
+    fields["consent_categories"] = [category.strip() for category in categories if category.strip()]
     try:
         fields["calls_per_s_max"] = float(form.get("calls_per_s_max") or 0)
     except ValueError as error:
         raise SettingsError("calls_per_s_max", expected="a number", got=form["calls_per_s_max"]) from error
     return fields
+
+
+def _connection(source: str, destination: str, form: Form) -> dict[str, Any]:
+    """Return a connection of a form: everything, only some named events, or all but some."""
+    names = [name.strip() for name in form.get(f"names:{source}", "").split(",") if name.strip()]
+    mode = form.get(f"mode:{source}", "")
+    chosen = {mode: names} if mode in {"events_allow", "events_deny"} and names else {}
+    return {"from": source, "to": destination, **chosen}
 
 
 def _rotate(block: dict[str, Any]) -> None:

@@ -1,0 +1,118 @@
+"""Which events a destination does not want: the `integrations` object, consent, and names of events."""
+
+import pytest
+from hypothesis import given
+
+from model.test_convert_properties import events, values
+from penstock.convert.wanted import EventNames, Wishes, unwanted
+
+
+def cause(event, **wishes) -> str:
+    refusal = unwanted({"type": "track", "event": "Paid"} | event, source="web", wishes=Wishes(**wishes))
+    return refusal.cause if refusal else ""
+
+
+@pytest.mark.parametrize(
+    ("integrations", "wanted"),
+    [
+        ({}, True),
+        ({"All": True}, True),
+        ({"All": False}, False),
+        ({"All": False, "Custify": True}, True),
+        ({"All": False, "CUSTIFY": True}, True),
+        ({"All": True, "Custify": False}, False),
+        ({"Custify": False}, False),
+        ({"CUSTIFY": False}, False),
+        ({"custify": False}, True),
+        ({"Custify": True, "CUSTIFY": False}, True),
+        ({"All": False, "Custify": {}}, True),
+        ({"All": False, "Custify": {"plan": "x"}}, True),
+        ({"All": False, "Custify": "yes"}, False),
+        ({"All": True, "Custify": 0}, True),
+        ({"All": True, "Custify": None}, True),
+        ({"All": "true", "Custify": True}, False),
+        ({"All": None}, False),
+        ({"Salesforce": False}, True),
+        (None, False),
+        ([], False),
+        ("all", False),
+    ],
+    ids=repr,
+)
+def test_integrations_are_obeyed_as_rudderstack_obeys_them(integrations, wanted):
+    assert cause({"integrations": integrations}) == ("" if wanted else "filter.integrations")
+
+
+def test_an_event_without_integrations_is_for_everybody():
+    assert cause({}) == ""
+
+
+def consent(denied, **more):
+    return {"context": {"consentManagement": {"deniedConsentIds": denied, **more}}}
+
+
+@pytest.mark.parametrize(
+    ("event", "wishes", "wanted"),
+    [
+        (consent(["ads"]), {}, False),
+        (consent([]), {}, True),
+        (consent(["other"]), {}, True),
+        (consent([""]), {}, True),
+        (consent("ads"), {}, True),
+        (consent(None), {}, True),
+        (consent([1, "ads"]), {}, True),
+        ({"context": {"consentManagement": ["ads"]}}, {}, True),
+        ({"context": "x"}, {}, True),
+        ({}, {}, True),
+        (consent(["ads"]), {"consent_provider": "none"}, True),
+        (consent(["ads"]), {"consent_categories": ()}, True),
+        (consent(["ads"], provider="oneTrust"), {}, True),
+        (consent(["ads"], provider="custom"), {}, False),
+        (consent(["ads"]), {"consent_resolution": "or"}, True),
+        (consent(["ads", "mail"]), {"consent_resolution": "or"}, False),
+        # A custom provider's strategy is the destination's; that of any other comes with the event.
+        (consent(["ads"], provider="custom", resolutionStrategy="or"), {}, False),
+        (consent(["ads"], provider="ketch", resolutionStrategy="or"), {"consent_provider": "ketch"}, True),
+        (consent(["ads"], provider="ketch"), {"consent_provider": "ketch", "consent_resolution": "or"}, True),
+        (consent(["ads"], allowedConsentIds=["ads"]), {}, False),
+    ],
+    ids=repr,
+)
+def test_consent_is_obeyed(event, wishes, wanted):
+    wishes = {"consent_provider": "custom", "consent_categories": ("ads", "mail")} | wishes
+
+    assert cause(event, **wishes) == ("" if wanted else "filter.consent")
+
+
+@pytest.mark.parametrize(
+    ("event", "names", "wanted"),
+    [
+        ({"event": "Paid"}, EventNames(), True),
+        ({"event": "Paid"}, EventNames(deny=("Paid",)), False),
+        ({"event": " Paid "}, EventNames(deny=("Paid",)), False),
+        ({"event": "Paid twice"}, EventNames(deny=("Paid",)), True),
+        ({"event": "Paid twice"}, EventNames(deny=("Paid*",)), False),
+        ({"event": "Paid"}, EventNames(allow=("Paid", "Opened*")), True),
+        ({"event": "Opened mail"}, EventNames(allow=("Paid", "Opened*")), True),
+        ({"event": "Closed"}, EventNames(allow=("Paid", "Opened*")), False),
+        ({"event": 7}, EventNames(allow=("Paid",)), False),
+        ({"type": "identify"}, EventNames(allow=("Paid",)), True),
+        ({"type": "group"}, EventNames(allow=("Paid",)), True),
+        ({"type": "page", "name": "Pricing"}, EventNames(deny=("Pricing",)), False),
+    ],
+    ids=repr,
+)
+def test_a_connection_lets_named_events_through_or_not(event, names, wanted):
+    assert cause(event, event_names={"web": names}) == ("" if wanted else "filter.event")
+
+
+def test_another_connection_of_the_destination_has_its_own_list():
+    assert cause({"event": "Paid"}, event_names={"app": EventNames(deny=("Paid",))}) == ""
+
+
+@given(event=events, integrations=values, management=values)
+def test_whatever_an_event_is_there_is_an_answer(event, integrations, management):
+    wishes = Wishes(consent_provider="custom", consent_categories=("a",), event_names={"web": EventNames(deny=("a*",))})
+    hostile = event | {"integrations": integrations, "context": {"consentManagement": management}}
+
+    assert unwanted(hostile, source="web", wishes=wishes) == unwanted(hostile, source="web", wishes=wishes)
