@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from penstock import __version__
-from penstock.buffer.port import DeadLetters, Orders, Shelf
+from penstock.buffer.port import DeadLetters, Orders, Search, Shelf
 from penstock.clock import SystemClock, SystemDice
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.desk import opened
@@ -230,7 +230,7 @@ def _admin_routes(process: Process, *, reader: StatusReader, access: "Access") -
     parts = (
         DeliveryApi(reader=reader, dead=dead, orders=orders),
         AccessPages(pages, desk=desk),
-        EventPages(pages, reader=reader, shelf=shelf, dead=dead, orders=orders),
+        EventPages(pages, reader=reader, shelf=shelf, search=open_search(settings), dead=dead, orders=orders),
         SettingsPages(pages, desk=desk, reader=reader, try_connection=try_connection, ingest=ingest),
     )
     return [route for part in parts for route in part.routes()]
@@ -280,6 +280,13 @@ def open_dead_letters(settings: Settings) -> DeadLetters:
     from penstock.buffer.sqlite_dead import SqliteDeadLetters
 
     return SqliteDeadLetters(settings.data_dir)
+
+
+def open_search(settings: Settings) -> Search:
+    """Return the way to single events; works whether or not a server runs."""
+    from penstock.buffer.sqlite_search import SqliteSearch
+
+    return SqliteSearch(settings.data_dir)
 
 
 def open_orders(settings: Settings) -> Orders:

@@ -175,7 +175,11 @@ class Penstock(Running):
         self.until_ready()
 
     def until_ready(self) -> None:
-        until(lambda: self._answers("/livez") and self.status(), what=f"penstock did not start: {self.log.read_text()}")
+        def is_ready() -> bool:
+            assert self.process.poll() is None, f"penstock ended: {self.log.read_text()}"
+            return self._answers("/livez") and self.status()
+
+        until(is_ready, what=f"penstock did not start: {self.log.read_text()}")
 
     def _answers(self, path: str) -> bool:
         with contextlib.suppress(OSError):

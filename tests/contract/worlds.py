@@ -8,6 +8,7 @@ from penstock.buffer.sqlite import EVENTS
 from penstock.buffer.sqlite_backlog import DeliveryStore
 from penstock.buffer.sqlite_dead import SqliteDeadLetters
 from penstock.buffer.sqlite_log import SqliteLog
+from penstock.buffer.sqlite_search import SqliteSearch
 from penstock.buffer.sqlite_shelf import SqliteShelf
 from penstock.clock import Clock, ManualClock
 from penstock.event import Event, MessageId
@@ -66,7 +67,7 @@ class MemoryWorld(World):
         self.buffer = MemoryBuffer(clock=self.clock)
 
     async def open(self) -> "MemoryWorld":
-        self.log = self.shelf = self.dead = self.buffer
+        self.log = self.shelf = self.dead = self.search = self.buffer
         self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources)
         return self
 
@@ -91,6 +92,7 @@ class SqliteWorld(World):
         await self.store.open()
         self.backlog = self.store.backlog(DESTINATION, lambda: self.sources)
         self.shelf, self.dead = SqliteShelf(self.folder), SqliteDeadLetters(self.folder)
+        self.search = SqliteSearch(self.folder)
         return self
 
     async def crash_and_reopen(self) -> None:

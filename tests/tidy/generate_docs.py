@@ -57,11 +57,11 @@ def commands_page() -> str:
     """Return every command's help."""
     lines = ["# Commands", "", "Generated from the command line's own help by `make docs`.", ""]
     lines += ["Exit codes: 0 ok, 1 check failed, 2 usage, 4 unreachable, 5 partial, 78 invalid settings.", ""]
-    context = click.Context(penstock, info_name="penstock")
+    context = click.Context(penstock, info_name="penstock", **penstock.context_settings)
     for name in penstock.list_commands(context):
         command = penstock.get_command(context, name)
         assert command is not None
-        inner = click.Context(command, info_name=f"penstock {name}", max_content_width=100)
+        inner = click.Context(command, parent=context, info_name=name, max_content_width=100)
         inner.terminal_width = 100
         lines += [f"## penstock {name}", "", "```", command.get_help(inner), "```", ""]
     return "\n".join(lines).rstrip() + "\n"

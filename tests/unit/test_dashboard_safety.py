@@ -9,6 +9,7 @@ from penstock.buffer.control_port import Role, User
 from penstock.buffer.sqlite_control import SqliteControl
 from penstock.buffer.sqlite_dead import SqliteDeadLetters
 from penstock.buffer.sqlite_orders import SqliteOrders
+from penstock.buffer.sqlite_search import SqliteSearch
 from penstock.buffer.sqlite_shelf import SqliteShelf
 from penstock.clock import ManualClock
 from penstock.operate.access import GUESSES_MAX, GUESSES_S, SESSION_S, Access
@@ -48,7 +49,7 @@ class World:
         parts = (
             DeliveryApi(reader=reader, dead=dead, orders=orders),
             AccessPages(pages, desk=self.desk),
-            EventPages(pages, reader=reader, shelf=shelf, dead=dead, orders=orders),
+            EventPages(pages, reader=reader, shelf=shelf, search=SqliteSearch(folder), dead=dead, orders=orders),
             SettingsPages(
                 pages, desk=self.desk, reader=reader, try_connection=lambda *_: (True, "yes"), ingest="http://localhost"
             ),

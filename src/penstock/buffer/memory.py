@@ -13,16 +13,20 @@ from penstock.buffer.port import (
     SHARES,
     Attempt,
     Counts,
+    Found,
     Lease,
     Outcome,
     Priority,
     Problem,
     Progress,
+    Query,
     ReplayStep,
+    Seen,
     Selected,
     Selection,
     Story,
 )
+from penstock.buffer.search import keys_of
 from penstock.buffer.shares import Turns
 from penstock.clock import Clock
 from penstock.event import Event, Lane, MessageId
@@ -129,6 +133,26 @@ class MemoryBuffer:
         looked_at = self.backlogs[destination].selectable(selection, after_seq=after_seq, limit=limit)
         stories = [self._story(destination, seq) for seq in looked_at if selection.takes(self.events[seq - 1])]
         return Selected(stories=stories, next_seq=looked_at[-1] if len(looked_at) == limit else None)
+
+    def find(self, destination: str, query: Query, *, before_seq: int | None = None, limit: int = 100) -> Found:
+        """Return events that fit, the newest first."""
+        seqs = range(min(before_seq or len(self.events) + 1, len(self.events) + 1) - 1, 0, -1)
+        fitting = (self._story(destination, seq) for seq in seqs if query.takes(self.events[seq - 1]))
+        stories = [story for story in fitting if query.state in {"", story.state}]
+        return Found(stories=stories[:limit], next_seq=stories[limit - 1].seq if len(stories) > limit else None)
+
+    def people(self, prefix: str, *, limit: int = 50) -> Sequence[Seen]:
+        """Return ids of people that begin with a text, in order."""
+        return self._seen("p:", prefix, limit)
+
+    def companies(self, prefix: str, *, limit: int = 50) -> Sequence[Seen]:
+        """Return ids of companies that begin with a text, in order."""
+        return self._seen("c:", prefix, limit)
+
+    def _seen(self, kind: str, prefix: str, limit: int) -> Sequence[Seen]:
+        last = {key: seq for seq, event in enumerate(self.events, 1) for key in keys_of(event)}
+        ids = sorted(key.removeprefix(kind) for key in last if key.startswith(kind + prefix))
+        return [Seen(id=id_, last_seq=last[kind + id_]) for id_ in ids[:limit]]
 
     def progress(self, job: int) -> Progress | None:
         """Return how far a replay has come."""

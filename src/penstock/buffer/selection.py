@@ -45,11 +45,11 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
             return True
         body = enriched(event)
         return (not self.event_name or body.get("event") == self.event_name) and (
-            not self.company or self.company == event.company_id or self.company in _companies(body)
+            not self.company or self.company == event.company_id or self.company in companies_of(body)
         )
 
 
-def _companies(body: dict[str, Any]) -> Iterator[str]:
+def companies_of(body: dict[str, Any]) -> Iterator[str]:
     """Yield every company an event names, as text."""
     context, properties, traits = (_table(body.get(key)) for key in ("context", "properties", "traits"))
     link = _table(traits.get("company")) | _table(_table(context.get("traits")).get("company"))

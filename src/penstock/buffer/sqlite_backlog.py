@@ -11,6 +11,7 @@ from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.leases import Leases
 from penstock.buffer.port import SHARES, Attempt, Lease, Outcome, Priority, ReplayStep, Selection
+from penstock.buffer.search import keys_of
 from penstock.buffer.shares import Turns
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_writer
 from penstock.buffer.sqlite_lanes import SqliteLanes
@@ -19,6 +20,8 @@ from penstock.clock import Clock
 
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
+# Index entries looked at by one round of retention.
+SWEPT_MAX = 5_000
 UNTAKEN = f"SELECT seq, {EVENT_COLUMNS} FROM log.events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 READY = """
 SELECT position, seq, attempt, first_failed_at FROM waiting
@@ -194,11 +197,14 @@ class SqliteBacklog:
         if not rows:
             return
         sources = frozenset(self.sources())
+        keys: list[tuple[str, int]] = []
         for row in rows:
             event = read_event(row[1:])
             if event.source in sources:
+                keys += [(key, row[0]) for key in keys_of(event)]
                 self.lanes.enter(connection, event, seq=row[0], position=place(Priority.LIVE, position), due=now)
                 position, received = position + 1, received + 1
+        connection.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", sorted(keys))
         connection.execute(
             "UPDATE destination SET cursor = ?, next_position = ?, received = ? WHERE name = ?",
             [rows[-1][0], position, received, self.name],
@@ -256,4 +262,17 @@ def _prune(connection: sqlite3.Connection) -> int:
                 f"DELETE FROM {table} WHERE destination = ? AND seq < ?",  # noqa: S608 - our own names
                 [name, oldest],
             ).rowcount
-    return removed
+    return removed + _sweep(connection, oldest)
+
+
+def _sweep(connection: sqlite3.Connection, oldest: int) -> int:
+    """Remove index entries of events that are gone, from the next slice of the table; return how many."""
+    key, seq = connection.execute("SELECT key, seq FROM found_swept").fetchone()
+    rows = connection.execute(
+        "SELECT key, seq FROM found WHERE (key, seq) > (?, ?) ORDER BY key, seq LIMIT ?", [key, seq, SWEPT_MAX]
+    ).fetchall()
+    gone = [row for row in rows if row[1] < oldest]
+    connection.executemany("DELETE FROM found WHERE key = ? AND seq = ?", gone)
+    reached = rows[-1] if len(rows) == SWEPT_MAX else ("", 0)
+    connection.execute("UPDATE found_swept SET key = ?, seq = ?", reached)
+    return len(gone)

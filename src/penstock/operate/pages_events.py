@@ -2,13 +2,12 @@
 
 import dataclasses
 import shlex
-from collections.abc import Mapping, Sequence
 
 import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
-from penstock.buffer.port import DeadLetters, Orders, Outcome, Selection, Shelf, Story
+from penstock.buffer.port import DeadLetters, Found, Orders, Outcome, Query, Search, Selection, Shelf, Story
 from penstock.causes import explained
 from penstock.errors import SettingsError
 from penstock.event import Event, enriched
@@ -17,8 +16,8 @@ from penstock.operate.replays import count_by_cause, replay_of
 from penstock.operate.status import DestinationStatus, Status, StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
 
-LIVE_EVENTS, SEARCHED_EVENTS = 100, 5_000
-FILTERS = ("person", "company", "event", "message_id", "source", "state")
+PAGE, DIGITS_MAX = 50, 18
+NOTHING = Found(stories=(), next_seq=None)
 GOOD, BAD = (Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED), (Outcome.DEAD, Outcome.REJECTED)
 
 
@@ -35,9 +34,18 @@ class Row:
 class EventPages:
     """Pages about events."""
 
-    def __init__(self, pages: Pages, *, reader: StatusReader, shelf: Shelf, dead: DeadLetters, orders: Orders) -> None:
-        self.pages, self.reader = pages, reader
-        self.shelf, self.dead, self.orders = shelf, dead, orders
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        reader: StatusReader,
+        shelf: Shelf,
+        search: Search,
+        dead: DeadLetters,
+        orders: Orders,
+    ) -> None:
+        self.pages, self.reader, self.shelf, self.search = pages, reader, shelf, search
+        self.dead, self.orders = dead, orders
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -68,15 +76,19 @@ class EventPages:
         return visit.page("overview.html", status=status, verdict=verdict(status), problems=problems[:5])
 
     def live(self, visit: Visit) -> Response:
-        """The newest events, and those that a filter finds among the last thousands."""
-        wanted = {key: visit.request.query_params.get(key, "").strip() for key in FILTERS}
-        destination = self._destination(visit)
-        rows = self._rows(destination, wanted) if destination else []
-        names = list(self.reader.settings.destinations)
+        """The newest events, or those that fit a filter, page by page."""
+        destination, query = self._destination(visit), _query(visit)
+        found = self.search.find(destination, query, before_seq=_before(visit), limit=PAGE) if destination else NOTHING
         return visit.page(
-            "live.html", rows=rows, wanted=wanted, destination=destination, destinations=names, states=_states(),
-            searched=SEARCHED_EVENTS,
-        )  # fmt: skip
+            "live.html",
+            rows=self._rows(found, destination),
+            older=_older(visit, found),
+            query=query,
+            filtered=query != Query(),
+            destination=destination,
+            destinations=list(self.reader.settings.destinations),
+            states=("waiting", "retrying", *(outcome.value for outcome in Outcome)),
+        )
 
     def event(self, visit: Visit) -> Response:
         """One event: what came, what became of it, and why."""
@@ -113,7 +125,7 @@ class EventPages:
         if name not in self.reader.settings.destinations:
             return visit.page("missing.html", code=404, what=f"destination {name}")
         selection = Selection(cause=cause)
-        page = self.dead.select(name, selection, limit=LIVE_EVENTS)
+        page = self.dead.select(name, selection, limit=PAGE)
         return visit.page(
             "problem.html",
             destination=name,
@@ -155,18 +167,24 @@ class EventPages:
 
     def people(self, visit: Visit) -> Response:
         """One person or account: what was received and delivered, newest first. No payloads here."""
-        wanted = dict.fromkeys(FILTERS, "")
-        for key in ("person", "company"):
-            wanted[key] = visit.request.query_params.get(key, "").strip()
-        destination = self._destination(visit)
-        asked = bool(wanted["person"] or wanted["company"])
-        rows = self._rows(destination, wanted) if destination and asked else []
-        delivered = next((row for row in rows if row.story.state in GOOD), None)
+        destination, asked = self._destination(visit), _query(visit)
+        query = Query(person=asked.person, company=asked.company)
+        is_asked = query != Query() and bool(destination)
+        found = self.search.find(destination, query, before_seq=_before(visit), limit=PAGE) if is_asked else NOTHING
+        rows = self._rows(found, destination)
         return visit.page(
-            "people.html", rows=rows, wanted=wanted, asked=asked, destination=destination, delivered=delivered,
-            waiting=sum(row.story.state in {"waiting", "retrying"} for row in rows), searched=SEARCHED_EVENTS,
+            "people.html",
+            rows=rows,
+            older=_older(visit, found),
+            query=query,
+            asked=is_asked,
+            destination=destination,
+            delivered=next((row for row in rows if row.story.state in GOOD), None),
+            waiting=sum(row.story.state in {"waiting", "retrying"} for row in rows),
+            people=[] if is_asked else self.search.people(asked.person),
+            companies=[] if is_asked else self.search.companies(asked.company),
             destinations=list(self.reader.settings.destinations),
-        )  # fmt: skip
+        )
 
     def _stop(self, visit: Visit, *, stopped: bool, said: str) -> Response:
         job = visit.request.path_params["job"]
@@ -186,12 +204,9 @@ class EventPages:
         asked = visit.request.query_params.get("destination", "")
         return asked if asked in names else next(iter(names), "")
 
-    def _rows(self, destination: str, wanted: Mapping[str, str]) -> list[Row]:
+    def _rows(self, found: Found, destination: str) -> list[Row]:
         sources = set(self.reader.settings.sources_of(destination))
-        limit = SEARCHED_EVENTS if any(wanted.values()) else LIVE_EVENTS
-        stories = self.shelf.stories(destination, limit=limit, newest=True)
-        rows = [_row(story, destination) for story in reversed(stories) if story.event.source in sources]
-        return [row for row in rows if _is_wanted(row, wanted)][:LIVE_EVENTS]
+        return [_row(story, destination) for story in found.stories if story.event.source in sources]
 
 
 def verdict(status: Status) -> tuple[str, str]:
@@ -212,25 +227,28 @@ def _bad(destination: DestinationStatus) -> int:
     return sum(destination.outcomes.get(outcome, 0) for outcome in BAD)
 
 
-def _states() -> Sequence[str]:
-    return ("waiting", "retrying", *(outcome.value for outcome in Outcome))
+def _query(visit: Visit) -> Query:
+    """Return what a search form asks for."""
+    given = {key: value.strip() for key, value in visit.request.query_params.items()}
+    return msgspec.convert({key: given[key] for key in Query.__struct_fields__ if key in given}, Query)
+
+
+def _before(visit: Visit) -> int | None:
+    text = visit.request.query_params.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS_MAX else None
+
+
+def _older(visit: Visit, found: Found) -> str:
+    """Return the address of the next page; empty when there is none."""
+    if found.next_seq is None:
+        return ""
+    return str(visit.request.url.include_query_params(before=found.next_seq).remove_query_params("said"))
 
 
 def _row(story: Story, destination: str) -> Row:
     body = enriched(story.event)
     name = body.get("event") if story.event.type == "track" else None
     return Row(story=story, destination=destination, title=name if isinstance(name, str) and name else story.event.type)
-
-
-def _is_wanted(row: Row, wanted: Mapping[str, str]) -> bool:
-    event = row.story.event
-    return (
-        wanted["message_id"] in {"", event.message_id}
-        and wanted["source"] in {"", event.source}
-        and wanted["state"] in {"", row.story.state}
-        and Selection(person=wanted["person"], company=wanted["company"]).takes(event)
-        and wanted["event"].lower() in row.title.lower()
-    )
 
 
 def _curl(event: Event, ingest: str) -> str:
