@@ -202,7 +202,7 @@ async def run_operate(process: Process) -> None:
     password = _password(settings)
     reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
     _first_sign_in(access, settings, password=password)
-    routes = _admin_routes(process, reader=reader, access=access)
+    routes = admin_routes(process, reader=reader, access=access)
     app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
 
     def follow(changed: Settings) -> None:
@@ -213,7 +213,8 @@ async def run_operate(process: Process) -> None:
         await serve(app, interface=Interfaces.ASGINL, host=host, port=port, stop=process.stopping)
 
 
-def _admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[BaseRoute]":
+def admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[BaseRoute]":
+    """Return every page and every route of the admin API."""
     from penstock.deliver.try_connection import try_connection
     from penstock.operate.delivery_api import DeliveryApi
     from penstock.operate.desk import Desk
