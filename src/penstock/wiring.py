@@ -232,7 +232,7 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
         DeliveryApi(reader=reader, dead=dead, orders=orders),
         AccessPages(pages, desk=desk),
         EventPages(pages, reader=reader, shelf=shelf, search=open_search(settings), dead=dead, orders=orders),
-        SettingsPages(pages, desk=desk, reader=reader, try_connection=try_connection, ingest=ingest),
+        SettingsPages(pages, desk=desk, reader=reader, orders=orders, try_connection=try_connection, ingest=ingest),
     )
     return [route for part in parts for route in part.routes()]
 

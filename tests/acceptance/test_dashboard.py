@@ -7,10 +7,11 @@ import shutil
 
 import pytest
 
-from acceptance.conftest import API_KEY, Penstock, http, missing, until
+from acceptance.conftest import API_KEY, NODE, Penstock, http, missing, until
 from acceptance.test_sdks import CHROMIUM_ARGUMENTS
 
 PASSWORD = "correct horse battery"
+AXE = NODE / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Unset(Penstock):
@@ -131,6 +132,30 @@ async def test_the_flow_of_the_page_from_the_first_sign_in_to_a_mended_key(unset
     assert page.complaints == []
 
 
+async def test_removing_a_destination_asks_what_becomes_of_what_waits(unset, sandbox, page):
+    await sign_in(page, unset)
+    key = await add_source_and_destination(page, unset, sandbox, api_key="a-wrong-key")
+    event = {"type": "identify", "userId": "ana", "messageId": "m1"}
+    until(lambda: send(unset, key, event) == 200)
+    until(lambda: (s := unset.status()["destinations"]["Custify EU"])["state"] == "held" and s["waiting"] == 1)
+    await page.reload()
+    assert "1 events wait" in await page.inner_text("main")
+    await page.check("input[value=discard]")
+    await page.click("text=Remove this destination")
+    until(lambda: "destination_left" in unset.log.read_text())
+
+    await page.goto(f"{unset.admin_url}/destinations/new/custify")
+    await page.fill("#name", "Custify EU")
+    await page.fill("#api_key", API_KEY)
+    await page.fill("#base_url", sandbox.url)
+    await page.click("text=Continue")
+    assert until(lambda: unset.counts()["outcomes"]["dead"]) == 1
+    assert sandbox.person("ana") is None
+    await page.goto(f"{unset.admin_url}/problems/Custify%20EU/destination.discarded")
+    await page.click("text=Send 1 events again")
+    until(lambda: sandbox.person("ana"))
+
+
 async def test_what_a_stranger_sends_is_shown_and_never_run(unset, sandbox, page):
     await sign_in(page, unset)
     key = await add_source_and_destination(page, unset, sandbox, api_key=API_KEY)
@@ -158,3 +183,39 @@ def test_a_stranger_is_sent_to_the_sign_in(unset, path):
 
     assert status == 200
     assert b"<h1>Sign in</h1>" in body
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
+async def test_axe_finds_nothing_on_any_page(start, sandbox, page, look):
+    from acceptance.screenshots import LOOKS, PATHS, traffic
+
+    missing("axe-core", AXE.exists(), "make setup-browser")
+    penstock = start()
+    traffic(penstock, sandbox)
+    await page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
+    await page.set_viewport_size(LOOKS[look]["viewport"])
+    found = []
+    await page.goto(f"{penstock.admin_url}/signin")
+    found += [("signin", *violation) for violation in await violations(page)]
+    await sign_in(page, penstock)
+    for name, path in PATHS.items():
+        await page.goto(penstock.admin_url + path)
+        found += [(name, *violation) for violation in await violations(page)]
+        is_wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not is_wide, f"{name} is wider than the window"
+
+    assert found == []
+
+
+async def violations(page) -> list[tuple[str, str]]:
+    """Run axe on the page, in a world of its own that the page's policy does not bind."""
+    session = await page.context.new_cdp_session(page)
+    frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
+    world = await session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
+    context = world["executionContextId"]
+    await session.send("Runtime.evaluate", {"expression": AXE.read_text(), "contextId": context})
+    run = "axe.run().then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html])))"
+    done = await session.send(
+        "Runtime.evaluate", {"expression": run, "contextId": context, "awaitPromise": True, "returnByValue": True}
+    )
+    return [tuple(each) for each in json.loads(done["result"]["value"])]

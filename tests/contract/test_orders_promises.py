@@ -42,3 +42,11 @@ def test_a_pause_lasts_until_somebody_ends_it(tmp_path):
 
     orders(tmp_path).pause("custify", paused=False, by="bo")
     assert orders(tmp_path).paused() == {}
+
+
+def test_a_backlog_that_was_given_up_is_given_up_until_the_destination_comes_back(tmp_path):
+    orders(tmp_path).pause("custify", paused=True, by="ana", discard=True)
+    assert orders(tmp_path).discarded() == ["custify"]
+
+    orders(tmp_path).pause("custify", paused=False, by="ana")
+    assert orders(tmp_path).discarded() == []

@@ -51,7 +51,12 @@ class World:
             AccessPages(pages, desk=self.desk),
             EventPages(pages, reader=reader, shelf=shelf, search=SqliteSearch(folder), dead=dead, orders=orders),
             SettingsPages(
-                pages, desk=self.desk, reader=reader, try_connection=lambda *_: (True, "yes"), ingest="http://localhost"
+                pages,
+                desk=self.desk,
+                reader=reader,
+                orders=orders,
+                try_connection=lambda *_: (True, "yes"),
+                ingest="http://localhost",
             ),
         )
         self.routes = [route for part in parts for route in part.routes()]
@@ -302,7 +307,7 @@ def test_a_rotated_write_key_leaves_the_old_one_until_it_is_ended(world, admin):
 def test_every_change_is_a_revision_that_says_what_changed_and_can_be_taken_back(world, admin):
     admin.post("/sources/new", name="web", type="web")
     admin.post("/destinations/new/custify", **CUSTIFY)
-    admin.post("/destinations/custify/remove")
+    admin.post("/destinations/custify/remove", backlog="keep")
     activity = admin.get("/activity").text
     assert "destinations.custify.api_key was set" in activity
     assert "destination custify removed" in activity

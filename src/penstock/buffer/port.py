@@ -272,11 +272,17 @@ class Orders(Protocol):
     def replays(self) -> Sequence[ReplayOrder]:
         """Return all replays, the newest first."""
 
-    def pause(self, destination: str, *, paused: bool, by: str) -> None:
-        """Let a destination rest, or go on. Its backlog is kept, and no event grows old meanwhile."""
+    def pause(self, destination: str, *, paused: bool, by: str, discard: bool = False) -> None:
+        """Let a destination rest, or go on. Its backlog is kept, and no event grows old meanwhile.
+
+        With `discard`, what waits for it ends as dead once it is removed or disabled; it can be replayed.
+        """
 
     def paused(self) -> Mapping[str, str]:
         """Return who paused what: person by destination."""
+
+    def discarded(self) -> Sequence[str]:
+        """Return the destinations whose backlog was given up."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

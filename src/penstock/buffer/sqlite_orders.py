@@ -44,12 +44,13 @@ class SqliteOrders:
             rows = control.execute(f"SELECT {COLUMNS} FROM replay_order ORDER BY id DESC")  # noqa: S608 - our own
             return [_order(row) for row in rows]
 
-    def pause(self, destination: str, *, paused: bool, by: str) -> None:
+    def pause(self, destination: str, *, paused: bool, by: str, discard: bool = False) -> None:
         """Let a destination rest, or go on."""
         with self._writing() as control:
             if paused:
-                row = [destination, self.clock.now(), by]
-                control.execute("INSERT OR IGNORE INTO pause VALUES (?, ?, ?)", row)
+                row = [destination, self.clock.now(), by, discard]
+                insert = "INSERT INTO pause VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET discard = excluded.discard"
+                control.execute(insert, row)
             else:
                 control.execute("DELETE FROM pause WHERE destination = ?", [destination])
 
@@ -57,6 +58,14 @@ class SqliteOrders:
         """Return who paused what: person by destination."""
         with snapshot(self.path) as control:
             return dict(control.execute("SELECT destination, asked_by FROM pause")) if control else {}
+
+    def discarded(self) -> Sequence[str]:
+        """Return the destinations whose backlog was given up."""
+        with snapshot(self.path) as control:
+            rows = (
+                control.execute("SELECT destination FROM pause WHERE discard ORDER BY 1").fetchall() if control else []
+            )
+        return [row[0] for row in rows]
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

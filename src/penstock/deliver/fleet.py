@@ -9,7 +9,8 @@ from collections.abc import Mapping as Table
 
 import structlog
 
-from penstock.buffer.port import Attempt, Backlog, Orders, Priority
+from penstock import causes
+from penstock.buffer.port import Attempt, Backlog, Orders, Outcome, Priority
 from penstock.clock import Clock, Dice
 from penstock.convert.plan import Mapping
 from penstock.convert.wanted import EventNames, Wishes
@@ -25,6 +26,9 @@ log = structlog.get_logger()
 
 # Upper bounds of the durations counted, in seconds; one more bucket counts what took longer.
 DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+# Events buried in one round, of a destination that was removed.
+GIVEN_UP_AT_ONCE = 500
 
 BacklogOf = Callable[[str, Callable[[], Sequence[str]]], Backlog]
 
@@ -108,6 +112,9 @@ class Fleet:
     async def _follow_orders(self) -> None:
         """Do what people asked for; a store that cannot be written now is tried again in a second."""
         paused, replays = self.orders.paused(), self.orders.replays()
+        for name in self.orders.discarded():
+            if name not in self.served:
+                await self._give_up(name)
         for name, served in self.served.items():
             if name in paused:
                 served.engine.pause(paused[name])
@@ -117,6 +124,17 @@ class Fleet:
                 await served.replays.step([order for order in replays if order.destination == name])
             except BufferUnavailable as error:
                 log.warning("buffer_unavailable", reason=error.reason)
+
+    async def _give_up(self, name: str) -> None:
+        """Bury what waits for a destination that is gone; it stays on the shelf and can be replayed."""
+        backlog = self.backlog_of(name, tuple)
+        try:
+            while leases := await backlog.lease(limit=GIVEN_UP_AT_ONCE, lease_s=60.0):
+                for lease in leases:
+                    reason = f"given up when {name} was removed"
+                    await backlog.settle(lease, Outcome.DEAD, cause=causes.DISCARDED, reason=reason)
+        except BufferUnavailable as error:
+            log.warning("buffer_unavailable", reason=error.reason)
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
+from penstock.buffer.port import Orders
 from penstock.errors import SettingsError
 from penstock.operate.desk import Desk, Document
 from penstock.operate.snippets import snippets
@@ -23,6 +24,8 @@ CHOICES = {
     "consent_provider": ("none", "custom", "iubenda", "ketch", "oneTrust"),
     "consent_resolution": ("and", "or"),
 }
+#: What becomes of what waits for a destination that is removed.
+BACKLOGS = {"keep": "what waits for it is kept", "discard": "what waited for it is given up"}
 #: Looks whether Custify can be reached with a key; answers whether, and a sentence.
 TryConnection = Callable[[str, str], tuple[bool, str]]
 
@@ -31,9 +34,16 @@ class SettingsPages:
     """Pages that change settings. Whatever penstock.toml defines is shown, and read-only."""
 
     def __init__(
-        self, pages: Pages, *, desk: Desk, reader: StatusReader, try_connection: TryConnection, ingest: str
+        self,
+        pages: Pages,
+        *,
+        desk: Desk,
+        reader: StatusReader,
+        orders: Orders,
+        try_connection: TryConnection,
+        ingest: str,
     ) -> None:
-        self.pages, self.desk, self.reader = pages, desk, reader
+        self.pages, self.desk, self.reader, self.orders = pages, desk, reader, orders
         self.try_connection, self.ingest = try_connection, ingest
 
     def routes(self) -> list[Route]:
@@ -133,6 +143,8 @@ class SettingsPages:
             document["connections"] += [{"from": source, "to": name} for source in chosen]
 
         self._change(visit, f"destination {name} added", edit)
+        # One of this name may have been removed and its backlog given up; this one delivers.
+        self.orders.pause(name, paused=False, by=visit.user.name)
         return redirect(f"/destinations/{name}", said=f"destination {name} was added")
 
     def destination(self, visit: Visit) -> Response:
@@ -173,12 +185,17 @@ class SettingsPages:
         self._change(visit, f"sources of {name} chosen", edit)
         return redirect(f"/destinations/{name}", said="connections saved")
 
-    def remove_destination(self, visit: Visit, _: Form) -> Response:
-        """Remove a destination; what waits for it is kept, and goes on if it is added again under the same name."""
-        name = visit.request.path_params["name"]
-        edit = f"destination {name} removed"
-        self._change(visit, edit, lambda document: _remove(document, "destinations", name, "to"))
-        return redirect("/destinations", said=f"destination {name} was removed; what waits for it is kept")
+    def remove_destination(self, visit: Visit, form: Form) -> Response:
+        """Remove a destination, and keep or give up what waits for it, as the form says."""
+        name, backlog = visit.request.path_params["name"], form.get("backlog", "")
+        if backlog not in BACKLOGS:
+            raise SettingsError(
+                "backlog", expected=" or ".join(BACKLOGS), got=backlog, hint="what becomes of what waits?"
+            )
+        note = f"destination {name} removed, {BACKLOGS[backlog]}"
+        self._change(visit, note, lambda document: _remove(document, "destinations", name, "to"))
+        self.orders.pause(name, paused=backlog == "discard", by=visit.user.name, discard=backlog == "discard")
+        return redirect("/destinations", said=note)
 
     def _destination_page(self, visit: Visit, *, tested: tuple[bool, str] | None) -> Response:
         name, settings = visit.request.path_params["name"], self.desk.settings()
