@@ -221,17 +221,20 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
     from penstock.operate.pages_access import AccessPages
     from penstock.operate.pages_events import EventPages
     from penstock.operate.pages_settings import SettingsPages
+    from penstock.operate.read_api import ReadApi
     from penstock.operate.web import Pages
 
     settings = process.settings
-    dead, orders, shelf = open_dead_letters(settings), open_orders(settings), open_shelf(settings)
+    dead, orders = open_dead_letters(settings), open_orders(settings)
+    shelf, search = open_shelf(settings), open_search(settings)
     load_with = functools.partial(_load_with_dashboard, process.path)
     desk = Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
     pages, ingest = Pages(access), f"http://{settings.listen}"
     parts = (
+        ReadApi(reader=reader, shelf=shelf, search=search),
         DeliveryApi(reader=reader, dead=dead, orders=orders),
         AccessPages(pages, desk=desk),
-        EventPages(pages, reader=reader, shelf=shelf, search=open_search(settings), dead=dead, orders=orders),
+        EventPages(pages, reader=reader, shelf=shelf, search=search, dead=dead, orders=orders),
         SettingsPages(pages, desk=desk, reader=reader, orders=orders, try_connection=try_connection, ingest=ingest),
     )
     return [route for part in parts for route in part.routes()]

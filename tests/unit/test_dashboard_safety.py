@@ -19,6 +19,7 @@ from penstock.operate.desk import Desk
 from penstock.operate.pages_access import AccessPages
 from penstock.operate.pages_events import EventPages
 from penstock.operate.pages_settings import SettingsPages
+from penstock.operate.read_api import ReadApi
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 from penstock.operate.web import COOKIE, Pages
@@ -47,6 +48,7 @@ class World:
         )
         pages = Pages(self.access)
         parts = (
+            ReadApi(reader=reader, shelf=shelf, search=SqliteSearch(folder)),
             DeliveryApi(reader=reader, dead=dead, orders=orders),
             AccessPages(pages, desk=self.desk),
             EventPages(pages, reader=reader, shelf=shelf, search=SqliteSearch(folder), dead=dead, orders=orders),

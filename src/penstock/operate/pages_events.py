@@ -188,8 +188,9 @@ class EventPages:
 
     def _stop(self, visit: Visit, *, stopped: bool, said: str) -> Response:
         job = visit.request.path_params["job"]
-        if not self.orders.stop_replay(job, stopped=stopped):
+        if job not in {order.id for order in self.orders.replays()}:
             return visit.page("missing.html", code=404, what=f"replay {job}")
+        self.orders.stop_replay(job, stopped=stopped)
         return redirect("/replays", said=f"replay {job} {said}")
 
     def _pause(self, visit: Visit, *, paused: bool, said: str) -> Response:

@@ -1,0 +1,114 @@
+"""What the routes of the admin API share: bodies, errors, and how an event looks as JSON."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from penstock.buffer.port import Query, Story
+from penstock.errors import BufferUnavailable, StoreDamaged
+
+# Events in one answer: unless asked otherwise, and at most.
+PAGE, PAGE_MAX = 100, 1_000
+BODY_BYTES_MAX = 65_536
+DIGITS_MAX = 15
+
+Wanted = TypeVar("Wanted")
+Handler = Callable[[Request, bytes], object]
+
+
+class ApiError(Exception):
+    """A request that cannot be done: what was expected, what came, what to do."""
+
+    def __init__(self, status: int, name: str, *, expected: str, got: object, hint: str = "") -> None:
+        self.status = status
+        self.facts = {"name": name, "expected": expected, "got": got, "hint": hint}
+        super().__init__(f"{name}: expected {expected}, got {got!r}")
+
+
+def api_route(method: str, path: str, handler: Handler) -> Route:
+    """Return a route whose handler runs in a thread and answers with JSON."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            body = await _body(request) if method == "POST" else b""
+            return _json(await run_in_threadpool(handler, request, body))
+        except ApiError as error:
+            return _json({"error": error.facts}, error.status)
+        except (BufferUnavailable, StoreDamaged) as error:
+            facts = {"name": "store", "expected": "a store in working order", "got": str(error), "hint": ""}
+            return _json({"error": facts}, 503)
+
+    return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+
+def read(body: bytes, kind: type[Wanted], *, strict: bool = True) -> Wanted:
+    """Return a body as its type. Raises ApiError."""
+    try:
+        return msgspec.json.decode(body, type=kind, strict=strict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(400, "body", expected=kind.__name__, got=str(error)) from error
+
+
+def converted(given: dict[str, str], kind: type[Wanted]) -> Wanted:
+    """Return the fields of a query string as their type; an unknown one is an error. Raises ApiError."""
+    known = getattr(kind, "__struct_fields__", ())
+    if unknown := sorted(given.keys() - set(known)):
+        raise ApiError(400, unknown[0][:100], expected=", ".join(known), got="an unknown field")
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ApiError(400, "query", expected=kind.__name__, got=str(error)) from error
+
+
+def query_of(given: dict[str, str]) -> tuple[Query, int, int]:
+    """Return what is looked for, before which place in the log, and how many at most. Raises ApiError."""
+    before, limit = whole(given, "before", 0), whole(given, "limit", PAGE)
+    return converted(given, Query), before, min(max(limit, 1), PAGE_MAX)
+
+
+def whole(given: dict[str, str], key: str, default: int) -> int:
+    """Take a whole number out of a query string. Raises ApiError."""
+    text = given.pop(key, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS_MAX:
+        raise ApiError(400, key, expected="a whole number", got=text[:100])
+    return int(text)
+
+
+def story_as_json(story: Story) -> dict[str, Any]:
+    """Return an event and how it stands."""
+    return {
+        "message_id": story.event.message_id,
+        "source": story.event.source,
+        "type": story.event.type,
+        "user_id": story.event.user_id,
+        "anonymous_id": story.event.anonymous_id,
+        "received_at": story.event.received_at_ms / 1000,
+        "seq": story.seq,
+        "state": story.state,
+        "cause": story.cause,
+        "reason": story.reason,
+        "ended_at": story.ended_at,
+        "attempts": story.attempts,
+    }
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body of a change. A page of another site cannot send this type without asking first."""
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip() != "application/json":
+        raise ApiError(415, "content-type", expected="application/json", got=kind)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise ApiError(413, "body", expected=f"{BODY_BYTES_MAX} bytes at most", got=len(body))
+    return body
+
+
+def _json(facts: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(facts), status, media_type="application/json")

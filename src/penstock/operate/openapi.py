@@ -1,0 +1,110 @@
+"""The admin API's description: OpenAPI 3.1, one entry a route. Pure."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+TEXT, NUMBER, WHOLE, FLAG = ({"type": kind} for kind in ("string", "number", "integer", "boolean"))
+ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["name", "expected", "got", "hint"],
+            "properties": {"name": TEXT, "expected": TEXT, "got": {}, "hint": TEXT},
+        }
+    },
+}
+SELECTION: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        **dict.fromkeys(("cause", "source", "person", "company", "event_name", "message_id"), TEXT),
+        **{name: {"type": ["number", "null"]} for name in ("since", "until", "ended_before")},
+    },
+}
+REPLAY_REQUEST: Schema = {
+    "type": "object",
+    "required": ["destination"],
+    "additionalProperties": False,
+    "properties": {"destination": TEXT, "selection": SELECTION, "dry_run": FLAG},
+}
+PAGE_LIMIT = {"limit": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}}
+PLACE = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
+FOUND = dict.fromkeys(("person", "company", "event_name", "message_id", "source", "type", "state"), TEXT)
+SELECTED = {
+    name: TEXT if name not in {"since", "until", "ended_before"} else NUMBER for name in SELECTION["properties"]
+}
+
+#: Method, path, what it does, query parameters, body, and the statuses beside 200, 401, 403 and 503.
+ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...] = (
+    ("get", "/api/v1/status", "Counts per outcome, backlog and state of each destination", {}, None, ()),
+    ("get", "/api/v1/sources", "Sources, without their keys", {}, None, ()),
+    ("get", "/api/v1/destinations", "Destinations, without their keys", {}, None, ()),
+    (
+        "get",
+        "/api/v1/events",
+        "Events that fit, the newest first",
+        {**FOUND, "destination": TEXT, "before": PLACE, **PAGE_LIMIT},
+        None,
+        (400, 404),
+    ),
+    ("get", "/api/v1/events/{message_id}/explain", "What became of every value of an event", {}, None, (404,)),
+    ("get", "/api/v1/destinations/{name}/dead", "Dead and rejected events by cause, with advice", {}, None, (404,)),
+    (
+        "get",
+        "/api/v1/destinations/{name}/dead/events",
+        "One page of dead and rejected events",
+        {**SELECTED, "after": PLACE, **PAGE_LIMIT},
+        None,
+        (400, 404),
+    ),
+    ("post", "/api/v1/destinations/{name}/pause", "Let a destination rest", {}, {}, (404, 413, 415)),
+    ("post", "/api/v1/destinations/{name}/resume", "Let a destination go on", {}, {}, (404, 413, 415)),
+    ("get", "/api/v1/replays", "All replays, the newest first", {}, None, ()),
+    ("post", "/api/v1/replays", "Count a selection, and order its replay", {}, REPLAY_REQUEST, (400, 404, 413, 415)),
+    ("get", "/api/v1/replays/{job}", "One replay", {}, None, (404,)),
+    ("post", "/api/v1/replays/{job}/stop", "Stop a replay", {}, {}, (404, 413, 415)),
+    ("post", "/api/v1/replays/{job}/resume", "Let a stopped replay go on", {}, {}, (404, 413, 415)),
+    ("get", "/api/openapi.json", "This description", {}, None, ()),
+)
+
+
+def describe(version: str) -> Schema:
+    """Return the OpenAPI document."""
+    paths: dict[str, Schema] = {}
+    for method, path, summary, query, body, statuses in ROUTES:
+        paths.setdefault(path, {})[method] = _operation(path, summary, query, body, statuses)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Penstock admin API", "version": version, "license": {"name": "Apache-2.0"}},
+        "security": [{"basic": []}, {"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": ERROR},
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "token": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _operation(path: str, summary: str, query: Schema, body: Schema | None, statuses: tuple[int, ...]) -> Schema:
+    in_path = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": WHOLE if name == "job" else TEXT} for name in in_path
+    ]
+    parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in query.items()]
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    answers: Schema = {"200": {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}}}
+    answers |= {str(status): {"description": "Not done", "content": error} for status in (*statuses, 503)}
+    answers |= {"401": {"description": "Sign in"}, "403": {"description": "Your role does not allow this"}}
+    operation = {"summary": summary, "parameters": parameters, "responses": answers}
+    if body is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": body or {"type": "object"}}},
+        }
+    return operation

@@ -1,0 +1,87 @@
+"""The admin API for looking: sources, destinations, events and what became of them, and its own description."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from penstock.buffer.port import Search, Shelf
+from penstock.operate.api import ApiError, api_route, query_of, story_as_json
+from penstock.operate.explain import account_as_json, accounts_of
+from penstock.operate.openapi import describe
+from penstock.operate.status import StatusReader
+
+
+class ReadApi:
+    """The handlers, with what they look at."""
+
+    def __init__(self, *, reader: StatusReader, shelf: Shelf, search: Search) -> None:
+        self.reader, self.shelf, self.search = reader, shelf, search
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        return [
+            api_route("GET", "/api/v1/sources", self.sources),
+            api_route("GET", "/api/v1/destinations", self.destinations),
+            api_route("GET", "/api/v1/events", self.events),
+            api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain),
+            api_route("GET", "/api/openapi.json", self.description),
+        ]
+
+    def sources(self, _: Request, __: bytes) -> object:
+        """Return the sources; their write keys stay here."""
+        settings = self.reader.settings
+        return {
+            "sources": [
+                {
+                    "name": name,
+                    "type": source.type,
+                    "enabled": source.enabled,
+                    "destinations": sorted({c.to for c in settings.connections if c.from_ == name}),
+                }
+                for name, source in settings.sources.items()
+            ]
+        }
+
+    def destinations(self, _: Request, __: bytes) -> object:
+        """Return the destinations with their settings; the API keys stay here."""
+        settings = self.reader.settings
+        return {
+            "destinations": [
+                {
+                    "name": name,
+                    "type": destination.type,
+                    "base_url": destination.base_url,
+                    "mapping": destination.mapping,
+                    "anonymous_fallback": destination.anonymous_fallback,
+                    "enabled": destination.enabled,
+                    "sources": settings.sources_of(name),
+                }
+                for name, destination in settings.destinations.items()
+            ]
+        }
+
+    def events(self, request: Request, _: bytes) -> object:
+        """Return one page of the events that fit, the newest first."""
+        names, given = self._names(), dict(request.query_params)
+        destination = given.pop("destination", names[0] if len(names) == 1 else "")
+        if destination not in names:
+            raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
+        query, before, limit = query_of(given)
+        found = self.search.find(destination, query, before_seq=before or None, limit=limit)
+        return {"events": [story_as_json(story) for story in found.stories], "next": found.next_seq}
+
+    def explain(self, request: Request, _: bytes) -> object:
+        """Return what became of every value of one event, at each destination."""
+        message_id = request.path_params["message_id"]
+        accounts = accounts_of(self.shelf, self.reader.settings, message_id, self._names())
+        if not accounts:
+            raise ApiError(404, "event", expected="the messageId of a stored event", got=message_id)
+        return {"accounts": [account_as_json(account) for account in accounts]}
+
+    def description(self, _: Request, __: bytes) -> object:
+        """Return the OpenAPI document."""
+        return describe(self.reader.version)
+
+    def _names(self) -> Sequence[str]:
+        return list(self.reader.settings.destinations)
