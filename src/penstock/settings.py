@@ -152,6 +152,12 @@ def load(
     return settings
 
 
+def read_table(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, typing.Any]:
+    """Return a TOML file as it is, with its references resolved. Raises SettingsError."""
+    table: dict[str, typing.Any] = _resolved(_read(path), environ=environ, base=path.parent, name="")
+    return table
+
+
 def _with_dashboard(table: dict[str, typing.Any], dashboard: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
     merged = dict(table)
     for key in ("sources", "destinations"):

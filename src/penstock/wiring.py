@@ -18,7 +18,7 @@ from penstock import __version__
 from penstock.buffer.port import DeadLetters, Orders, Search, Shelf
 from penstock.clock import SystemClock, SystemDice
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
-from penstock.operate.desk import opened
+from penstock.operate.desk import Desk, opened
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import EVERY_S, Snapshots
 from penstock.operate.status import StatusReader
@@ -217,9 +217,9 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
     """Return every page and every route of the admin API."""
     from penstock.deliver.try_connection import try_connection
     from penstock.operate.delivery_api import DeliveryApi
-    from penstock.operate.desk import Desk
     from penstock.operate.pages_access import AccessPages
     from penstock.operate.pages_events import EventPages
+    from penstock.operate.pages_mapping import MappingPages
     from penstock.operate.pages_settings import SettingsPages
     from penstock.operate.read_api import ReadApi
     from penstock.operate.web import Pages
@@ -227,13 +227,13 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
     settings = process.settings
     dead, orders = open_dead_letters(settings), open_orders(settings)
     shelf, search = open_shelf(settings), open_search(settings)
-    load_with = functools.partial(_load_with_dashboard, process.path)
-    desk = Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
+    desk = open_desk(process.path, settings)
     pages, ingest = Pages(access), f"http://{settings.listen}"
     parts = (
         ReadApi(reader=reader, shelf=shelf, search=search),
         DeliveryApi(reader=reader, dead=dead, orders=orders),
         AccessPages(pages, desk=desk),
+        MappingPages(pages, reader=reader, shelf=shelf),
         EventPages(pages, reader=reader, shelf=shelf, search=search, dead=dead, orders=orders),
         SettingsPages(pages, desk=desk, reader=reader, orders=orders, try_connection=try_connection, ingest=ingest),
     )
@@ -265,6 +265,12 @@ def open_control(settings: Settings) -> "SqliteControl":
     from penstock.buffer.sqlite_control import SqliteControl
 
     return SqliteControl(settings.data_dir, clock=SystemClock())
+
+
+def open_desk(path: Path | None, settings: Settings) -> Desk:
+    """Return the dashboard's settings, to be read and changed."""
+    load_with = functools.partial(_load_with_dashboard, path)
+    return Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
 
 
 def open_vault(settings: Settings) -> Vault:

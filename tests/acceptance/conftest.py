@@ -55,7 +55,7 @@ def get_json(url: str, headers: dict[str, str] | None = None):
     return None
 
 
-def _basic(name: str, password: str) -> dict[str, str]:
+def basic(name: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
@@ -198,7 +198,7 @@ class Penstock(Running):
         return get_json(f"{self.admin_url}/api/v1/status", self.admin_auth())
 
     def admin_auth(self) -> dict[str, str]:
-        return _basic("admin", self.password) if self.password else {}
+        return basic("admin", self.password) if self.password else {}
 
     def counts(self) -> dict:
         """Return the destination's figures; they must add up whenever one looks."""
@@ -211,7 +211,7 @@ class Penstock(Running):
         return http("POST", self.url + path, body, self.auth(source))
 
     def auth(self, source: str = "server") -> dict[str, str]:
-        return _basic(KEYS[source], "")
+        return basic(KEYS[source], "")
 
     def until_settled(self, *, s_max: float = 30.0) -> dict:
         """Wait until nothing waits; return the figures."""

@@ -18,6 +18,7 @@ from penstock.operate.delivery_api import DeliveryApi
 from penstock.operate.desk import Desk
 from penstock.operate.pages_access import AccessPages
 from penstock.operate.pages_events import EventPages
+from penstock.operate.pages_mapping import MappingPages
 from penstock.operate.pages_settings import SettingsPages
 from penstock.operate.read_api import ReadApi
 from penstock.operate.snapshot import Snapshots
@@ -51,6 +52,7 @@ class World:
             ReadApi(reader=reader, shelf=shelf, search=SqliteSearch(folder)),
             DeliveryApi(reader=reader, dead=dead, orders=orders),
             AccessPages(pages, desk=self.desk),
+            MappingPages(pages, reader=reader, shelf=shelf),
             EventPages(pages, reader=reader, shelf=shelf, search=SqliteSearch(folder), dead=dead, orders=orders),
             SettingsPages(
                 pages,
@@ -126,6 +128,7 @@ ALLOWED = {
     "/problems/custify/x": "admin operator viewer",
     "/replays": "admin operator viewer",
     "/sources": "admin operator viewer",
+    "/mapping/custify": "admin operator viewer",
     "/destinations": "admin operator viewer",
     "/activity": "admin operator viewer",
     "/tokens": "admin operator viewer cs",

@@ -25,6 +25,9 @@ COMMANDS = {
     "dead": "penstock.cli.dead",
     "replay": "penstock.cli.replay",
     "doctor": "penstock.cli.doctor",
+    "export": "penstock.cli.apply",
+    "plan": "penstock.cli.apply",
+    "apply": "penstock.cli.apply",
 }
 
 

@@ -1,13 +1,16 @@
 """The dashboard's settings: read, changed one revision at a time, checked before they are kept."""
 
 import copy
+import json
+import re
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from penstock.buffer.control_port import Revision, Revisions
+from penstock.buffer.control_port import Revisions
 from penstock.errors import SettingsError
-from penstock.settings import Settings
+from penstock.settings import Settings, read_table
 from penstock.vault import Vault
 
 Document = dict[str, Any]
@@ -42,6 +45,15 @@ class Desk:
             edit(document)
             return self._keep(document, by=by, note=note)
 
+    def preview(self, document: Mapping[str, Any]) -> Settings:
+        """Return the settings that a document would give. Raises SettingsError."""
+        return self.load(opened(document, self.vault))
+
+    def put(self, document: Mapping[str, Any], *, by: str, note: str) -> Settings:
+        """Put a whole document in force. Raises SettingsError, and then everything stays as it was."""
+        with self.changing:
+            return self._keep(dict(document), by=by, note=note)
+
     def roll_back(self, number: int, *, by: str) -> Settings:
         """Put an earlier revision in force again, as a new one. Raises SettingsError."""
         with self.changing:
@@ -66,9 +78,33 @@ def sealed(document: Mapping[str, Any], vault: Vault) -> Document:
     return _with_secrets(document, lambda text: vault.seal(vault.open(text)) if not _is_sealed(text) else text)
 
 
-def differences(older: Revision | None, newer: Revision) -> list[str]:
-    """Return what a revision changed, one sentence a field; secrets are named, never shown."""
-    before, after = _flat(older.document if older else EMPTY), _flat(newer.document)
+def document_of(file: Path) -> Document:
+    """Read sources, destinations and connections of a file, with its references resolved. Raises SettingsError."""
+    table = read_table(file)
+    if unknown := sorted(table.keys() - EMPTY.keys()):
+        raise SettingsError(
+            unknown[0], expected="sources, destinations, connections", got=unknown[0], hint="penstock.toml has the rest"
+        )
+    return {key: table.get(key, copy.deepcopy(empty)) for key, empty in EMPTY.items()}
+
+
+def toml_of(document: Mapping[str, Any]) -> str:
+    """Return a document as TOML. An API key becomes a reference: NAME_API_KEY in the environment."""
+    lines: list[str] = []
+    for kind in ("sources", "destinations"):
+        for name, block in document[kind].items():
+            lines += ["", f"[{kind}.{_quoted(name)}]"]
+            for key, value in block.items():
+                reference = "${" + re.sub(r"\W", "_", name).upper() + "_API_KEY}"
+                lines.append(f"{key} = {_quoted(reference if key == SECRET else value)}")
+    for connection in document["connections"]:
+        lines += ["", "[[connections]]", *(f"{key} = {_quoted(value)}" for key, value in connection.items())]
+    return "\n".join(lines).lstrip() + "\n"
+
+
+def differences(before_: Mapping[str, Any] | None, after_: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two documents, one sentence a field; secrets are named, never shown."""
+    before, after = _flat(before_ or EMPTY), _flat(after_)
     lines = []
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
@@ -83,6 +119,11 @@ def differences(older: Revision | None, newer: Revision) -> list[str]:
         else:
             lines.append(f"{name} = {new!r}, it was {old!r}")
     return lines
+
+
+def _quoted(value: object) -> str:
+    # JSON's texts, numbers, flags and lists of texts are TOML's.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _with_secrets(document: Mapping[str, Any], treat: Callable[[str], str]) -> Document:

@@ -121,7 +121,10 @@ class AccessPages:
         """Show every revision of the settings, with what it changed."""
         revisions = self.desk.revisions.revisions()
         older = [*revisions, None][1:]
-        changes = [(new, differences(old, new)) for new, old in zip(revisions, older, strict=True)]
+        changes = [
+            (new, differences(old.document if old else None, new.document))
+            for new, old in zip(revisions, older, strict=True)
+        ]
         return visit.page("activity.html", changes=changes)
 
     def roll_back(self, visit: Visit, _: Form) -> Response:

@@ -1,0 +1,82 @@
+"""`penstock export`, `plan` and `apply`: what was set up in the dashboard, as a file."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import click
+
+from penstock.buffer.port import Shelf
+from penstock.cli import EXIT_FAILED, config_option, config_path
+from penstock.cli.selection import printable
+from penstock.operate.compare import changes
+from penstock.operate.desk import Desk, differences, document_of, opened, toml_of
+from penstock.operate.explain import mapping_of
+from penstock.settings import Settings
+
+# Events looked at by a plan, and changed ones shown.
+LOOKED_AT, SHOWN = 1_000, 3
+
+
+@click.command("export")
+@config_option
+def export_command(config: Path | None) -> None:
+    """Print what was set up in the dashboard as TOML; secrets become references to the environment."""
+    click.echo(toml_of(_desk(config).document()), nl=False)
+
+
+@click.command("plan")
+@config_option
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def plan_command(config: Path | None, file: Path) -> None:
+    """Show what `apply FILE` would change: the settings, and the calls of the newest events. Exit 1 if it would."""
+    from penstock.wiring import open_shelf
+
+    desk = _desk(config)
+    before, document = desk.settings(), document_of(file)
+    after = desk.preview(document)
+    lines = differences(opened(desk.document(), desk.vault), document)
+    if not lines:
+        click.echo("nothing would change")
+        return
+    for line in [*lines, *_differing_calls(open_shelf(before), before, after)]:
+        click.echo(printable(line))
+    sys.exit(EXIT_FAILED)
+
+
+@click.command("apply")
+@config_option
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def apply_command(config: Path | None, file: Path) -> None:
+    """Put the sources, destinations and connections of FILE in force, as a new revision of the dashboard's settings."""
+    import getpass
+
+    desk, document = _desk(config), document_of(file)
+    lines = differences(opened(desk.document(), desk.vault), document)
+    if lines:
+        desk.put(document, by=getpass.getuser(), note=f"applied {file.name}")
+    click.echo(f"{len(lines)} changes in force" if lines else "nothing to change")
+
+
+def _desk(config: Path | None) -> Desk:
+    from penstock.settings import load
+    from penstock.wiring import open_desk
+
+    path = config_path(config)
+    return open_desk(path, load(path))
+
+
+def _differing_calls(shelf: Shelf, before: Settings, after: Settings) -> list[str]:
+    """Return how many of the newest events would become other calls, with examples."""
+    lines = []
+    for name in sorted(before.destinations.keys() & after.destinations.keys()):
+        sources = set(after.sources_of(name))
+        newest = shelf.stories(name, limit=LOOKED_AT, newest=True)
+        stories = [story for story in newest if story.event.source in sources]
+        old, new = (mapping_of(settings.destinations[name]) for settings in (before, after))
+        differing = list(changes(stories, old, new)) if old != new else []
+        lines.append(f"{name}: {len(differing)} of the newest {len(stories)} events would become other calls")
+        for change in itertools.islice(differing, SHOWN):
+            text = f"now\n{change.before}\nthen\n{change.after}"
+            lines += [f"  {change.story.event.message_id}", *(f"    {line}" for line in text.splitlines())]
+    return lines
