@@ -1,6 +1,7 @@
 """What a destination does not want ends as filtered, with its reason; the rest arrives."""
 
 from acceptance.conftest import until
+from acceptance.test_commands import penstock_command
 
 
 def test_integrations_consent_and_event_names_are_obeyed_and_followed_without_restart(start, sandbox):
@@ -22,3 +23,15 @@ def test_integrations_consent_and_event_names_are_obeyed_and_followed_without_re
 
     assert penstock.until_settled()["outcomes"]["filtered"] == 3
     assert [event["name"] for event in sandbox.events()] == ["C", "Paid"]
+
+
+def test_explain_says_that_an_event_is_not_wanted(penstock):
+    penstock.send(
+        {"type": "track", "userId": "ana", "event": "B", "messageId": "b", "integrations": {"Custify": False}}
+    )
+    penstock.until_settled()
+
+    said = penstock_command("explain", "b", "--config", penstock.config, env=penstock.env).stdout.decode()
+
+    assert "the application switched Custify off" in said
+    assert "POST /event" not in said

@@ -8,10 +8,7 @@ from click.testing import CliRunner
 from contract.worlds import SqliteWorld
 from penstock.buffer.port import Attempt, Outcome
 from penstock.cli import penstock
-from penstock.deliver.fleet import Fleet
 from penstock.event import Event, MessageId
-from penstock.operate.explain import mapping_of
-from penstock.settings import Destination, Settings
 
 IDENTIFY = {"type": "identify", "userId": "ana", "messageId": "m1", "traits": {"plan": "Pro", "tags": ["a"]}}
 REFUSED = Attempt(at=1_700_000_001.0, method="POST", path="/people", status=422, answer="no such plan", duration_ms=12)
@@ -231,13 +228,3 @@ async def test_a_field_nobody_set_ends_with_1_and_says_how_far_it_looked(world):
 
     assert (said.exit_code, said.stdout) == (1, "plan of ana at custify: none of the newest 5 events set it\n")
     assert explain("--person", "ana", "--field", "plan", "--newest", "6", world=world).exit_code == 0
-
-
-def test_an_event_is_explained_as_it_is_delivered():
-    destination = Destination(
-        name="custify", api_key="k", mapping="rudderstack", anonymous_fallback=True, nested="json", page_views=True
-    )
-    fleet = Fleet.__new__(Fleet)
-    fleet.settings = Settings()
-
-    assert fleet._policy(destination).mapping == mapping_of(destination)

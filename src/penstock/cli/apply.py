@@ -11,7 +11,7 @@ from penstock.cli import EXIT_FAILED, config_option, config_path
 from penstock.cli.selection import printable
 from penstock.operate.compare import changes
 from penstock.operate.desk import Desk, differences, document_of, opened, toml_of
-from penstock.operate.explain import mapping_of
+from penstock.reading import mapping_of
 from penstock.settings import Settings
 
 # Events looked at by a plan, and changed ones shown.

@@ -50,9 +50,14 @@ class Explanation:
     fields_left_out: int = 0
 
 
-def explain(event: object, mapping: Mapping, *, leaves_max: int = LEAVES_MAX) -> Explanation:
-    """Account for every value of an event, and of the calls it becomes. Never raises, never changes the event."""
-    meaning = convert(event, mapping)
+def explain(
+    event: object, mapping: Mapping, *, unwanted: Filtered | None = None, leaves_max: int = LEAVES_MAX
+) -> Explanation:
+    """Account for every value of an event, and of the calls it becomes. Never raises, never changes the event.
+
+    `unwanted` says why the destination does not want the event at all, whatever it would become.
+    """
+    meaning = unwanted or convert(event, mapping)
     every = list(leaves(event))
     looked_at = _outermost(every, leaves_max)
     left_out = len(every) - len(looked_at)

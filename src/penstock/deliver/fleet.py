@@ -12,14 +12,13 @@ import structlog
 from penstock import causes
 from penstock.buffer.port import Attempt, Backlog, Orders, Outcome, Priority
 from penstock.clock import Clock, Dice
-from penstock.convert.plan import Mapping
-from penstock.convert.wanted import EventNames, Wishes
 from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import DeliveryPolicy, Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.replays import Replays
 from penstock.errors import BufferUnavailable
+from penstock.reading import mapping_of, wishes_of
 from penstock.settings import Destination, Settings
 
 log = structlog.get_logger()
@@ -159,17 +158,12 @@ class Fleet:
 
     def _policy(self, destination: Destination) -> DeliveryPolicy:
         return DeliveryPolicy(
-            mapping=Mapping(
-                name=destination.mapping,
-                anonymous_fallback=destination.anonymous_fallback,
-                nested=destination.nested,
-                page_views=destination.page_views,
-            ),
+            mapping=mapping_of(destination),
             retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600),
             in_flight_max=destination.calls_in_flight_max,
             call_s_max=self.settings.call_timeout_s,
             shares=_shares(destination),
-            wishes=_wishes(destination, self.settings),
+            wishes=wishes_of(destination, self.settings),
         )
 
     def _change(self, served: Served, destination: Destination) -> None:
@@ -189,17 +183,6 @@ class Fleet:
         self.leaving.add(served.task)
         served.task.add_done_callback(self.leaving.discard)
         log.info("destination_left", destination=served.destination.name)
-
-
-def _wishes(destination: Destination, settings: Settings) -> Wishes:
-    """Return what a destination wants, and each of its connections."""
-    connections = [c for c in settings.connections if c.to == destination.name]
-    return Wishes(
-        consent_provider=destination.consent_provider,
-        consent_resolution=destination.consent_resolution,
-        consent_categories=destination.consent_categories,
-        event_names={c.from_: EventNames(allow=c.events_allow, deny=c.events_deny) for c in connections},
-    )
 
 
 def _shares(destination: Destination) -> Table[Priority, float]:

@@ -12,8 +12,10 @@ from penstock.convert.explain import as_json as explanation_as_json
 from penstock.convert.explain_leaves import as_text
 from penstock.convert.plan import Call, Plan
 from penstock.convert.plan import Mapping as Options
+from penstock.convert.wanted import unwanted
 from penstock.event import Event, enriched, mended
-from penstock.settings import Destination, Settings
+from penstock.reading import mapping_of, wishes_of
+from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
 
 #: Outcomes after which Custify holds what the event's calls say.
@@ -46,16 +48,6 @@ class FieldHistory:
     not_held: tuple[Story, ...] = ()
 
 
-def mapping_of(destination: Destination) -> Options:
-    """Return how a destination wants its events read."""
-    return Options(
-        name=destination.mapping,
-        anonymous_fallback=destination.anonymous_fallback,
-        nested=destination.nested,
-        page_views=destination.page_views,
-    )
-
-
 def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations: Sequence[str]) -> list[Account]:
     """Return an event's account at each of these destinations that its source feeds."""
     accounts = []
@@ -63,7 +55,9 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
         story = shelf.story(name, message_id)
         if story and story.event.source in settings.sources_of(name):
             call = enriched(story.event)
-            meant = explain(call, mapping_of(settings.destinations[name]))
+            destination = settings.destinations[name]
+            refusal = unwanted(call, source=story.event.source, wishes=wishes_of(destination, settings))
+            meant = explain(call, mapping_of(destination), unwanted=refusal)
             accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call)))
     return accounts
 

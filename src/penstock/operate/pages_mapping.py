@@ -10,9 +10,9 @@ from starlette.routing import Route
 from penstock.buffer.port import Shelf
 from penstock.convert.plan import Mapping
 from penstock.operate.compare import changes, field_uses
-from penstock.operate.explain import mapping_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Pages, Visit
+from penstock.reading import mapping_of
 
 # Events looked at, and changed ones shown.
 LOOKED_AT, SHOWN = 500, 5
