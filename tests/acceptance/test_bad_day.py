@@ -1,12 +1,20 @@
 """A bad day: rotated keys, outages, refusals, full disks, wrong settings. Nothing is lost, and everybody is told."""
 
+import datetime as dt
 import gzip
+import http.server as http_server
 import json
 import os
+import ssl
 import subprocess
 import sys
+import threading
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from acceptance.conftest import free_port, get_json, http, until
 
@@ -213,3 +221,78 @@ def test_logs_carry_no_payload_no_email_and_no_key(penstock, sandbox):
     assert "rejected" in log
     for secret in ("secret@example.com", "sandbox-api-key", "server-key"):
         assert secret not in log
+
+
+def test_an_outage_with_a_rotated_key_in_the_middle_loses_nothing_and_keeps_the_order(penstock, sandbox):
+    sandbox.faults(status=503)
+    events = [{"type": "track", "userId": f"u{i % 5}", "event": "Used", "messageId": f"t{i:03}"} for i in range(50)]
+    penstock.send(*(identify(i) for i in range(5)), *events[:20])
+    until(lambda: penstock.counts()["retrying"])
+    sandbox.faults(reject_keys=True)
+    until(lambda: penstock.status()["destinations"]["custify"]["state"] == "held")
+    penstock.send(*events[20:])
+    assert penstock.counts()["waiting"] == 55
+
+    sandbox.faults(rate_per_s=40)
+
+    assert penstock.until_settled(s_max=90)["outcomes"]["delivered"] == 55
+    for person in range(5):
+        arrived = [e["deduplication_id"] for e in sandbox.events("Used") if e["user_id"] == f"u{person}"]
+        assert arrived == sorted(arrived)
+        assert len(arrived) == 10
+
+
+def test_a_certificate_that_cannot_be_trusted_holds_and_says_so(penstock, sandbox, tmp_path):
+    server = self_signed_server(tmp_path)
+    try:
+        text = penstock.config.read_text()
+        penstock.config.write_text(text.replace(sandbox.url, f"https://127.0.0.1:{server.server_port}"))
+        until(lambda: "destination_changed" in penstock.log.read_text())
+        penstock.send(identify(1))
+        held = until(lambda: (s := penstock.status()["destinations"]["custify"])["state"] == "held" and s)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    assert held["cause"] == "custify.certificate"
+    assert penstock.counts()["waiting"] == 1
+
+
+def test_a_name_that_cannot_be_resolved_is_tried_again(penstock, sandbox):
+    text = penstock.config.read_text()
+    penstock.config.write_text(text.replace(sandbox.url, "https://custify.invalid"))
+    until(lambda: "destination_changed" in penstock.log.read_text())
+    penstock.send(identify(1))
+
+    until(lambda: penstock.counts()["retrying"])
+    penstock.write_settings()
+
+    assert penstock.until_settled()["outcomes"]["delivered"] == 1
+
+
+def self_signed_server(folder):
+    """Return a running HTTPS server whose certificate nobody signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.pem").write_bytes(private + certificate.public_bytes(pem))
+    server = http_server.ThreadingHTTPServer(("127.0.0.1", 0), http_server.BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # A client that does not like the certificate hangs up: nothing to print.
+    server.handle_error = lambda *_: None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server

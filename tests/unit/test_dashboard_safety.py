@@ -333,3 +333,11 @@ def test_nobody_removes_or_demotes_themselves(world, admin):
     assert admin.post("/users", name="admin", role="viewer").status_code == 422
     assert admin.post("/users/admin/remove").status_code == 422
     assert admin.get("/users").status_code == 200
+
+
+def test_what_was_done_is_said_once_and_never_by_an_address(world, admin):
+    admin.post("/sources/new", name="web", type="web")
+
+    assert "source web was added" in admin.get("/sources").text
+    assert "source web was added" not in admin.get("/sources").text
+    assert "evil words" not in admin.get("/sources?said=evil+words").text

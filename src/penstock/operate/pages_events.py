@@ -243,7 +243,7 @@ def _older(visit: Visit, found: Found) -> str:
     """Return the address of the next page; empty when there is none."""
     if found.next_seq is None:
         return ""
-    return str(visit.request.url.include_query_params(before=found.next_seq).remove_query_params("said"))
+    return str(visit.request.url.include_query_params(before=found.next_seq))
 
 
 def _row(story: Story, destination: str) -> Row:

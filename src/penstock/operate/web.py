@@ -20,7 +20,8 @@ from penstock.buffer.control_port import Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.access import Access, csrf_token, is_csrf_token, may
 
-COOKIE = "penstock_session"
+COOKIE, SAID = "penstock_session", "penstock_said"
+SAID_S = 30
 FORM_FIELDS_MAX, FORM_BYTES_MAX = 100, 262_144
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
@@ -54,11 +55,15 @@ class Visit:
 
     def page(self, template: str, *, code: int = 200, **facts: Any) -> Response:
         """Return a page."""
+        said = urllib.parse.unquote(self.request.cookies.get(SAID, ""))
         text = self.templates.get_template(template).render(
             visit=self, user=self.user, csrf=csrf_token(self.session), path=self.request.url.path,
-            said=self.request.query_params.get("said", ""), **facts,
+            said=said, **facts,
         )  # fmt: skip
-        return HTMLResponse(text, code)
+        answer = HTMLResponse(text, code)
+        if said:
+            answer.delete_cookie(SAID)
+        return answer
 
     def trouble(self, error: SettingsError, back: str) -> Response:
         """Return the page that says why something was not done."""
@@ -118,8 +123,14 @@ async def read_form(request: Request) -> Form:
 
 
 def redirect(path: str, *, said: str = "") -> Response:
-    """Send the browser to a page, with a sentence about what was done."""
-    return RedirectResponse(f"{path}?{_query(said=said)}" if said else path, 303)
+    """Send the browser to a page, with a sentence about what was done.
+
+    The sentence travels in a cookie: one in the address could be written by whoever sends somebody a link.
+    """
+    answer = RedirectResponse(urllib.parse.quote(path), 303)
+    if said:
+        answer.set_cookie(SAID, urllib.parse.quote(said), max_age=SAID_S, httponly=True, samesite="lax")
+    return answer
 
 
 class SecurityHeaders:
