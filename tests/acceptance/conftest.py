@@ -179,7 +179,11 @@ class Penstock(Running):
             assert self.process.poll() is None, f"penstock ended: {self.log.read_text()}"
             return self._answers("/livez") and self.status()
 
-        until(is_ready, what=f"penstock did not start: {self.log.read_text()}")
+        try:
+            until(is_ready, what=f"penstock did not start: {self.log.read_text()}")
+        except BaseException:
+            self.end()
+            raise
 
     def _answers(self, path: str) -> bool:
         with contextlib.suppress(OSError):
