@@ -117,6 +117,23 @@ async def test_a_place_in_the_log_is_never_used_twice(sqlite_world):
     assert following.seq > lease.seq
 
 
+async def test_what_ended_is_counted_by_the_minute(world):
+    await world.append(event("m1", "ana"), event("m2", "bo"), event("m3", "cy"))
+    first, second, third = await world.lease()
+    minute = int(world.clock.now() // 60)
+    await world.backlog.settle(first, Outcome.DELIVERED)
+    await world.backlog.settle(second, Outcome.DEAD, reason="refused")
+    world.pass_time(29.0)
+    now = int(world.clock.now() // 60)
+    await world.backlog.settle(third, Outcome.DELIVERED)
+
+    counted = world.shelf.by_minute(DESTINATION, since=minute)
+
+    assert sum(sum(counts.values()) for counts in counted.values()) == 3
+    assert counted[now][Outcome.DELIVERED] == (2 if now == minute else 1)
+    assert world.shelf.by_minute(DESTINATION, since=now + 1) == {}
+
+
 step = st.tuples(
     st.sampled_from(["append", "lease", "settle", "retry", "bury", "replay", "time", "crash"]), st.integers(0, 9)
 )

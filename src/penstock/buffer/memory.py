@@ -167,6 +167,11 @@ class MemoryBuffer:
                 )
         return None
 
+    def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
+        """Return how many events ended how in each minute."""
+        minutes = self.backlogs[destination].minutes if destination in self.backlogs else {}
+        return {minute: counts for minute, counts in minutes.items() if minute >= since}
+
     def _story(self, destination: str, seq: int) -> Story:
         backlog = self.backlogs.get(destination)
         attempts = tuple(backlog.attempts[seq]) if backlog else ()
@@ -195,6 +200,7 @@ class MemoryBacklog:
         self.kept: dict[str, object] = {}
         self.replays: dict[int, Replay] = {}
         self.turns = Turns()
+        self.minutes: dict[int, collections.Counter[Outcome]] = collections.defaultdict(collections.Counter)
 
     async def lease(
         self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None
@@ -224,6 +230,7 @@ class MemoryBacklog:
             if self.places[lane]:
                 following = self.waiting[self.places[lane][0]]
                 following.due = max(following.due, self.clock.now())
+        self.minutes[int(self.clock.now() // 60)][outcome] += 1
         if ended.job:
             self.replays[ended.job].outcomes[outcome] += 1
         self.ended[lease.seq] = Story(

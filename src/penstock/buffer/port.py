@@ -200,6 +200,9 @@ class Shelf(Protocol):
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""
 
+    def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
+        """Return how many events ended how in each minute since 1970, from `since` on; two days are kept."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:

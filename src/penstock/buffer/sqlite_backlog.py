@@ -30,6 +30,11 @@ WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due
 TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
+MINUTE = """
+INSERT INTO minute VALUES (?, ?, ?, 1) ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + 1
+"""
+# How long the figures of a minute are kept.
+MINUTES_KEPT = 2 * 24 * 60
 REPLAY_TALLY = """
 INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
 """
@@ -63,7 +68,7 @@ class DeliveryStore:
 
     async def prune(self) -> int:
         """Remove outcomes and attempts of events that retention took from the log; return how many rows."""
-        return await self.group.run(_prune)
+        return await self.group.run(functools.partial(_prune, minute=int(self.clock.now() // 60)))
 
 
 class SqliteBacklog:
@@ -102,6 +107,7 @@ class SqliteBacklog:
             row = [self.name, lease.seq, outcome, reason, self.clock.now(), cause]
             connection.execute("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?)", row)
             connection.execute(TALLY, [self.name, outcome, 1])
+            connection.execute(MINUTE, [self.name, int(self.clock.now() // 60), outcome])
             self._write_attempts(connection, lease.seq, attempts)
 
         await self.store.group.run(operation)
@@ -253,7 +259,8 @@ class SqliteBacklog:
         return True
 
 
-def _prune(connection: sqlite3.Connection) -> int:
+def _prune(connection: sqlite3.Connection, *, minute: int) -> int:
+    connection.execute("DELETE FROM minute WHERE minute < ?", [minute - MINUTES_KEPT])
     oldest = connection.execute("SELECT coalesce(min(seq), 0) FROM log.events").fetchone()[0]
     removed = 0
     for table in ("outcome", "attempt"):

@@ -59,6 +59,15 @@ class SqliteShelf:
             rows = events.execute(between, [after_seq, before_seq, limit]).fetchall()
             return [read_story(delivery, destination, row) for row in sorted(rows)]
 
+    def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
+        """Return how many events ended how in each minute."""
+        minutes: dict[int, dict[Outcome, int]] = {}
+        select = "SELECT minute, outcome, count FROM minute WHERE destination = ? AND minute >= ?"
+        with snapshot(self.data_dir / DELIVERY) as delivery:
+            for minute, outcome, count in delivery.execute(select, [destination, since]) if delivery else ():
+                minutes.setdefault(minute, {})[Outcome(outcome)] = count
+        return minutes
+
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""
         with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from collections.abc import Mapping
 
 import msgspec
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from penstock.operate.replays import count_by_cause, replay_of
 from penstock.operate.status import DestinationStatus, Status, StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
 
-PAGE, DIGITS_MAX = 50, 18
+PAGE, DIGITS_MAX, CHART_MINUTES = 50, 18, 60
 NOTHING = Found(stories=(), next_seq=None)
 GOOD, BAD = (Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED), (Outcome.DEAD, Outcome.REJECTED)
 
@@ -73,7 +74,11 @@ class EventPages:
             for name in status.destinations
             for problem in self.dead.problems(name)
         ]
-        return visit.page("overview.html", status=status, verdict=verdict(status), problems=problems[:5])
+        now = int(self.reader.clock.now() // 60)
+        charts = {
+            name: chart(self.shelf.by_minute(name, since=now - CHART_MINUTES), now) for name in status.destinations
+        }
+        return visit.page("overview.html", status=status, verdict=verdict(status), problems=problems[:5], charts=charts)
 
     def live(self, visit: Visit) -> Response:
         """The newest events, or those that fit a filter, page by page."""
@@ -208,6 +213,30 @@ class EventPages:
     def _rows(self, found: Found, destination: str) -> list[Row]:
         sources = set(self.reader.settings.sources_of(destination))
         return [_row(story, destination) for story in found.stories if story.event.source in sources]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One minute of a chart; heights are shares of the tallest minute, in percent."""
+
+    minute: int
+    good: int
+    bad: int
+    good_height: float
+    bad_height: float
+
+
+def chart(minutes: Mapping[int, Mapping[Outcome, int]], now: int) -> list[Bar]:
+    """Return the last hour as bars, the oldest first."""
+    tallest = max((sum(counts.values()) for counts in minutes.values()), default=0)
+    bars = []
+    for minute in range(now - CHART_MINUTES + 1, now + 1):
+        counts = minutes.get(minute, {})
+        bad = sum(counts.get(outcome, 0) for outcome in BAD)
+        good = sum(counts.values()) - bad
+        heights = [100 * count / tallest if tallest else 0.0 for count in (good, bad)]
+        bars.append(Bar(minute=minute, good=good, bad=bad, good_height=heights[0], bad_height=heights[1]))
+    return bars
 
 
 def verdict(status: Status) -> tuple[str, str]:
