@@ -73,7 +73,7 @@ class Process:
 
     def __init__(self, path: Path | None, settings: Settings, *, supervised: bool) -> None:
         self.path, self.settings, self.supervised = path, settings, supervised
-        self.stopping = asyncio.Event()
+        self.stopping, self.complaint = asyncio.Event(), ""
         self.clock, self.dice = SystemClock(), SystemDice()
         self.snapshots = Snapshots(settings.data_dir)
         self.on_change: Callable[[Settings], None] = lambda _: None
@@ -113,12 +113,17 @@ class Process:
         try:
             changed = settings_in_force(self.path)
         except SettingsError as error:
-            if str(error) != getattr(self, "last_complaint", ""):
-                self.last_complaint = str(error)
+            if str(error) != self.complaint:
                 log.error("settings_refused", setting=error.name, expected=error.expected)  # noqa: TRY400
+            self.complaint = str(error)
+            return
+        except (BufferUnavailable, StoreDamaged) as error:
+            if str(error) != self.complaint:
+                log.warning("settings_not_read", reason=str(error))
+            self.complaint = str(error)
             return
         if changed != self.settings:
-            self.settings, self.last_complaint = changed, ""
+            self.settings, self.complaint = changed, ""
             self.on_change(changed)
             log.info("settings_changed")
 

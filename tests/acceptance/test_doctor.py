@@ -70,3 +70,15 @@ def test_with_a_cut_backlog_events_are_still_accepted_and_the_status_says_what_t
     penstock.start()
     penstock.until_ready()
     until(lambda: sandbox.person("u500"))
+
+
+def test_a_control_file_that_breaks_while_the_server_runs_stops_no_event(penstock, sandbox):
+    for name in ("control.db", "control.db-wal", "control.db-shm"):
+        (penstock.folder / "data" / name).unlink(missing_ok=True)
+    (penstock.folder / "data" / "control.db").write_bytes(b"this is no database, but long enough to be looked at" * 100)
+    until(lambda: "orders_not_followed" in penstock.log.read_text())
+
+    penstock.send(identify(1))
+
+    until(lambda: sandbox.person("u1"))
+    assert penstock.log.read_text().count("orders_not_followed") == 1

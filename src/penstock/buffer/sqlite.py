@@ -91,10 +91,11 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
 def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
     """Open a file to look at it as it is now; None when it is not there, or not of the present schema yet.
 
-    Raises StoreDamaged, also for what the body reads.
+    Raises BufferUnavailable and StoreDamaged, also for what the body reads.
     """
-    connection = open_reader(path)
+    connection: sqlite3.Connection | None = None
     try:
+        connection = open_reader(path)
         ready = connection is not None and connection.execute("PRAGMA user_version").fetchone()[0] == len(
             SCHEMAS[path.name]
         )
@@ -104,7 +105,7 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             raise StoreDamaged(path.name, str(error)) from error
-        raise
+        raise BufferUnavailable(f"{path.name} cannot be read now: {error}") from error
     finally:
         if connection is not None:
             connection.close()

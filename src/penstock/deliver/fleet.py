@@ -17,7 +17,7 @@ from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import DeliveryPolicy, Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.replays import Replays
-from penstock.errors import BufferUnavailable
+from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.reading import mapping_of, wishes_of
 from penstock.settings import Destination, Settings
 
@@ -73,7 +73,7 @@ class Fleet:
         self.backlog_of, self.orders, self.clock, self.dice = backlog_of, orders, clock, dice
         self.served: dict[str, Served] = {}
         self.leaving: set[asyncio.Task[None]] = set()
-        self.settings = Settings()
+        self.settings, self.complaint = Settings(), ""
 
     def follow(self, settings: Settings) -> None:
         """Serve what the settings name: start, change and stop engines. Backlogs are never touched."""
@@ -109,31 +109,32 @@ class Fleet:
         return {name: served.facts() for name, served in self.served.items()}
 
     async def _follow_orders(self) -> None:
-        """Do what people asked for; a store that cannot be written now is tried again in a second."""
-        paused, replays = self.orders.paused(), self.orders.replays()
-        for name in self.orders.discarded():
-            if name not in self.served:
-                await self._give_up(name)
-        for name, served in self.served.items():
-            if name in paused:
-                served.engine.pause(paused[name])
-            else:
-                served.engine.resume()
-            try:
+        """Do what people asked for; what cannot be read or written now is tried again in a second."""
+        try:
+            paused, replays = self.orders.paused(), self.orders.replays()
+            for name in self.orders.discarded():
+                if name not in self.served:
+                    await self._give_up(name)
+            # A copy: settings may change who is served while we wait for the store.
+            for name, served in list(self.served.items()):
+                if name in paused:
+                    served.engine.pause(paused[name])
+                else:
+                    served.engine.resume()
                 await served.replays.step([order for order in replays if order.destination == name])
-            except BufferUnavailable as error:
-                log.warning("buffer_unavailable", reason=error.reason)
+        except (BufferUnavailable, StoreDamaged) as error:
+            # Orders can wait; events go on.
+            if str(error) != self.complaint:
+                log.warning("orders_not_followed", reason=str(error))
+            self.complaint = str(error)
 
     async def _give_up(self, name: str) -> None:
         """Bury what waits for a destination that is gone; it stays on the shelf and can be replayed."""
         backlog = self.backlog_of(name, tuple)
-        try:
-            while leases := await backlog.lease(limit=GIVEN_UP_AT_ONCE, lease_s=60.0):
-                for lease in leases:
-                    reason = f"given up when {name} was removed"
-                    await backlog.settle(lease, Outcome.DEAD, cause=causes.DISCARDED, reason=reason)
-        except BufferUnavailable as error:
-            log.warning("buffer_unavailable", reason=error.reason)
+        while leases := await backlog.lease(limit=GIVEN_UP_AT_ONCE, lease_s=60.0):
+            for lease in leases:
+                reason = f"given up when {name} was removed"
+                await backlog.settle(lease, Outcome.DEAD, cause=causes.DISCARDED, reason=reason)
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name
