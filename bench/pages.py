@@ -22,8 +22,9 @@ from penstock.clock import SystemClock
 from penstock.operate.access import Access
 from penstock.operate.app import create_app
 from penstock.operate.snapshot import Snapshots
+from penstock.process import Process
 from penstock.settings import load
-from penstock.wiring import Process, admin_routes, open_control, status_reader
+from penstock.wiring import admin_routes, open_control, status_reader
 
 STORED, BATCH, ROUNDS = int(os.environ.get("BENCH_STORED", "1000000")), 1_000, 40
 SETTLED, DEAD = 20_000, 2_000
@@ -69,7 +70,8 @@ def client(folder: Path) -> TestClient:
     access = Access(open_control(settings), clock=SystemClock())
     access.set_password(User(name="admin", role=Role.ADMIN), "the password of the bench")
     reader = status_reader(settings)
-    routes = admin_routes(Process(path, settings, supervised=False), reader=reader, access=access)
+    process = Process(path, settings, read=lambda: settings, supervised=False)
+    routes = admin_routes(process, reader=reader, access=access)
     app = create_app(reader=reader, snapshots=Snapshots(folder), access=access, routes=routes, password="")
     visitor = TestClient(app)
     visitor.post("/signin", data={"name": "admin", "password": "the password of the bench"})

@@ -1,14 +1,8 @@
 """The composition root: the only place where concrete parts meet. It reads like the route; it decides nothing."""
 
 import asyncio
-import contextlib
-import fcntl
 import functools
-import os
-import select
-import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +10,13 @@ import structlog
 
 from penstock import __version__
 from penstock.buffer.port import DeadLetters, Orders, Search, Shelf
-from penstock.clock import SystemClock, SystemDice
-from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.clock import SystemClock
+from penstock.errors import SettingsError, StoreDamaged
 from penstock.operate.desk import Desk, opened
 from penstock.operate.logs import set_up_logs
-from penstock.operate.snapshot import EVERY_S, Snapshots
+from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
+from penstock.process import Process, is_orphan, only_one, regularly
 from penstock.settings import Settings, host_and_port, load
 from penstock.vault import Vault
 
@@ -34,12 +29,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# How often a changed settings file is looked for: "within a second", and next to nothing when idle.
-RELOAD_S = 1.0
-ROLES = ("accept", "deliver", "operate")
-# Retention works in slices: one after the other while there is something to remove, else now and then.
-PRUNE_S, PRUNE_REST_S = 10.0, 0.1
-
 
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
@@ -48,9 +37,9 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
-    process = Process(path, settings, supervised=supervised)
-    with _only_one(settings.data_dir, role):
-        if supervised and _is_orphan():
+    process = Process(path, settings, read=functools.partial(settings_in_force, path), supervised=supervised)
+    with only_one(settings.data_dir, role):
+        if supervised and is_orphan():
             return  # the supervisor died while we waited for our predecessor to end
         process.snapshots.write(f"{role}.damage", {})
         try:
@@ -60,72 +49,6 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
             log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
             process.snapshots.write(f"{role}.damage", {"reason": str(error)})
             raise
-
-
-def _is_orphan() -> bool:
-    """Return whether the pipe to the supervisor is closed; nothing is ever written to it."""
-    readable, _, _ = select.select([sys.stdin], [], [], 0)
-    return bool(readable)
-
-
-class Process:
-    """What every role needs from its process: when to stop, and the settings in force."""
-
-    def __init__(self, path: Path | None, settings: Settings, *, supervised: bool) -> None:
-        self.path, self.settings, self.supervised = path, settings, supervised
-        self.stopping, self.complaint = asyncio.Event(), ""
-        self.clock, self.dice = SystemClock(), SystemDice()
-        self.snapshots = Snapshots(settings.data_dir)
-        self.on_change: Callable[[Settings], None] = lambda _: None
-
-    @contextlib.asynccontextmanager
-    async def running(self, role: str, facts: Callable[[], dict[str, object]]) -> AsyncIterator[None]:
-        """Listen for the end and for changed settings, and leave a snapshot every second, while inside."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopping.set)
-        if self.supervised:
-            loop.add_reader(sys.stdin.fileno(), self._supervisor_said_something)
-        chores = asyncio.create_task(self._chores(role, facts))
-        log.info("started", version=__version__, pid=os.getpid())
-        try:
-            yield
-        finally:
-            chores.cancel()
-            log.info("stopped")
-
-    def _supervisor_said_something(self) -> None:
-        # Nothing is ever written to this pipe: readable means closed, and closed means the supervisor is gone.
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        self.stopping.set()
-
-    async def _chores(self, role: str, facts: Callable[[], dict[str, object]]) -> None:
-        while True:
-            await asyncio.sleep(min(EVERY_S, RELOAD_S))
-            try:
-                self.snapshots.write(role, facts())
-            except OSError as error:
-                log.warning("snapshot_not_written", reason=str(error))
-            self._reload()
-
-    def _reload(self) -> None:
-        """Take a changed file over; one that cannot be used leaves the old settings in force."""
-        try:
-            changed = settings_in_force(self.path)
-        except SettingsError as error:
-            if str(error) != self.complaint:
-                log.error("settings_refused", setting=error.name, expected=error.expected)  # noqa: TRY400
-            self.complaint = str(error)
-            return
-        except (BufferUnavailable, StoreDamaged) as error:
-            if str(error) != self.complaint:
-                log.warning("settings_not_read", reason=str(error))
-            self.complaint = str(error)
-            return
-        if changed != self.settings:
-            self.settings, self.complaint = changed, ""
-            self.on_change(changed)
-            log.info("settings_changed")
 
 
 async def run_accept(process: Process) -> None:
@@ -168,7 +91,7 @@ async def run_accept(process: Process) -> None:
             destinations=tuple(in_force.destinations),
         )
 
-    async with process.running("accept", gateway.facts), _regularly(prune):
+    async with process.running("accept", gateway.facts), regularly(prune):
         await serve(gateway, interface=Interfaces.RSGI, host=host, port=port, stop=process.stopping)
     await store.close()
 
@@ -188,7 +111,7 @@ async def run_deliver(process: Process) -> None:
     async def prune() -> int:
         return await store.prune()
 
-    async with process.running("deliver", fleet.facts), _regularly(prune):
+    async with process.running("deliver", fleet.facts), regularly(prune):
         await fleet.until(process.stopping)
         await fleet.stop()
     await store.close()
@@ -337,65 +260,9 @@ def _password(settings: Settings) -> str:
         raise SettingsError("admin_password_file", expected="a readable file", got=name, hint=str(error)) from error
 
 
-@contextlib.asynccontextmanager
-async def _regularly(chore: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
-    """Do a chore now and then while inside; a full disk makes it wait for the next time."""
-
-    async def repeat() -> None:
-        removed = 0
-        while True:
-            await asyncio.sleep(PRUNE_REST_S if removed else PRUNE_S)
-            try:
-                removed = await chore()
-            except BufferUnavailable as error:
-                log.warning("buffer_unavailable", reason=error.reason)
-
-    task = asyncio.create_task(repeat())
-    try:
-        yield
-    finally:
-        task.cancel()
-
-
-def is_running(settings: Settings, role: str) -> bool:
-    """Return whether a process plays this role on the data folder now."""
-    try:
-        with (settings.data_dir / f"{role}.lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    return False
-
-
 def open_doctor(settings: Settings) -> "Doctor":
     """Return who examines the data folder."""
     from penstock.buffer.sqlite_doctor import Doctor
 
     sources_of = {name: settings.sources_of(name) for name in settings.destinations}
     return Doctor(settings.data_dir, sources_of=sources_of, clock=SystemClock())
-
-
-@contextlib.contextmanager
-def stopped(settings: Settings) -> Iterator[None]:
-    """Keep every role off the data folder while inside. Raises SettingsError while one is running."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as locks:
-        for role in ROLES:
-            if is_running(settings, role):
-                raise SettingsError("data_dir", expected="a stopped server", got=f"{role} runs", hint="stop it first")
-            locks.enter_context(_only_one(settings.data_dir, role))
-        yield
-
-
-@contextlib.contextmanager
-def _only_one(data_dir: Path, role: str) -> Iterator[None]:
-    """Wait until no other process plays this role on this data folder: each file has one writer, each lane one owner."""
-    with (data_dir / f"{role}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.warning("waiting_for_other_process", data_dir=str(data_dir))
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

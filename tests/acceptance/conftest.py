@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -9,10 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -221,6 +224,35 @@ class Penstock(Running):
         """Wait until nothing waits; return the figures."""
         until(lambda: self.counts()["waiting"] == 0, s_max=s_max, what=f"still waiting: {self.status()}")
         return self.counts()
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Serve a folder with a page and published bundles on a port of its own; return the function that does."""
+    servers = []
+
+    def serve(html: str, **files) -> str:
+        (tmp_path / "site").mkdir(exist_ok=True)
+        (tmp_path / "site" / "index.html").write_text(html)
+        for name, source in files.items():
+            shutil.copy(source, tmp_path / "site" / f"{name}.js")
+        handler = functools.partial(QuietHandler, directory=str(tmp_path / "site"))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Says nothing about each request."""
+
+    def log_message(self, *_) -> None:
+        pass
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """Unmodified SDKs, set up as their users would, pointed at Penstock: what they send arrives with the right fields."""
 
 import contextlib
-import functools
-import http.server
 import importlib.util
 import shutil
-import threading
 
 import pytest
 
@@ -92,35 +89,6 @@ def test_segment_node(penstock, sandbox, node):
     assert event["metadata"] == {"to": "Pro", "seats": 5}
 
 
-@pytest.fixture
-def page(tmp_path):
-    """Serve a folder with a page and the SDK's published bundle on a port of its own; return the function that does."""
-    servers = []
-
-    def serve(html: str, **files) -> str:
-        (tmp_path / "site").mkdir(exist_ok=True)
-        (tmp_path / "site" / "index.html").write_text(html)
-        for name, source in files.items():
-            shutil.copy(source, tmp_path / "site" / f"{name}.js")
-        handler = functools.partial(QuietHandler, directory=str(tmp_path / "site"))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_port}/"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Says nothing about each request."""
-
-    def log_message(self, *_) -> None:
-        pass
-
-
 @contextlib.asynccontextmanager
 async def browser_page():
     """A page in Debian's chromium, headless."""
@@ -136,6 +104,7 @@ async def browser_page():
             await browser.close()
 
 
+RUDDER_BUNDLE = NODE / "node_modules/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"
 RUDDER_PAGE = """<!doctype html><title>shop</title>
 <script src="rsa.js"></script>
 <script>
@@ -149,21 +118,9 @@ RUDDER_PAGE = """<!doctype html><title>shop</title>
 </script>"""
 
 
-async def test_rudderstack_javascript_in_a_browser(penstock, sandbox, page):
-    bundle = (
-        NODE
-        / "node_modules"
-        / "@rudderstack"
-        / "analytics-js"
-        / "dist"
-        / "npm"
-        / "modern"
-        / "bundled"
-        / "umd"
-        / "index.js"
-    )
-    missing("the JavaScript SDK", bundle.exists(), "make setup-browser")
-    url = page(RUDDER_PAGE % {"url": penstock.url}, rsa=bundle)
+async def test_rudderstack_javascript_in_a_browser(penstock, sandbox, site):
+    missing("the JavaScript SDK", RUDDER_BUNDLE.exists(), "make setup-browser")
+    url = site(RUDDER_PAGE % {"url": penstock.url}, rsa=RUDDER_BUNDLE)
 
     async with browser_page() as browser:
         said: list[str] = []

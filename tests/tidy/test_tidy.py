@@ -13,7 +13,7 @@ FILES = sorted(SRC.rglob("*.py"))
 
 VALUES = {"event", "errors", "timestamps", "causes"}
 LEAVES = VALUES | {"clock", "settings", "vault"}
-# stage -> the other parts of penstock it may know. cli and wiring know everyone, nobody knows them.
+# stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
 MAY_KNOW = {
     "accept": LEAVES | {"buffer"},
     "buffer": VALUES | {"clock"},

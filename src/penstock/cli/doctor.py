@@ -20,7 +20,8 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
     With --repair a damaged file is kept beside a new one that has everything that could be read.
     """
     from penstock.clock import SystemClock
-    from penstock.wiring import open_doctor, settings_in_force, stopped
+    from penstock.process import stopped
+    from penstock.wiring import open_doctor, settings_in_force
 
     settings = settings_in_force(config_path(config))
     if not repair:

@@ -80,7 +80,7 @@ def _replay(
 
 def _wait(settings: Settings, orders: Orders, dead: DeadLetters, job: int, *, as_json: bool) -> None:
     from penstock.clock import sleep
-    from penstock.wiring import is_running
+    from penstock.process import is_running
 
     while True:
         order = next(order for order in orders.replays() if order.id == job)

@@ -10,8 +10,8 @@ from penstock.cli import config_option, config_path
 from penstock.clock import SystemClock
 from penstock.errors import StoreDamaged
 from penstock.operate.supervise import EXIT_DAMAGED
+from penstock.process import ROLES
 from penstock.settings import load
-from penstock.wiring import ROLES
 
 
 @click.command("serve")
