@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from penstock.buffer.port import Outcome
-from penstock.buffer.sqlite_backlog import DeliveryStore
+from penstock.buffer.port import Ending, Outcome
+from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.clock import SystemClock
 from penstock.event import Event, MessageId
@@ -65,7 +65,7 @@ async def measure(folder: Path) -> dict[str, float]:
     start_s = time.perf_counter() - started
     done, began = 0, time.perf_counter()
     while done < MEASURED:
-        await asyncio.gather(*(backlog.settle(lease, Outcome.DELIVERED) for lease in leases))
+        await asyncio.gather(*(backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED)) for lease in leases))
         done += len(leases)
         leases = list(await backlog.lease(limit=IN_FLIGHT, lease_s=60))
     rate = done / (time.perf_counter() - began)

@@ -18,7 +18,7 @@ import aiohttp
 import msgspec
 import structlog
 
-from penstock.buffer.sqlite_backlog import DeliveryStore
+from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_shelf import SqliteShelf
 from penstock.clock import SystemClock, SystemDice
@@ -26,8 +26,9 @@ from penstock.convert.plan import Call, Mapping
 from penstock.deliver.answer import Answer, Unavailable, read_answer
 from penstock.deliver.custify import ANSWER_BYTES_MAX, CustifyApi
 from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
+from penstock.deliver.policy import DeliveryPolicy
 from penstock.event import Event, MessageId
 
 EVENTS, PEOPLE, ROUNDS, IN_FLIGHT = 4_000, 1_000, 5, 32
@@ -98,7 +99,16 @@ async def events_per_s(api) -> float:
     await store.open()
     backlog = store.backlog("custify", lambda: ["web"])
     policy = DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy(), in_flight_max=IN_FLIGHT)
-    engine = Engine("custify", backlog=backlog, custify=api, pace=Pace(), policy=policy, clock=clock, dice=SystemDice())
+    engine = Engine(
+        "custify",
+        backlog=backlog,
+        ledger=backlog.ledger,
+        custify=api,
+        pace=Pace(),
+        policy=policy,
+        clock=clock,
+        dice=SystemDice(),
+    )
     started = time.perf_counter()
     running = asyncio.create_task(engine.run())
     while shelf.counts("custify", ["web"]).waiting:

@@ -15,8 +15,8 @@ from buffer import PEOPLE, event
 from starlette.testclient import TestClient
 
 from penstock.buffer.control_port import Role, User
-from penstock.buffer.port import Outcome
-from penstock.buffer.sqlite_backlog import DeliveryStore
+from penstock.buffer.port import Ending, Outcome
+from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.clock import SystemClock
 from penstock.operate.access import Access
@@ -59,7 +59,9 @@ async def grow(folder: Path) -> None:
         leases = await backlog.lease(limit=500, lease_s=600)
         outcome = Outcome.DEAD if number < DEAD else Outcome.DELIVERED
         cause = "custify.refused.422" if number < DEAD else ""
-        await asyncio.gather(*(backlog.settle(each, outcome, cause=cause, reason=cause) for each in leases))
+        await asyncio.gather(
+            *(backlog.settle(Ending(lease=each, outcome=outcome, cause=cause, reason=cause)) for each in leases)
+        )
     await store.close()
 
 

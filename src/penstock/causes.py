@@ -22,6 +22,8 @@ REDIRECTED = "custify.redirected"
 CERTIFICATE = "custify.certificate"
 REFUSED = "custify.refused"
 UNAVAILABLE = "custify.unavailable"
+PERSON_UNKNOWN = "custify.person_unknown"
+SHADOW = "mode.shadow"
 NO_IDENTITY = "map.no_identity"
 NO_COMPANY = "map.no_company"
 NO_SUBJECT = "map.no_subject"
@@ -91,6 +93,18 @@ CAUSES = {
             code=UNAVAILABLE,
             meaning="Custify gave no usable answer for as long as retry_hours allows.",
             advice="See whether Custify is reachable from this machine (status page, proxy, DNS), then replay the cause.",
+        ),
+        Cause(
+            code=PERSON_UNKNOWN,
+            meaning="Custify does not know the person of an event, and no identify or group call came for them in time."
+            " Custify would have taken the event and dropped it without a word.",
+            advice="Call identify (or group) for the person, then replay the cause; or set unknown_people to `create`.",
+        ),
+        Cause(
+            code=SHADOW,
+            meaning="The destination is in shadow mode, or in canary mode and this event is not of the chosen few: what"
+            " would have been sent is kept, and nothing was written.",
+            advice="Nothing to do. Going live says how many events wait here, and sends them.",
         ),
         Cause(
             code=NO_IDENTITY,

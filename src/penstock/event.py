@@ -10,6 +10,9 @@ from penstock.timestamps import from_ms, parsed, to_text
 
 MessageId = NewType("MessageId", str)
 
+#: Types of events that say how things are, not what happened: those that follow one another may become one call.
+UPSERTS = frozenset({"identify", "group"})
+
 # Half of a surrogate pair, escaped; `\\\\ud800` is a backslash and letters, not an escape.
 LONE_SURROGATE = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"

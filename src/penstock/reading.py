@@ -2,7 +2,10 @@
 
 from penstock.convert.plan import Mapping
 from penstock.convert.wanted import EventNames, Wishes
-from penstock.settings import Destination, Settings
+from penstock.ledger.modes import Mode
+from penstock.ledger.policies import DEFAULTS, Policy
+from penstock.ledger.rules import Rules, Unknown
+from penstock.settings import Destination, Settings, Switch
 
 
 def mapping_of(destination: Destination) -> Mapping:
@@ -24,3 +27,35 @@ def wishes_of(destination: Destination, settings: Settings) -> Wishes:
         consent_categories=destination.consent_categories,
         event_names={c.from_: EventNames(allow=c.events_allow, deny=c.events_deny) for c in connections},
     )
+
+
+def rules_of(destination: Destination) -> Rules:
+    """Return what the ledger may do; with rudderstack nothing, unless it was asked for."""
+    ours = destination.mapping == "custify/1"
+    policies: dict[str, Policy] = {**(DEFAULTS if ours else {}), **destination.policies}
+    unknown: Unknown = (
+        ("park" if ours else "send") if destination.unknown_people == "auto" else destination.unknown_people
+    )
+    return Rules(
+        skip_unchanged=_is_on(destination.skip_unchanged, auto=ours),
+        coalesce=_is_on(destination.coalesce, auto=ours),
+        changes_only=destination.changes_only,
+        policies=policies,
+        reassert_s=destination.reassert_days * 86_400,
+        unknown=unknown,
+        park_s=destination.park_hours * 3600,
+        infer_company=_is_on(destination.infer_company, auto=ours),
+    )
+
+
+def mode_of(destination: Destination) -> Mode:
+    """Return who is written to."""
+    return Mode(
+        name=destination.mode,
+        companies=frozenset(destination.canary_companies),
+        percent=destination.canary_percent,
+    )
+
+
+def _is_on(switch: Switch, *, auto: bool) -> bool:
+    return auto if switch == "auto" else switch == "on"

@@ -9,21 +9,27 @@ import dataclasses
 import difflib
 import os
 import re
-import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from penstock.errors import SettingsError
+from penstock.settings_text import read_toml, resolved, typed, unknown
 
 SourceType = Literal["web", "mobile", "server"]
 MappingName = Literal["custify/1", "rudderstack"]
+#: `auto` is on with custify/1 and off with rudderstack, which sends what RudderStack would send and nothing less.
+Switch = Literal["auto", "on", "off"]
+Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "owner"]
 
 
 def _setting(default: typing.Any, meaning: str) -> typing.Any:
     return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
+def _mapping(meaning: str) -> typing.Any:
+    return dataclasses.field(default_factory=dict, metadata={"meaning": meaning})
 
 
 def _required(meaning: str) -> typing.Any:
@@ -77,6 +83,27 @@ class Destination:
     calls_per_s_max: float = _setting(0.0, "Fixed limit of calls per second; 0 means none but what Custify asks for.")
     replay_share: float = _setting(0.15, "Share of the pace for replays while live events are due.")
     backfill_share: float = _setting(0.05, "Share of the pace for backfills while other events are due.")
+    skip_unchanged: Switch = _setting("auto", "Upserts that would change nothing at Custify are not sent.")
+    coalesce: Switch = _setting("auto", "Upserts of one person or company that wait together become one call.")
+    changes_only: bool = _setting(False, "Of an upsert, only the fields that differ are sent.")
+    reassert_days: float = _setting(30.0, "After so many days, all that is known of somebody is sent again in full.")
+    policies: Mapping[str, Policy] = _mapping(
+        'Who may overwrite a field, such as `"people.custom_attributes.plan" = "latest"`: `always`, `set_once`,'
+        " `never_null`, `max`, `min`, `latest` (by event time), `owner` (never sent). `people.signed_up_at` is"
+        " `set_once` unless said otherwise."
+    )
+    unknown_people: Literal["auto", "park", "create", "send"] = _setting(
+        "auto",
+        "Events of people Custify does not know: `park` until an identify or group comes, `create` them first, or"
+        " `send` all the same (Custify drops them). `auto` is park with custify/1, send with rudderstack.",
+    )
+    park_hours: float = _setting(24.0, "How long an event waits for its person before it is dead, and replayable.")
+    infer_company: Switch = _setting("auto", "An event that names no company gets its person's, where that is certain.")
+    mode: Literal["live", "shadow", "canary"] = _setting(
+        "live", "`shadow` writes nothing and counts what it would; `canary` writes for some."
+    )
+    canary_companies: tuple[str, ...] = _setting((), "With `canary`: whatever concerns these companies is sent.")
+    canary_percent: float = _setting(0.0, "With `canary`: this share of people too, always the same ones.")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +168,7 @@ def load(
 
     Texts of the dashboard are taken as they are: `${file:…}` there would let whoever signs in read this machine's files.
     """
-    table = _resolved(_read(path), environ=environ, base=path.parent if path else Path(), name="")
+    table = resolved(read_toml(path), environ=environ, base=path.parent if path else Path(), name="")
     table = _with_dashboard(table, dashboard or {})
     scalars = _scalars(table) | _from_environment(environ)
     sources = {name: _block(Source, f"sources.{name}", block) for name, block in _blocks(table, "sources").items()}
@@ -154,7 +181,7 @@ def load(
 
 def read_table(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, typing.Any]:
     """Return a TOML file as it is, with its references resolved. Raises SettingsError."""
-    table: dict[str, typing.Any] = _resolved(_read(path), environ=environ, base=path.parent, name="")
+    table: dict[str, typing.Any] = resolved(read_toml(path), environ=environ, base=path.parent, name="")
     return table
 
 
@@ -241,42 +268,23 @@ def _check_destination(name: str, destination: Destination) -> None:
             )
     if destination.calls_per_s_max < 0:
         raise SettingsError(f"{name}.calls_per_s_max", expected="0 or more", got=destination.calls_per_s_max)
+    _check_ledger(name, destination)
 
 
-def _read(path: Path | None) -> dict[str, object]:
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError("config", expected="a readable file", got=str(path), hint=str(error.strerror)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError("config", expected="TOML", got=str(path), hint=str(error)) from error
-
-
-def _resolved(value: typing.Any, *, environ: Mapping[str, str], base: Path, name: str) -> typing.Any:
-    """Replace ${VAR} and ${file:path} in every text, however deep."""
-    if isinstance(value, dict):
-        return {k: _resolved(v, environ=environ, base=base, name=f"{name}.{k}".lstrip(".")) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_resolved(v, environ=environ, base=base, name=f"{name}[{i}]") for i, v in enumerate(value)]
-    if isinstance(value, str):
-        return re.sub(r"\$\{([^}]*)\}", lambda m: _reference(m[1], environ=environ, base=base, name=name), value)
-    return value
-
-
-def _reference(reference: str, *, environ: Mapping[str, str], base: Path, name: str) -> str:
-    if reference.startswith("file:"):
-        path = base / reference.removeprefix("file:")
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(name, expected="a readable file", got=str(path), hint=str(error)) from error
-    if reference not in environ:
-        raise SettingsError(
-            name, expected=f"the environment variable {reference}", got=None, hint="set it, or write the value"
-        )
-    return environ[reference]
+def _check_ledger(name: str, destination: Destination) -> None:
+    for key in ("reassert_days", "park_hours"):
+        if getattr(destination, key) <= 0:
+            raise SettingsError(f"{name}.{key}", expected="a number above 0", got=getattr(destination, key))
+    if not 0 <= destination.canary_percent <= 100:
+        raise SettingsError(f"{name}.canary_percent", expected="0 to 100", got=destination.canary_percent)
+    for field in destination.policies:
+        if not re.fullmatch(r"(people|company)\..+", field):
+            raise SettingsError(
+                f"{name}.policies.{field}",
+                expected="people.FIELD or company.FIELD",
+                got=field,
+                hint='for example "people.custom_attributes.plan"',
+            )
 
 
 def _scalars(table: Mapping[str, object]) -> dict[str, typing.Any]:
@@ -284,8 +292,8 @@ def _scalars(table: Mapping[str, object]) -> dict[str, typing.Any]:
     hints = typing.get_type_hints(Settings)
     for key in table:
         if key not in known:
-            raise _unknown(key, key, known)
-    return {f.name: _typed(f.name, hints[f.name], table[f.name]) for f in SCALARS if f.name in table}
+            raise unknown(key, key, known)
+    return {f.name: typed(f.name, hints[f.name], table[f.name]) for f in SCALARS if f.name in table}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, typing.Any]:
@@ -293,7 +301,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, typing.Any]:
     values: dict[str, typing.Any] = {}
     for key, text in environ.items():
         if key in ENVIRONMENT:
-            values[ENVIRONMENT[key].name] = _typed(key, hints[ENVIRONMENT[key].name], text, from_text=True)
+            values[ENVIRONMENT[key].name] = typed(key, hints[ENVIRONMENT[key].name], text, from_text=True)
     return values
 
 
@@ -302,11 +310,11 @@ def _block(kind: type, name: str, block: Mapping[str, object]) -> typing.Any:
     fields = {f.name: f for f in dataclasses.fields(kind) if f.name != "name"}
     for key in block:
         if key not in fields:
-            raise _unknown(f"{name}.{key}", key, fields)
+            raise unknown(f"{name}.{key}", key, fields)
     for key, field in fields.items():
-        if field.default is dataclasses.MISSING and key not in block:
+        if field.default is field.default_factory is dataclasses.MISSING and key not in block:
             raise SettingsError(f"{name}.{key}", expected="a value", got=None, hint=field.metadata["meaning"])
-    values = {key: _typed(f"{name}.{key}", hints[key], value) for key, value in block.items()}
+    values = {key: typed(f"{name}.{key}", hints[key], value) for key, value in block.items()}
     return kind(name=name.partition(".")[2], **values)
 
 
@@ -317,7 +325,7 @@ def _connection(
     optional = ("events_allow", "events_deny")
     if not isinstance(block, dict) or set(block) - {"from", "to", *optional} or not {"from", "to"} <= set(block):
         raise SettingsError(name, expected="from and to, perhaps events_allow or events_deny", got=block)
-    lists = {key: _typed(f"{name}.{key}", tuple[str, ...], block[key]) for key in optional if key in block}
+    lists = {key: typed(f"{name}.{key}", tuple[str, ...], block[key]) for key in optional if key in block}
     if all(lists.get(key) for key in optional):
         raise SettingsError(
             name, expected="events_allow or events_deny", got="both", hint="what is not allowed is denied"
@@ -342,45 +350,3 @@ def _list(table: Mapping[str, object], key: str) -> list[object]:
     if not isinstance(items, list):
         raise SettingsError(key, expected=f"[[{key}]] tables", got=items)
     return items
-
-
-def _unknown(name: str, key: str, known: typing.Iterable[str]) -> SettingsError:
-    close = difflib.get_close_matches(key, list(known), n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
-    return SettingsError(name, expected="a known setting", got=key, hint=hint)
-
-
-def _typed(name: str, hint: typing.Any, value: object, *, from_text: bool = False) -> typing.Any:
-    """Return the value as its type. Text is parsed only where it comes from the environment."""
-    if typing.get_origin(hint) is Literal:
-        if value not in typing.get_args(hint):
-            raise SettingsError(name, expected=" or ".join(map(repr, typing.get_args(hint))), got=value)
-        return value
-    if hint == tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
-            raise SettingsError(name, expected="a list of texts", got=value)
-        return tuple(value)
-    if hint is Path and isinstance(value, str) and value:
-        return Path(value)
-    if from_text and isinstance(value, str):
-        value = _parsed(hint, value)
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        quotes = "remove the quotes" if isinstance(value, str) and hint is not str else ""
-        raise SettingsError(name, expected=_WORDS.get(hint, str(hint)), got=value, hint=quotes)
-    return value
-
-
-def _parsed(hint: typing.Any, text: str) -> object:
-    try:
-        if hint is bool:
-            return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
-        return hint(text)
-    except ValueError:
-        return text
-
-
-_WORDS: Mapping[object, str] = types.MappingProxyType(
-    {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a path"}
-)

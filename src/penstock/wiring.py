@@ -98,13 +98,15 @@ async def run_accept(process: Process) -> None:
 
 async def run_deliver(process: Process) -> None:
     """buffer → convert → deliver → Custify."""
-    from penstock.buffer.sqlite_backlog import DeliveryStore
+    from penstock.buffer.sqlite_delivery import DeliveryStore
     from penstock.deliver.fleet import Fleet
 
     store = DeliveryStore(process.settings.data_dir, clock=process.clock)
     await store.open()
     orders = open_orders(process.settings)
-    fleet = Fleet(backlog_of=store.backlog, orders=orders, clock=process.clock, dice=process.dice)
+    fleet = Fleet(
+        backlog_of=store.backlog, ledger_of=store.ledger, orders=orders, clock=process.clock, dice=process.dice
+    )
     process.on_change = fleet.follow
     fleet.follow(process.settings)
 

@@ -1,13 +1,11 @@
 """What lease, settle, retry and replay promise."""
 
-import functools
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.worlds import MemoryWorld, SqliteWorld, event
-from penstock.buffer.port import Attempt, Outcome
+from penstock.buffer.port import Attempt, Ending, Outcome
 from penstock.errors import LeaseLost
 
 DONE = Outcome.DELIVERED
@@ -19,7 +17,7 @@ async def drain(world, limit: int = 100) -> list[str]:
     while leases := await world.lease(limit):
         for lease in leases:
             names.append(lease.event.message_id)
-            await world.backlog.settle(lease, DONE)
+            await world.backlog.settle(Ending(lease=lease, outcome=DONE))
     return names
 
 
@@ -30,7 +28,7 @@ async def test_a_lane_moves_one_event_at_a_time_in_order(world):
         [lease] = await world.lease()
         assert lease.event.message_id == f"m{i}"
         assert await world.lease() == []
-        await world.backlog.settle(lease, DONE)
+        await world.backlog.settle(Ending(lease=lease, outcome=DONE))
 
 
 async def test_lanes_do_not_wait_for_one_another(world):
@@ -53,7 +51,7 @@ async def test_the_longest_due_goes_first_so_that_a_busy_person_starves_nobody(w
         [lease] = await world.lease(1)
         order.append(lease.event.message_id)
         world.pass_time(1.0)
-        await world.backlog.settle(lease, DONE)
+        await world.backlog.settle(Ending(lease=lease, outcome=DONE))
 
     assert order == ["a0", "b0", "a1", "b1"]
 
@@ -69,29 +67,32 @@ async def test_an_expired_lease_comes_back_with_one_attempt_more(world):
     assert again.event == first.event
 
 
-@pytest.mark.parametrize("verdict", ["settle", "retry"])
-async def test_a_lost_lease_can_neither_settle_nor_retry(world, verdict):
+@pytest.mark.parametrize("verdict", ["settle", "retry", "park"])
+async def test_a_lost_lease_can_neither_settle_nor_retry_nor_park(world, verdict):
     await world.append(event("m1", "ana"))
     [lost] = await world.lease()
     world.pass_time(world.lease_s)
     [held] = await world.lease()
-    retry = functools.partial(world.backlog.retry, at=0.0, first_failed_at=None, counts=True)
-    end = retry if verdict == "retry" else functools.partial(world.backlog.settle, outcome=DONE)
+    ends = {
+        "settle": lambda: world.backlog.settle(Ending(lease=lost, outcome=DONE)),
+        "retry": lambda: world.backlog.retry(lost, at=0.0, first_failed_at=None, counts=True),
+        "park": lambda: world.backlog.park(lost, since=0.0, until=0.0, subjects=["user:ana"]),
+    }
 
     with pytest.raises(LeaseLost):
-        await end(lost)
+        await ends[verdict]()
 
-    await world.backlog.settle(held, DONE)
+    await world.backlog.settle(Ending(lease=held, outcome=DONE))
     assert world.counts().outcomes == {DONE: 1}
 
 
 async def test_a_lease_ends_once(world):
     await world.append(event("m1", "ana"))
     [lease] = await world.lease()
-    await world.backlog.settle(lease, DONE)
+    await world.backlog.settle(Ending(lease=lease, outcome=DONE))
 
     with pytest.raises(LeaseLost):
-        await world.backlog.settle(lease, DONE)
+        await world.backlog.settle(Ending(lease=lease, outcome=DONE))
 
     assert world.counts().outcomes == {DONE: 1}
 
@@ -100,7 +101,7 @@ async def test_a_retry_is_not_handed_out_early_and_holds_back_its_own_lane_only(
     await world.append(event("m1", "ana"), event("m2", "ana"), event("m3", "bo"))
     first, other = await world.lease()
     await world.backlog.retry(first, at=world.clock.now() + world.long, first_failed_at=7.0, counts=True)
-    await world.backlog.settle(other, DONE)
+    await world.backlog.settle(Ending(lease=other, outcome=DONE))
 
     world.pass_time(world.long - 1)
     assert await world.lease() == []
@@ -134,7 +135,7 @@ async def test_burying_frees_the_lane_and_keeps_payload_reason_and_answers(world
     tried = Attempt(at=1.0, method="POST", path="/people", status=422, answer="bad field", duration_ms=9)
     await world.append(event("m1", "ana"), event("m2", "ana"))
     [lease] = await world.lease()
-    await world.backlog.settle(lease, Outcome.DEAD, reason="Custify refused", attempts=[tried])
+    await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DEAD, reason="Custify refused", attempts=[tried]))
 
     assert await world.leased_names() == ["m2"]
     story = world.shelf.story("custify", "m1")
@@ -145,7 +146,7 @@ async def test_burying_frees_the_lane_and_keeps_payload_reason_and_answers(world
 async def test_order_holds_across_a_crash_in_the_middle_of_a_lane(world):
     await world.append(*(event(f"m{i}", "ana") for i in range(4)))
     [lease] = await world.lease()
-    await world.backlog.settle(lease, DONE)
+    await world.backlog.settle(Ending(lease=lease, outcome=DONE))
     await world.lease()
     await world.crash_and_reopen()
 

@@ -6,7 +6,7 @@ import pytest
 
 from contract.test_replay_promises import bury, drain
 from contract.worlds import DESTINATION, SqliteWorld, event
-from penstock.buffer.port import Outcome
+from penstock.buffer.port import Ending, Outcome
 from penstock.buffer.sqlite import DELIVERY, EVENTS, damage_of
 from penstock.buffer.sqlite_doctor import Doctor
 from penstock.buffer.sqlite_salvage import salvage
@@ -22,7 +22,7 @@ async def folder(tmp_path):
     world = await SqliteWorld(tmp_path).open()
     await world.append(*(event(f"done{i}", f"d{i}") for i in range(5)))
     for lease in await world.lease():
-        await world.backlog.settle(lease, DONE)
+        await world.backlog.settle(Ending(lease=lease, outcome=DONE))
     await bury(world, event("dead1", "x"), event("dead2", "y"))
     await world.append(*(event(f"m{i}", f"u{i % 2}", company="acme" if i == 3 else "") for i in range(6)))
     [lease, *_] = await world.lease()
@@ -96,7 +96,7 @@ async def test_events_that_fell_out_of_the_backlog_are_found_again_in_the_log(fo
 async def test_an_event_that_waits_and_has_an_outcome_is_sent_again(folder):
     break_it(
         folder,
-        "INSERT INTO outcome SELECT destination, seq, 'delivered', '', 0, '' FROM waiting LIMIT 1",
+        "INSERT INTO outcome SELECT destination, seq, 'delivered', '', 0, '', '' FROM waiting LIMIT 1",
         "UPDATE tally SET count = count + 1 WHERE outcome = 'delivered'",
     )
     assert "wait and have an outcome" in doctor(folder).findings()[0].sentence

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from contract.worlds import SqliteWorld, event
-from penstock.buffer.port import Outcome
+from penstock.buffer.port import Ending, Outcome
 from penstock.buffer.sqlite import DELIVERY, EVENTS
 
 SECTOR, WAL_HEADER = 512, 32
@@ -104,7 +104,7 @@ async def test_every_outcome_that_was_written_survives_and_the_sums_hold(tmp_pat
     for number in range(ROUNDS):
         [lease] = await world.lease(1)
         synced = image(folder, DELIVERY)
-        await world.backlog.settle(lease, Outcome.DELIVERED)
+        await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
         written = image(folder, DELIVERY)
         files = {name: torn(dice, synced.get(name, b""), content) for name, content in written.items()}
         after = restart(tmp_path, number, files | image(folder, EVENTS))

@@ -3,7 +3,7 @@
 import pytest
 
 from contract.worlds import DESTINATION, event
-from penstock.buffer.port import Attempt, Outcome, Priority, Progress, Selection
+from penstock.buffer.port import Attempt, Ending, Outcome, Priority, Progress, Selection
 
 DONE, DEAD = Outcome.DELIVERED, Outcome.DEAD
 EVERYTHING = Selection()
@@ -15,7 +15,7 @@ async def bury(world, *events, cause: str = "custify.refused.422") -> None:
     await world.append(*events)
     while leases := await world.lease():
         for lease in leases:
-            await world.backlog.settle(lease, DEAD, cause=cause, reason="Custify refused")
+            await world.backlog.settle(Ending(lease=lease, outcome=DEAD, cause=cause, reason="Custify refused"))
 
 
 async def drain(world, limit: int = 1) -> list[str]:
@@ -24,7 +24,7 @@ async def drain(world, limit: int = 1) -> list[str]:
     while leases := await world.lease(limit):
         for lease in leases:
             names.append(lease.event.message_id)
-            await world.backlog.settle(lease, DONE)
+            await world.backlog.settle(Ending(lease=lease, outcome=DONE))
     return names
 
 
@@ -66,7 +66,7 @@ async def test_a_live_event_waits_for_a_replayed_one_of_its_lane_that_is_under_w
     await world.append(event("new", "ana"))
 
     assert await world.lease() == []
-    await world.backlog.settle(under_way, DONE)
+    await world.backlog.settle(Ending(lease=under_way, outcome=DONE))
     assert await drain(world) == ["new", "old2"]
 
 
@@ -140,7 +140,7 @@ async def test_an_event_that_dies_again_is_left_to_another_replay(world):
     await bury(world, event("m1", "ana"))
     await replay(world)
     [lease] = await world.lease()
-    await world.backlog.settle(lease, DEAD, cause="custify.refused.422", reason="again")
+    await world.backlog.settle(Ending(lease=lease, outcome=DEAD, cause="custify.refused.422", reason="again"))
 
     assert (await replay(world)).replayed == 0
     assert world.dead.progress(1) == Progress(replayed=1, waiting=0, outcomes={DEAD: 1}, is_read=True)
@@ -151,10 +151,12 @@ async def test_attempts_of_before_a_replay_are_kept(world):
     tried = Attempt(at=1.0, method="POST", path="/people", status=422, answer="bad field", duration_ms=9)
     await world.append(event("m1", "ana"))
     [lease] = await world.lease()
-    await world.backlog.settle(lease, DEAD, cause="custify.refused.422", reason="refused", attempts=[tried])
+    await world.backlog.settle(
+        Ending(lease=lease, outcome=DEAD, cause="custify.refused.422", reason="refused", attempts=[tried])
+    )
     await replay(world)
     [lease] = await world.lease()
-    await world.backlog.settle(lease, DONE, attempts=[tried])
+    await world.backlog.settle(Ending(lease=lease, outcome=DONE, attempts=[tried]))
 
     assert list(world.shelf.story(DESTINATION, "m1").attempts) == [tried, tried]
 
@@ -189,8 +191,8 @@ async def test_a_replay_takes_what_its_selection_says(world, selection, expected
 async def test_only_dead_and_rejected_events_are_replayed(world):
     await world.append(event("m1", "ana"), event("m2", "bo"), event("m3", "cy"))
     first, second, _ = await world.lease()
-    await world.backlog.settle(first, DONE)
-    await world.backlog.settle(second, Outcome.REJECTED, cause="map.no_identity", reason="nobody")
+    await world.backlog.settle(Ending(lease=first, outcome=DONE))
+    await world.backlog.settle(Ending(lease=second, outcome=Outcome.REJECTED, cause="map.no_identity", reason="nobody"))
 
     assert (await replay(world)).replayed == 1
     assert await drain(world) == ["m2"]

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from contract.worlds import DESTINATION, event
-from penstock.buffer.port import Outcome
+from penstock.buffer.port import Ending, Outcome
 from penstock.buffer.search import Query
 from penstock.buffer.sqlite_search import LOOKED_AT_MAX
 
@@ -30,8 +30,10 @@ async def stocked(world):
         event("s1", "cy", source="server"),
     )
     leases = {lease.event.message_id: lease for lease in await world.lease()}
-    await world.backlog.settle(leases["t1"], Outcome.DELIVERED)
-    await world.backlog.settle(leases["t2"], Outcome.DEAD, cause="custify.refused.422", reason="refused")
+    await world.backlog.settle(Ending(lease=leases["t1"], outcome=Outcome.DELIVERED))
+    await world.backlog.settle(
+        Ending(lease=leases["t2"], outcome=Outcome.DEAD, cause="custify.refused.422", reason="refused")
+    )
     return world
 
 
@@ -99,7 +101,7 @@ async def test_what_retention_took_is_not_found_and_leaves_the_index(sqlite_worl
     world = sqlite_world
     await world.append(event("m1", "ana"))
     [lease] = await world.lease()
-    await world.backlog.settle(lease, Outcome.DELIVERED)
+    await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
     await world.log.prune(older_than_ms=2**62, bytes_max=1, destinations=[DESTINATION])
     await world.append(event("m2", "bo"))
     await world.lease()

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.worlds import DESTINATION, MemoryWorld, SqliteWorld, event
-from penstock.buffer.port import Outcome, Selection
+from penstock.buffer.port import Ending, Outcome, Selection
 
 
 def adds_up(world) -> bool:
@@ -30,7 +30,7 @@ async def test_each_outcome_is_counted_once_and_the_sums_add_up(world):
     await world.append(*(event(f"m{i}", f"u{i}") for i in range(5)))
     outcomes = [Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED, Outcome.DEAD]
     for lease, outcome in zip(await world.lease(4), outcomes, strict=True):
-        await world.backlog.settle(lease, outcome)
+        await world.backlog.settle(Ending(lease=lease, outcome=outcome))
 
     counts = world.counts()
     assert counts.outcomes == dict.fromkeys(outcomes, 1)
@@ -78,7 +78,7 @@ async def test_the_sums_survive_retention_and_only_settled_events_are_removed(sq
     await world.append(*(event(f"m{i}", f"u{i}") for i in range(6)))
     leases = await world.lease()
     for lease in leases[:4]:
-        await world.backlog.settle(lease, Outcome.DELIVERED)
+        await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
 
     removed = await world.log.prune(older_than_ms=2**62, bytes_max=10**12, destinations=["custify"])
     await world.store.prune()
@@ -93,7 +93,7 @@ async def test_retention_keeps_young_events_and_makes_room_when_the_file_is_too_
     world = sqlite_world
     await world.append(*(event(f"m{i}", f"u{i}") for i in range(3)))
     for lease in await world.lease():
-        await world.backlog.settle(lease, Outcome.DELIVERED)
+        await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
 
     assert await world.log.prune(older_than_ms=0, bytes_max=10**12, destinations=["custify"]) == 0
     assert await world.log.prune(older_than_ms=0, bytes_max=1, destinations=["custify"]) == 3
@@ -109,7 +109,7 @@ async def test_a_place_in_the_log_is_never_used_twice(sqlite_world):
     world = sqlite_world
     await world.append(event("m1", "ana"))
     [lease] = await world.lease()
-    await world.backlog.settle(lease, Outcome.DELIVERED)
+    await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
     await world.log.prune(older_than_ms=2**62, bytes_max=1, destinations=["custify"])
     await world.append(event("m2", "ana"))
 
@@ -121,11 +121,11 @@ async def test_what_ended_is_counted_by_the_minute(world):
     await world.append(event("m1", "ana"), event("m2", "bo"), event("m3", "cy"))
     first, second, third = await world.lease()
     minute = int(world.clock.now() // 60)
-    await world.backlog.settle(first, Outcome.DELIVERED)
-    await world.backlog.settle(second, Outcome.DEAD, reason="refused")
+    await world.backlog.settle(Ending(lease=first, outcome=Outcome.DELIVERED))
+    await world.backlog.settle(Ending(lease=second, outcome=Outcome.DEAD, reason="refused"))
     world.pass_time(29.0)
     now = int(world.clock.now() // 60)
-    await world.backlog.settle(third, Outcome.DELIVERED)
+    await world.backlog.settle(Ending(lease=third, outcome=Outcome.DELIVERED))
 
     counted = world.shelf.by_minute(DESTINATION, since=minute)
 
@@ -180,9 +180,8 @@ async def _end(world, held, what, n):
         if what == "retry":
             await world.backlog.retry(lease, at=world.clock.now() + n, first_failed_at=1.0, counts=n % 2 == 0)
         else:
-            await world.backlog.settle(
-                lease, Outcome.DEAD if what == "bury" else Outcome.DELIVERED, cause="cd"[n % 2], reason=what
-            )
+            outcome = Outcome.DEAD if what == "bury" else Outcome.DELIVERED
+            await world.backlog.settle(Ending(lease=lease, outcome=outcome, cause="cd"[n % 2], reason=what))
     except Exception as error:  # noqa: BLE001 - the twins must fail alike
         return type(error)
     return what

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from penstock.buffer.memory import MemoryBuffer
 from penstock.buffer.sqlite import EVENTS
-from penstock.buffer.sqlite_backlog import DeliveryStore
 from penstock.buffer.sqlite_dead import SqliteDeadLetters
+from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_search import SqliteSearch
 from penstock.buffer.sqlite_shelf import SqliteShelf

@@ -72,6 +72,10 @@ class HostileCustify:
             self._heard(answer)
         return answer
 
+    async def read(self, path: str) -> Answer:
+        """Look somebody up."""
+        return await self.probe()
+
     async def probe(self) -> Answer:
         """A harmless read."""
         await asyncio.sleep(self.dice.uniform(0.01, 0.2))

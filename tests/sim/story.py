@@ -10,12 +10,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from penstock.buffer.port import REPLAYABLE, Lease, Outcome, ReplayOrder, Selection, Story
+from penstock.buffer.port import REPLAYABLE, Ending, Lease, Outcome, ReplayOrder, Selection, Story
 from penstock.clock import SeededDice
 from penstock.convert.plan import Mapping
 from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
+from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
 from sim.hostile_custify import Applied, Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
@@ -66,9 +67,13 @@ class LatentBacklog:
         await self._wait()
         return await self.backlog.lease(**limits)
 
-    async def settle(self, lease: Lease, outcome: Outcome, **facts: Any) -> None:
+    async def settle(self, *endings: Ending, **facts: Any) -> None:
         await self._wait()
-        await self.backlog.settle(lease, outcome, **facts)
+        await self.backlog.settle(*endings, **facts)
+
+    async def park(self, lease: Lease, **until: Any) -> None:
+        await self._wait()
+        await self.backlog.park(lease, **until)
 
     async def retry(self, lease: Lease, **verdict: Any) -> None:
         await self._wait()
@@ -171,6 +176,7 @@ class Stage:
         self.engine = self.engine_class(
             "custify",
             backlog=LatentBacklog(self.world.backlog, self.dice),
+            ledger=self.world.backlog.ledger,
             custify=self.custify,
             pace=self.pace,
             policy=policy,

@@ -9,8 +9,9 @@ from penstock.clock import SeededDice
 from penstock.convert.plan import Mapping
 from penstock.deliver.answer import Accepted, Unavailable
 from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
+from penstock.deliver.policy import DeliveryPolicy
 from sim.loop import LoopClock, run_virtually
 
 CROWD, OTHERS = 100_000, 60
@@ -44,6 +45,7 @@ async def live(folder):
     engine = Engine(
         "custify",
         backlog=world.backlog,
+        ledger=world.backlog.ledger,
         custify=custify,
         pace=Pace(as_of=clock.now()),
         policy=DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy()),

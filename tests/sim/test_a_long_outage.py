@@ -11,8 +11,9 @@ from penstock.clock import SeededDice
 from penstock.convert.plan import Mapping
 from penstock.deliver.answer import Throttled, Unavailable
 from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.engine import Engine
 from penstock.deliver.pace import BURST_S, Pace
+from penstock.deliver.policy import DeliveryPolicy
 from sim.hostile_custify import Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
 
@@ -62,7 +63,7 @@ async def live(make_world) -> Day:
     custify = LimitedCustify(clock=clock, dice=dice, faults=CALM, call_s_max=10.0)
     policy = DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy(), idle_s_max=1.0)
     engine = Engine(
-        "custify", backlog=world.backlog, custify=custify, pace=Pace(as_of=clock.now()), policy=policy, clock=clock,
+        "custify", backlog=world.backlog, ledger=world.backlog.ledger, custify=custify, pace=Pace(as_of=clock.now()), policy=policy, clock=clock,
         dice=dice,
     )  # fmt: skip
     running = asyncio.create_task(engine.run())

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from contract.worlds import MemoryWorld
-from penstock.buffer import memory
+from penstock.buffer import memory_backlog
 from penstock.buffer.lanes import anonymous_lane, user_lane
 from penstock.buffer.port import Outcome
 from penstock.deliver.answer import Barred, Throttled, Unavailable
 from penstock.deliver.decide import RetryIn, Settle
-from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.engine import Engine
+from penstock.deliver.policy import DeliveryPolicy
 from sim.checks import wrong
 from sim.story import tell
 
@@ -104,13 +105,13 @@ def test_a_planted_bug_of_the_engine_is_found(engine, expected):
 
 
 def test_lanes_that_forget_whom_a_visitor_became_are_found(monkeypatch):
-    monkeypatch.setattr(memory, "lanes_of", lanes_that_forget_the_link)
+    monkeypatch.setattr(memory_backlog, "lanes_of", lanes_that_forget_the_link)
 
     assert "overtook" in found() or "took effect after" in found()
 
 
 def test_a_replay_that_turns_the_order_round_is_found(monkeypatch):
-    in_order = memory.MemoryBacklog.selectable
-    monkeypatch.setattr(memory.MemoryBacklog, "selectable", lambda self, *a, **k: in_order(self, *a, **k)[::-1])
+    in_order = memory_backlog.MemoryBacklog.selectable
+    monkeypatch.setattr(memory_backlog.MemoryBacklog, "selectable", lambda self, *a, **k: in_order(self, *a, **k)[::-1])
 
     assert "overtook" in found()

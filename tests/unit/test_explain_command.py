@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from contract.worlds import SqliteWorld
-from penstock.buffer.port import Attempt, Outcome
+from penstock.buffer.port import Attempt, Ending, Outcome
 from penstock.cli import penstock
 from penstock.event import Event, MessageId
 
@@ -60,7 +60,7 @@ async def world(tmp_path):
 
 async def settle(world, outcome, **facts):
     [lease] = await world.lease(1)
-    await world.backlog.settle(lease, outcome, **facts)
+    await world.backlog.settle(Ending(lease=lease, outcome=outcome, **facts))
 
 
 def explain(*arguments, stdin=None, world=None):

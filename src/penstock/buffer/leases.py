@@ -1,7 +1,9 @@
 """The leases of one backlog. They live in memory: the process that leases is the only owner, and a crash returns all."""
 
 import collections
+import dataclasses
 import itertools
+from collections.abc import Sequence
 
 from penstock.buffer.port import Lease
 from penstock.errors import LeaseLost
@@ -24,7 +26,15 @@ class Leases:
         return len(self.held)
 
     def grant(
-        self, position: int, *, event: Event, seq: int, attempt: int, first_failed_at: float | None, expires_at: float
+        self,
+        position: int,
+        *,
+        event: Event,
+        seq: int,
+        attempt: int,
+        first_failed_at: float | None,
+        expires_at: float,
+        parked_at: float | None = None,
     ) -> Lease:
         """Return a new lease."""
         self.held[position] = Lease(
@@ -34,7 +44,14 @@ class Leases:
             first_failed_at=first_failed_at,
             token=next(self.tokens),
             expires_at=expires_at,
+            parked_at=parked_at,
         )
+        return self.held[position]
+
+    def with_followers(self, first: Lease, followers: Sequence[Lease]) -> Lease:
+        """Return a lease again, with those that were leased along with it."""
+        position = self.position(first, float("-inf"))
+        self.held[position] = dataclasses.replace(first, followers=tuple(followers))
         return self.held[position]
 
     def expire(self, now: float) -> list[int]:

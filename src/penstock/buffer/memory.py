@@ -1,59 +1,27 @@
 """The contract in Python's own words: the reference for tests and the simulation. Forgets everything with the process."""
 
-import bisect
 import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-from penstock.buffer.lanes import lanes_of, names_both, place
-from penstock.buffer.leases import Leases
+from penstock.buffer.memory_backlog import MemoryBacklog
 from penstock.buffer.port import (
     REPLAYABLE,
     SEQ_MAX,
-    SHARES,
-    Attempt,
     Counts,
     Found,
-    Lease,
     Outcome,
-    Priority,
     Problem,
     Progress,
     Query,
-    ReplayStep,
     Seen,
     Selected,
     Selection,
     Story,
 )
 from penstock.buffer.search import keys_of
-from penstock.buffer.shares import Turns
 from penstock.clock import Clock
-from penstock.event import Event, Lane, MessageId
-
-
-@dataclasses.dataclass(slots=True)
-class Waiting:
-    """An event without an outcome, at one destination."""
-
-    seq: int
-    lanes: tuple[Lane, ...]
-    due: float
-    attempt: int = 1
-    first_failed_at: float | None = None
-    priority: Priority = Priority.LIVE
-    #: The replay that put the event back; 0 for none.
-    job: int = 0
-
-
-@dataclasses.dataclass(slots=True)
-class Replay:
-    """How far a replay has come."""
-
-    cursor: int = 0
-    replayed: int = 0
-    is_read: bool = False
-    outcomes: collections.Counter[Outcome] = dataclasses.field(default_factory=collections.Counter)
+from penstock.event import Event, MessageId
 
 
 class MemoryBuffer:
@@ -74,10 +42,10 @@ class MemoryBuffer:
                 self.events.append(event)
         return len(self.events) - before
 
-    def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> "MemoryBacklog":
+    def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> MemoryBacklog:
         """Return the backlog of a destination that the named sources are connected to."""
         if destination not in self.backlogs:
-            self.backlogs[destination] = MemoryBacklog(self, sources)
+            self.backlogs[destination] = MemoryBacklog(self.events, sources, clock=self.clock)
         return self.backlogs[destination]
 
     def accepted(self) -> Mapping[str, int]:
@@ -86,13 +54,14 @@ class MemoryBuffer:
 
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination."""
-        backlog = self.backlogs.get(destination) or MemoryBacklog(self, lambda: sources)
+        backlog = self.backlogs.get(destination) or MemoryBacklog(self.events, lambda: sources, clock=self.clock)
         untaken = [event for event in self.events[backlog.cursor :] if event.source in sources]
         waiting = [self.events[w.seq - 1] for w in backlog.waiting.values()] + untaken
         return Counts(
             received=backlog.received + len(untaken),
             waiting=len(waiting),
-            retrying=sum(w.attempt > 1 for w in backlog.waiting.values()),
+            retrying=sum(w.attempt > 1 and not w.parked_for for w in backlog.waiting.values()),
+            parked=sum(bool(w.parked_for) for w in backlog.waiting.values()),
             outcomes=collections.Counter(Outcome(story.state) for story in backlog.ended.values()),
             oldest_received_at_ms=min((event.received_at_ms for event in waiting), default=None),
         )
@@ -177,156 +146,10 @@ class MemoryBuffer:
         attempts = tuple(backlog.attempts[seq]) if backlog else ()
         if backlog and seq in backlog.ended:
             return dataclasses.replace(backlog.ended[seq], attempts=attempts)
-        tried = any(w.seq == seq and w.attempt > 1 for w in backlog.waiting.values()) if backlog else False
-        state = "retrying" if tried else "waiting"
+        own = next((w for w in backlog.waiting.values() if w.seq == seq), None) if backlog else None
+        state = (
+            "waiting" if own is None else "parked" if own.parked_for else "retrying" if own.attempt > 1 else "waiting"
+        )
         return Story(
             event=self.events[seq - 1], seq=seq, state=state, reason="", cause="", ended_at=None, attempts=attempts
-        )
-
-
-class MemoryBacklog:
-    """One destination's end of a MemoryBuffer."""
-
-    def __init__(self, buffer: MemoryBuffer, sources: Callable[[], Sequence[str]]) -> None:
-        self.buffer, self.sources, self.clock = buffer, sources, buffer.clock
-        self.cursor, self.received, self.next_position = 0, 0, 0
-        #: By position, which is the order within lanes; a replayed event gets a new one.
-        self.waiting: dict[int, Waiting] = {}
-        self.places: dict[Lane, list[int]] = collections.defaultdict(list)
-        self.links: dict[str, str] = {}
-        self.leases = Leases()
-        self.ended: dict[int, Story] = {}
-        self.attempts: dict[int, list[Attempt]] = collections.defaultdict(list)
-        self.kept: dict[str, object] = {}
-        self.replays: dict[int, Replay] = {}
-        self.turns = Turns()
-        self.minutes: dict[int, collections.Counter[Outcome]] = collections.defaultdict(collections.Counter)
-
-    async def lease(
-        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None
-    ) -> Sequence[Lease]:
-        """Hand out due events, at most one per lane, of each priority the longest due first."""
-        now = self.clock.now()
-        self.leases.expire(now)
-        self._take_in()
-        ready: dict[Priority, list[int]] = {priority: [] for priority in Priority}
-        for position, waiting in self.waiting.items():
-            if waiting.due <= now and position not in self.leases and self._leads(position):
-                ready[waiting.priority].append(position)
-        for positions in ready.values():
-            positions.sort(key=lambda position: (self.waiting[position].due, position))
-        picked = self.turns.pick(ready, limit=limit, shares=shares or SHARES)
-        return [self._lease(position, now + lease_s) for _, position in picked]
-
-    async def settle(
-        self, lease: Lease, outcome: Outcome, *, cause: str = "", reason: str = "", attempts: Sequence[Attempt] = ()
-    ) -> None:
-        """Write the event's outcome and free its lanes."""
-        position = self.leases.end(lease, self.clock.now())
-        self.attempts[lease.seq] += attempts
-        ended = self.waiting.pop(position)
-        for lane in ended.lanes:
-            self.places[lane].remove(position)
-            if self.places[lane]:
-                following = self.waiting[self.places[lane][0]]
-                following.due = max(following.due, self.clock.now())
-        self.minutes[int(self.clock.now() // 60)][outcome] += 1
-        if ended.job:
-            self.replays[ended.job].outcomes[outcome] += 1
-        self.ended[lease.seq] = Story(
-            event=lease.event,
-            seq=lease.seq,
-            state=outcome,
-            reason=reason,
-            cause=cause,
-            ended_at=self.clock.now(),
-            attempts=(),
-        )
-
-    async def retry(
-        self, lease: Lease, *, at: float, first_failed_at: float | None, counts: bool, attempts: Sequence[Attempt] = ()
-    ) -> None:
-        """Hand the event out again at `at`, not before."""
-        position = self.leases.end(lease, self.clock.now())
-        self.attempts[lease.seq] += attempts
-        waiting = self.waiting[position]
-        waiting.due, waiting.attempt, waiting.first_failed_at = at, lease.attempt + counts, first_failed_at
-
-    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
-        """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
-        self._take_in()
-        replay = self.replays.setdefault(job, Replay())
-        looked_at = self.selectable(selection, after_seq=replay.cursor, limit=limit)
-        again = [seq for seq in looked_at if selection.takes(self.buffer.events[seq - 1])]
-        for seq in again:
-            del self.ended[seq]
-            self._enqueue(seq, priority=Priority.REPLAY, job=job)
-        replay.cursor = max([replay.cursor, *looked_at])
-        replay.replayed += len(again)
-        replay.is_read = len(looked_at) < limit
-        return ReplayStep(replayed=len(again), waiting=self.waiting_of(job), is_read=replay.is_read)
-
-    def selectable(self, selection: Selection, *, after_seq: int, limit: int) -> list[int]:
-        """Return the next places in the log of dead or rejected events that the selection may take."""
-        before = selection.ended_before
-        seqs = [
-            seq
-            for seq, story in self.ended.items()
-            if seq > after_seq
-            and story.state in REPLAYABLE
-            and selection.cause in {"", story.cause}
-            and (before is None or story.ended_at is None or story.ended_at < before)
-        ]
-        return sorted(seqs)[:limit]
-
-    def waiting_of(self, job: int) -> int:
-        """Return how many events of a replay have no outcome again yet."""
-        return sum(waiting.job == job for waiting in self.waiting.values())
-
-    async def remember(self, notes: Mapping[str, object]) -> None:
-        """Keep what the destination learned."""
-        self.kept |= notes
-
-    async def notes(self) -> Mapping[str, object]:
-        """Return what `remember` kept."""
-        return dict(self.kept)
-
-    def forget_leases(self) -> None:
-        """What a crash does."""
-        self.leases = Leases()
-
-    def _take_in(self) -> None:
-        sources = self.sources()
-        for seq, event in enumerate(self.buffer.events[self.cursor :], self.cursor + 1):
-            if event.source in sources:
-                self.received += 1
-                self._enqueue(seq)
-        self.cursor = len(self.buffer.events)
-
-    def _enqueue(self, seq: int, *, priority: Priority = Priority.LIVE, job: int = 0) -> None:
-        event = self.buffer.events[seq - 1]
-        linked = self.links.get(event.anonymous_id, "")
-        lanes = lanes_of(event, linked_user=linked, is_waiting=lambda lane: bool(self.places.get(lane)))
-        if names_both(event):
-            self.links[event.anonymous_id] = event.user_id
-        self.next_position += 1
-        position = place(priority, self.next_position)
-        self.waiting[position] = Waiting(seq, lanes, self.clock.now(), priority=priority, job=job)
-        for lane in lanes:
-            bisect.insort(self.places[lane], position)
-
-    def _leads(self, position: int) -> bool:
-        """Return whether an event is the first of all its lanes, and nobody behind it is under way already."""
-        own = [self.places[lane] for lane in self.waiting[position].lanes]
-        return all(lane[0] == position and not any(other in self.leases for other in lane) for lane in own)
-
-    def _lease(self, position: int, expires_at: float) -> Lease:
-        waiting = self.waiting[position]
-        return self.leases.grant(
-            position,
-            event=self.buffer.events[waiting.seq - 1],
-            seq=waiting.seq,
-            attempt=waiting.attempt,
-            first_failed_at=waiting.first_failed_at,
-            expires_at=expires_at,
         )

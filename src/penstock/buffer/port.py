@@ -6,7 +6,7 @@ What people ask of deliver goes through `Orders`.
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from penstock.buffer.search import Query as Query  # noqa: PLC0414 - part of the port
@@ -77,6 +77,41 @@ class Lease:
     token: int
     #: Seconds since 1970 after which the event is handed out again.
     expires_at: float
+    #: When the event was parked first, on the retry clock; None when it never was.
+    parked_at: float | None = None
+    #: Events right behind this one in all of their lanes, leased along with it, in order.
+    followers: "Sequence[Lease]" = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How one leased event ends."""
+
+    lease: Lease
+    outcome: Outcome
+    #: One of causes.py; empty for what arrived.
+    cause: str = ""
+    reason: str = ""
+    #: What Explain wants to say later, as JSON; empty for nothing.
+    notes: str = ""
+    attempts: Sequence[Attempt] = ()
+
+
+#: Given what is kept of a subject, returns what is to be kept; None is nothing. Called inside the transaction.
+Learn = Callable[[bytes | None], bytes | None]
+Learned = Mapping[str, Learn]
+NOTHING_LEARNED: Learned = {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CallCount:
+    """One figure about the calls of a destination."""
+
+    #: `/people`, `/company` or `/event`.
+    path: str
+    #: planned, sent or saved.
+    kind: str
+    count: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,35 +137,67 @@ class Log(Protocol):
         """
 
 
-class Backlog(Protocol):
-    """deliver's end, for one destination: the events of its sources that have no outcome yet."""
+class Notebook(Protocol):
+    """What a destination learned about Custify: holds, pace."""
+
+    async def remember(self, notes: Mapping[str, object]) -> None:
+        """Keep notes across a restart; merges key by key."""
+
+    async def notes(self) -> Mapping[str, object]:
+        """Return what `remember` kept."""
+
+
+class Backlog(Notebook, Protocol):
+    """deliver's end, for one destination: the events of its sources that have no outcome yet.
+
+    An event belongs to the lane of its person and, when it writes a company, also to that company's lane. While an
+    earlier event of one of its lanes has no outcome, it is not handed out. Lanes do not wait for one another. Once an
+    event names an anonymous and a known id, later events of both go in one order.
+    """
 
     async def lease(
-        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None
+        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
     ) -> Sequence[Lease]:
         """Hand out up to `limit` due events; of each priority the longest due first.
 
         While several priorities have due events, each gets its share of what is handed out over time; SHARES
-        without `shares`. A share that is not used goes to the others. An event belongs to the lane of its person and, when it writes a company, also to that company's lane.
-        While an earlier event of one of its lanes has no outcome, it is not handed out. Lanes do not wait for
-        one another. Once an event names an anonymous and a known id, later events of both go in one order.
-        Live events stand in front of replayed ones in their lanes; only one of a lane is ever handed out.
+        without `shares`. A share that is not used goes to the others.
+        Live events stand in front of replayed ones in their lanes; only one of a lane is ever handed out, but for
+        its followers: up to `together` identify and group calls that nothing else stands between.
         """
 
     async def settle(
-        self, lease: Lease, outcome: Outcome, *, cause: str = "", reason: str = "", attempts: Sequence[Attempt] = ()
+        self, *endings: Ending, learned: Learned = NOTHING_LEARNED, calls: Sequence[CallCount] = ()
     ) -> None:
-        """Write the event's outcome, durably, and free its lanes. Raises LeaseLost.
+        """Write the outcomes, durably and all at once, and free the lanes. Raises LeaseLost, and writes nothing then.
 
+        `learned` changes what the ledger keeps, and `calls` is added to its figures, in the same transaction. Events
+        parked for a subject of which something is known now take their places again, in front of later ones.
         `dead` and `rejected` events stay on the shelf with their cause, reason and attempts, and can be replayed.
         """
 
     async def retry(
-        self, lease: Lease, *, at: float, first_failed_at: float | None, counts: bool, attempts: Sequence[Attempt] = ()
+        self,
+        lease: Lease,
+        *,
+        at: float,
+        first_failed_at: float | None,
+        counts: bool,
+        attempts: Sequence[Attempt] = (),
+        learned: Learned = NOTHING_LEARNED,
     ) -> None:
-        """Hand the event out again at `at` (seconds since 1970), not before. Raises LeaseLost.
+        """Hand the event out again at `at` (seconds since 1970), not before; followers go back as they were.
 
         `counts` says whether the attempt number grows; being throttled or held does not make an event older.
+        `learned` is as in `settle`. Raises LeaseLost.
+        """
+
+    async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
+        """Take the event out of its lanes until something is learned of one of the subjects, or until `until`.
+
+        Later events of its lanes pass meanwhile. Then it takes its place again, in front of those that have not been
+        handed out. `since` is kept when it is parked for the first time. Followers go back as they were.
+        Raises LeaseLost.
         """
 
     async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
@@ -141,12 +208,6 @@ class Backlog(Protocol):
         that ends badly again is left to another replay.
         """
 
-    async def remember(self, notes: Mapping[str, object]) -> None:
-        """Keep what the destination learned (holds, pace) across a restart; merges key by key."""
-
-    async def notes(self) -> Mapping[str, object]:
-        """Return what `remember` kept."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
@@ -156,6 +217,8 @@ class Counts:
     waiting: int
     #: Of those waiting, the ones that failed at least once.
     retrying: int
+    #: Of those waiting, the ones parked until their person is known.
+    parked: int
     outcomes: Mapping[Outcome, int]
     #: When the oldest waiting event was received, milliseconds since 1970; None when none waits.
     oldest_received_at_ms: int | None
@@ -167,7 +230,7 @@ class Story:
 
     event: Event
     seq: int
-    #: An Outcome's text, or "waiting" or "retrying".
+    #: An Outcome's text, or "waiting", "retrying" or "parked".
     state: str
     reason: str
     #: One of causes.py; empty for what arrived and what waits.
@@ -175,6 +238,8 @@ class Story:
     #: When the outcome was written, seconds since 1970.
     ended_at: float | None
     attempts: Sequence[Attempt]
+    #: What the ledger decided, as JSON; empty for nothing.
+    notes: str = ""
 
 
 class Shelf(Protocol):

@@ -1,30 +1,40 @@
-"""The backlogs on SQLite: deliver's end. delivery.db is written here, events.db is attached and only read."""
+"""The backlog of one destination on SQLite: deliver's end. Opened by sqlite_delivery.py."""
 
 import functools
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.leases import Leases
-from penstock.buffer.port import SHARES, Attempt, Lease, Outcome, Priority, ReplayStep, Selection
+from penstock.buffer.port import (
+    NOTHING_LEARNED,
+    SHARES,
+    Attempt,
+    CallCount,
+    Ending,
+    Learned,
+    Lease,
+    Outcome,
+    Priority,
+    ReplayStep,
+    Selection,
+)
 from penstock.buffer.search import keys_of
 from penstock.buffer.shares import Turns
-from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_writer
 from penstock.buffer.sqlite_lanes import SqliteLanes
+from penstock.buffer.sqlite_ledger import SqliteLedger
 from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_event, selectable
 from penstock.clock import Clock
+from penstock.event import UPSERTS, Event
 
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
-# Index entries looked at by one round of retention.
-SWEPT_MAX = 5_000
 UNTAKEN = f"SELECT seq, {EVENT_COLUMNS} FROM log.events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 READY = """
-SELECT position, seq, attempt, first_failed_at FROM waiting
+SELECT position, seq, attempt, first_failed_at, parked_at FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
 """
 TALLY = """
@@ -33,106 +43,103 @@ INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE 
 MINUTE = """
 INSERT INTO minute VALUES (?, ?, ?, 1) ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + 1
 """
-# How long the figures of a minute are kept.
-MINUTES_KEPT = 2 * 24 * 60
 REPLAY_TALLY = """
 INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
 """
 
 
-class DeliveryStore:
-    """delivery.db in a data folder, with the backlogs of all destinations. `open` before use."""
-
-    def __init__(self, data_dir: Path, *, clock: Clock) -> None:
-        self.data_dir, self.clock = data_dir, clock
-
-    async def open(self) -> None:
-        """Open both files, made new if they are not there. Raises BufferUnavailable, SettingsError."""
-        # accept may not have started yet; its file gets its schema here then, and no rows.
-        open_writer(self.data_dir / EVENTS, checked=False).close()
-        self.connection = open_writer(self.data_dir / DELIVERY)
-        self.connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
-        self.group: GroupCommit[sqlite3.Connection] = GroupCommit(SqliteTransactions(self.connection))
-
-    async def close(self) -> None:
-        """Write what is pending and close."""
-        await self.group.close()
-        self.connection.close()
-
-    def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> "SqliteBacklog":
-        """Return the backlog of a destination that the named sources are connected to.
-
-        A destination that is new begins with the oldest event still in the log: nothing that was accepted is left out.
-        """
-        return SqliteBacklog(self, destination, sources)
-
-    async def prune(self) -> int:
-        """Remove outcomes and attempts of events that retention took from the log; return how many rows."""
-        return await self.group.run(functools.partial(_prune, minute=int(self.clock.now() // 60)))
-
-
 class SqliteBacklog:
     """One destination's events without an outcome; see port.Backlog."""
 
-    def __init__(self, store: DeliveryStore, name: str, sources: Callable[[], Sequence[str]]) -> None:
-        self.store, self.name, self.sources, self.clock = store, name, sources, store.clock
+    def __init__(
+        self,
+        name: str,
+        sources: Callable[[], Sequence[str]],
+        *,
+        group: GroupCommit[sqlite3.Connection],
+        ledger: SqliteLedger,
+        clock: Clock,
+    ) -> None:
+        self.name, self.sources, self.clock, self.group, self.ledger = name, sources, clock, group, ledger
         self.leases, self.turns = Leases(), Turns()
-        self.lanes = SqliteLanes(name, under_way=self.leases, clock=store.clock)
-        #: Replayed events that are no longer under way and must let live ones pass; None: look for all, after a start.
+        self.lanes = SqliteLanes(name, under_way=self.leases.held, clock=clock)
+        #: Events no longer under way that must let those in front pass, live or unparked; None: look for all, after a start.
         self.stepping_back: set[int] | None = None
         #: The log has more events than were taken in at once.
         self.is_behind = False
 
     async def lease(
-        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None
+        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
     ) -> Sequence[Lease]:
-        """Hand out due events, at most one per lane, of each priority the longest due first."""
-        operation = functools.partial(self._lease, limit=limit, lease_s=lease_s, shares=shares or SHARES)
-        leases = await self.store.group.run(operation)
+        """Hand out due events, at most one per lane and its followers, of each priority the longest due first."""
+        shares = shares or SHARES
+        operation = functools.partial(self._lease, limit=limit, lease_s=lease_s, shares=shares, together=together)
+        leases = await self.group.run(operation)
         while self.is_behind and not leases:
             # All that was read so far waits behind somebody; others may stand further back in the log.
-            leases = await self.store.group.run(operation)
+            leases = await self.group.run(operation)
         return leases
 
     async def settle(
-        self, lease: Lease, outcome: Outcome, *, cause: str = "", reason: str = "", attempts: Sequence[Attempt] = ()
+        self, *endings: Ending, learned: Learned = NOTHING_LEARNED, calls: Sequence[CallCount] = ()
     ) -> None:
-        """Write the event's outcome and free its lanes."""
+        """Write outcomes and what was learned, and free the lanes."""
 
-        def operation(connection: sqlite3.Connection) -> None:
-            position = self.leases.position(lease, self.clock.now())
-            if position >= POSITIONS_OF_A_PRIORITY:
-                self._count_for_its_replay(connection, position, outcome)
-            self.lanes.leave(connection, position)
-            row = [self.name, lease.seq, outcome, reason, self.clock.now(), cause]
-            connection.execute("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?)", row)
-            connection.execute(TALLY, [self.name, outcome, 1])
-            connection.execute(MINUTE, [self.name, int(self.clock.now() // 60), outcome])
-            self._write_attempts(connection, lease.seq, attempts)
+        def operation(connection: sqlite3.Connection) -> Mapping[str, bytes | None]:
+            now = self.clock.now()
+            # All of them first: a lost lease must be known before anything is written.
+            positions = [self.leases.position(ending.lease, now) for ending in endings]
+            self.lanes.assert_waiting(connection, positions)
+            for ending, position in zip(endings, positions, strict=True):
+                self._end(connection, ending, position)
+            self.ledger.count(connection, calls)
+            return self._learn(connection, learned)
 
-        await self.store.group.run(operation)
-        self.leases.end(lease, float("-inf"))
+        self.ledger.keep(await self.group.run(operation))
+        ended = [ending.lease for ending in endings]
+        for lease in ended:
+            self.leases.end(lease, float("-inf"))
+        # Followers of the first that were not settled with it.
+        self._give_back(*(lease for first in ended for lease in first.followers if lease not in ended))
 
     async def retry(
-        self, lease: Lease, *, at: float, first_failed_at: float | None, counts: bool, attempts: Sequence[Attempt] = ()
+        self,
+        lease: Lease,
+        *,
+        at: float,
+        first_failed_at: float | None,
+        counts: bool,
+        attempts: Sequence[Attempt] = (),
+        learned: Learned = NOTHING_LEARNED,
     ) -> None:
         """Hand the event out again at `at`, not before."""
 
-        def operation(connection: sqlite3.Connection) -> None:
+        def operation(connection: sqlite3.Connection) -> Mapping[str, bytes | None]:
             position = self.leases.position(lease, self.clock.now())
             connection.execute(
                 "UPDATE waiting SET due = ?, attempt = ?, first_failed_at = ? WHERE destination = ? AND position = ?",
                 [at, lease.attempt + counts, first_failed_at, self.name, position],
             )
             self._write_attempts(connection, lease.seq, attempts)
+            return self._learn(connection, learned)
 
-        await self.store.group.run(operation)
-        self._came_back(self.leases.end(lease, float("-inf")))
+        self.ledger.keep(await self.group.run(operation))
+        self._give_back(lease, *lease.followers)
+
+    async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
+        """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
+
+        def operation(connection: sqlite3.Connection) -> None:
+            position = self.leases.position(lease, self.clock.now())
+            self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
+
+        await self.group.run(operation)
+        self._give_back(lease, *lease.followers)
 
     async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         operation = functools.partial(self._replay, selection=selection, job=job, limit=limit)
-        return await self.store.group.run(operation)
+        return await self.group.run(operation)
 
     async def remember(self, notes: Mapping[str, object]) -> None:
         """Keep what the destination learned."""
@@ -142,22 +149,30 @@ class SqliteBacklog:
             kept = json.dumps(self._notes(connection) | dict(notes))
             connection.execute("UPDATE destination SET notes = ? WHERE name = ?", [kept, self.name])
 
-        await self.store.group.run(operation)
+        await self.group.run(operation)
 
     async def notes(self) -> Mapping[str, object]:
         """Return what `remember` kept."""
-        return await self.store.group.run(self._notes)
+        return await self.group.run(self._notes)
 
     def _lease(
-        self, connection: sqlite3.Connection, *, limit: int, lease_s: float, shares: Mapping[Priority, float]
+        self,
+        connection: sqlite3.Connection,
+        *,
+        limit: int,
+        lease_s: float,
+        shares: Mapping[Priority, float],
+        together: int,
     ) -> Sequence[Lease]:
         now = self.clock.now()
         for position in self.leases.expire(now):
             self._came_back(position)
         self._step_back(connection)
+        self.lanes.unpark_due(connection, now)
         self._take_in(connection, now)
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
-        return [self._grant(connection, row, now + lease_s) for _, row in picked]
+        leases = [self._grant(connection, row, now + lease_s) for _, row in picked]
+        return [self._with_followers(connection, lease, together) if together else lease for lease in leases]
 
     def _ready(self, connection: sqlite3.Connection, now: float, limit: int) -> dict[Priority, list[Any]]:
         ready = {}
@@ -168,15 +183,59 @@ class SqliteBacklog:
         return ready
 
     def _grant(self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float) -> Lease:
-        position, seq, attempt, first_failed_at = row
-        select = f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?"  # noqa: S608 - our own constant
-        event = read_event(connection.execute(select, [seq]).fetchone())
+        position, seq, attempt, first_failed_at, parked_at = row
         return self.leases.grant(
-            position, event=event, seq=seq, attempt=attempt, first_failed_at=first_failed_at, expires_at=expires_at
+            position,
+            event=self._event(connection, seq),
+            seq=seq,
+            attempt=attempt,
+            first_failed_at=first_failed_at,
+            expires_at=expires_at,
+            parked_at=parked_at,
         )
 
+    def _event(self, connection: sqlite3.Connection, seq: int) -> Event:
+        select = f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?"  # noqa: S608 - our own constant
+        return read_event(connection.execute(select, [seq]).fetchone())
+
+    def _with_followers(self, connection: sqlite3.Connection, first: Lease, together: int) -> Lease:
+        """Lease the upserts right behind one along with it."""
+        if first.event.type not in UPSERTS:
+            return first
+        positions, followers = [self.leases.position(first, float("-inf"))], list[Lease]()
+        while len(followers) < together:
+            row = self.lanes.next_behind(connection, positions, now=self.clock.now())
+            if row is None or self._event(connection, row[1]).type not in UPSERTS:
+                break
+            positions.append(row[0])
+            followers.append(self._grant(connection, row, first.expires_at))
+        return self.leases.with_followers(first, followers) if followers else first
+
+    def _end(self, connection: sqlite3.Connection, ending: Ending, position: int) -> None:
+        if position >= POSITIONS_OF_A_PRIORITY:
+            self._count_for_its_replay(connection, position, ending.outcome)
+        self.lanes.leave(connection, position)
+        seq, outcome, now = ending.lease.seq, ending.outcome, self.clock.now()
+        row = [self.name, seq, outcome, ending.reason, now, ending.cause, ending.notes]
+        connection.execute("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute(TALLY, [self.name, outcome, 1])
+        connection.execute(MINUTE, [self.name, int(now // 60), outcome])
+        self._write_attempts(connection, seq, ending.attempts)
+
+    def _learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
+        """Change the ledger, and wake who was parked for somebody of whom something is known now."""
+        records = self.ledger.learn(connection, learned)
+        for subject in [subject for subject, record in records.items() if record is not None]:
+            self.lanes.wake(connection, subject, due=self.clock.now())
+        return records
+
+    def _give_back(self, *leases: Lease) -> None:
+        for lease in leases:
+            self._came_back(self.leases.end(lease, float("-inf")))
+
     def _came_back(self, position: int) -> None:
-        if position >= POSITIONS_OF_A_PRIORITY and self.stepping_back is not None:
+        is_passed = position >= POSITIONS_OF_A_PRIORITY or position in self.lanes.passed
+        if is_passed and self.stepping_back is not None:
             self.stepping_back.add(position)
 
     def _step_back(self, connection: sqlite3.Connection) -> None:
@@ -257,29 +316,3 @@ class SqliteBacklog:
         position = place(Priority.REPLAY, number)
         self.lanes.enter(connection, read_event(found), seq=seq, position=position, due=self.clock.now(), job=job)
         return True
-
-
-def _prune(connection: sqlite3.Connection, *, minute: int) -> int:
-    connection.execute("DELETE FROM minute WHERE minute < ?", [minute - MINUTES_KEPT])
-    oldest = connection.execute("SELECT coalesce(min(seq), 0) FROM log.events").fetchone()[0]
-    removed = 0
-    for table in ("outcome", "attempt"):
-        for (name,) in connection.execute("SELECT name FROM destination").fetchall():
-            removed += connection.execute(
-                f"DELETE FROM {table} WHERE destination = ? AND seq < ?",  # noqa: S608 - our own names
-                [name, oldest],
-            ).rowcount
-    return removed + _sweep(connection, oldest)
-
-
-def _sweep(connection: sqlite3.Connection, oldest: int) -> int:
-    """Remove index entries of events that are gone, from the next slice of the table; return how many."""
-    key, seq = connection.execute("SELECT key, seq FROM found_swept").fetchone()
-    rows = connection.execute(
-        "SELECT key, seq FROM found WHERE (key, seq) > (?, ?) ORDER BY key, seq LIMIT ?", [key, seq, SWEPT_MAX]
-    ).fetchall()
-    gone = [row for row in rows if row[1] < oldest]
-    connection.executemany("DELETE FROM found WHERE key = ? AND seq = ?", gone)
-    reached = rows[-1] if len(rows) == SWEPT_MAX else ("", 0)
-    connection.execute("UPDATE found_swept SET key = ?, seq = ?", reached)
-    return len(gone)

@@ -88,17 +88,17 @@ class Doctor:
         """Every waiting event stands in each of its lanes, and `blocked` counts those with somebody in front."""
         wrong = 0
         for position, lanes_text, blocked in connection.execute(
-            "SELECT position, lanes, blocked FROM waiting WHERE destination = ?", [name]
+            "SELECT position, lanes, blocked FROM waiting WHERE destination = ? AND blocked <> -1", [name]
         ).fetchall():
             lanes = json.loads(lanes_text)
             stands = [_stands(connection, name, lane, position) for lane in lanes]
             in_front = sum(_in_front(connection, name, lane, position) for lane in lanes)
-            # While a replayed event is under way, live ones wait behind it: only a stopped store can be told wrong.
-            exact = position < POSITIONS_OF_A_PRIORITY and not _replays(connection, name)
+            # An event may also wait for one under way that passed it; nobody can tell from the file alone.
+            exact = position < POSITIONS_OF_A_PRIORITY and not _can_pass(connection, name)
             wrong += not all(stands) or blocked < in_front or (exact and blocked != in_front)
         orphans = connection.execute(
             "SELECT count(*) FROM place WHERE destination = ?1 AND position NOT IN"
-            " (SELECT position FROM waiting WHERE destination = ?1)",
+            " (SELECT position FROM waiting WHERE destination = ?1 AND blocked <> -1)",
             [name],
         ).fetchone()[0]
         if wrong or orphans:
@@ -191,7 +191,8 @@ def _without_payload(connection: sqlite3.Connection, name: str) -> Iterator[tupl
                 connection.execute("DELETE FROM place WHERE destination = ? AND position = ?", [name, position])
                 reason = "its payload was lost with a damaged events.db"
                 connection.execute(
-                    "INSERT OR REPLACE INTO outcome VALUES (?, ?, 'dead', ?, 0, 'store.damaged')", [name, seq, reason]
+                    "INSERT OR REPLACE INTO outcome VALUES (?, ?, 'dead', ?, 0, 'store.damaged', '')",
+                    [name, seq, reason],
                 )
                 connection.execute(
                     "INSERT INTO tally VALUES (?, 'dead', 1) ON CONFLICT DO UPDATE SET count = count + 1", [name]
@@ -202,7 +203,8 @@ def _without_payload(connection: sqlite3.Connection, name: str) -> Iterator[tupl
 
 def _place_anew(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("DELETE FROM place WHERE destination = ?", [name])
-    rows = connection.execute("SELECT position, lanes FROM waiting WHERE destination = ?", [name]).fetchall()
+    select = "SELECT position, lanes FROM waiting WHERE destination = ? AND blocked <> -1"
+    rows = connection.execute(select, [name]).fetchall()
     for position, lanes in rows:
         places = [(name, lane, position) for lane in json.loads(lanes)]
         connection.executemany("INSERT INTO place VALUES (?, ?, ?)", places)
@@ -222,6 +224,7 @@ def _in_front(connection: sqlite3.Connection, name: str, lane: str, position: in
     return connection.execute(select, [name, lane, position]).fetchone() is not None
 
 
-def _replays(connection: sqlite3.Connection, name: str) -> bool:
-    select = "SELECT 1 FROM waiting WHERE destination = ? AND position >= ? LIMIT 1"
+def _can_pass(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether there are replayed events, or some that were parked: others may have passed those."""
+    select = "SELECT 1 FROM waiting WHERE destination = ? AND (position >= ? OR parked_at IS NOT NULL) LIMIT 1"
     return connection.execute(select, [name, POSITIONS_OF_A_PRIORITY]).fetchone() is not None

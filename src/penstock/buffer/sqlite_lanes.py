@@ -1,12 +1,14 @@
-"""Who stands where in which lane, on SQLite: the tables `waiting`, `place` and `link` of one destination.
+"""Who stands where in which lane, on SQLite: the tables `waiting`, `place`, `parked` and `link` of one destination.
 
 `blocked` of a waiting event counts those of its lanes in which it may not move: somebody stands in front, or somebody
-behind is under way already (a replayed event that was leased before a live one came). An event with 0 can be leased.
+behind is under way already (a replayed event that was leased before a live one came, or one that passed while this one
+was parked). An event with 0 can be leased; -1 says that it is parked and stands in no lane.
 """
 
 import json
 import sqlite3
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, lanes_of, names_both
 from penstock.buffer.port import Priority
@@ -14,17 +16,21 @@ from penstock.clock import Clock
 from penstock.errors import LeaseLost
 from penstock.event import Event, Lane
 
-UNBLOCK = """
-UPDATE waiting SET blocked = blocked - 1, due = max(due, ?)
-WHERE destination = ? AND position = (SELECT min(position) FROM place WHERE destination = ? AND lane = ?)
-"""
+PARKED = -1
+# Parked events that take their places again in one step.
+UNPARKED_AT_ONCE = 1_000
+PASSED_ON = "UPDATE waiting SET blocked = blocked - 1, due = max(due, ?) WHERE destination = ? AND position = ?"
+BEHIND = "SELECT position FROM place WHERE destination = ? AND lane = ? AND position > ? ORDER BY position LIMIT 1"
+ROW = "SELECT position, seq, attempt, first_failed_at, parked_at, due, lanes FROM waiting WHERE destination = ? AND position = ?"
 
 
 class SqliteLanes:
     """The lanes of one destination. Every method runs inside a transaction of the writer."""
 
-    def __init__(self, destination: str, *, under_way: Container[int], clock: Clock) -> None:
+    def __init__(self, destination: str, *, under_way: Collection[int], clock: Clock) -> None:
         self.name, self.under_way, self.clock = destination, under_way, clock
+        #: Positions under way behind somebody who waits; few, and most of the time none.
+        self.passed: set[int] = set()
 
     def enter(
         self, connection: sqlite3.Connection, event: Event, *, seq: int, position: int, due: float, job: int = 0
@@ -35,14 +41,13 @@ class SqliteLanes:
             linked_user=self._linked_user(connection, event),
             is_waiting=lambda lane: self._first(connection, lane) is not None,
         )
-        blocked = sum(self._stands_in_front(connection, lane, position) for lane in lanes)
         priority = position // POSITIONS_OF_A_PRIORITY
         connection.execute(
             "INSERT INTO waiting (destination, position, seq, lanes, blocked, due, received_at_ms, priority, job)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [self.name, position, seq, json.dumps(lanes), blocked, due, event.received_at_ms, priority, job],
+            " VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)",
+            [self.name, position, seq, json.dumps(lanes), due, event.received_at_ms, priority, job],
         )
-        connection.executemany("INSERT INTO place VALUES (?, ?, ?)", [(self.name, lane, position) for lane in lanes])
+        self._take_places(connection, position, lanes)
         if names_both(event):
             connection.execute(
                 "INSERT INTO link VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET user_id = excluded.user_id"
@@ -51,20 +56,59 @@ class SqliteLanes:
             )
 
     def leave(self, connection: sqlite3.Connection, position: int) -> None:
-        """Take an event away that was leased; the next of each lane moves up. Raises LeaseLost."""
-        where = [self.name, position]
-        lanes = self._lanes(connection, position)
-        if lanes is None:
-            raise LeaseLost(f"position {position} has its outcome already")
-        connection.execute("DELETE FROM waiting WHERE destination = ? AND position = ?", where)
-        for lane in lanes:
-            place = [self.name, lane, position]
-            connection.execute("DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?", place)
-            connection.execute(UNBLOCK, [self.clock.now(), self.name, self.name, lane])
+        """Take an event away that was leased; the next of each lane moves up."""
+        lanes = self._lanes(connection, position) or ()
+        connection.execute("DELETE FROM waiting WHERE destination = ? AND position = ?", [self.name, position])
+        self._leave_places(connection, position, lanes)
+
+    def assert_waiting(self, connection: sqlite3.Connection, positions: Iterable[int]) -> None:
+        """Raise LeaseLost if one of the events has its outcome already."""
+        for position in positions:
+            if self._lanes(connection, position) is None:
+                raise LeaseLost(f"position {position} has its outcome already")
+
+    def park(
+        self, connection: sqlite3.Connection, position: int, *, since: float, until: float, subjects: Sequence[str]
+    ) -> None:
+        """Take a leased event out of its lanes, without an end. Raises LeaseLost."""
+        self.assert_waiting(connection, [position])
+        self._leave_places(connection, position, self._lanes(connection, position) or ())
+        connection.execute(
+            "UPDATE waiting SET blocked = ?, due = ?, parked_at = coalesce(parked_at, ?)"
+            " WHERE destination = ? AND position = ?",
+            [PARKED, until, since, self.name, position],
+        )
+        rows = [(self.name, subject, position) for subject in subjects]
+        connection.executemany("INSERT OR IGNORE INTO parked VALUES (?, ?, ?)", rows)
+
+    def wake(self, connection: sqlite3.Connection, subject: str, *, due: float) -> None:
+        """Let all events parked for a subject take their places again."""
+        select = "SELECT position FROM parked WHERE destination = ? AND subject = ? ORDER BY position"
+        for (position,) in connection.execute(select, [self.name, subject]).fetchall():
+            self._unpark(connection, position, due=due)
+
+    def unpark_due(self, connection: sqlite3.Connection, now: float) -> None:
+        """Let events whose time is over take their places again."""
+        select = "SELECT position FROM waiting WHERE destination = ? AND blocked = -1 AND due <= ? LIMIT ?"
+        for (position,) in connection.execute(select, [self.name, now, UNPARKED_AT_ONCE]).fetchall():
+            self._unpark(connection, position, due=now)
+
+    def next_behind(self, connection: sqlite3.Connection, run: Sequence[int], *, now: float) -> Sequence[Any] | None:
+        """Return the event that waits for nothing but a run of leased ones, as position, seq, attempt and so on."""
+        lanes = self._lanes(connection, run[0])
+        behind = connection.execute(BEHIND, [self.name, lanes[0], run[-1]]).fetchone() if lanes else None
+        if behind is None or self.passed or behind[0] in self.under_way:
+            return None
+        *row, due, own = connection.execute(ROW, [self.name, behind[0]]).fetchone()
+        is_like = row[0] // POSITIONS_OF_A_PRIORITY == run[0] // POSITIONS_OF_A_PRIORITY and due <= now
+        return (
+            row if is_like and all(self._is_next(connection, lane, row[0], run) for lane in json.loads(own)) else None
+        )
 
     def step_back(self, connection: sqlite3.Connection, positions: Iterable[int]) -> None:
-        """Let live events pass replayed ones that are no longer under way: after a retry, a lost lease, a crash."""
+        """Let those in front pass events that are no longer under way: after a retry, a lost lease, a crash."""
         for position in positions:
+            self.passed.discard(position)
             for lane in self._lanes(connection, position) or ():
                 first = self._first(connection, lane)
                 if first is not None and first != position:
@@ -79,17 +123,46 @@ class SqliteLanes:
         )
         return [row[0] for row in rows]
 
-    def _stands_in_front(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
-        """Return whether a newcomer must wait in this lane; whoever need not be waited for steps back."""
-        first = self._first(connection, lane)
-        if first is None:
-            return False
-        if first < position or first in self.under_way:
-            return True
-        connection.execute(
-            "UPDATE waiting SET blocked = blocked + 1 WHERE destination = ? AND position = ?", [self.name, first]
+    def _unpark(self, connection: sqlite3.Connection, position: int, *, due: float) -> None:
+        lanes = self._lanes(connection, position) or ()
+        connection.execute("DELETE FROM parked WHERE destination = ? AND position = ?", [self.name, position])
+        update = "UPDATE waiting SET blocked = 0, due = ? WHERE destination = ? AND position = ?"
+        connection.execute(update, [due, self.name, position])
+        self._take_places(connection, position, lanes)
+
+    def _take_places(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
+        """Stand in each lane by the order of positions; whoever need not be waited for steps back."""
+        firsts = [self._first(connection, lane) for lane in lanes]
+        blocked = sum(
+            first is not None and (first < position or self._passes(connection, lane, position))
+            for lane, first in zip(lanes, firsts, strict=True)
         )
-        return False
+        connection.executemany("INSERT INTO place VALUES (?, ?, ?)", [(self.name, lane, position) for lane in lanes])
+        if blocked:
+            update = "UPDATE waiting SET blocked = ? WHERE destination = ? AND position = ?"
+            connection.execute(update, [blocked, self.name, position])
+        for first in firsts:
+            if first is not None and first > position and first not in self.under_way:
+                self._count_again(connection, first)
+
+    def _leave_places(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
+        self.passed.discard(position)
+        for lane in lanes:
+            place = [self.name, lane, position]
+            connection.execute("DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?", place)
+            first = self._first(connection, lane)
+            if first is None:
+                continue
+            if first > position and not self.passed:
+                connection.execute(PASSED_ON, [self.clock.now(), self.name, first])
+            else:
+                self._count_again(connection, first)
+
+    def _passes(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
+        """Return whether somebody is under way who stands behind this position."""
+        behind = {other for other in self.under_way if other > position and self._stands(connection, lane, other)}
+        self.passed |= behind
+        return bool(behind)
 
     def _count_again(self, connection: sqlite3.Connection, position: int) -> None:
         blocked = sum(self._is_blocked(connection, lane, position) for lane in self._lanes(connection, position) or ())
@@ -98,14 +171,20 @@ class SqliteLanes:
         )
 
     def _is_blocked(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
-        select = "SELECT position FROM place WHERE destination = ? AND lane = ? AND position {} ? ORDER BY position"
-        if connection.execute(f"{select.format('<')} LIMIT 1", [self.name, lane, position]).fetchone():
-            return True
-        # Only those of a later priority can be under way behind somebody.
-        behind = max(position, POSITIONS_OF_A_PRIORITY - 1)
-        return any(
-            row[0] in self.under_way for row in connection.execute(select.format(">"), [self.name, lane, behind])
+        first = self._first(connection, lane)
+        return (first is not None and first < position) or self._passes(connection, lane, position)
+
+    def _is_next(self, connection: sqlite3.Connection, lane: Lane, position: int, run: Sequence[int]) -> bool:
+        """Return whether nobody but the run stands in front."""
+        select = (
+            "SELECT position FROM place WHERE destination = ? AND lane = ? AND position < ? ORDER BY position LIMIT ?"
         )
+        in_front = connection.execute(select, [self.name, lane, position, len(run) + 1]).fetchall()
+        return all(row[0] in run for row in in_front)
+
+    def _stands(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
+        select = "SELECT 1 FROM place WHERE destination = ? AND lane = ? AND position = ?"
+        return connection.execute(select, [self.name, lane, position]).fetchone() is not None
 
     def _lanes(self, connection: sqlite3.Connection, position: int) -> list[Lane] | None:
         select = "SELECT lanes FROM waiting WHERE destination = ? AND position = ?"

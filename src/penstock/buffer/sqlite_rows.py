@@ -33,14 +33,19 @@ def read_story(delivery: sqlite3.Connection | None, destination: str, row: Seque
         return Story(event=event, seq=seq, state="waiting", reason="", cause="", ended_at=None, attempts=())
     where = [destination, seq]
     ended = delivery.execute(
-        "SELECT outcome, reason, cause, at FROM outcome WHERE destination = ? AND seq = ?", where
+        "SELECT outcome, reason, cause, at, notes FROM outcome WHERE destination = ? AND seq = ?", where
     ).fetchone()
-    retrying = delivery.execute(
-        "SELECT 1 FROM waiting WHERE destination = ? AND seq = ? AND attempt > 1", where
-    ).fetchone()
-    state, reason, cause, at = ended or ("retrying" if retrying else "waiting", "", "", None)
+    state, reason, cause, at, notes = ended or (_state(delivery, destination, seq), "", "", None, "")
     attempts = _attempts(delivery, destination, seq)
-    return Story(event=event, seq=seq, state=state, reason=reason, cause=cause, ended_at=at, attempts=attempts)
+    return Story(
+        event=event, seq=seq, state=state, reason=reason, cause=cause, ended_at=at, attempts=attempts, notes=notes
+    )
+
+
+def _state(delivery: sqlite3.Connection, destination: str, seq: int) -> str:
+    select = "SELECT attempt, blocked FROM waiting WHERE destination = ? AND seq = ?"
+    attempt, blocked = delivery.execute(select, [destination, seq]).fetchone() or (1, 0)
+    return "parked" if blocked == -1 else "retrying" if attempt > 1 else "waiting"
 
 
 def selectable(

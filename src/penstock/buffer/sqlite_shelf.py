@@ -8,7 +8,7 @@ from penstock.buffer.port import SEQ_MAX, Counts, Outcome, Story
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_story
 
-NOTHING = Counts(received=0, waiting=0, retrying=0, outcomes={}, oldest_received_at_ms=None)
+NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
 SELECT = f"SELECT seq, {EVENT_COLUMNS} FROM events"  # noqa: S608 - our own constant
 
 
@@ -30,13 +30,14 @@ class SqliteShelf:
         yet taken in.
         """
         with snapshot(self.data_dir / DELIVERY) as delivery:
-            cursor, received, outcomes, retrying, oldest = _taken(delivery, destination)
+            cursor, received, outcomes, (retrying, parked), oldest = _taken(delivery, destination)
         with snapshot(self.data_dir / EVENTS) as events:
             untaken, oldest_untaken = _untaken(events, cursor, sources)
         return Counts(
             received=received + untaken,
             waiting=received - sum(outcomes.values()) + untaken,
             retrying=retrying,
+            parked=parked,
             outcomes=outcomes,
             oldest_received_at_ms=min(filter(None, (oldest, oldest_untaken)), default=None),
         )
@@ -77,23 +78,23 @@ class SqliteShelf:
 
 def _taken(
     delivery: sqlite3.Connection | None, destination: str
-) -> tuple[int, int, dict[Outcome, int], int, int | None]:
-    """Return the cursor, what was received up to it, how that ended, and how many of the rest failed before."""
+) -> tuple[int, int, dict[Outcome, int], tuple[int, int], int | None]:
+    """Return the cursor, what was received up to it, how that ended, and how many of the rest failed or are parked."""
     row = None
     if delivery is not None:
         select = "SELECT cursor, received FROM destination WHERE name = ?"
         row = delivery.execute(select, [destination]).fetchone()
     if delivery is None or row is None:
-        return 0, 0, {}, 0, None
+        return 0, 0, {}, (0, 0), None
     tally = delivery.execute("SELECT outcome, count FROM tally WHERE destination = ?", [destination])
     outcomes = {Outcome(outcome): count for outcome, count in tally if count}
-    retrying = delivery.execute(
-        "SELECT count(*) FROM waiting WHERE destination = ? AND attempt > 1", [destination]
-    ).fetchone()[0]
+    count = "SELECT count(*) FROM waiting WHERE destination = ? AND"
+    retrying = delivery.execute(f"{count} attempt > 1 AND blocked <> -1", [destination]).fetchone()[0]
+    parked = delivery.execute(f"{count} blocked = -1", [destination]).fetchone()[0]
     oldest = delivery.execute(
         "SELECT received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
     ).fetchone()
-    return row[0], row[1], outcomes, retrying, oldest[0] if oldest else None
+    return row[0], row[1], outcomes, (retrying, parked), oldest[0] if oldest else None
 
 
 def _untaken(events: sqlite3.Connection | None, cursor: int, sources: Sequence[str]) -> tuple[int, int | None]:

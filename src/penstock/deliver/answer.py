@@ -46,6 +46,19 @@ class Unavailable:
     text: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unknown:
+    """Custify does not know the person of an event: it would take the event, and drop it without a word."""
+
+    #: Under which the person may become known: `user:…`, `email:…`.
+    subjects: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recognised:
+    """A look-up found the person of an event: what was parked for them goes first, then the event comes again."""
+
+
 Answer = Accepted | Throttled | Barred | Refused | Unavailable
 
 

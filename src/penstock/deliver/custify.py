@@ -32,9 +32,13 @@ class CustifyApi:
         """Make one call and name its answer. Never raises for anything the network or Custify does."""
         return await self._ask(call.method, call.path, msgspec.json.encode(call.body))
 
+    async def read(self, path: str) -> Answer:
+        """Make one read and name its answer. Never raises either."""
+        return await self._ask("GET", path, None)
+
     async def probe(self) -> Answer:
         """Read one company: succeeds when key and address are right, and changes nothing."""
-        return await self._ask("GET", PROBE_PATH, None)
+        return await self.read(PROBE_PATH)
 
     async def close(self) -> None:
         """Close idle connections."""

@@ -10,7 +10,7 @@ from typing import assert_never
 from penstock import causes
 from penstock.buffer.port import Outcome
 from penstock.convert.plan import Filtered, Unmappable
-from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
+from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Throttled, Unavailable, Unknown
 
 # Custify's own client waits this long when a 429 names no time (CustifyOfficial/custify-mcp, src/api/client.ts).
 RETRY_AFTER_S_DEFAULT = 10.0
@@ -26,6 +26,9 @@ class RetryPolicy:
     delay_s_max: float = 300.0
     #: Measured on the retry clock, which stands still while the destination is held or paused.
     give_up_after_s: float = 72 * 3600.0
+    #: How long an event waits for its person to become known, and how often Custify is asked meanwhile.
+    park_s: float = 86_400.0
+    look_again_s: float = 3_600.0
 
     def delay_s(self, attempt: int, *, jitter: float) -> float:
         """Return the wait after a failed attempt: full jitter under a doubling ceiling; `jitter` is in [0, 1]."""
@@ -61,14 +64,37 @@ class Hold:
     cause: str
 
 
-Verdict = Settle | RetryIn | Hold
+@dataclasses.dataclass(frozen=True, slots=True)
+class Park:
+    """Out of the lane, until something is learned of one of the subjects; at the latest after `delay_s`."""
+
+    delay_s: float
+    subjects: tuple[str, ...]
+
+
+#: All that can be said of an event: by Custify, by the mapping, by the ledger.
+Said = Answer | Unmappable | Filtered | Unknown | Recognised
+Verdict = Settle | RetryIn | Hold | Park
 
 
 def decide(
-    answer: Answer | Unmappable | Filtered, *, attempt: int, failing_for_s: float, jitter: float, policy: RetryPolicy
+    answer: Said,
+    *,
+    attempt: int,
+    failing_for_s: float,
+    jitter: float,
+    policy: RetryPolicy,
+    parked_for_s: float = 0.0,
 ) -> Verdict:
-    """Return what becomes of an event after `answer` to its `attempt`; `failing_for_s` is on the retry clock."""
+    """Return what becomes of an event after `answer` to its `attempt`.
+
+    `failing_for_s` and `parked_for_s` are on the retry clock, which stands still while the destination rests.
+    """
     match answer:
+        case Unknown(subjects):
+            return _unknown(subjects, parked_for_s=parked_for_s, policy=policy)
+        case Recognised():
+            return RetryIn(0.0, counts=False)
         case Accepted():
             return Settle(Outcome.DELIVERED)
         case Filtered(reason, cause):
@@ -91,6 +117,13 @@ def decide(
             return RetryIn(policy.delay_s(attempt, jitter=jitter), counts=True)
         case _:
             assert_never(answer)
+
+
+def _unknown(subjects: tuple[str, ...], *, parked_for_s: float, policy: RetryPolicy) -> Settle | Park:
+    if parked_for_s >= policy.park_s:
+        reason = "Custify does not know the person, and no identify or group call came for them"
+        return Settle(Outcome.DEAD, reason, causes.PERSON_UNKNOWN)
+    return Park(min(policy.look_again_s, policy.park_s - parked_for_s), subjects)
 
 
 def _barred(status: int | None, text: str) -> Hold:

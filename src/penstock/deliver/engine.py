@@ -6,27 +6,31 @@ nothing here decides (decide.py), measures time (clock) or speaks HTTP (custify.
 
 import asyncio
 import contextlib
-import dataclasses
+import functools
 import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Mapping as Table
-from typing import Protocol
 
 import structlog
 
-from penstock.buffer.port import SHARES, Attempt, Backlog, Lease, Outcome, Priority
+from penstock.buffer.ledger_port import Ledger
+from penstock.buffer.port import NOTHING_LEARNED, Attempt, Backlog, Ending, Lease, Outcome
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
-from penstock.convert.plan import Call, Filtered, Mapping, Plan, Unmappable
-from penstock.convert.wanted import Wishes, unwanted
-from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
-from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, RetryIn, RetryPolicy, Settle, Verdict, decide
+from penstock.convert.plan import Call
+from penstock.convert.wanted import unwanted
+from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Throttled, Unavailable
+from penstock.deliver.books import Books, is_busy
+from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Settle, Verdict, decide
+from penstock.deliver.errand import SHADOW, Errand, Read
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
+from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
 from penstock.deliver.width import Width
 from penstock.errors import BufferUnavailable, LeaseLost
 from penstock.event import enriched
+from penstock.timestamps import parsed
 
 log = structlog.get_logger()
 
@@ -38,37 +42,6 @@ IDLE_S_MIN = 0.01
 DISK_REST_S = 5.0
 
 
-class Custify(Protocol):
-    """The far side. One adapter speaks HTTP; the simulation has a hostile one."""
-
-    async def send(self, call: Call) -> Answer:
-        """Make one call and name its answer. Never raises for anything the network or Custify does."""
-
-    async def probe(self) -> Answer:
-        """Make a harmless read that succeeds when key and address are right."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryPolicy:
-    """What the engine is allowed to do."""
-
-    mapping: Mapping
-    retry: RetryPolicy
-    in_flight_max: int = 32
-    call_s_max: float = 10.0
-    #: How often an engine without work looks for new events, in seconds.
-    idle_s_max: float = 0.3
-    #: Which events are not wanted, though they could be sent.
-    wishes: Wishes = dataclasses.field(default_factory=Wishes)
-    #: How the pace is shared while events of several priorities are due.
-    shares: Table[Priority, float] = dataclasses.field(default_factory=lambda: SHARES)
-
-    @property
-    def lease_s(self) -> float:
-        """A lease outlives every call of a plan, or a slow answer would let the next event of the lane overtake."""
-        return 4 * self.call_s_max + 20.0
-
-
 class Engine:
     """Brings every event of one destination to an outcome."""
 
@@ -77,6 +50,7 @@ class Engine:
         name: str,
         *,
         backlog: Backlog,
+        ledger: Ledger,
         custify: Custify,
         pace: Pace,
         policy: DeliveryPolicy,
@@ -85,6 +59,7 @@ class Engine:
     ) -> None:
         self.name, self.backlog, self.custify = name, backlog, custify
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
+        self.books = Books(ledger, clock=clock)
         self.hold, self.width = HoldState(), Width(calls_max=policy.in_flight_max)
         #: Something was learned that must survive a restart.
         self.is_unwritten = False
@@ -136,58 +111,94 @@ class Engine:
         self.stopping.set()
 
     async def deliver(self, lease: Lease) -> None:
-        """Bring one event to an end, or give it a time to try again."""
-        event = enriched(lease.event)
-        refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
-        meaning = refusal or convert(event, self.policy.mapping)
+        """Bring one event to an end, with those it carries along, or give it a time to try again."""
         attempts: list[Attempt] = []
-        answer = await self.send(meaning, attempts) if isinstance(meaning, Plan) else meaning
-        verdict = self.verdict(answer, lease)
-        await self.apply(verdict, lease, attempts)
+        try:
+            answer, errand = await self._attempt([lease, *lease.followers], attempts)
+            if isinstance(answer, Refused) and len(errand.leases) > 1:
+                # One of them is to blame, and nobody knows which: the first goes by itself.
+                answer, errand = await self._attempt([lease], attempts)
+            verdict = self.verdict(answer, lease)
+            await self.apply(verdict, errand, attempts)
+        finally:
+            self.books.release(lease.token)
         self.log.debug(
             "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
         )
 
-    async def send(self, plan: Plan, attempts: list[Attempt]) -> Answer:
-        """Make the plan's calls in order, up to the first that is not accepted."""
+    def read(self, lease: Lease) -> Read:
+        """Return what a leased event means."""
+        event = enriched(lease.event)
+        refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
+        happened = parsed(event["timestamp"])
+        at_ms = lease.event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
+        return Read(lease=lease, meaning=refusal or convert(event, self.policy.mapping), at_ms=at_ms)
+
+    async def send(self, calls: Sequence[Call], attempts: list[Attempt]) -> Answer:
+        """Make calls in order, up to the first that is not accepted."""
         answer: Answer = Accepted(200, "")
-        for call in plan.calls:
-            answer = await self._call(call, attempts)
+        for call in calls:
+            answer = await self._call(call.method, call.path, functools.partial(self.custify.send, call), attempts)
             if not isinstance(answer, Accepted):
                 break
         return answer
 
-    def verdict(self, answer: Answer | Unmappable | Filtered, lease: Lease) -> Verdict:
+    def verdict(self, answer: Said, lease: Lease) -> Verdict:
         """Ask decide.py, with this destination's clock and dice."""
-        started = lease.first_failed_at
-        failing_for_s = 0.0 if started is None else self.hold.retry_clock(self.clock.now()) - started
-        jitter = self.dice.uniform(0.0, 1.0)
+        now = self.hold.retry_clock(self.clock.now())
         return decide(
-            answer, attempt=lease.attempt, failing_for_s=failing_for_s, jitter=jitter, policy=self.policy.retry
+            answer,
+            attempt=lease.attempt,
+            failing_for_s=0.0 if lease.first_failed_at is None else now - lease.first_failed_at,
+            parked_for_s=0.0 if lease.parked_at is None else now - lease.parked_at,
+            jitter=self.dice.uniform(0.0, 1.0),
+            policy=self.policy.retry,
         )
 
-    async def apply(self, verdict: Verdict, lease: Lease, attempts: Sequence[Attempt]) -> None:
+    async def apply(self, verdict: Verdict, errand: Errand, attempts: Sequence[Attempt]) -> None:
         """Write the verdict down; a lease that was lost is somebody else's by now."""
-        now = self.clock.now()
+        lease, now = errand.leases[0], self.clock.now()
+        retry = functools.partial(self.backlog.retry, lease, attempts=attempts, learned=_half_known(errand, attempts))
         try:
             match verdict:
+                case Settle(Outcome.DELIVERED):
+                    endings = errand.endings(attempts)
+                    await self.backlog.settle(*endings, learned=errand.knowledge(), calls=errand.figures())
                 case Settle(outcome, reason, cause):
-                    await self.backlog.settle(lease, outcome, cause=cause, reason=reason, attempts=attempts)
+                    ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=attempts)
+                    await self.backlog.settle(ending, learned=errand.doubts())
                     self._note_end(outcome, lease, reason)
                 case RetryIn(delay_s, counts):
                     failed_at = lease.first_failed_at
                     if counts and failed_at is None:
                         failed_at = self.hold.retry_clock(now)
-                    await self.backlog.retry(
-                        lease, at=now + delay_s, first_failed_at=failed_at, counts=counts, attempts=attempts
-                    )
+                    await retry(at=now + delay_s, first_failed_at=failed_at, counts=counts)
                 case Hold(reason, cause):
                     await self._begin_hold(reason, cause)
-                    await self.backlog.retry(
-                        lease, at=now, first_failed_at=lease.first_failed_at, counts=False, attempts=attempts
-                    )
+                    await retry(at=now, first_failed_at=lease.first_failed_at, counts=False)
+                case Park(delay_s, subjects):
+                    known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
+                    since = self.hold.retry_clock(now)
+                    await self.backlog.park(lease, since=since, until=now + delay_s, subjects=known_as)
         except LeaseLost:
             self.log.warning("lease_lost", message_id=lease.event.message_id)
+
+    async def _attempt(self, leases: Sequence[Lease], attempts: list[Attempt]) -> tuple[Said, Errand]:
+        """Find out what is left to do for the first of these, and those that can go along, and do it."""
+        rules, mode = self.policy.rules, self.policy.mode
+
+        async def look_up(path: str) -> Answer:
+            return await self._call("GET", path, functools.partial(self.custify.read, path), attempts)
+
+        errand = await self.books.errand([self.read(lease) for lease in leases], rules, mode, look_up)
+        if errand.instead is not None:
+            return errand.instead, errand
+        if not self.books.take(errand, leases[0].token):
+            return is_busy(), errand
+        if errand.is_shadow:
+            attempts += [_unsent(call, at=self.clock.now()) for call in errand.calls]
+            return Accepted(200, ""), errand
+        return await self.send(errand.calls, attempts), errand
 
     async def _lease(self) -> Sequence[Lease]:
         """Take as many events as may be under way now; none while held or paused."""
@@ -199,13 +210,17 @@ class Engine:
             limit = int(min(free, self.pace.free_calls(self.clock.now())))
             if limit < 1:
                 return ()
-            return await self.backlog.lease(limit=limit, lease_s=self.policy.lease_s, shares=self.policy.shares)
+            together = TOGETHER_MAX if self.policy.rules.coalesce else 0
+            shares, lease_s = self.policy.shares, self.policy.lease_s
+            return await self.backlog.lease(limit=limit, lease_s=lease_s, shares=shares, together=together)
         except BufferUnavailable as error:
             self.log.warning("buffer_unavailable", reason=error.reason)
             await self._rest(DISK_REST_S)
             return ()
 
-    async def _call(self, call: Call, attempts: list[Attempt]) -> Answer:
+    async def _call(
+        self, method: str, path: str, make: Callable[[], Awaitable[Answer]], attempts: list[Attempt]
+    ) -> Answer:
         """Make one call at its time, and write down how it went."""
         now = self.clock.now()
         wait_s = self.pace.wait_s(now)
@@ -219,10 +234,10 @@ class Engine:
                 # Another call was throttled while this one waited for its turn.
                 return Throttled(blocked_s, "waiting for the pace")
         started = self.clock.now()
-        answer = await self.custify.send(call)
+        answer = await make()
         ended = self.clock.now()
         self._learn(answer, started=started, ended=ended)
-        attempts.append(_attempt(call, answer, at=started, ended=ended))
+        attempts.append(_attempt(method, path, answer, at=started, ended=ended))
         self.observe(attempts[-1])
         return answer
 
@@ -328,13 +343,24 @@ class Engine:
             self.log.warning("rejected", message_id=lease.event.message_id, reason=reason)
 
 
-def _attempt(call: Call, answer: Answer, *, at: float, ended: float) -> Attempt:
+def _attempt(method: str, path: str, answer: Answer, *, at: float, ended: float) -> Attempt:
     status = 429 if isinstance(answer, Throttled) else answer.status
     return Attempt(
         at=at,
-        method=call.method,
-        path=call.path,
+        method=method,
+        path=path,
         status=status,
         answer=answer.text[:ANSWER_CHARS_MAX],
         duration_ms=round((ended - at) * 1000),
     )
+
+
+def _half_known(errand: Errand, attempts: Sequence[Attempt]) -> Learned:
+    """Return what the ledger learns of an errand that is not done: whom a look-up found, or that writes are in doubt."""
+    if isinstance(errand.instead, Recognised):
+        return errand.knowledge()
+    return errand.doubts() if attempts else NOTHING_LEARNED
+
+
+def _unsent(call: Call, *, at: float) -> Attempt:
+    return Attempt(at=at, method=call.method, path=call.path, status=None, answer="shadow: not sent", duration_ms=0)

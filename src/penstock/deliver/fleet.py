@@ -10,15 +10,17 @@ from collections.abc import Mapping as Table
 import structlog
 
 from penstock import causes
-from penstock.buffer.port import Attempt, Backlog, Orders, Outcome, Priority
+from penstock.buffer.ledger_port import Ledger
+from penstock.buffer.port import Attempt, Backlog, Ending, Orders, Outcome, Priority
 from penstock.clock import Clock, Dice
 from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import DeliveryPolicy, Engine
+from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
+from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
 from penstock.errors import BufferUnavailable, StoreDamaged
-from penstock.reading import mapping_of, wishes_of
+from penstock.reading import mapping_of, mode_of, rules_of, wishes_of
 from penstock.settings import Destination, Settings
 
 log = structlog.get_logger()
@@ -46,7 +48,8 @@ class Served:
 
     def _count(self, attempt: Attempt) -> None:
         status_class = f"{attempt.status // 100}xx" if attempt.status else "none"
-        self.attempts[attempt.path, status_class] += 1
+        # A look-up names a person; a metric must not.
+        self.attempts[attempt.path.partition("?")[0], status_class] += 1
         self.buckets[bisect.bisect_left(DURATION_BUCKETS_S, attempt.duration_ms / 1000)] += 1
         self.duration_sum_s += attempt.duration_ms / 1000
 
@@ -69,8 +72,11 @@ class Served:
 class Fleet:
     """All engines of this process."""
 
-    def __init__(self, *, backlog_of: BacklogOf, orders: Orders, clock: Clock, dice: Dice) -> None:
-        self.backlog_of, self.orders, self.clock, self.dice = backlog_of, orders, clock, dice
+    def __init__(
+        self, *, backlog_of: BacklogOf, ledger_of: Callable[[str], Ledger], orders: Orders, clock: Clock, dice: Dice
+    ) -> None:
+        self.backlog_of, self.ledger_of, self.orders = backlog_of, ledger_of, orders
+        self.clock, self.dice = clock, dice
         self.served: dict[str, Served] = {}
         self.leaving: set[asyncio.Task[None]] = set()
         self.settings, self.complaint = Settings(), ""
@@ -134,13 +140,14 @@ class Fleet:
         while leases := await backlog.lease(limit=GIVEN_UP_AT_ONCE, lease_s=60.0):
             for lease in leases:
                 reason = f"given up when {name} was removed"
-                await backlog.settle(lease, Outcome.DEAD, cause=causes.DISCARDED, reason=reason)
+                await backlog.settle(Ending(lease=lease, outcome=Outcome.DEAD, cause=causes.DISCARDED, reason=reason))
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name
         return Engine(
             name,
             backlog=self.backlog_of(name, lambda: self.settings.sources_of(name)),
+            ledger=self.ledger_of(name),
             custify=self._api(destination),
             pace=Pace(per_s_max=destination.calls_per_s_max or math.inf, as_of=self.clock.now()),
             policy=self._policy(destination),
@@ -160,11 +167,13 @@ class Fleet:
     def _policy(self, destination: Destination) -> DeliveryPolicy:
         return DeliveryPolicy(
             mapping=mapping_of(destination),
-            retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600),
+            retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600, park_s=destination.park_hours * 3600),
             in_flight_max=destination.calls_in_flight_max,
             call_s_max=self.settings.call_timeout_s,
             shares=_shares(destination),
             wishes=wishes_of(destination, self.settings),
+            rules=rules_of(destination),
+            mode=mode_of(destination),
         )
 
     def _change(self, served: Served, destination: Destination) -> None:

@@ -40,7 +40,7 @@ class Status:
 
 
 # What can be said of a file that cannot be read.
-NO_COUNTS = Counts(received=0, waiting=0, retrying=0, outcomes={}, oldest_received_at_ms=None)
+NO_COUNTS = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
 
 
 class StatusReader:

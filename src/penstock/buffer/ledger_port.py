@@ -1,0 +1,43 @@
+"""Where the ledger is kept. The buffer does not look inside a record; ledger/record.py does.
+
+Each promise is a test in tests/contract/test_ledger_promises.py.
+"""
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+
+class Ledger(Protocol):
+    """deliver's end, for one destination. Records are written by `Backlog.settle` and its siblings, with the outcomes."""
+
+    async def known(self, subjects: Collection[str]) -> Mapping[str, bytes]:
+        """Return the records there are of these subjects."""
+
+    async def forget(self, prefix: str, *, limit: int) -> int:
+        """Remove up to `limit` records of subjects that begin with `prefix` (all: an empty one); return how many."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CallFigures:
+    """Calls of one path since the destination was set up; planned == sent + saved, once nothing is under way."""
+
+    #: What the mapping asked for.
+    planned: int
+    #: What Custify acknowledged.
+    sent: int
+    #: What was not needed: Custify held it already, or a later event's call carried it.
+    saved: int
+
+
+class LedgerShelf(Protocol):
+    """operate's end: look, never change."""
+
+    def record(self, destination: str, subject: str) -> bytes | None:
+        """Return what is kept of a subject."""
+
+    def subjects(self, destination: str, prefix: str, *, limit: int = 50) -> Sequence[str]:
+        """Return subjects that begin with a text, in order."""
+
+    def calls(self, destination: str) -> Mapping[str, CallFigures]:
+        """Return the figures by path."""

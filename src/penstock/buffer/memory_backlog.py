@@ -1,0 +1,284 @@
+"""One destination's backlog in memory: the contract of port.py in its plainest form, and so the reference for others."""
+
+import bisect
+import collections
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from penstock.buffer.lanes import lanes_of, names_both, place
+from penstock.buffer.leases import Leases
+from penstock.buffer.memory_ledger import MemoryLedger
+from penstock.buffer.port import (
+    NOTHING_LEARNED,
+    REPLAYABLE,
+    SHARES,
+    Attempt,
+    CallCount,
+    Ending,
+    Learned,
+    Lease,
+    Outcome,
+    Priority,
+    ReplayStep,
+    Selection,
+    Story,
+)
+from penstock.buffer.shares import Turns
+from penstock.clock import Clock
+from penstock.event import UPSERTS, Event, Lane
+
+
+@dataclasses.dataclass(slots=True)
+class Waiting:
+    """An event without an outcome, at one destination."""
+
+    seq: int
+    lanes: tuple[Lane, ...]
+    due: float
+    attempt: int = 1
+    first_failed_at: float | None = None
+    priority: Priority = Priority.LIVE
+    #: The replay that put the event back; 0 for none.
+    job: int = 0
+    #: When it was parked first, and for which subjects it is parked now; none: it stands in its lanes.
+    parked_at: float | None = None
+    parked_for: Sequence[str] = ()
+
+
+@dataclasses.dataclass(slots=True)
+class Replay:
+    """How far a replay has come."""
+
+    cursor: int = 0
+    replayed: int = 0
+    is_read: bool = False
+    outcomes: collections.Counter[Outcome] = dataclasses.field(default_factory=collections.Counter)
+
+
+class MemoryBacklog:
+    """One destination's end of a log that is a list; see port.Backlog."""
+
+    def __init__(self, events: Sequence[Event], sources: Callable[[], Sequence[str]], *, clock: Clock) -> None:
+        self.events, self.sources, self.clock = events, sources, clock
+        self.cursor, self.received, self.next_position = 0, 0, 0
+        #: By position, which is the order within lanes; a replayed event gets a new one.
+        self.waiting: dict[int, Waiting] = {}
+        self.places: dict[Lane, list[int]] = collections.defaultdict(list)
+        self.links: dict[str, str] = {}
+        self.leases = Leases()
+        self.ended: dict[int, Story] = {}
+        self.attempts: dict[int, list[Attempt]] = collections.defaultdict(list)
+        self.kept: dict[str, object] = {}
+        self.replays: dict[int, Replay] = {}
+        self.turns = Turns()
+        self.minutes: dict[int, collections.Counter[Outcome]] = collections.defaultdict(collections.Counter)
+        self.ledger = MemoryLedger()
+
+    async def lease(
+        self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
+    ) -> Sequence[Lease]:
+        """Hand out due events, at most one per lane and its followers, of each priority the longest due first."""
+        now = self.clock.now()
+        self.leases.expire(now)
+        self._unpark([position for position, w in self.waiting.items() if w.parked_for and w.due <= now])
+        self._take_in()
+        ready: dict[Priority, list[int]] = {priority: [] for priority in Priority}
+        for position, waiting in self.waiting.items():
+            if waiting.due <= now and position not in self.leases and self._leads(position):
+                ready[waiting.priority].append(position)
+        for positions in ready.values():
+            positions.sort(key=lambda position: (self.waiting[position].due, position))
+        picked = self.turns.pick(ready, limit=limit, shares=shares or SHARES)
+        return [self._lease(position, now + lease_s, together=together) for _, position in picked]
+
+    async def settle(
+        self, *endings: Ending, learned: Learned = NOTHING_LEARNED, calls: Sequence[CallCount] = ()
+    ) -> None:
+        """Write outcomes and what was learned, and free the lanes."""
+        now = self.clock.now()
+        positions = [self.leases.position(ending.lease, now) for ending in endings]
+        for position, ending in zip(positions, endings, strict=True):
+            self.leases.end(ending.lease, now)
+            self._end(position, ending)
+        self._give_back(*(follower for ending in endings for follower in ending.lease.followers))
+        self.ledger.count(calls)
+        self._learn(learned)
+
+    async def retry(
+        self,
+        lease: Lease,
+        *,
+        at: float,
+        first_failed_at: float | None,
+        counts: bool,
+        attempts: Sequence[Attempt] = (),
+        learned: Learned = NOTHING_LEARNED,
+    ) -> None:
+        """Hand the event out again at `at`, not before."""
+        position = self.leases.end(lease, self.clock.now())
+        self.attempts[lease.seq] += attempts
+        waiting = self.waiting[position]
+        waiting.due, waiting.attempt, waiting.first_failed_at = at, lease.attempt + counts, first_failed_at
+        self._give_back(*lease.followers)
+        self._learn(learned)
+
+    async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
+        """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
+        position = self.leases.end(lease, self.clock.now())
+        waiting = self.waiting[position]
+        self._leave(position, waiting)
+        waiting.due, waiting.parked_for = until, subjects
+        waiting.parked_at = since if waiting.parked_at is None else waiting.parked_at
+        self._give_back(*lease.followers)
+
+    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
+        """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
+        self._take_in()
+        replay = self.replays.setdefault(job, Replay())
+        looked_at = self.selectable(selection, after_seq=replay.cursor, limit=limit)
+        again = [seq for seq in looked_at if selection.takes(self.events[seq - 1])]
+        for seq in again:
+            del self.ended[seq]
+            self._enqueue(seq, priority=Priority.REPLAY, job=job)
+        replay.cursor = max([replay.cursor, *looked_at])
+        replay.replayed += len(again)
+        replay.is_read = len(looked_at) < limit
+        return ReplayStep(replayed=len(again), waiting=self.waiting_of(job), is_read=replay.is_read)
+
+    def selectable(self, selection: Selection, *, after_seq: int, limit: int) -> list[int]:
+        """Return the next places in the log of dead or rejected events that the selection may take."""
+        before = selection.ended_before
+        seqs = [
+            seq
+            for seq, story in self.ended.items()
+            if seq > after_seq
+            and story.state in REPLAYABLE
+            and selection.cause in {"", story.cause}
+            and (before is None or story.ended_at is None or story.ended_at < before)
+        ]
+        return sorted(seqs)[:limit]
+
+    def waiting_of(self, job: int) -> int:
+        """Return how many events of a replay have no outcome again yet."""
+        return sum(waiting.job == job for waiting in self.waiting.values())
+
+    async def remember(self, notes: Mapping[str, object]) -> None:
+        """Keep what the destination learned."""
+        self.kept |= notes
+
+    async def notes(self) -> Mapping[str, object]:
+        """Return what `remember` kept."""
+        return dict(self.kept)
+
+    def forget_leases(self) -> None:
+        """What a crash does."""
+        self.leases = Leases()
+
+    def _end(self, position: int, ending: Ending) -> None:
+        lease, now = ending.lease, self.clock.now()
+        self.attempts[lease.seq] += ending.attempts
+        ended = self.waiting.pop(position)
+        self._leave(position, ended)
+        self.minutes[int(now // 60)][ending.outcome] += 1
+        if ended.job:
+            self.replays[ended.job].outcomes[ending.outcome] += 1
+        self.ended[lease.seq] = Story(
+            event=lease.event,
+            seq=lease.seq,
+            state=ending.outcome,
+            reason=ending.reason,
+            cause=ending.cause,
+            ended_at=now,
+            attempts=(),
+            notes=ending.notes,
+        )
+
+    def _leave(self, position: int, leaving: Waiting) -> None:
+        for lane in leaving.lanes:
+            self.places[lane].remove(position)
+            if self.places[lane]:
+                following = self.waiting[self.places[lane][0]]
+                following.due = max(following.due, self.clock.now())
+
+    def _learn(self, learned: Learned) -> None:
+        """Change the ledger, and wake who was parked for somebody of whom something is known now."""
+        woken = set(self.ledger.learn(learned))
+        if woken:
+            self._unpark([position for position, waiting in self.waiting.items() if woken & set(waiting.parked_for)])
+
+    def _give_back(self, *leases: Lease) -> None:
+        for lease in leases:
+            if any(held.token == lease.token for held in self.leases.held.values()):
+                self.leases.end(lease, float("-inf"))
+
+    def _unpark(self, positions: Sequence[int]) -> None:
+        for position in positions:
+            waiting = self.waiting[position]
+            waiting.due, waiting.parked_for = self.clock.now(), ()
+            for lane in waiting.lanes:
+                bisect.insort(self.places[lane], position)
+
+    def _take_in(self) -> None:
+        sources = self.sources()
+        for seq, event in enumerate(self.events[self.cursor :], self.cursor + 1):
+            if event.source in sources:
+                self.received += 1
+                self._enqueue(seq)
+        self.cursor = len(self.events)
+
+    def _enqueue(self, seq: int, *, priority: Priority = Priority.LIVE, job: int = 0) -> None:
+        event = self.events[seq - 1]
+        linked = self.links.get(event.anonymous_id, "")
+        lanes = lanes_of(event, linked_user=linked, is_waiting=lambda lane: bool(self.places.get(lane)))
+        if names_both(event):
+            self.links[event.anonymous_id] = event.user_id
+        self.next_position += 1
+        position = place(priority, self.next_position)
+        self.waiting[position] = Waiting(seq, lanes, self.clock.now(), priority=priority, job=job)
+        for lane in lanes:
+            bisect.insort(self.places[lane], position)
+
+    def _leads(self, position: int) -> bool:
+        """Return whether an event is the first of all its lanes, and nobody behind it is under way already."""
+        waiting = self.waiting[position]
+        own = [self.places[lane] for lane in waiting.lanes]
+        is_free = all(lane[0] == position and not any(other in self.leases for other in lane) for lane in own)
+        return is_free and not waiting.parked_for
+
+    def _lease(self, position: int, expires_at: float, *, together: int) -> Lease:
+        first = self._grant(position, expires_at)
+        run, followers = [position], list[Lease]()
+        while first.event.type in UPSERTS and len(followers) < together:
+            behind = self._next_behind(run)
+            if behind is None or self.events[self.waiting[behind].seq - 1].type not in UPSERTS:
+                break
+            run.append(behind)
+            followers.append(self._grant(behind, expires_at))
+        return self.leases.with_followers(first, followers) if followers else first
+
+    def _next_behind(self, run: Sequence[int]) -> int | None:
+        """Return the event that waits for nothing but a run of leased ones."""
+        lanes = self.waiting[run[0]].lanes
+        behind = [position for position in self.places[lanes[0]] if position > run[-1]] if lanes else []
+        if not behind or behind[0] in self.leases or self.waiting[behind[0]].due > self.clock.now():
+            return None
+        waiting = self.waiting[behind[0]]
+        if waiting.priority != self.waiting[run[0]].priority:
+            return None
+        for lane in waiting.lanes:
+            others = [position for position in self.places[lane] if position < behind[0] or position in self.leases]
+            if not set(others) <= set(run):
+                return None
+        return behind[0]
+
+    def _grant(self, position: int, expires_at: float) -> Lease:
+        waiting = self.waiting[position]
+        return self.leases.grant(
+            position,
+            event=self.events[waiting.seq - 1],
+            seq=waiting.seq,
+            attempt=waiting.attempt,
+            first_failed_at=waiting.first_failed_at,
+            expires_at=expires_at,
+            parked_at=waiting.parked_at,
+        )

@@ -1,0 +1,159 @@
+"""The ledger at work: reads the records an errand needs, looks people up, and lets `weigh` decide what is left to send."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+from penstock.buffer.ledger_port import Ledger
+from penstock.clock import Clock
+from penstock.convert.plan import Call, Plan
+from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Throttled, Unknown
+from penstock.deliver.errand import SHADOW, Errand, Read, errand_of, planned
+from penstock.ledger.modes import Mode
+from penstock.ledger.people import found, look_ups, minimal, with_company
+from penstock.ledger.record import Alias, Delta, Record, decoded, email_subject, person_subject
+from penstock.ledger.rules import Rules
+from penstock.ledger.weigh import Records, subjects_of, together, weigh, whose
+
+# What a look-up found is believed this long: an unknown person with many events is looked up once.
+LOOK_UP_S, LOOK_UPS_MAX = 60.0, 10_000
+# Two events of one person can stand in different lanes only when one names no user id. The second waits a moment.
+BUSY_S = 0.5
+
+LookUp = Callable[[str], Awaitable[Answer]]
+
+
+class Books:
+    """The ledger of one destination, as the engine uses it."""
+
+    def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
+        self.ledger, self.clock = ledger, clock
+        #: By look-up: when it was made, and whom it found.
+        self.looked_up: dict[str, tuple[float, Record | None]] = {}
+        #: Subjects whose record is being changed, and the lease that does so.
+        self.busy: dict[str, int] = {}
+
+    async def errand(self, reads: Sequence[Read], rules: Rules, mode: Mode, look_up: LookUp) -> Errand:
+        """Return what is left to do for the first of these events, and for those that can go along with it."""
+        first, plan = reads[0], reads[0].meaning
+        if not isinstance(plan, Plan):
+            return Errand(leases=[first.lease], instead=plan)
+        is_shadow = not mode.is_live_for(plan)
+        if rules.is_off:
+            return Errand(leases=[first.lease], calls=plan.calls, planned=planned([first]), is_shadow=is_shadow)
+        run = self._run(reads, rules, mode, is_shadow=is_shadow)
+        prefix = SHADOW if is_shadow else ""
+        records = await self._records({s for read in run for s in subjects_of(read.part().plan)}, prefix)
+        return await self._errand(run, records, rules, look_up, is_shadow=is_shadow)
+
+    def take(self, errand: Errand, token: int) -> bool:
+        """Reserve the records an errand changes for a lease; False when another is changing one of them."""
+        if any(self.busy.get(subject, token) != token for subject in errand.learned):
+            return False
+        self.busy |= dict.fromkeys(errand.learned, token)
+        return True
+
+    def release(self, token: int) -> None:
+        """Let others change the records of a lease."""
+        self.busy = {subject: holder for subject, holder in self.busy.items() if holder != token}
+
+    def _run(self, reads: Sequence[Read], rules: Rules, mode: Mode, *, is_shadow: bool) -> Sequence[Read]:
+        """Return the events from the first on that become one errand."""
+        run = [reads[0]]
+        for read in reads[1:] if rules.coalesce else ():
+            if not isinstance(read.meaning, Plan) or mode.is_live_for(read.meaning) is is_shadow:
+                break
+            run.append(read)
+        return run[: max(1, together([read.part() for read in run]))]
+
+    async def _errand(
+        self, run: Sequence[Read], records: dict[str, Record | None], rules: Rules, look_up: LookUp, *, is_shadow: bool
+    ) -> Errand:
+        learned: dict[str, Delta] = {}
+        for call in (call for read in run for call in read.part().plan.calls if _needs_known(call, rules)):
+            subject = whose(call, records)
+            if not subject or records.get(subject) is not None:
+                continue
+            answer = await self._look_up(call, rules, look_up)
+            if not isinstance(answer, Record | None):
+                return Errand(leases=[run[0].lease], instead=answer)
+            records[subject] = answer
+            if answer is not None:
+                learned[subject] = Delta(fields=answer.fields, asserted_at=answer.asserted_at)
+        if run[0].part().plan.calls[0].path == "/event":
+            return self._event(run[0], records, rules, learned=learned, is_shadow=is_shadow)
+        weighed = weigh([read.part() for read in run], records, rules, now=self.clock.now())
+        return errand_of(run, weighed, seen=learned, is_shadow=is_shadow)
+
+    def _event(
+        self, read: Read, records: Records, rules: Rules, *, learned: Mapping[str, Delta], is_shadow: bool
+    ) -> Errand:
+        """An event goes to somebody Custify knows, with the company that is meant; or it waits."""
+        [call] = read.part().plan.calls
+        subject = whose(call, records)
+        record, calls, known = records.get(subject), [call], dict[str, Delta | Alias]()
+        if learned:
+            return Errand(leases=[read.lease], instead=Recognised(), learned=learned, is_shadow=is_shadow)
+        if subject and record is None and rules.unknown == "park":
+            return Errand(leases=[read.lease], instead=Unknown(_names(call)), is_shadow=is_shadow)
+        calls[0], notes = with_company(call, record, rules)
+        if subject and record is None and rules.unknown == "create":
+            calls.insert(0, minimal(call))
+            known[subject] = Delta(asserted_at=self.clock.now())
+        return Errand(
+            leases=[read.lease],
+            calls=calls,
+            planned=planned([read]),
+            notes=[notes],
+            learned=known,
+            is_shadow=is_shadow,
+        )
+
+    async def _look_up(self, call: Call, rules: Rules, look_up: LookUp) -> Record | Answer | None:
+        """Return the person of a call as Custify knows them; None when it does not; or why nobody could tell."""
+        for path in look_ups(call):
+            now = self.clock.now()
+            asked_at, person = self.looked_up.get(path, (float("-inf"), None))
+            if now - asked_at >= LOOK_UP_S:
+                answer = await look_up(path)
+                if not isinstance(answer, Accepted) and not (isinstance(answer, Refused) and answer.status == 404):
+                    return answer
+                person = found(answer.text, rules, now=now) if isinstance(answer, Accepted) else None
+                self._remember(path, now, person)
+            if person is not None:
+                return person
+        return None
+
+    def _remember(self, path: str, now: float, person: Record | None) -> None:
+        if len(self.looked_up) >= LOOK_UPS_MAX:
+            self.looked_up = {key: seen for key, seen in self.looked_up.items() if now - seen[0] < LOOK_UP_S}
+        if len(self.looked_up) < LOOK_UPS_MAX:
+            self.looked_up[path] = now, person
+
+    async def _records(self, subjects: Collection[str], prefix: str) -> dict[str, Record | None]:
+        """Return the records of all subjects, and of the users whose e-mails are among them."""
+        records = await self._known(subjects, prefix)
+        users = {f"user:{record.user_id}" for record in records.values() if record and record.user_id}
+        return records | await self._known(users - records.keys(), prefix)
+
+    async def _known(self, subjects: Collection[str], prefix: str) -> dict[str, Record | None]:
+        if not subjects:
+            return {}
+        raw = await self.ledger.known({prefix + subject for subject in subjects})
+        return {subject: decoded(raw.get(prefix + subject)) for subject in subjects}
+
+
+def is_busy() -> Answer:
+    """Return the answer to an errand whose records are being changed: not now, and nobody is to blame."""
+    return Throttled(BUSY_S, "another event of the same person or company is under way")
+
+
+def _needs_known(call: Call, rules: Rules) -> bool:
+    """Return whether it must be known whether Custify holds the person of a call."""
+    if call.path == "/event":
+        return rules.unknown != "send" and bool(person_subject(call))
+    return call.path == "/people" and rules.needs_held("/people")
+
+
+def _names(call: Call) -> tuple[str, ...]:
+    """Return every name under which the person of a call may become known."""
+    email = call.body.get("email")
+    return tuple(sorted({person_subject(call), *([email_subject(str(email))] if email else ())}))

@@ -1,0 +1,126 @@
+"""What is to be done for one event, and for those it carries along; and how each of them ends once it is done. Pure."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from penstock import causes
+from penstock.buffer.port import Attempt, CallCount, Ending, Learned, Lease, Outcome
+from penstock.convert.plan import Call, Meaning, Plan
+from penstock.deliver.decide import Said
+from penstock.ledger.record import Alias, Delta
+from penstock.ledger.weigh import Note, Part, Weighed
+
+#: In front of a subject: what Custify would hold if the destination were live.
+SHADOW = "~"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One leased event, converted."""
+
+    lease: Lease
+    meaning: Meaning
+    #: When it happened, milliseconds since 1970.
+    at_ms: int
+
+    def part(self) -> Part:
+        """Return the event as the ledger weighs it."""
+        plan = self.meaning if isinstance(self.meaning, Plan) else Plan(())
+        group = next((str(call.body.get("company_id", "")) for call in plan.calls if call.path == "/company"), "")
+        return Part(message_id=self.lease.event.message_id, at_ms=self.at_ms, plan=plan, group=group)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """The calls for a run of events, one after the other in their lanes."""
+
+    leases: Sequence[Lease]
+    calls: Sequence[Call] = ()
+    #: How many calls of each path the plans asked for.
+    planned: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    #: For each lease: whether the calls carry anything of it, and what Explain may say.
+    is_carried: Sequence[bool] = (True,)
+    notes: Sequence[Sequence[Note]] = ((),)
+    #: What is known once all calls were acknowledged.
+    learned: Mapping[str, Delta | Alias] = dataclasses.field(default_factory=dict)
+    #: Why no call is made: the event has no plan, its person is unknown, or a look-up failed.
+    instead: Said | None = None
+    #: Nothing is written; what would be is counted.
+    is_shadow: bool = False
+
+    def endings(self, attempts: Sequence[Attempt]) -> list[Ending]:
+        """Return how the events end once every call was acknowledged."""
+        carriers = [lease for lease, carried in zip(self.leases, self.is_carried, strict=True) if carried]
+        carrier = carriers[-1] if carriers else None
+        return [
+            self._ending(lease, carrier, is_carried=is_carried, notes=notes, attempts=attempts)
+            for lease, is_carried, notes in zip(self.leases, self.is_carried, self.notes, strict=True)
+        ]
+
+    def knowledge(self) -> Learned:
+        """Return what to write into the ledger once every call was acknowledged."""
+        return {self._key(subject): known.learn for subject, known in self.learned.items()}
+
+    def doubts(self) -> Learned:
+        """Return what to strike from the ledger: calls were made, now or before, and not all were acknowledged."""
+        return {self._key(subject): known.doubt for subject, known in self.learned.items()}
+
+    def figures(self) -> list[CallCount]:
+        """Return what to add to the figures about calls."""
+        counts = []
+        for path in sorted({*self.planned, *(call.path for call in self.calls)}):
+            sent = sum(call.path == path for call in self.calls)
+            planned = max(self.planned.get(path, 0), sent)
+            for kind, count in (("planned", planned), ("sent", sent), ("saved", planned - sent)):
+                if count:
+                    counts.append(CallCount(self._key(path), kind, count))
+        return counts
+
+    def _key(self, name: str) -> str:
+        return SHADOW + name if self.is_shadow else name
+
+    def _ending(
+        self,
+        lease: Lease,
+        carrier: Lease | None,
+        *,
+        is_carried: bool,
+        notes: Sequence[Note],
+        attempts: Sequence[Attempt],
+    ) -> Ending:
+        said = msgspec.json.encode([[note.path, note.field, note.why] for note in notes]).decode() if notes else ""
+        if not is_carried:
+            return Ending(lease=lease, outcome=Outcome.NO_OP, reason="Custify holds all of it already", notes=said)
+        if lease is not carrier:
+            reason = f"sent with the call of {carrier.event.message_id if carrier else ''}"
+            return Ending(lease=lease, outcome=Outcome.COALESCED, reason=reason, notes=said)
+        if self.is_shadow:
+            reason = "shadow: what would have been sent is kept, and nothing was written"
+            return Ending(
+                lease=lease, outcome=Outcome.FILTERED, cause=causes.SHADOW, reason=reason, notes=said, attempts=attempts
+            )
+        return Ending(lease=lease, outcome=Outcome.DELIVERED, notes=said, attempts=attempts)
+
+
+def errand_of(run: Sequence[Read], weighed: Weighed, *, seen: Mapping[str, Delta], is_shadow: bool) -> Errand:
+    """Return the errand of upserts that were weighed; `seen` is what look-ups found."""
+    learned: dict[str, Delta | Alias] = dict(seen)
+    for subject, known in weighed.learned.items():
+        learned[subject] = known.after(seen.get(subject)) if isinstance(known, Delta) else known
+    return Errand(
+        leases=[read.lease for read in run],
+        calls=weighed.calls,
+        planned=planned(run),
+        is_carried=weighed.is_carried,
+        notes=weighed.notes,
+        learned=learned,
+        is_shadow=is_shadow,
+    )
+
+
+def planned(run: Sequence[Read]) -> dict[str, int]:
+    """Return how many calls of each path the plans of a run ask for."""
+    paths = [call.path for read in run for call in read.part().plan.calls]
+    return {path: paths.count(path) for path in sorted(set(paths))}

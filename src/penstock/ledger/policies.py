@@ -1,0 +1,48 @@
+"""Who may overwrite what: the policy of each field of Custify. Pure."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from penstock.ledger.record import Record, Value
+
+Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "owner"]
+MEANING: Mapping[Policy, str] = {
+    "always": "every event that names the field sets it",
+    "set_once": "only the first value is sent",
+    "never_null": "an empty value is never sent",
+    "max": "only a larger number or a later date is sent",
+    "min": "only a smaller number or an earlier date is sent",
+    "latest": "only an event that happened later overwrites it, whenever it arrives",
+    "owner": "never sent: somebody maintains it in Custify by hand",
+}
+#: What must be known of a person in Custify before the first write, or the policy could not be kept.
+NEEDS_HELD = frozenset({"set_once", "max", "min"})
+DEFAULTS: Mapping[str, Policy] = {"people.signed_up_at": "set_once"}
+
+
+def withheld(policy: Policy, value: Value, *, name: str, record: Record | None, at_ms: int) -> str:
+    """Return why a value is not sent; empty when it is."""
+    held = record.fields.get(name) if record else None
+    match policy:
+        case "owner":
+            return "owner: somebody maintains it in Custify by hand"
+        case "never_null" if value == "":
+            return "never_null: the value is empty"
+        case "set_once" if held is not None:
+            return "set_once: Custify holds a value already"
+        case "max" if held is not None and not _exceeds(value, held):
+            return "max: Custify holds as much or more"
+        case "min" if held is not None and not _exceeds(held, value):
+            return "min: Custify holds as little or less"
+        case "latest" if record and at_ms < record.times.get(name, at_ms):
+            return "latest: Custify holds the value of a later event"
+    return ""
+
+
+def _exceeds(value: Value, other: Value) -> bool:
+    """Compare numbers with numbers and dates, in Custify's one form, with dates; what cannot be compared exceeds nothing."""
+    if isinstance(value, str) and isinstance(other, str):
+        return value > other
+    if isinstance(value, str) or isinstance(other, str):
+        return False
+    return value > other

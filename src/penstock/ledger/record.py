@@ -1,0 +1,186 @@
+"""One record of the ledger: what Custify is known to hold of one person or company.
+
+Rules for whoever changes this file: a record says only what Custify acknowledged. Whenever a call may have been applied
+without an answer, its fields are forgotten: to send once too often is harmless, to skip what Custify lacks is not.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from penstock.convert.plan import Call
+
+Value = str | int | float | bool
+# Longer texts are kept as their digest: enough to see a change, and a record stays small.
+VALUE_CHARS_MAX = 200
+DIGEST = "\x00blake2:"
+IDS = frozenset({"user_id", "company_id"})
+CUSTOM = "custom_attributes."
+# A person was taken out of a company, belongs to it, or was linked while nobody knew whether Custify has the company: a
+# link to a company that it lacks is ignored there, and must be said again once the company was sent.
+LEFT, MEMBER, UNPROVEN = 0, 1, 2
+
+
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True, rename={
+    "fields": "f", "companies": "c", "last_group": "g", "times": "t", "asserted_at": "a", "user_id": "u",
+}):  # fmt: skip
+    """What is known of one subject. An e-mail that belongs to a user has a record that names the user, and nothing else."""
+
+    #: Values by field, custom attributes as `custom_attributes.NAME`.
+    fields: dict[str, Value] = {}
+    #: Companies a person was linked to or taken out of: LEFT, MEMBER or UNPROVEN.
+    companies: dict[str, int] = {}
+    #: The company of the person's last group call.
+    last_group: str = ""
+    #: When the events happened that set fields under the policy `latest`, milliseconds since 1970.
+    times: dict[str, int] = {}
+    #: When everything here was last sent in full, seconds since 1970.
+    asserted_at: float = 0.0
+    #: Only in a record of an e-mail: whose it is.
+    user_id: str = ""
+
+
+def subject_of(call: Call) -> str:
+    """Return whom a call is about: `user:…`, `email:…` or `company:…`; empty when it names nobody."""
+    if call.path == "/company":
+        return company_subject(str(call.body.get("company_id", "")))
+    return person_subject(call)
+
+
+def person_subject(call: Call) -> str:
+    """Return the person a call names, by user id, else by e-mail; empty when it names none."""
+    user_id, email = call.body.get("user_id"), call.body.get("email")
+    return f"user:{user_id}" if user_id else email_subject(str(email)) if email else ""
+
+
+def email_subject(email: str) -> str:
+    """Return the subject of somebody known by e-mail alone."""
+    return f"email:{email}"
+
+
+def company_subject(company_id: str) -> str:
+    """Return the subject of a company."""
+    return f"company:{company_id}"
+
+
+def flat(call: Call) -> dict[str, Value]:
+    """Return the fields of an upsert, custom attributes among them, without ids and links."""
+    fields: dict[str, Value] = {}
+    for name, value in call.body.items():
+        if name == "custom_attributes" and isinstance(value, dict):
+            fields |= {CUSTOM + attribute: each for attribute, each in value.items()}
+        elif name not in IDS and isinstance(value, Value):
+            fields[name] = value
+    return fields
+
+
+def links(call: Call) -> dict[str, bool]:
+    """Return the companies an upsert of a person links (true) or removes (false)."""
+    named = call.body.get("companies")
+    return {str(link["company_id"]): not link.get("remove") for link in named} if isinstance(named, list) else {}
+
+
+def kept(value: Value) -> Value:
+    """Return a value as a record keeps it."""
+    if isinstance(value, str) and len(value) > VALUE_CHARS_MAX:
+        return DIGEST + hashlib.blake2b(value.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return value
+
+
+def is_digest(value: Value) -> bool:
+    """Return whether only the digest of a value is known."""
+    return isinstance(value, str) and value.startswith(DIGEST)
+
+
+def same(held: Value | None, value: Value) -> bool:
+    """Return whether Custify holds just this; 1, 1.0 and true are three different values."""
+    short = kept(value)
+    return type(held) is type(short) and held == short
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """What one acknowledged call adds to a record."""
+
+    fields: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    companies: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    times: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    last_group: str = ""
+    #: The call carried everything that is known: the time, else None.
+    asserted_at: float | None = None
+
+    def after(self, earlier: "Delta | None") -> "Delta":
+        """Return both as one; what was learned earlier is older."""
+        if earlier is None:
+            return self
+        return Delta(
+            fields={**earlier.fields, **self.fields},
+            companies={**earlier.companies, **self.companies},
+            times={**earlier.times, **self.times},
+            last_group=self.last_group or earlier.last_group,
+            asserted_at=earlier.asserted_at if self.asserted_at is None else self.asserted_at,
+        )
+
+    def learn(self, raw: bytes | None) -> bytes:
+        """Return the record with this in it. A record that cannot be read is begun anew."""
+        record = decoded(raw) or Record(asserted_at=self.asserted_at or 0.0)
+        record.user_id = ""
+        record.fields = {**record.fields, **{name: kept(value) for name, value in self.fields.items()}}
+        record.companies = {**record.companies, **self.companies}
+        record.times = {**record.times, **self.times}
+        record.last_group = self.last_group or record.last_group
+        if self.asserted_at is not None:
+            record.asserted_at = self.asserted_at
+        return encoded(record)
+
+    def doubt(self, raw: bytes | None) -> bytes | None:
+        """Return the record without what this may have changed: the call was made, and nobody knows what came of it."""
+        record = decoded(raw)
+        if record is None:
+            return None
+        record.fields = _without(record.fields, self.fields)
+        record.companies = _without(record.companies, self.companies)
+        record.times = _without(record.times, self.times)
+        if self.last_group:
+            record.last_group = ""
+        return encoded(record)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Alias:
+    """An e-mail belongs to a user, or no longer does (empty)."""
+
+    user_id: str
+
+    def learn(self, raw: bytes | None) -> bytes | None:  # noqa: ARG002 - whatever was known of it is replaced
+        """Return the record of the e-mail."""
+        return encoded(Record(user_id=self.user_id)) if self.user_id else None
+
+    def doubt(self, raw: bytes | None) -> bytes | None:  # noqa: ARG002 - whatever was known of it is in doubt
+        """Return nothing: whose the e-mail is, nobody knows now."""
+        return None
+
+
+def encoded(record: Record) -> bytes:
+    """Return a record as it is kept."""
+    return msgspec.json.encode(record)
+
+
+def decoded(raw: bytes | None) -> Record | None:
+    """Return a record; None when there is none, or none that this version can read: it is learned anew then."""
+    try:
+        return msgspec.json.decode(raw, type=Record) if raw is not None else None
+    except msgspec.DecodeError:
+        return None
+
+
+def memberships(record: Record) -> Sequence[str]:
+    """Return the companies a person is known to belong to."""
+    return [company for company, state in record.companies.items() if state == MEMBER]
+
+
+def _without(table: Mapping[str, Any], doubtful: Mapping[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name not in doubtful}

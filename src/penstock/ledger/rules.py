@@ -1,0 +1,52 @@
+"""What a destination lets the ledger do. Part of its settings."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from penstock.ledger.policies import DEFAULTS, NEEDS_HELD, Policy
+
+Unknown = Literal["park", "create", "send"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The switches of one destination; `OFF` sends every plan as it is."""
+
+    #: Upserts that would change nothing are not sent.
+    skip_unchanged: bool = True
+    #: Upserts of one person or company that wait behind one another become one call.
+    coalesce: bool = True
+    #: Of an upsert, only the fields that differ are sent.
+    changes_only: bool = False
+    #: By field, as `people.NAME`, `company.NAME`, `people.custom_attributes.NAME`.
+    policies: Mapping[str, Policy] = dataclasses.field(default_factory=lambda: dict(DEFAULTS))
+    #: Seconds after which all that is known of somebody is sent again in full.
+    reassert_s: float = 30 * 86_400.0
+    #: What becomes of an event of somebody Custify does not know.
+    unknown: Unknown = "park"
+    #: How long such an event waits for its person, in seconds.
+    park_s: float = 86_400.0
+    #: An event that names no company gets that of its person, where there is no doubt.
+    infer_company: bool = True
+
+    @property
+    def is_off(self) -> bool:
+        """Return whether the ledger has no part in anything."""
+        return not (
+            self.skip_unchanged or self.coalesce or self.changes_only or self.policies or self.infer_company
+        ) and (self.unknown == "send")
+
+    def policy(self, path: str, name: str) -> Policy:
+        """Return the policy of a field of `/people` or `/company`."""
+        return self.policies.get(f"{path.removeprefix('/')}.{name}", "always")
+
+    def needs_held(self, path: str) -> bool:
+        """Return whether a policy must know what Custify holds before the first write."""
+        kind = path.removeprefix("/") + "."
+        return any(name.startswith(kind) and policy in NEEDS_HELD for name, policy in self.policies.items())
+
+
+OFF = Rules(
+    skip_unchanged=False, coalesce=False, policies={}, unknown="send", infer_company=False, reassert_s=float("inf")
+)

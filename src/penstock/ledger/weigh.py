@@ -1,0 +1,268 @@
+"""Which upserts are needed, weighed against what Custify is known to hold. Pure.
+
+In: one event's plan, or the plans of several that wait behind one another, in order. Out: the calls to make, what each
+event comes to, and what may be written down when Custify has acknowledged the calls.
+
+Why a call that was made once and never answered does no harm: the event that made it is still the first of its lane, so
+whatever it changes is weighed again against the same record and counts as changed, even if a later event of the run
+changes it back.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from penstock.convert.plan import Call, Path, Plan
+from penstock.ledger.policies import withheld
+from penstock.ledger.record import (
+    CUSTOM,
+    LEFT,
+    MEMBER,
+    UNPROVEN,
+    Alias,
+    Delta,
+    Record,
+    Value,
+    company_subject,
+    email_subject,
+    flat,
+    is_digest,
+    kept,
+    links,
+    same,
+    subject_of,
+)
+from penstock.ledger.rules import Rules
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One event on its way, with its plan."""
+
+    message_id: str
+    #: When it happened, milliseconds since 1970.
+    at_ms: int
+    plan: Plan
+    #: The company of a group call; empty for every other call.
+    group: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Note:
+    """Something the ledger decided about one field of one call, for Explain."""
+
+    path: str
+    field: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What a run comes to."""
+
+    calls: tuple[Call, ...]
+    #: One for each part: whether the calls carry anything of it.
+    is_carried: tuple[bool, ...]
+    notes: tuple[tuple[Note, ...], ...]
+    #: By subject: what is known once all calls were acknowledged.
+    learned: Mapping[str, Delta | Alias]
+
+
+Records = Mapping[str, Record | None]
+
+
+def subjects_of(plan: Plan) -> set[str]:
+    """Return everybody whose record has a say in a plan, before e-mails are followed to their users."""
+    named: set[str] = set()
+    for call in plan.calls:
+        named.add(subject_of(call))
+        named |= {company_subject(company) for company in links(call)}
+        if email := call.body.get("email"):
+            named.add(email_subject(str(email)))
+    return named - {"", company_subject("")}
+
+
+def whose(call: Call, records: Records) -> str:
+    """Return whose record a call belongs to: an e-mail that is a user's is that user."""
+    subject = subject_of(call)
+    alias = records.get(subject) if subject.startswith("email:") else None
+    return f"user:{alias.user_id}" if alias and alias.user_id else subject
+
+
+def together(parts: Sequence[Part]) -> int:
+    """Return how many of the parts, from the first, may become one plan: upserts of the same person and company."""
+    paths: dict[Path, str] = {}
+    emails: set[object] = set()
+    for count, part in enumerate(parts):
+        for call in part.plan.calls:
+            if call.path == "/event" or paths.setdefault(call.path, subject_of(call)) != subject_of(call):
+                return count
+            if call.path == "/people" and "email" in call.body:
+                emails.add(call.body["email"])
+        if len(emails) > 1:
+            return count  # a changed e-mail may change who is meant
+    return len(parts)
+
+
+def weigh(parts: Sequence[Part], records: Records, rules: Rules, *, now: float) -> Weighed:
+    """Return what is left to send of a run; `records` holds every subject of its plans."""
+    drafts: dict[str, Draft] = {}
+    # A company that is about to be sent is known by the time the person is linked to it.
+    sending = {subject_of(call) for part in parts for call in part.plan.calls if call.path == "/company"}
+    known = {subject for subject, record in records.items() if record is not None} | sending
+    notes: list[tuple[Note, ...]] = []
+    touched: list[set[str]] = []
+    for part in parts:
+        said: list[Note] = []
+        touched.append(set())
+        for call in part.plan.calls:
+            subject = whose(call, records)
+            if subject not in drafts:
+                drafts[subject] = Draft(call.path, records.get(subject), rules, known=known)
+            if drafts[subject].add(call, part, said) or not rules.skip_unchanged:
+                touched[-1].add(subject)
+        notes.append(tuple(said))
+    calls = {subject: made for subject, draft in drafts.items() if (made := draft.call(now)) is not None}
+    learned: dict[str, Delta | Alias] = {}
+    for subject, draft in drafts.items():
+        learned |= draft.learned(subject, now, is_sent=subject in calls)
+    return Weighed(
+        # /company sorts before /people: Custify ignores a link to a company that it lacks.
+        calls=tuple(sorted(calls.values(), key=lambda call: call.path)),
+        is_carried=tuple(not own.isdisjoint(calls) for own in touched),
+        notes=tuple(notes),
+        learned=learned,
+    )
+
+
+class Draft:
+    """The upsert of one subject as it grows, event by event, beside what Custify will hold after it."""
+
+    def __init__(self, path: Path, record: Record | None, rules: Rules, *, known: set[str]) -> None:
+        self.path, self.rules, self.before = path, rules, record
+        self.after = decopied(record) if record else Record()
+        self.known = known
+        self.first: Call | None = None
+        self.ids: dict[str, object] = {}
+        self.fields: dict[str, Value] = {}
+        self.links: dict[str, bool] = {}
+        self.changed: set[str] = set()
+        self.relinked: set[str] = set()
+        self.is_plain = True
+        self.old_email = self.after.fields.get("email")
+
+    def add(self, call: Call, part: Part, notes: list[Note]) -> bool:
+        """Fold one event in; return whether it says anything that Custify does not hold."""
+        self.is_plain = self.is_plain and self.first is None
+        self.first = self.first or call
+        self.ids |= {name: call.body[name] for name in ("user_id", "company_id") if name in call.body}
+        says = [self._take(name, value, part=part, notes=notes) for name, value in flat(call).items()]
+        says += [self._link(company, wanted) for company, wanted in links(call).items()]
+        if part.group and self.path == "/people":
+            self.after.last_group = part.group
+        return any(says) or self.before is None
+
+    def call(self, now: float) -> Call | None:
+        """Return the call to make; None when Custify holds all of it."""
+        assert self.first is not None
+        stale = self._is_stale(now)
+        if self.rules.skip_unchanged and self.before is not None and not (self.changed or self.relinked or stale):
+            return None
+        if stale:
+            self._assert_again()
+        elif self.is_plain and not self.rules.changes_only:
+            return self.first
+        return Call(self.path, self._body(everything=stale or self.before is None or not self.rules.changes_only))
+
+    def learned(self, subject: str, now: float, *, is_sent: bool) -> dict[str, Delta | Alias]:
+        """Return what is known once the call was acknowledged; without a call, only when things happened is new."""
+        group = self.after.last_group if self.before is None or self.after.last_group != self.before.last_group else ""
+        if not is_sent:
+            news = {name: at for name, at in self.after.times.items() if not self._had_time(name, at)}
+            return {subject: Delta(times=news, last_group=group)} if news or group else {}
+        delta = Delta(
+            fields=self.fields,
+            companies={company: self.after.companies[company] for company in self.links},
+            times={name: self.after.times[name] for name in self.fields if name in self.after.times},
+            last_group=group,
+            asserted_at=now if self.before is None or self._is_stale(now) else None,
+        )
+        return {subject: delta} | self._aliases(subject)
+
+    def _take(self, name: str, value: Value, *, part: Part, notes: list[Note]) -> bool:
+        policy = self.rules.policy(self.path, name)
+        if why := withheld(policy, value, name=name, record=self.after, at_ms=part.at_ms):
+            notes.append(Note(self.path, name, why))
+            self.is_plain = False
+            return False
+        self.fields[name] = value
+        if policy == "latest":
+            self.after.times[name] = part.at_ms
+        is_new = not same(self.after.fields.get(name), value)
+        if is_new:
+            self.changed.add(name)
+            self.after.fields[name] = kept(value)
+        return is_new
+
+    def _link(self, company: str, wanted: bool) -> bool:
+        self.links[company] = wanted
+        held = self.after.companies.get(company)
+        state = LEFT if not wanted else MEMBER if company_subject(company) in self.known else UNPROVEN
+        if held == state or (held == MEMBER and wanted):
+            return False
+        self.relinked.add(company)
+        self.after.companies[company] = state
+        return True
+
+    def _had_time(self, name: str, at: int) -> bool:
+        return self.before is not None and self.before.times.get(name) == at
+
+    def _is_stale(self, now: float) -> bool:
+        return self.before is not None and now - self.before.asserted_at > self.rules.reassert_s
+
+    def _assert_again(self) -> None:
+        """Add what is known and was not said just now; not what others maintain or what is never said twice."""
+        assert self.before is not None
+        for name, value in self.before.fields.items():
+            if self.rules.policy(self.path, name) not in {"owner", "set_once"} and not is_digest(value):
+                self.fields.setdefault(name, value)
+        for company, state in self.before.companies.items():
+            if state != LEFT:
+                self.links.setdefault(company, True)
+
+    def _body(self, *, everything: bool) -> dict[str, Any]:
+        fields = (
+            self.fields if everything else {name: self.fields[name] for name in self.fields if name in self.changed}
+        )
+        companies = self.links if everything else {company: self.links[company] for company in self.relinked}
+        if not self.ids and "email" in self.fields:
+            fields = {"email": self.fields["email"], **fields}  # what the person is found by
+        body: dict[str, Any] = self.ids | {name: value for name, value in fields.items() if not name.startswith(CUSTOM)}
+        if companies:
+            body["companies"] = [{"company_id": company, "remove": not wanted} for company, wanted in companies.items()]
+        body["custom_attributes"] = {
+            name.removeprefix(CUSTOM): value for name, value in fields.items() if name.startswith(CUSTOM)
+        }
+        return body
+
+    def _aliases(self, subject: str) -> dict[str, Delta | Alias]:
+        """Return to whom e-mails belong after this call."""
+        email = self.fields.get("email")
+        if self.path != "/people" or email is None or not subject.startswith("user:") or same(self.old_email, email):
+            return {}
+        aliases: dict[str, Delta | Alias] = {email_subject(str(email)): Alias(subject.removeprefix("user:"))}
+        if self.old_email is not None:
+            aliases[email_subject(str(self.old_email))] = Alias("")
+        return aliases
+
+
+def decopied(record: Record) -> Record:
+    """Return a record that can be changed without changing this one."""
+    return Record(
+        fields=dict(record.fields),
+        companies=dict(record.companies),
+        last_group=record.last_group,
+        times=dict(record.times),
+        asserted_at=record.asserted_at,
+        user_id=record.user_id,
+    )

@@ -1,0 +1,101 @@
+"""From TOML and the environment to typed values; every error says what was expected, and what was found."""
+
+import difflib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from penstock.errors import SettingsError
+
+
+def read_toml(path: Path | None) -> dict[str, object]:
+    """Return a TOML file as it is; none is an empty one. Raises SettingsError."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError("config", expected="a readable file", got=str(path), hint=str(error.strerror)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("config", expected="TOML", got=str(path), hint=str(error)) from error
+
+
+def resolved(value: typing.Any, *, environ: Mapping[str, str], base: Path, name: str) -> typing.Any:
+    """Replace ${VAR} and ${file:path} in every text, however deep."""
+    if isinstance(value, dict):
+        return {k: resolved(v, environ=environ, base=base, name=f"{name}.{k}".lstrip(".")) for k, v in value.items()}
+    if isinstance(value, list):
+        return [resolved(v, environ=environ, base=base, name=f"{name}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, str):
+        return re.sub(r"\$\{([^}]*)\}", lambda m: _reference(m[1], environ=environ, base=base, name=name), value)
+    return value
+
+
+def _reference(reference: str, *, environ: Mapping[str, str], base: Path, name: str) -> str:
+    if reference.startswith("file:"):
+        path = base / reference.removeprefix("file:")
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(name, expected="a readable file", got=str(path), hint=str(error)) from error
+    if reference not in environ:
+        raise SettingsError(
+            name, expected=f"the environment variable {reference}", got=None, hint="set it, or write the value"
+        )
+    return environ[reference]
+
+
+def unknown(name: str, key: str, known: Iterable[str]) -> SettingsError:
+    """Return the error for a key nobody knows, with a suggestion."""
+    close = difflib.get_close_matches(key, list(known), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+    return SettingsError(name, expected="a known setting", got=key, hint=hint)
+
+
+def typed(name: str, hint: typing.Any, value: object, *, from_text: bool = False) -> typing.Any:
+    """Return the value as its type. Text is parsed only where it comes from the environment."""
+    if typing.get_origin(hint) is Literal:
+        if value not in typing.get_args(hint):
+            raise SettingsError(name, expected=" or ".join(map(repr, typing.get_args(hint))), got=value)
+        return value
+    if hint == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+            raise SettingsError(name, expected="a list of texts", got=value)
+        return tuple(value)
+    if typing.get_origin(hint) is Mapping:
+        return _table(name, hint, value)
+    if hint is Path and isinstance(value, str) and value:
+        return Path(value)
+    if from_text and isinstance(value, str):
+        value = _parsed(hint, value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        quotes = "remove the quotes" if isinstance(value, str) and hint is not str else ""
+        raise SettingsError(name, expected=_WORDS.get(hint, str(hint)), got=value, hint=quotes)
+    return value
+
+
+def _table(name: str, hint: typing.Any, value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise SettingsError(name, expected="a table", got=value)
+    kind = typing.get_args(hint)[1]
+    return {key: typed(f"{name}.{key}", kind, each) for key, each in value.items()}
+
+
+def _parsed(hint: typing.Any, text: str) -> object:
+    try:
+        if hint is bool:
+            return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+        return hint(text)
+    except ValueError:
+        return text
+
+
+_WORDS: Mapping[object, str] = types.MappingProxyType(
+    {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Path: "a path"}
+)
