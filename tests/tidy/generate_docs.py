@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -99,6 +99,8 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def _default(field: "dataclasses.Field[typing.Any]") -> str:
+    if field.default_factory is dict:
+        return "none"
     if field.default is dataclasses.MISSING:
         return "required"
     if field.default in {"", ()}:
@@ -107,6 +109,8 @@ def _default(field: "dataclasses.Field[typing.Any]") -> str:
 
 
 def _type(hint: typing.Any) -> str:
+    if typing.get_origin(hint) is Mapping:
+        return f"table: {_type(typing.get_args(hint)[1])}"
     if typing.get_origin(hint) is typing.Literal:
         return ", ".join(f"`{value}`" for value in typing.get_args(hint))
     return {tuple[str, ...]: "list of texts", str: "text", bool: "true or false", int: "whole number", float: "number"}[

@@ -91,16 +91,10 @@ def decide(
     `failing_for_s` and `parked_for_s` are on the retry clock, which stands still while the destination rests.
     """
     match answer:
-        case Unknown(subjects):
-            return _unknown(subjects, parked_for_s=parked_for_s, policy=policy)
-        case Recognised():
-            return RetryIn(0.0, counts=False)
+        case Unmappable() | Filtered() | Unknown() | Recognised():
+            return _without_a_call(answer, parked_for_s=parked_for_s, policy=policy)
         case Accepted():
             return Settle(Outcome.DELIVERED)
-        case Filtered(reason, cause):
-            return Settle(Outcome.FILTERED, reason, cause)
-        case Unmappable(reason, cause):
-            return Settle(Outcome.REJECTED, reason, cause)
         case Throttled(retry_after):
             # "Not now" is not "not you": a 429 must not bring an event closer to its end.
             wait = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
@@ -119,11 +113,23 @@ def decide(
             assert_never(answer)
 
 
-def _unknown(subjects: tuple[str, ...], *, parked_for_s: float, policy: RetryPolicy) -> Settle | Park:
-    if parked_for_s >= policy.park_s:
-        reason = "Custify does not know the person, and no identify or group call came for them"
-        return Settle(Outcome.DEAD, reason, causes.PERSON_UNKNOWN)
-    return Park(min(policy.look_again_s, policy.park_s - parked_for_s), subjects)
+def _without_a_call(
+    answer: Unmappable | Filtered | Unknown | Recognised, *, parked_for_s: float, policy: RetryPolicy
+) -> Verdict:
+    match answer:
+        case Filtered(reason, cause):
+            return Settle(Outcome.FILTERED, reason, cause)
+        case Unmappable(reason, cause):
+            return Settle(Outcome.REJECTED, reason, cause)
+        case Recognised():
+            return RetryIn(0.0, counts=False)
+        case Unknown() if parked_for_s >= policy.park_s:
+            reason = "Custify does not know the person, and no identify or group call came for them"
+            return Settle(Outcome.DEAD, reason, causes.PERSON_UNKNOWN)
+        case Unknown(subjects):
+            return Park(min(policy.look_again_s, policy.park_s - parked_for_s), subjects)
+        case _:
+            assert_never(answer)
 
 
 def _barred(status: int | None, text: str) -> Hold:

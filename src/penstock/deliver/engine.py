@@ -15,14 +15,14 @@ from collections.abc import Mapping as Table
 import structlog
 
 from penstock.buffer.ledger_port import Ledger
-from penstock.buffer.port import NOTHING_LEARNED, Attempt, Backlog, Ending, Lease, Outcome
+from penstock.buffer.port import NOTHING_LEARNED, Attempt, Backlog, Ending, Learned, Lease, Outcome
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
 from penstock.convert.plan import Call
 from penstock.convert.wanted import unwanted
 from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Throttled, Unavailable
 from penstock.deliver.books import Books, is_busy
-from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Settle, Verdict, decide
+from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide
 from penstock.deliver.errand import SHADOW, Errand, Read
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
