@@ -10,22 +10,29 @@ from sim.story import History
 def wrong(history: History) -> list[str]:
     """Return a sentence for everything that is wrong; nothing when all promises were kept."""
     return [
-        *_sums(history),
+        *sums(history),
         *_lost(history),
         *_order(history),
-        *_repeats(history),
-        *_ends(history),
+        *repeats(history),
+        *ends(history),
+        *_gave_up(history),
         *_replays(history),
-        *_rest(history),
+        *rest(history),
     ]
 
 
-def _sums(history: History) -> Iterator[str]:
+def sums(history: History) -> Iterator[str]:
+    """Every event is stored once, and received == waiting + outcomes."""
     sent = {e.message_id for request in history.script.sent + history.script.late for e in request.events}
     if history.received != len(sent):
         yield f"{len(sent)} different events were sent, {history.received} stored"
     if history.received != history.waiting + sum(history.outcomes.values()):
         yield f"received {history.received}, waiting {history.waiting}, outcomes {history.outcomes}: the sums differ"
+
+
+def orders_of(history: History) -> Sequence[Sequence[int]]:
+    """Return the orders that were promised."""
+    return history.script.orders
 
 
 def _lost(history: History) -> Iterator[str]:
@@ -64,19 +71,27 @@ def _overtaken(order: Sequence[int], calls: Sequence[Applied], ended_without: se
             yield f"m{call.mark} overtook m{skipped[0]}"
 
 
-def _repeats(history: History) -> Iterator[str]:
+def repeats(history: History) -> Iterator[str]:
+    """A repeat is recognisable."""
     for call in history.applied:
         if call.path == "/event" and call.deduplication_id != f"m{call.mark}":
             yield f"m{call.mark} was sent with the deduplication id {call.deduplication_id!r}"
 
 
-def _ends(history: History) -> Iterator[str]:
+def ends(history: History) -> Iterator[str]:
+    """Nothing is buried without a reason, for a rotated key, or before its time."""
     for story in [*history.died, *history.stories]:
         mark = int(story.event.message_id[1:])
         if story.state == Outcome.DEAD and not story.reason:
             yield f"m{mark} buried without a reason"
         if story.state == Outcome.DEAD and "key" in story.reason:
             yield f"m{mark} died of a rotated key: {story.reason}"
+
+
+def _gave_up(history: History) -> Iterator[str]:
+    """Only calls that failed bring an event closer to its end."""
+    for story in [*history.died, *history.stories]:
+        mark = int(story.event.message_id[1:])
         if story.state == Outcome.DEAD and story.reason.startswith("gave up after "):
             attempts = int(story.reason.split()[3])
             if attempts > history.unavailable.get(mark, 0):
@@ -91,7 +106,8 @@ def _replays(history: History) -> Iterator[str]:
             yield f"m{mark} was replayed and died again, though Custify was well"
 
 
-def _rest(history: History) -> Iterator[str]:
+def rest(history: History) -> Iterator[str]:
+    """At rest nothing waits, and nothing is under way."""
     if history.waiting:
         yield f"{history.waiting} events still wait long after Custify healed (held: {history.held})"
     if history.in_flight:

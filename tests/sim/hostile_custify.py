@@ -7,6 +7,7 @@ import dataclasses
 from penstock.clock import Clock
 from penstock.convert.plan import Call
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
+from sim.held import Held
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class HostileCustify:
         #: How often each event met an outage, to compare with what it is buried for.
         self.unavailable: collections.Counter[int] = collections.Counter()
         self.serving: set[asyncio.Task[Answer]] = set()
+        self.held, self.unavailable_reads = Held(), 0
 
     async def send(self, call: Call) -> Answer:
         """Serve, shielded: a client that times out, crashes or is cancelled does not stop the server."""
@@ -73,8 +75,14 @@ class HostileCustify:
         return answer
 
     async def read(self, path: str) -> Answer:
-        """Look somebody up."""
-        return await self.probe()
+        """Look somebody up: as slow and as unreliable as everything else, but it changes nothing."""
+        await asyncio.sleep(self.dice.uniform(0.01, 0.3))
+        if not self.key_is_good:
+            return Barred(401, "bad key")
+        if self._happens(self.faults.unavailable):
+            self.unavailable_reads += 1
+            return Unavailable(503, "down")
+        return Accepted(200, self.held.look_up(path))
 
     async def probe(self) -> Answer:
         """A harmless read."""
@@ -123,6 +131,7 @@ class HostileCustify:
 
     def _apply(self, call: Call) -> None:
         body = call.body
+        self.held.apply(call, _mark(call))
         subject = body.get("company_id") if call.path == "/company" else body.get("user_id")
         self.applied.append(
             Applied(

@@ -5,6 +5,7 @@ import dataclasses
 import msgspec
 
 from penstock.event import Event, MessageId
+from penstock.timestamps import from_ms, to_text
 from sim.loop import EPOCH
 
 PEOPLE_MAX, COMPANIES_MAX, EVENTS_MIN, EVENTS_MAX, LATE_MAX = 6, 2, 12, 60, 10
@@ -38,11 +39,12 @@ class Script:
     per_s_max: float
 
 
-def write_script(dice) -> Script:
-    """Draw a story."""
+def write_script(dice, *, repetitive: bool = False) -> Script:
+    """Draw a story; a repetitive one says the same few things about people and companies again and again."""
     people = int(dice.uniform(1, PEOPLE_MAX + 1))
     count, late = int(dice.uniform(EVENTS_MIN, EVENTS_MAX)), int(dice.uniform(0, LATE_MAX))
-    events, orders = _events(dice, people=people, count=count + late)
+    draw = _repetitive_events if repetitive else _events
+    events, orders = draw(dice, people=people, count=count + late)
     return Script(
         sent=_requests(dice, events[:count], gap_s_max=60.0),
         late=_requests(dice, events[count:], gap_s_max=2.0),
@@ -70,6 +72,33 @@ def _events(dice, *, people: int, count: int) -> tuple[list[Event], tuple[tuple[
         events.append(_event(mark, person, kind=kind, device=device, company=company))
         _note_orders(orders, mark, person=person, device=device, company=company, linked=person in linked)
     return events, tuple(tuple(marks) for marks in orders.values() if len(marks) > 1)
+
+
+def _repetitive_events(dice, *, people: int, count: int) -> tuple[list[Event], tuple[tuple[int, ...], ...]]:
+    """Draw events whose upserts carry few values, and no marks; the orders are those of the tracks of one person."""
+    orders: dict[str, list[int]] = {}
+    events = []
+    for mark in range(1, count + 1):
+        person = int(dice.uniform(0, people))
+        kind = _pick(dice, ("identify", "identify", "identify", "track", "group"))
+        device = _pick(dice, ("user", "both", "anonymous"))
+        company = f"c{int(dice.uniform(0, COMPANIES_MAX))}" if kind == "group" else ""
+        event = _event(mark, person, kind=kind, device=device, company=company)
+        if kind == "track":
+            orders.setdefault(event.user_id or event.anonymous_id, []).append(mark)
+        else:
+            event = _saying(event, dice)
+        events.append(event)
+    return events, tuple(tuple(marks) for marks in orders.values() if len(marks) > 1)
+
+
+def _saying(event: Event, dice) -> Event:
+    """Return an upsert that says one or two things, each of few values, at its own time."""
+    said: dict[str, object] = {"plan": _pick(dice, ("a", "b", "c"))}
+    said |= {"seats": int(dice.uniform(0, 3))} if dice.uniform(0, 1) < 0.5 else {}
+    body = msgspec.json.decode(event.body)
+    body |= {"traits": said, "timestamp": to_text(from_ms(event.received_at_ms))}
+    return msgspec.structs.replace(event, body=msgspec.json.encode(body))
 
 
 def _note_orders(

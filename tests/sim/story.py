@@ -18,6 +18,8 @@ from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
+from penstock.ledger.rules import OFF, Rules
+from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
 from sim.script import SAFETY_S, Script, write_script
@@ -46,6 +48,8 @@ class History:
     called_too_early: int
     unavailable: dict[int, int]
     held: bool
+    #: What Custify holds in the end.
+    custify: Held
     virtual_s: float
 
     @property
@@ -89,19 +93,19 @@ class LatentBacklog:
         return await self.backlog.notes()
 
 
-def tell(seed: int, make_world: Callable[[Any], Any], *, engine: type[Engine] = Engine) -> History:
-    """Run the story of a seed to its end. Raises Deadlock when it can never end."""
-    history, virtual_s = run_virtually(_tell(seed, make_world, engine))
+def tell(seed: int, make_world: Callable[[Any], Any], *, engine: type[Engine] = Engine, rules: Rules = OFF) -> History:
+    """Run the story of a seed to its end; with rules, a story for the ledger. Raises Deadlock when it can never end."""
+    history, virtual_s = run_virtually(_tell(seed, make_world, engine, rules))
     return dataclasses.replace(history, virtual_s=virtual_s)
 
 
-async def _tell(seed: int, make_world: Callable[[Any], Any], engine: type[Engine]) -> History:
+async def _tell(seed: int, make_world: Callable[[Any], Any], engine: type[Engine], rules: Rules) -> History:
     dice = SeededDice(seed)
-    script, faults = write_script(dice), Faults.drawn(dice)
+    script, faults = write_script(dice, repetitive=not rules.is_off), Faults.drawn(dice)
     clock = LoopClock(asyncio.get_running_loop())  # type: ignore[arg-type]
     world = await make_world(clock)
     custify = HostileCustify(clock=clock, dice=dice, faults=faults, call_s_max=CALL_S_MAX)
-    stage = Stage(world=world, custify=custify, clock=clock, dice=dice, script=script, engine=engine)
+    stage = Stage(world=world, custify=custify, clock=clock, dice=dice, script=script, engine=engine, rules=rules)
     try:
         await stage.play()
         return stage.history(seed, faults)
@@ -121,9 +125,10 @@ class Stage:
         dice: SeededDice,
         script: Script,
         engine: type[Engine],
+        rules: Rules,
     ) -> None:
         self.world, self.custify, self.clock, self.dice = world, custify, clock, dice
-        self.script, self.engine_class = script, engine
+        self.script, self.engine_class, self.rules = script, engine, rules
         self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
         self.pace = Pace(per_s_max=script.per_s_max, as_of=clock.now())
         self._start_engine()
@@ -161,13 +166,15 @@ class Stage:
             called_too_early=self.custify.called_too_early,
             unavailable=dict(self.custify.unavailable),
             held=self.engine.hold.is_held,
+            custify=self.custify.held,
             virtual_s=0.0,
         )
 
     def _start_engine(self) -> None:
         policy = DeliveryPolicy(
             mapping=Mapping(anonymous_fallback=True),
-            retry=RetryPolicy(give_up_after_s=self.script.give_up_after_s),
+            retry=RetryPolicy(give_up_after_s=self.script.give_up_after_s, park_s=self.rules.park_s),
+            rules=self.rules,
             in_flight_max=8,
             call_s_max=CALL_S_MAX,
             # Most of a story is waiting; looking less often tells it several times faster.
