@@ -7,6 +7,7 @@ from penstock.buffer.memory import MemoryBuffer
 from penstock.buffer.sqlite import EVENTS
 from penstock.buffer.sqlite_dead import SqliteDeadLetters
 from penstock.buffer.sqlite_delivery import DeliveryStore
+from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_search import SqliteSearch
 from penstock.buffer.sqlite_shelf import SqliteShelf
@@ -74,6 +75,9 @@ class MemoryWorld(World):
     async def crash_and_reopen(self) -> None:
         self.backlog.forget_leases()
 
+    def call_figures(self):
+        return self.backlog.ledger.calls()
+
     async def close(self) -> None:
         pass
 
@@ -105,6 +109,9 @@ class SqliteWorld(World):
     async def close(self) -> None:
         await self.log.close()
         await self.store.close()
+
+    def call_figures(self):
+        return SqliteLedgerShelf(self.folder).calls(DESTINATION)
 
     def fill_the_disk(self) -> None:
         self._pages_max(self.log.connection.execute("PRAGMA page_count").fetchone()[0])

@@ -1,0 +1,293 @@
+"""Which upserts are needed, against what Custify is known to hold."""
+
+import dataclasses
+
+import pytest
+
+from penstock.convert.plan import Call, Plan
+from penstock.ledger.record import DIGEST, LEFT, MEMBER, UNPROVEN, Alias, Delta, Record, decoded, encoded
+from penstock.ledger.rules import Rules
+from penstock.ledger.weigh import Part, subjects_of, together, weigh
+
+NOW = 1_700_000_000.0
+DAY = 86_400.0
+
+
+def person(user_id: str = "ana", *, companies: dict[str, bool] | None = None, attributes: dict | None = None, **fields):
+    body = {"user_id": user_id, **fields}
+    if companies is not None:
+        body["companies"] = [{"company_id": company, "remove": not wanted} for company, wanted in companies.items()]
+    return Call("/people", body | {"custom_attributes": attributes or {}})
+
+
+def company(company_id: str = "acme", **fields) -> Call:
+    return Call("/company", {"company_id": company_id, **fields, "custom_attributes": {}})
+
+
+def part(name: str, *calls: Call, at_ms: int = 0) -> Part:
+    group = next((str(call.body["company_id"]) for call in calls if call.path == "/company"), "")
+    return Part(message_id=name, at_ms=at_ms, plan=Plan(calls), group=group)
+
+
+def weighed(*parts: Part, rules: Rules | None = None, now: float = NOW, **records: Record):
+    named = {subject for each in parts for subject in subjects_of(each.plan)}
+    known = {subject: records.get(subject.replace(":", "_")) for subject in named}
+    return weigh(parts, known, rules or Rules(), now=now)
+
+
+def held(companies: dict[str, int] | None = None, *, at: float = NOW, **fields) -> Record:
+    named = {name.replace("__", "."): value for name, value in fields.items()}
+    return Record(fields=named, companies=companies or {}, asserted_at=at)
+
+
+def learned(result, subject: str, before: Record | None = None) -> Record:
+    return decoded(result.learned[subject].learn(encoded(before) if before else None))
+
+
+def test_somebody_new_is_sent_as_the_mapping_said():
+    call = person(name="Ana", attributes={"plan": "pro"})
+
+    result = weighed(part("m1", call))
+
+    assert result.calls == (call,)
+    assert learned(result, "user:ana").fields == {"name": "Ana", "custom_attributes.plan": "pro"}
+
+
+def test_what_custify_holds_already_is_not_sent():
+    result = weighed(
+        part("m1", person(name="Ana", attributes={"plan": "pro"})),
+        user_ana=held(name="Ana", custom_attributes__plan="pro", phone="1"),
+    )
+
+    assert result.calls == ()
+    assert result.is_carried == (False,)
+    assert result.learned == {}
+
+
+@pytest.mark.parametrize(("value", "other"), [(1, True), (1, 1.0), ("1", 1), (0, False), ("", False)])
+def test_values_of_different_types_are_different(value, other):
+    assert weighed(part("m1", person(attributes={"x": value})), user_ana=held(custom_attributes__x=other)).calls
+
+
+def test_of_a_long_text_only_the_digest_is_kept_and_a_change_is_seen():
+    bio = "long " * 100
+    first = weighed(part("m1", person(attributes={"bio": bio})))
+    record = learned(first, "user:ana")
+
+    assert str(record.fields["custom_attributes.bio"]).startswith(DIGEST)
+    assert weighed(part("m2", person(attributes={"bio": bio})), user_ana=record).calls == ()
+    assert weighed(part("m2", person(attributes={"bio": bio + "!"})), user_ana=record).calls != ()
+
+
+def test_upserts_that_wait_together_become_one_call_with_the_last_value_of_each_field():
+    result = weighed(
+        part("m1", person(name="Ana", attributes={"plan": "free", "seats": 1})),
+        part("m2", person(attributes={"plan": "pro"})),
+        part("m3", person(attributes={"plan": "pro"})),
+        user_ana=held(custom_attributes__plan="free"),
+    )
+
+    assert result.calls == (person(name="Ana", attributes={"plan": "pro", "seats": 1}),)
+    assert result.is_carried == (True, True, False)
+
+
+def test_a_change_that_is_taken_back_within_a_run_is_sent_all_the_same():
+    """A crash may have left the first half of it at Custify."""
+    result = weighed(
+        part("m1", person(attributes={"plan": "pro"})),
+        part("m2", person(attributes={"plan": "free"})),
+        user_ana=held(custom_attributes__plan="free"),
+    )
+
+    assert result.calls == (person(attributes={"plan": "free"}),)
+
+
+@pytest.mark.parametrize(
+    ("plans", "count"),
+    [
+        ([[person()], [person(phone="1")], [company(), person()]], 3),
+        ([[person()], [person("bo")]], 1),
+        ([[company(), person()], [company("other"), person()]], 1),
+        ([[person(email="a@x.io")], [person(phone="1")], [person(email="b@x.io")]], 2),
+        ([[person()], [Call("/event", {"user_id": "ana", "name": "Paid"})], [person()]], 1),
+        ([[Call("/event", {"user_id": "ana", "name": "Paid"})]], 0),
+    ],
+)
+def test_only_upserts_of_the_same_person_and_company_go_together(plans, count):
+    assert together([part(str(i), *calls) for i, calls in enumerate(plans)]) == count
+
+
+def test_a_group_call_sends_the_company_before_the_person():
+    result = weighed(part("m1", company(name="Acme"), person(companies={"acme": True})))
+
+    assert [call.path for call in result.calls] == ["/company", "/people"]
+    assert learned(result, "user:ana").companies == {"acme": MEMBER}
+    assert learned(result, "user:ana").last_group == "acme"
+
+
+def test_of_a_repeated_group_call_only_what_changed_is_sent():
+    result = weighed(
+        part("m1", company(name="Acme", size=7), person(companies={"acme": True})),
+        company_acme=held(name="Acme", size=6),
+        user_ana=dataclasses_replaced(held({"acme": MEMBER}), last_group="acme"),
+    )
+
+    assert [call.path for call in result.calls] == ["/company"]
+    assert result.is_carried == (True,)
+
+
+def dataclasses_replaced(record: Record, **changes) -> Record:
+    for name, value in changes.items():
+        setattr(record, name, value)
+    return record
+
+
+def test_a_link_to_a_company_that_nobody_sent_is_said_again_once_it_was():
+    call = person(companies={"acme": True})
+    first = weighed(part("m1", call), user_ana=held())
+    record = learned(first, "user:ana", held())
+    assert record.companies == {"acme": UNPROVEN}
+
+    assert weighed(part("m2", call), user_ana=record).calls == ()
+    assert weighed(part("m2", call), user_ana=record, company_acme=held(name="Acme")).calls == (call,)
+
+
+def test_leaving_a_company_is_a_change_once():
+    call = person(companies={"acme": False})
+    first = weighed(part("m1", call), user_ana=held({"acme": MEMBER}))
+
+    assert first.calls == (call,)
+    assert learned(first, "user:ana", held({"acme": MEMBER})).companies == {"acme": LEFT}
+
+
+def test_the_sign_up_date_of_the_first_call_stays():
+    first = weighed(part("m1", person(signed_up_at="2024-01-01T00:00:00.000Z")))
+    record = learned(first, "user:ana")
+
+    later = weighed(part("m2", person(signed_up_at="2024-05-05T00:00:00.000Z", phone="1")), user_ana=record)
+
+    assert later.calls == (person(phone="1"),)
+    [[note]] = later.notes
+    assert (note.field, note.why) == ("signed_up_at", "set_once: Custify holds a value already")
+
+
+def policy(name: str, **rest) -> Rules:
+    return Rules(policies={"people.custom_attributes.x": name}, **rest)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "value", "is_sent"),
+    [
+        ("always", 5, 4, True),
+        ("max", 5, 4, False),
+        ("max", 5, 6, True),
+        ("min", 5, 4, True),
+        ("min", 5, 6, False),
+        ("max", "2024-01-02", "2024-01-03", True),
+        ("max", "2024-01-02", "2024-01-01", False),
+        ("max", 5, "text", False),
+        ("set_once", 5, 6, False),
+        ("never_null", "pro", "", False),
+        ("never_null", "pro", "free", True),
+        ("owner", "pro", "free", False),
+    ],
+)
+def test_a_policy_says_who_may_overwrite_a_field(name, before, value, is_sent):
+    result = weighed(
+        part("m1", person(attributes={"x": value})), rules=policy(name), user_ana=held(custom_attributes__x=before)
+    )
+
+    assert bool(result.calls) is is_sent
+    assert bool(result.notes[0]) is not is_sent
+
+
+def test_under_latest_a_late_event_does_not_overwrite_a_newer_value():
+    rules = policy("latest")
+    first = weighed(part("m1", person(attributes={"x": "new"}), at_ms=2_000), rules=rules)
+    record = learned(first, "user:ana")
+
+    late = weighed(part("m2", person(attributes={"x": "old"}), at_ms=1_000), rules=rules, user_ana=record)
+    newer = weighed(part("m3", person(attributes={"x": "newest"}), at_ms=3_000), rules=rules, user_ana=record)
+
+    assert late.calls == ()
+    assert newer.calls == (person(attributes={"x": "newest"}),)
+
+
+def test_under_latest_a_repeated_value_counts_as_said_later_though_it_is_not_sent():
+    rules = policy("latest")
+    record = learned(weighed(part("m1", person(attributes={"x": "a"}), at_ms=1_000), rules=rules), "user:ana")
+    again = weighed(part("m2", person(attributes={"x": "a"}), at_ms=3_000), rules=rules, user_ana=record)
+    record = learned(again, "user:ana", record)
+
+    late = weighed(part("m3", person(attributes={"x": "b"}), at_ms=2_000), rules=rules, user_ana=record)
+
+    assert again.calls == late.calls == ()
+
+
+def test_with_changes_only_the_rest_stays_at_home():
+    result = weighed(
+        part("m1", person(name="Ana", attributes={"plan": "pro", "seats": 2})),
+        rules=Rules(changes_only=True),
+        user_ana=held(name="Ana", custom_attributes__plan="free", custom_attributes__seats=2),
+    )
+
+    assert result.calls == (person(attributes={"plan": "pro"}),)
+
+
+def test_after_a_while_all_that_is_known_is_sent_again_but_not_what_others_maintain():
+    rules = Rules(reassert_s=DAY, policies={"people.signed_up_at": "set_once", "people.custom_attributes.csm": "owner"})
+    record = held(
+        {"acme": MEMBER, "old": LEFT}, at=NOW - 2 * DAY, name="Ana", signed_up_at="2024", custom_attributes__csm="x"
+    )
+
+    result = weighed(part("m1", person(attributes={"plan": "pro"})), rules=rules, user_ana=record)
+
+    [call] = result.calls
+    assert call == person(companies={"acme": True}, name="Ana", attributes={"plan": "pro"})
+    assert learned(result, "user:ana", record).asserted_at == NOW
+
+
+def test_everything_goes_out_when_nothing_may_be_skipped():
+    call = person(name="Ana")
+
+    result = weighed(part("m1", call), rules=Rules(skip_unchanged=False), user_ana=held(name="Ana"))
+
+    assert (result.calls, result.is_carried) == ((call,), (True,))
+
+
+def test_an_email_that_is_a_users_is_that_user():
+    by_email = Call("/people", {"email": "ana@x.io", "name": "Ana", "custom_attributes": {}})
+    records = {
+        "email:ana@x.io": Record(user_id="ana"),
+        "user:ana": held(email="ana@x.io", name="Ana"),
+    }
+
+    assert weigh([part("m1", by_email)], records, Rules(), now=NOW).calls == ()
+
+
+def test_whose_an_email_is_follows_the_last_call():
+    result = weighed(part("m1", person(email="new@x.io")), user_ana=held(email="old@x.io"))
+
+    assert result.learned["email:new@x.io"] == Alias("ana")
+    assert result.learned["email:old@x.io"].learn(b"{}") is None
+
+
+def test_a_call_without_an_answer_leaves_its_fields_in_doubt():
+    record = held({"acme": MEMBER}, name="Ana", phone="1")
+    delta = Delta(fields={"name": "Anna"}, companies={"acme": LEFT}, last_group="acme")
+
+    left = decoded(delta.doubt(encoded(record)))
+
+    assert (left.fields, left.companies) == ({"phone": "1"}, {})
+    assert delta.doubt(None) is None
+
+
+def test_a_record_that_cannot_be_read_is_begun_anew():
+    assert decoded(b"\xff") is None
+    assert decoded(Delta(fields={"name": "Ana"}, asserted_at=NOW).learn(b"\xff")).fields == {"name": "Ana"}
+
+
+def test_what_was_looked_up_and_what_was_sent_become_one():
+    both = Delta(fields={"name": "Ana"}).after(Delta(fields={"name": "A", "phone": "1"}, asserted_at=NOW))
+
+    assert dataclasses.asdict(both) == dataclasses.asdict(Delta(fields={"name": "Ana", "phone": "1"}, asserted_at=NOW))
