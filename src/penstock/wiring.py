@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from penstock import __version__
+from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.buffer.port import DeadLetters, Orders, Search, Shelf
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError, StoreDamaged
@@ -105,7 +106,12 @@ async def run_deliver(process: Process) -> None:
     await store.open()
     orders = open_orders(process.settings)
     fleet = Fleet(
-        backlog_of=store.backlog, ledger_of=store.ledger, orders=orders, clock=process.clock, dice=process.dice
+        backlog_of=store.backlog,
+        ledger_of=store.ledger,
+        orders=orders,
+        ledger_orders=open_ledger_orders(process.settings),
+        clock=process.clock,
+        dice=process.dice,
     )
     process.on_change = fleet.follow
     fleet.follow(process.settings)
@@ -215,6 +221,20 @@ def open_shelf(settings: Settings) -> Shelf:
     return SqliteShelf(settings.data_dir)
 
 
+def open_ledger_shelf(settings: Settings) -> LedgerShelf:
+    """Return the ledger of the data folder, to look at; works whether or not a server runs."""
+    from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
+
+    return SqliteLedgerShelf(settings.data_dir)
+
+
+def open_ledger_orders(settings: Settings) -> LedgerOrders:
+    """Return what people asked the ledger to forget; works whether or not a server runs."""
+    from penstock.buffer.sqlite_orders import SqliteLedgerOrders
+
+    return SqliteLedgerOrders(settings.data_dir, clock=SystemClock())
+
+
 def open_dead_letters(settings: Settings) -> DeadLetters:
     """Return the dead letters of the data folder; works whether or not a server runs."""
     from penstock.buffer.sqlite_dead import SqliteDeadLetters
@@ -241,6 +261,7 @@ def status_reader(settings: Settings) -> StatusReader:
     return StatusReader(
         settings=settings,
         shelf=open_shelf(settings),
+        ledger=open_ledger_shelf(settings),
         snapshots=Snapshots(settings.data_dir),
         clock=SystemClock(),
         version=__version__,

@@ -61,10 +61,18 @@ def commands_page() -> str:
     for name in penstock.list_commands(context):
         command = penstock.get_command(context, name)
         assert command is not None
-        inner = click.Context(command, parent=context, info_name=name, max_content_width=100)
-        inner.terminal_width = 100
-        lines += [f"## penstock {name}", "", "```", command.get_help(inner), "```", ""]
+        lines += _help(command, name, context)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _help(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    inner = click.Context(command, parent=parent, info_name=name, max_content_width=100)
+    inner.terminal_width = 100
+    lines = [f"## {inner.command_path}", "", "```", command.get_help(inner), "```", ""]
+    if isinstance(command, click.Group):
+        for own in command.list_commands(inner):
+            lines += _help(command.commands[own], own, inner)
+    return lines
 
 
 def mapping_page() -> str:

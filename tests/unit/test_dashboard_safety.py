@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 from penstock.buffer.control_port import Role, User
 from penstock.buffer.sqlite_control import SqliteControl
 from penstock.buffer.sqlite_dead import SqliteDeadLetters
+from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite_orders import SqliteOrders
 from penstock.buffer.sqlite_search import SqliteSearch
 from penstock.buffer.sqlite_shelf import SqliteShelf
@@ -45,7 +46,12 @@ class World:
         shelf, dead = SqliteShelf(folder), SqliteDeadLetters(folder)
         orders, snapshots = SqliteOrders(folder, clock=self.clock), Snapshots(folder)
         reader = StatusReader(
-            settings=load(None, environ), shelf=shelf, snapshots=snapshots, clock=self.clock, version="0"
+            settings=load(None, environ),
+            shelf=shelf,
+            ledger=SqliteLedgerShelf(folder),
+            snapshots=snapshots,
+            clock=self.clock,
+            version="0",
         )
         pages = Pages(self.access)
         parts = (

@@ -41,3 +41,23 @@ class LedgerShelf(Protocol):
 
     def calls(self, destination: str) -> Mapping[str, CallFigures]:
         """Return the figures by path."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetOrder:
+    """Something a person wants the ledger to forget."""
+
+    id: int
+    destination: str
+    #: Subjects that begin with this text; empty for all.
+    prefix: str
+
+
+class LedgerOrders(Protocol):
+    """What people ask of the ledger. deliver follows within a second, or when it is started, and each order once."""
+
+    def ask_forget(self, destination: str, prefix: str, *, by: str) -> int:
+        """Order that records are forgotten, so that everything is sent again; return the order's number."""
+
+    def forgets(self, destination: str, *, after: int) -> Sequence[ForgetOrder]:
+        """Return the orders for a destination with a larger number, in order."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from penstock.buffer.memory_backlog import MemoryBacklog
 from penstock.buffer.port import (
-    REPLAYABLE,
     SEQ_MAX,
     Counts,
     Found,
@@ -18,6 +17,7 @@ from penstock.buffer.port import (
     Selected,
     Selection,
     Story,
+    is_replayable,
 )
 from penstock.buffer.search import keys_of
 from penstock.clock import Clock
@@ -89,7 +89,7 @@ class MemoryBuffer:
         """Return the dead and rejected events by cause, the most frequent first."""
         seqs: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
         for seq, story in sorted(self.backlogs[destination].ended.items()) if destination in self.backlogs else ():
-            if story.state in REPLAYABLE:
+            if is_replayable(story.state, story.cause, wanted=story.cause):
                 seqs[story.cause, story.state].append(seq)
         problems = [
             Problem(cause=cause, outcome=Outcome(outcome), count=len(own), first_seq=own[0], last_seq=own[-1])

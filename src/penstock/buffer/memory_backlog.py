@@ -10,7 +10,6 @@ from penstock.buffer.leases import Leases
 from penstock.buffer.memory_ledger import MemoryLedger
 from penstock.buffer.port import (
     NOTHING_LEARNED,
-    REPLAYABLE,
     SHARES,
     Attempt,
     CallCount,
@@ -22,6 +21,7 @@ from penstock.buffer.port import (
     ReplayStep,
     Selection,
     Story,
+    is_replayable,
 )
 from penstock.buffer.shares import Turns
 from penstock.clock import Clock
@@ -152,8 +152,7 @@ class MemoryBacklog:
             seq
             for seq, story in self.ended.items()
             if seq > after_seq
-            and story.state in REPLAYABLE
-            and selection.cause in {"", story.cause}
+            and is_replayable(story.state, story.cause, wanted=selection.cause)
             and (before is None or story.ended_at is None or story.ended_at < before)
         ]
         return sorted(seqs)[:limit]

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from penstock import causes
 from penstock.buffer.search import Query as Query  # noqa: PLC0414 - part of the port
 from penstock.buffer.selection import Selection as Selection  # noqa: PLC0414 - part of the port
 from penstock.event import Event
@@ -45,6 +46,11 @@ SHARES: Mapping[Priority, float] = {Priority.LIVE: 0.8, Priority.REPLAY: 0.15, P
 
 #: Outcomes that can be undone: the payload is kept, and a better mapping or a mended field may help.
 REPLAYABLE = frozenset({Outcome.DEAD, Outcome.REJECTED})
+
+
+def is_replayable(outcome: str, cause: str, *, wanted: str) -> bool:
+    """Return whether a replay of a cause (empty: any) takes an event; what shadow mode kept back only when it is named."""
+    return wanted == cause == causes.SHADOW or (outcome in REPLAYABLE and wanted in {"", cause})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +302,7 @@ class DeadLetters(Protocol):
     """operate's end of what ended badly: look, never change."""
 
     def problems(self, destination: str) -> Sequence[Problem]:
-        """Return the dead and rejected events by cause, the most frequent first."""
+        """Return what can be sent again by cause, the most frequent first: dead, rejected, kept back in shadow mode."""
 
     def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> "Selected":
         """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.buffer.ledger_port import ForgetOrder
 from penstock.buffer.port import ReplayOrder, Selection
 from penstock.buffer.sqlite import CONTROL, open_writer, snapshot
 from penstock.clock import Clock
@@ -67,11 +68,36 @@ class SqliteOrders:
             )
         return [row[0] for row in rows]
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(open_writer(self.path)) as connection:
-            yield connection
+    def _writing(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        return _writing(self.path)
+
+
+class SqliteLedgerOrders:
+    """control.db in a data folder; see ledger_port.LedgerOrders."""
+
+    def __init__(self, data_dir: Path, *, clock: Clock) -> None:
+        self.path, self.clock = data_dir / CONTROL, clock
+
+    def ask_forget(self, destination: str, prefix: str, *, by: str) -> int:
+        """Order that records are forgotten; return the order's number."""
+        row = [destination, prefix, self.clock.now(), by]
+        with _writing(self.path) as control:
+            insert = "INSERT INTO forget_order (destination, prefix, asked_at, asked_by) VALUES (?, ?, ?, ?)"
+            return control.execute(insert, row).lastrowid or 0
+
+    def forgets(self, destination: str, *, after: int) -> Sequence[ForgetOrder]:
+        """Return the orders for a destination with a larger number, in order."""
+        select = "SELECT id, destination, prefix FROM forget_order WHERE destination = ? AND id > ? ORDER BY id"
+        with snapshot(self.path) as control:
+            rows = control.execute(select, [destination, after]).fetchall() if control else []
+        return [ForgetOrder(id=number, destination=name, prefix=prefix) for number, name, prefix in rows]
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[sqlite3.Connection]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(open_writer(path)) as connection:
+        yield connection
 
 
 def _order(row: Sequence[Any]) -> ReplayOrder:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from penstock import causes
 from penstock.buffer.port import Attempt, Selection, Story
 from penstock.event import Event, MessageId
 
@@ -52,10 +53,12 @@ def selectable(
     connection: sqlite3.Connection, destination: str, selection: Selection, *, after_seq: int, limit: int
 ) -> list[tuple[int, str]]:
     """Return place and outcome of the next dead or rejected events that a selection may take."""
-    # The outcomes are port.REPLAYABLE, written out: only so does SQLite see that the partial indexes fit.
-    where = "destination = :destination AND outcome IN ('dead', 'rejected') AND seq > :after_seq"
-    if selection.cause:
-        where += " AND cause = :cause"
+    # Written out as in port.is_replayable: only so does SQLite see that the partial indexes fit.
+    where = "destination = :destination AND seq > :after_seq AND "
+    if selection.cause == causes.SHADOW:
+        where += "cause = 'mode.shadow'"
+    else:
+        where += "outcome IN ('dead', 'rejected')" + (" AND cause = :cause" if selection.cause else "")
     if selection.ended_before is not None:
         where += " AND at < :before"
     return connection.execute(

@@ -24,6 +24,7 @@ COMMANDS = {
     "tail": "penstock.cli.tail",
     "dead": "penstock.cli.dead",
     "replay": "penstock.cli.replay",
+    "ledger": "penstock.cli.ledger",
     "doctor": "penstock.cli.doctor",
     "export": "penstock.cli.apply",
     "plan": "penstock.cli.apply",

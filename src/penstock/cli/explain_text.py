@@ -50,7 +50,16 @@ def account_lines(account: Account) -> list[str]:
     head = f"{account.destination} ({account.explanation.mapping}): {_named(story)}"
     attempts = [_attempt(number, attempt) for number, attempt in enumerate(story.attempts, 1)]
     added = f"  set when it was accepted: {', '.join(account.set_when_accepted)}"
-    return [head, f"  {_state(story)}", *attempts, printable(added), "", *explanation_lines(account.explanation)]
+    about = [f"  ledger: {note.path} {note.field}: {note.why}" for note in account.ledger]
+    return [
+        head,
+        f"  {_state(story)}",
+        *attempts,
+        printable(added),
+        *map(printable, about),
+        "",
+        *explanation_lines(account.explanation),
+    ]
 
 
 def history_lines(history: FieldHistory, *, destination: str, person: str, field: str) -> list[str]:

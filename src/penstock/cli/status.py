@@ -1,11 +1,13 @@
 """`penstock status`: how many events, how old, in what state. Works with and without a running server."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
+from penstock.buffer.ledger_port import CallFigures
 from penstock.cli import config_option, config_path
 from penstock.operate.status import DestinationStatus, Status
 
@@ -36,8 +38,17 @@ def _lines(status: Status) -> list[str]:
 def _destination_lines(name: str, destination: DestinationStatus) -> list[str]:
     ended = "   ".join(f"{outcome} {count}" for outcome, count in destination.outcomes.items() if count)
     oldest = "-" if destination.oldest_waiting_s is None else f"{destination.oldest_waiting_s:.0f} s"
+    waiting = f"{destination.waiting} (retrying {destination.retrying}, parked {destination.parked})"
     return [
         f"{name}: {destination.state}{': ' if destination.reason else ''}{destination.reason}",
-        f"  received {destination.received}   waiting {destination.waiting} (retrying {destination.retrying})   {ended}",
+        f"  received {destination.received}   waiting {waiting}   {ended}",
         f"  oldest waiting {oldest}",
+        *_call_lines("calls", destination.calls),
+        *_call_lines("in shadow", destination.shadow_calls),
     ]
+
+
+def _call_lines(title: str, calls: Mapping[str, CallFigures]) -> list[str]:
+    """Return how many calls were planned, sent and saved."""
+    figures = [f"{path} {each.sent} of {each.planned} sent, {each.saved} saved" for path, each in calls.items()]
+    return [f"  {title}: {'   '.join(figures)}"] if figures else []

@@ -10,12 +10,13 @@ from collections.abc import Mapping as Table
 import structlog
 
 from penstock import causes
-from penstock.buffer.ledger_port import Ledger
+from penstock.buffer.ledger_port import Ledger, LedgerOrders
 from penstock.buffer.port import Attempt, Backlog, Ending, Orders, Outcome, Priority
 from penstock.clock import Clock, Dice
 from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
+from penstock.deliver.forgets import Forgets
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
@@ -37,8 +38,8 @@ BacklogOf = Callable[[str, Callable[[], Sequence[str]]], Backlog]
 class Served:
     """A destination that is served now: its engine, the task that runs it, and what it counted."""
 
-    def __init__(self, destination: Destination, engine: Engine) -> None:
-        self.destination, self.engine = destination, engine
+    def __init__(self, destination: Destination, engine: Engine, forgets: Forgets) -> None:
+        self.destination, self.engine, self.forgets = destination, engine, forgets
         self.replays = Replays(engine.backlog)
         self.attempts: collections.Counter[tuple[str, str]] = collections.Counter()
         self.buckets = [0] * (len(DURATION_BUCKETS_S) + 1)
@@ -73,9 +74,16 @@ class Fleet:
     """All engines of this process."""
 
     def __init__(
-        self, *, backlog_of: BacklogOf, ledger_of: Callable[[str], Ledger], orders: Orders, clock: Clock, dice: Dice
+        self,
+        *,
+        backlog_of: BacklogOf,
+        ledger_of: Callable[[str], Ledger],
+        orders: Orders,
+        ledger_orders: LedgerOrders,
+        clock: Clock,
+        dice: Dice,
     ) -> None:
-        self.backlog_of, self.ledger_of, self.orders = backlog_of, ledger_of, orders
+        self.backlog_of, self.ledger_of, self.orders, self.ledger_orders = backlog_of, ledger_of, orders, ledger_orders
         self.clock, self.dice = clock, dice
         self.served: dict[str, Served] = {}
         self.leaving: set[asyncio.Task[None]] = set()
@@ -89,7 +97,7 @@ class Fleet:
             self._leave(self.served.pop(name))
         for name, destination in wanted.items():
             if name not in self.served:
-                self.served[name] = Served(destination, self._engine(destination))
+                self.served[name] = self._serve(destination)
             else:
                 self._change(self.served[name], destination)
 
@@ -127,6 +135,7 @@ class Fleet:
                     served.engine.pause(paused[name])
                 else:
                     served.engine.resume()
+                await served.forgets.step(is_live=served.destination.mode == "live")
                 await served.replays.step([order for order in replays if order.destination == name])
         except (BufferUnavailable, StoreDamaged) as error:
             # Orders can wait; events go on.
@@ -141,6 +150,11 @@ class Fleet:
             for lease in leases:
                 reason = f"given up when {name} was removed"
                 await backlog.settle(Ending(lease=lease, outcome=Outcome.DEAD, cause=causes.DISCARDED, reason=reason))
+
+    def _serve(self, destination: Destination) -> Served:
+        name, engine = destination.name, self._engine(destination)
+        ledger, orders = self.ledger_of(name), self.ledger_orders
+        return Served(destination, engine, Forgets(name, backlog=engine.backlog, ledger=ledger, orders=orders))
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name

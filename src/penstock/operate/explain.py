@@ -14,6 +14,9 @@ from penstock.convert.plan import Call, Plan
 from penstock.convert.plan import Mapping as Options
 from penstock.convert.wanted import unwanted
 from penstock.event import Event, enriched, mended
+from penstock.ledger.record import CUSTOM
+from penstock.ledger.weigh import Note
+from penstock.operate.ledger import notes_of
 from penstock.reading import mapping_of, wishes_of
 from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
@@ -34,6 +37,8 @@ class Account:
     explanation: Explanation
     #: What accept knew and the body did not say, or said otherwise: `receivedAt`, a corrected `timestamp`, …
     set_when_accepted: tuple[str, ...] = ()
+    #: What the ledger decided about fields: kept back by a policy, a company taken from elsewhere.
+    ledger: tuple[Note, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
             destination = settings.destinations[name]
             refusal = unwanted(call, source=story.event.source, wishes=wishes_of(destination, settings))
             meant = explain(call, mapping_of(destination), unwanted=refusal)
-            accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call)))
+            accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call), tuple(notes_of(story))))
     return accounts
 
 
@@ -89,6 +94,7 @@ def account_as_json(account: Account) -> dict[str, object]:
         **story_as_json(story),
         "set_when_accepted": account.set_when_accepted,
         "attempts": [dataclasses.asdict(attempt) for attempt in story.attempts],
+        "ledger": [dataclasses.asdict(note) for note in account.ledger],
         "explanation": explanation_as_json(account.explanation),
     }
 
@@ -150,7 +156,10 @@ def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]
 def _sets(story: Story, mapping: Options, person: str, field: str) -> bool:
     for call in _calls_about(story, mapping, person).values():
         attributes = call.body.get("custom_attributes")
-        if field in call.body or (isinstance(attributes, dict) and field in attributes):
+        own, attribute = field in call.body, isinstance(attributes, dict) and field in attributes
+        # Kept back by a policy: the event named the field, and did not set it.
+        kept_back = {note.field for note in notes_of(story) if note.path == call.path}
+        if (own and field not in kept_back) or (attribute and CUSTOM + field not in kept_back):
             return True
     return False
 

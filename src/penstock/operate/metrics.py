@@ -1,5 +1,6 @@
 """GET /metrics: the status and the snapshots as Prometheus metrics. No user or company ids as labels."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import cast
 
@@ -44,6 +45,10 @@ def _counts(status: Status) -> Iterator[Metric]:
     outcome = CounterMetricFamily("penstock_events_outcome", "How events ended.", labels=["destination", "outcome"])
     depth = GaugeMetricFamily("penstock_waiting_events", "Events without an outcome.", labels=["destination"])
     retrying = GaugeMetricFamily("penstock_retrying_events", "Events that failed before.", labels=["destination"])
+    parked = GaugeMetricFamily("penstock_parked_events", "Events of unknown people.", labels=["destination"])
+    calls = CounterMetricFamily(
+        "penstock_calls", "Calls planned, sent and saved.", labels=["destination", "path", "kind"]
+    )
     oldest = GaugeMetricFamily("penstock_waiting_oldest_seconds", "Age of the oldest.", labels=["destination"])
     held = GaugeMetricFamily("penstock_destination_held", "1 while nothing may be sent.", labels=["destination"])
     for source, count in status.accepted.items():
@@ -52,11 +57,15 @@ def _counts(status: Status) -> Iterator[Metric]:
         received.add_metric([name], destination.received)
         depth.add_metric([name], destination.waiting)
         retrying.add_metric([name], destination.retrying)
+        parked.add_metric([name], destination.parked)
+        for path, figures in destination.calls.items():
+            for kind, count in dataclasses.asdict(figures).items():
+                calls.add_metric([name, path, kind], count)
         oldest.add_metric([name], destination.oldest_waiting_s or 0.0)
         held.add_metric([name], destination.state == "held")
         for ending, count in destination.outcomes.items():
             outcome.add_metric([name, ending], count)
-    yield from (build, accepted, received, outcome, depth, retrying, oldest, held)
+    yield from (build, accepted, received, outcome, depth, retrying, parked, calls, oldest, held)
 
 
 def _ingest(snapshot: Mapping[str, object]) -> Iterator[Metric]:

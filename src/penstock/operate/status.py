@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from penstock import causes
+from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
 from penstock.errors import StoreDamaged
@@ -19,6 +20,8 @@ class DestinationStatus:
     received: int
     waiting: int
     retrying: int
+    #: Waiting for Custify to know their person.
+    parked: int
     outcomes: Mapping[str, int]
     oldest_waiting_s: float | None
     #: "delivering", "held", "paused", "disabled" or "down".
@@ -28,6 +31,9 @@ class DestinationStatus:
     cause: str
     #: Calls per second Custify allows as far as we learned; None while nothing limits.
     limit_per_s: float | None
+    #: Calls planned, sent and saved by path; under `shadow` those that would have been.
+    calls: Mapping[str, CallFigures]
+    shadow_calls: Mapping[str, CallFigures]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +52,17 @@ NO_COUNTS = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, old
 class StatusReader:
     """Reads the status from the store and the snapshots; changes nothing."""
 
-    def __init__(self, *, settings: Settings, shelf: Shelf, snapshots: Snapshots, clock: Clock, version: str) -> None:
-        self.settings, self.shelf, self.snapshots = settings, shelf, snapshots
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        shelf: Shelf,
+        ledger: LedgerShelf,
+        snapshots: Snapshots,
+        clock: Clock,
+        version: str,
+    ) -> None:
+        self.settings, self.shelf, self.ledger, self.snapshots = settings, shelf, ledger, snapshots
         self.clock, self.version = clock, version
 
     def read(self) -> Status:
@@ -63,9 +78,9 @@ class StatusReader:
 
     def _destination(self, name: str, live: Mapping[str, object], damage: str) -> DestinationStatus:
         try:
-            counts = self.shelf.counts(name, self.settings.sources_of(name))
+            counts, calls = self.shelf.counts(name, self.settings.sources_of(name)), self.ledger.calls(name)
         except StoreDamaged as error:
-            counts, damage = NO_COUNTS, str(error)
+            counts, calls, damage = NO_COUNTS, {}, str(error)
         oldest_ms = counts.oldest_received_at_ms
         state, cause, reason = _state(live, enabled=self.settings.destinations[name].enabled)
         if damage:
@@ -74,12 +89,15 @@ class StatusReader:
             received=counts.received,
             waiting=counts.waiting,
             retrying=counts.retrying,
+            parked=counts.parked,
             outcomes={outcome.value: counts.outcomes.get(outcome, 0) for outcome in Outcome},
             oldest_waiting_s=None if oldest_ms is None else max(0.0, self.clock.now() - oldest_ms / 1000),
             state=state,
             cause=cause,
             reason=reason,
             limit_per_s=cast("float | None", live.get("limit_per_s")),
+            calls={path: figures for path, figures in calls.items() if path.startswith("/")},
+            shadow_calls={path[1:]: figures for path, figures in calls.items() if not path.startswith("/")},
         )
 
 

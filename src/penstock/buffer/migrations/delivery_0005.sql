@@ -25,3 +25,5 @@ CREATE TABLE parked (
 CREATE INDEX parked_position ON parked (destination, position);
 -- What the ledger decided about an event's fields, as JSON, for Explain.
 ALTER TABLE outcome ADD COLUMN notes TEXT NOT NULL DEFAULT '';
+-- What a destination in shadow mode kept back, so that going live can send it.
+CREATE INDEX outcome_shadow ON outcome (destination, seq) WHERE cause = 'mode.shadow';

@@ -1,0 +1,96 @@
+"""`penstock ledger`: what Custify is known to hold of somebody, and how to make everything be sent again."""
+
+import getpass
+from pathlib import Path
+
+import click
+import msgspec
+
+from penstock.cli import config_option, config_path
+from penstock.cli.selection import destination_of, printable
+from penstock.ledger.record import company_subject, email_subject
+from penstock.operate.ledger import HeldRecord, held
+
+WHO = "give one of --person, --email, --company"
+
+
+@click.group("ledger")
+def ledger_command() -> None:
+    """Show what Custify acknowledged, or forget it."""
+
+
+def _who(command: click.decorators.FC) -> click.decorators.FC:
+    for option in reversed(
+        (
+            click.option("--destination", help="Which destination; needed when there are several."),
+            click.option("--person", help="A user id."),
+            click.option("--email", help="An e-mail address."),
+            click.option("--company", help="A company id."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@ledger_command.command("show")
+@config_option
+@_who
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def show_command(config: Path | None, destination: str | None, *, as_json: bool, **who: str | None) -> None:
+    """Show what Custify is known to hold of a person or a company."""
+    from penstock.wiring import open_ledger_shelf, settings_in_force
+
+    settings, subject = settings_in_force(config_path(config)), _subject(who)
+    if subject is None:
+        raise click.UsageError(WHO)
+    name = destination_of(settings, destination)
+    record = held(open_ledger_shelf(settings), name, subject)
+    if as_json:
+        click.echo(msgspec.json.encode(record))
+        return
+    for line in _lines(subject, record):
+        click.echo(printable(line))
+
+
+@ledger_command.command("forget")
+@config_option
+@_who
+@click.option("--all", "everything", is_flag=True, help="Everybody and every company.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget_command(
+    config: Path | None, destination: str | None, *, everything: bool, yes: bool, **who: str | None
+) -> None:
+    """Forget what Custify acknowledged, so that the next upserts are sent in full. No event is touched."""
+    from penstock.wiring import open_ledger_orders, settings_in_force
+
+    settings, subject = settings_in_force(config_path(config)), _subject(who)
+    if (subject is None) is not everything:
+        raise click.UsageError(f"{WHO}, or --all")
+    name = destination_of(settings, destination)
+    if everything and not yes:
+        click.confirm(
+            f"Forget all that {name} is known to hold? Every next upsert is sent again.", abort=True, err=True
+        )
+    number = open_ledger_orders(settings).ask_forget(name, subject or "", by=getpass.getuser())
+    click.echo(f"order {number}: deliver follows it within a second, or when it is started", err=True)
+
+
+def _subject(who: dict[str, str | None]) -> str | None:
+    given = {kind: value for kind, value in who.items() if value}
+    if len(given) > 1:
+        raise click.UsageError(WHO)
+    makers = {"person": "user:{}".format, "email": email_subject, "company": company_subject}
+    return next((makers[kind](value) for kind, value in given.items()), None)
+
+
+def _lines(subject: str, record: HeldRecord | None) -> list[str]:
+    if record is None:
+        return [f"nothing is known of {subject}"]
+    if record.user_id:
+        return [f"{subject} belongs to user:{record.user_id}"]
+    companies = [f"  company {company}: {state}" for company, state in record.companies.items()]
+    return [
+        f"{subject}, sent in full {record.asserted_at}",
+        *(f"  {k} = {v!r}" for k, v in record.fields.items()),
+        *companies,
+    ]

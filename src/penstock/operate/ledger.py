@@ -1,0 +1,54 @@
+"""The read model of the ledger that pages, admin API and CLI share: what Custify acknowledged, and what was decided."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from penstock.buffer.ledger_port import LedgerShelf
+from penstock.buffer.port import Story
+from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Value, decoded, is_digest
+from penstock.ledger.weigh import Note
+from penstock.timestamps import from_ms, to_text
+
+MEMBERSHIP: Mapping[int, str] = {LEFT: "left", MEMBER: "member", UNPROVEN: "linked before the company was known"}
+LONG_TEXT = "(a long text; only its digest is kept)"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRecord:
+    """What Custify is known to hold of one person or company."""
+
+    fields: Mapping[str, Value]
+    companies: Mapping[str, str]
+    last_group: str
+    asserted_at: str
+    #: Of an e-mail: whose it is, and nothing else.
+    user_id: str
+
+
+def held(shelf: LedgerShelf, destination: str, subject: str) -> HeldRecord | None:
+    """Return what is known of `user:…`, `email:…` or `company:…`; None when nothing is."""
+    record = decoded(shelf.record(destination, subject))
+    if record is None:
+        return None
+    return HeldRecord(
+        fields={name: LONG_TEXT if is_digest(value) else value for name, value in record.fields.items()},
+        companies={company: MEMBERSHIP.get(state, "unknown") for company, state in record.companies.items()},
+        last_group=record.last_group,
+        asserted_at=to_text(from_ms(round(record.asserted_at * 1000))),
+        user_id=record.user_id,
+    )
+
+
+def notes_of(story: Story) -> Sequence[Note]:
+    """Return what the ledger decided about fields of an event."""
+    if not story.notes:
+        return ()
+    try:
+        return [
+            Note(path, field, why)
+            for path, field, why in msgspec.json.decode(story.notes, type=list[tuple[str, str, str]])
+        ]
+    except msgspec.DecodeError:
+        return ()
