@@ -2,6 +2,7 @@
 
 from penstock.convert.plan import Mapping
 from penstock.convert.wanted import EventNames, Wishes
+from penstock.ledger.guard import GuardMode
 from penstock.ledger.modes import Mode
 from penstock.ledger.policies import DEFAULTS, Policy
 from penstock.ledger.rules import Rules, Unknown
@@ -36,6 +37,9 @@ def rules_of(destination: Destination) -> Rules:
     unknown: Unknown = (
         ("park" if ours else "send") if destination.unknown_people == "auto" else destination.unknown_people
     )
+    guard: GuardMode = (
+        ("warn" if ours else "off") if destination.attribute_guard == "auto" else destination.attribute_guard
+    )
     return Rules(
         skip_unchanged=_is_on(destination.skip_unchanged, auto=ours),
         coalesce=_is_on(destination.coalesce, auto=ours),
@@ -45,6 +49,7 @@ def rules_of(destination: Destination) -> Rules:
         unknown=unknown,
         park_s=destination.park_hours * 3600,
         infer_company=_is_on(destination.infer_company, auto=ours),
+        guard=guard,
     )
 
 

@@ -99,6 +99,11 @@ class Destination:
     )
     park_hours: float = _setting(24.0, "How long an event waits for its person before it is dead, and replayable.")
     infer_company: Switch = _setting("auto", "An event that names no company gets its person's, where that is certain.")
+    attribute_guard: Literal["auto", "warn", "hold", "off"] = _setting(
+        "auto",
+        "A new custom attribute that looks like a mistake (a near repeat, another type, a date as text): `warn`, `hold`"
+        " its lane until a person approves it, or `off`. `auto` is warn with custify/1, off with rudderstack.",
+    )
     mode: Literal["live", "shadow", "canary"] = _setting(
         "live", "`shadow` writes nothing and counts what it would; `canary` writes for some."
     )

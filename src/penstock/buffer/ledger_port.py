@@ -48,9 +48,17 @@ class ForgetOrder:
     """Something a person wants the ledger to forget."""
 
     id: int
-    destination: str
     #: Subjects that begin with this text; empty for all.
     prefix: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What people asked of one destination's ledger."""
+
+    forgets: Sequence[ForgetOrder] = ()
+    #: Attributes that may be sent though they looked strange, as `people.NAME` or `company.NAME`.
+    approved: frozenset[str] = frozenset()
 
 
 class LedgerOrders(Protocol):
@@ -59,5 +67,8 @@ class LedgerOrders(Protocol):
     def ask_forget(self, destination: str, prefix: str, *, by: str) -> int:
         """Order that records are forgotten, so that everything is sent again; return the order's number."""
 
-    def forgets(self, destination: str, *, after: int) -> Sequence[ForgetOrder]:
-        """Return the orders for a destination with a larger number, in order."""
+    def approve(self, destination: str, attribute: str, *, by: str) -> None:
+        """Let an attribute through that the guard holds."""
+
+    def asked(self, destination: str, *, after: int) -> Asked:
+        """Return the orders to forget with a larger number, in order, and all approvals."""

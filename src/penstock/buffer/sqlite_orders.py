@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.buffer.ledger_port import ForgetOrder
+from penstock.buffer.ledger_port import Asked, ForgetOrder
 from penstock.buffer.port import ReplayOrder, Selection
 from penstock.buffer.sqlite import CONTROL, open_writer, snapshot
 from penstock.clock import Clock
@@ -85,12 +85,24 @@ class SqliteLedgerOrders:
             insert = "INSERT INTO forget_order (destination, prefix, asked_at, asked_by) VALUES (?, ?, ?, ?)"
             return control.execute(insert, row).lastrowid or 0
 
-    def forgets(self, destination: str, *, after: int) -> Sequence[ForgetOrder]:
-        """Return the orders for a destination with a larger number, in order."""
-        select = "SELECT id, destination, prefix FROM forget_order WHERE destination = ? AND id > ? ORDER BY id"
+    def approve(self, destination: str, attribute: str, *, by: str) -> None:
+        """Let an attribute through that the guard holds."""
+        with _writing(self.path) as control:
+            row = [destination, attribute, self.clock.now(), by]
+            control.execute("INSERT OR IGNORE INTO attribute_approval VALUES (?, ?, ?, ?)", row)
+
+    def asked(self, destination: str, *, after: int) -> Asked:
+        """Return the orders to forget with a larger number, in order, and all approvals."""
+        forgets = "SELECT id, prefix FROM forget_order WHERE destination = ? AND id > ? ORDER BY id"
+        approved = "SELECT attribute FROM attribute_approval WHERE destination = ?"
         with snapshot(self.path) as control:
-            rows = control.execute(select, [destination, after]).fetchall() if control else []
-        return [ForgetOrder(id=number, destination=name, prefix=prefix) for number, name, prefix in rows]
+            if control is None:
+                return Asked()
+            orders = [
+                ForgetOrder(id=number, prefix=prefix)
+                for number, prefix in control.execute(forgets, [destination, after])
+            ]
+            return Asked(forgets=orders, approved=frozenset(row[0] for row in control.execute(approved, [destination])))
 
 
 @contextlib.contextmanager

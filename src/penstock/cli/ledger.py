@@ -9,7 +9,7 @@ import msgspec
 from penstock.cli import config_option, config_path
 from penstock.cli.selection import destination_of, printable
 from penstock.ledger.record import company_subject, email_subject
-from penstock.operate.ledger import HeldRecord, held
+from penstock.operate.ledger import HeldRecord, held, suspicions
 
 WHO = "give one of --person, --email, --company"
 
@@ -73,6 +73,28 @@ def forget_command(
         )
     number = open_ledger_orders(settings).ask_forget(name, subject or "", by=getpass.getuser())
     click.echo(f"order {number}: deliver follows it within a second, or when it is started", err=True)
+
+
+@ledger_command.command("attributes")
+@config_option
+@click.option("--destination", help="Which destination; needed when there are several.")
+@click.option("--approve", metavar="ATTRIBUTE", help="Let one through that is held, such as people.planName.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+def attributes_command(config: Path | None, destination: str | None, approve: str | None, *, as_json: bool) -> None:
+    """Show new attributes that look like mistakes: near repeats, other types, dates as text."""
+    from penstock.wiring import open_ledger_orders, open_ledger_shelf, settings_in_force
+
+    settings = settings_in_force(config_path(config))
+    name = destination_of(settings, destination)
+    found = suspicions(open_ledger_shelf(settings), name)
+    if approve is not None:
+        if approve not in {each.attribute for each in found}:
+            raise click.BadParameter(f"nothing was said of {approve}", param_hint="--approve")
+        open_ledger_orders(settings).approve(name, approve, by=getpass.getuser())
+        return
+    for each in found:
+        text = f"{each.attribute} ({each.type}): {each.why}; {each.message_id}"
+        click.echo(msgspec.json.encode(each) if as_json else printable(text))
 
 
 def _subject(who: dict[str, str | None]) -> str | None:

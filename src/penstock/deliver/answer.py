@@ -55,6 +55,11 @@ class Unknown:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Suspicious:
+    """An attribute looks like a mistake, and the destination wants somebody to look before it is sent."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Recognised:
     """A look-up found the person of an event: what was parked for them goes first, then the event comes again."""
 

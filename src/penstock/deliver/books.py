@@ -1,12 +1,14 @@
 """The ledger at work: reads the records an errand needs, looks people up, and lets `weigh` decide what is left to send."""
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from penstock.buffer.ledger_port import Ledger
 from penstock.clock import Clock
 from penstock.convert.plan import Call, Plan
-from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Throttled, Unknown
+from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
 from penstock.deliver.errand import SHADOW, Errand, Read, errand_of, planned
+from penstock.deliver.watch import Watch
 from penstock.ledger.modes import Mode
 from penstock.ledger.people import found, look_ups, minimal, with_company
 from penstock.ledger.record import Alias, Delta, Record, decoded, email_subject, person_subject
@@ -25,7 +27,7 @@ class Books:
     """The ledger of one destination, as the engine uses it."""
 
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
-        self.ledger, self.clock = ledger, clock
+        self.ledger, self.clock, self.watch = ledger, clock, Watch(clock=clock)
         #: By look-up: when it was made, and whom it found.
         self.looked_up: dict[str, tuple[float, Record | None]] = {}
         #: Subjects whose record is being changed, and the lease that does so.
@@ -42,7 +44,8 @@ class Books:
         run = self._run(reads, rules, mode, is_shadow=is_shadow)
         prefix = SHADOW if is_shadow else ""
         records = await self._records({s for read in run for s in subjects_of(read.part().plan)}, prefix)
-        return await self._errand(run, records, rules, look_up, is_shadow=is_shadow)
+        errand = await self._errand(run, records, rules, look_up, is_shadow=is_shadow)
+        return errand if rules.guard == "off" else await self._guarded(errand, rules, look_up)
 
     def take(self, errand: Errand, token: int) -> bool:
         """Reserve the records an errand changes for a lease; False when another is changing one of them."""
@@ -82,6 +85,16 @@ class Books:
             return self._event(run[0], records, rules, learned=learned, is_shadow=is_shadow)
         weighed = weigh([read.part() for read in run], records, rules, now=self.clock.now())
         return errand_of(run, weighed, seen=learned, is_shadow=is_shadow)
+
+    async def _guarded(self, errand: Errand, rules: Rules, read: LookUp) -> Errand:
+        """Look at attributes that are sent for the first time: strange ones are remarked on, or hold the lane."""
+        remarks = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read)
+        if not remarks:
+            return errand
+        if rules.guard == "hold":
+            return Errand(leases=errand.leases[:1], remarks=remarks, instead=Suspicious(), is_shadow=errand.is_shadow)
+        self.watch.heed(remarks)
+        return dataclasses.replace(errand, remarks=remarks)
 
     def _event(
         self, read: Read, records: Records, rules: Rules, *, learned: Mapping[str, Delta], is_shadow: bool

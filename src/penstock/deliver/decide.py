@@ -10,12 +10,24 @@ from typing import assert_never
 from penstock import causes
 from penstock.buffer.port import Outcome
 from penstock.convert.plan import Filtered, Unmappable
-from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Throttled, Unavailable, Unknown
+from penstock.deliver.answer import (
+    Accepted,
+    Answer,
+    Barred,
+    Recognised,
+    Refused,
+    Suspicious,
+    Throttled,
+    Unavailable,
+    Unknown,
+)
 
 # Custify's own client waits this long when a 429 names no time (CustifyOfficial/custify-mcp, src/api/client.ts).
 RETRY_AFTER_S_DEFAULT = 10.0
 # A far side that asks for days would look like a loss; a day is longer than any published limit window.
 RETRY_AFTER_S_MAX = 86_400.0
+# How often a lane that waits for an attribute's approval looks whether it came.
+APPROVAL_S = 30.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +85,7 @@ class Park:
 
 
 #: All that can be said of an event: by Custify, by the mapping, by the ledger.
-Said = Answer | Unmappable | Filtered | Unknown | Recognised
+Said = Answer | Unmappable | Filtered | Unknown | Recognised | Suspicious
 Verdict = Settle | RetryIn | Hold | Park
 
 
@@ -91,7 +103,7 @@ def decide(
     `failing_for_s` and `parked_for_s` are on the retry clock, which stands still while the destination rests.
     """
     match answer:
-        case Unmappable() | Filtered() | Unknown() | Recognised():
+        case Unmappable() | Filtered() | Unknown() | Recognised() | Suspicious():
             return _without_a_call(answer, parked_for_s=parked_for_s, policy=policy)
         case Accepted():
             return Settle(Outcome.DELIVERED)
@@ -114,7 +126,7 @@ def decide(
 
 
 def _without_a_call(
-    answer: Unmappable | Filtered | Unknown | Recognised, *, parked_for_s: float, policy: RetryPolicy
+    answer: Unmappable | Filtered | Unknown | Recognised | Suspicious, *, parked_for_s: float, policy: RetryPolicy
 ) -> Verdict:
     match answer:
         case Filtered(reason, cause):
@@ -123,6 +135,8 @@ def _without_a_call(
             return Settle(Outcome.REJECTED, reason, cause)
         case Recognised():
             return RetryIn(0.0, counts=False)
+        case Suspicious():
+            return RetryIn(APPROVAL_S, counts=False)
         case Unknown() if parked_for_s >= policy.park_s:
             reason = "Custify does not know the person, and no identify or group call came for them"
             return Settle(Outcome.DEAD, reason, causes.PERSON_UNKNOWN)

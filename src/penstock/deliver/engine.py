@@ -20,7 +20,7 @@ from penstock.clock import Clock, Dice
 from penstock.convert import convert
 from penstock.convert.plan import Call
 from penstock.convert.wanted import unwanted
-from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Throttled, Unavailable
+from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Suspicious, Throttled, Unavailable
 from penstock.deliver.books import Books, is_busy
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide
 from penstock.deliver.errand import SHADOW, Errand, Read
@@ -357,7 +357,7 @@ def _attempt(method: str, path: str, answer: Answer, *, at: float, ended: float)
 
 def _half_known(errand: Errand, attempts: Sequence[Attempt]) -> Learned:
     """Return what the ledger learns of an errand that is not done: whom a look-up found, or that writes are in doubt."""
-    if isinstance(errand.instead, Recognised):
+    if isinstance(errand.instead, Recognised | Suspicious):
         return errand.knowledge()
     return errand.doubts() if attempts else NOTHING_LEARNED
 

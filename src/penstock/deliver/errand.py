@@ -9,6 +9,7 @@ from penstock import causes
 from penstock.buffer.port import Attempt, CallCount, Ending, Learned, Lease, Outcome
 from penstock.convert.plan import Call, Meaning, Plan
 from penstock.deliver.decide import Said
+from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import Note, Part, Weighed
 
@@ -45,6 +46,8 @@ class Errand:
     notes: Sequence[Sequence[Note]] = ((),)
     #: What is known once all calls were acknowledged.
     learned: Mapping[str, Delta | Alias] = dataclasses.field(default_factory=dict)
+    #: Attributes that look like mistakes; written down, whatever becomes of the event.
+    remarks: Sequence[Suspicion] = ()
     #: Why no call is made: the event has no plan, its person is unknown, or a look-up failed.
     instead: Said | None = None
     #: Nothing is written; what would be is counted.
@@ -61,7 +64,8 @@ class Errand:
 
     def knowledge(self) -> Learned:
         """Return what to write into the ledger once every call was acknowledged."""
-        return {self._key(subject): known.learn for subject, known in self.learned.items()}
+        remarks = {remark.subject: remark.learn for remark in self.remarks}
+        return {**{self._key(subject): known.learn for subject, known in self.learned.items()}, **remarks}
 
     def doubts(self) -> Learned:
         """Return what to strike from the ledger: calls were made, now or before, and not all were acknowledged."""

@@ -16,10 +16,10 @@ from penstock.clock import Clock, Dice
 from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
-from penstock.deliver.forgets import Forgets
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
+from penstock.deliver.wishes import LedgerWishes
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.reading import mapping_of, mode_of, rules_of, wishes_of
 from penstock.settings import Destination, Settings
@@ -38,8 +38,8 @@ BacklogOf = Callable[[str, Callable[[], Sequence[str]]], Backlog]
 class Served:
     """A destination that is served now: its engine, the task that runs it, and what it counted."""
 
-    def __init__(self, destination: Destination, engine: Engine, forgets: Forgets) -> None:
-        self.destination, self.engine, self.forgets = destination, engine, forgets
+    def __init__(self, destination: Destination, engine: Engine, wishes: LedgerWishes) -> None:
+        self.destination, self.engine, self.wishes = destination, engine, wishes
         self.replays = Replays(engine.backlog)
         self.attempts: collections.Counter[tuple[str, str]] = collections.Counter()
         self.buckets = [0] * (len(DURATION_BUCKETS_S) + 1)
@@ -135,7 +135,8 @@ class Fleet:
                     served.engine.pause(paused[name])
                 else:
                     served.engine.resume()
-                await served.forgets.step(is_live=served.destination.mode == "live")
+                is_live = served.destination.mode == "live"
+                served.engine.books.watch.approved = await served.wishes.step(is_live=is_live)
                 await served.replays.step([order for order in replays if order.destination == name])
         except (BufferUnavailable, StoreDamaged) as error:
             # Orders can wait; events go on.
@@ -154,7 +155,7 @@ class Fleet:
     def _serve(self, destination: Destination) -> Served:
         name, engine = destination.name, self._engine(destination)
         ledger, orders = self.ledger_of(name), self.ledger_orders
-        return Served(destination, engine, Forgets(name, backlog=engine.backlog, ledger=ledger, orders=orders))
+        return Served(destination, engine, LedgerWishes(name, backlog=engine.backlog, ledger=ledger, orders=orders))
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from penstock.ledger.guard import GuardMode
 from penstock.ledger.policies import DEFAULTS, NEEDS_HELD, Policy
 
 Unknown = Literal["park", "create", "send"]
@@ -29,13 +30,15 @@ class Rules:
     park_s: float = 86_400.0
     #: An event that names no company gets that of its person, where there is no doubt.
     infer_company: bool = True
+    #: What becomes of an event with a custom attribute that looks like a mistake.
+    guard: GuardMode = "off"
 
     @property
     def is_off(self) -> bool:
         """Return whether the ledger has no part in anything."""
         return not (
             self.skip_unchanged or self.coalesce or self.changes_only or self.policies or self.infer_company
-        ) and (self.unknown == "send")
+        ) and (self.unknown, self.guard) == ("send", "off")
 
     def policy(self, path: str, name: str) -> Policy:
         """Return the policy of a field of `/people` or `/company`."""

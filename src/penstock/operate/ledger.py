@@ -7,11 +7,13 @@ import msgspec
 
 from penstock.buffer.ledger_port import LedgerShelf
 from penstock.buffer.port import Story
+from penstock.ledger.guard import SUBJECT, Suspicion
 from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Value, decoded, is_digest
 from penstock.ledger.weigh import Note
 from penstock.timestamps import from_ms, to_text
 
 MEMBERSHIP: Mapping[int, str] = {LEFT: "left", MEMBER: "member", UNPROVEN: "linked before the company was known"}
+SUSPICIONS_MAX = 200
 LONG_TEXT = "(a long text; only its digest is kept)"
 
 
@@ -39,6 +41,16 @@ def held(shelf: LedgerShelf, destination: str, subject: str) -> HeldRecord | Non
         asserted_at=to_text(from_ms(round(record.asserted_at * 1000))),
         user_id=record.user_id,
     )
+
+
+def suspicions(shelf: LedgerShelf, destination: str) -> Sequence[Suspicion]:
+    """Return the attributes that looked like mistakes, by name."""
+    found = []
+    for subject in shelf.subjects(destination, SUBJECT, limit=SUSPICIONS_MAX):
+        raw = shelf.record(destination, subject)
+        if raw is not None:
+            found.append(msgspec.json.decode(raw, type=Suspicion))
+    return found
 
 
 def notes_of(story: Story) -> Sequence[Note]:

@@ -6,3 +6,10 @@ CREATE TABLE forget_order (
     asked_at    REAL NOT NULL,
     asked_by    TEXT NOT NULL
 ) STRICT;
+CREATE TABLE attribute_approval (
+    destination TEXT NOT NULL,
+    attribute   TEXT NOT NULL,
+    asked_at    REAL NOT NULL,
+    asked_by    TEXT NOT NULL,
+    PRIMARY KEY (destination, attribute)
+) STRICT, WITHOUT ROWID;

@@ -1,4 +1,4 @@
-"""What people want the ledger to forget, done a little at a time."""
+"""What people ask of the ledger: to forget, a little at a time, and to let attributes through."""
 
 import structlog
 
@@ -13,27 +13,32 @@ FORGOTTEN_AT_ONCE = 2_000
 NOTE = "forgotten"
 
 
-class Forgets:
-    """The forgetting of one destination; each order is followed once, also across restarts."""
+class LedgerWishes:
+    """The wishes of one destination; each order to forget is followed once, also across restarts."""
 
     def __init__(self, name: str, *, backlog: Backlog, ledger: Ledger, orders: LedgerOrders) -> None:
         self.name, self.backlog, self.ledger, self.orders = name, backlog, ledger, orders
         self.done: int | None = None
         self.is_live = False
 
-    async def step(self, *, is_live: bool) -> None:
-        """Follow the orders that are new; and once a destination is written to, forget what it would have held."""
+    async def step(self, *, is_live: bool) -> frozenset[str]:
+        """Follow the orders that are new; return the attributes that people approved.
+
+        Once a destination is written to, what it would have held in shadow is forgotten.
+        """
         if is_live and not self.is_live:
             await self._forget(SHADOW)
         self.is_live = is_live
         if self.done is None:
             noted = (await self.backlog.notes()).get(NOTE)
             self.done = noted if isinstance(noted, int) else 0
-        for order in self.orders.forgets(self.name, after=self.done):
+        asked = self.orders.asked(self.name, after=self.done)
+        for order in asked.forgets:
             count = await self._forget(order.prefix)
             await self.backlog.remember({NOTE: order.id})
             self.done = order.id
             log.info("ledger_forgot", destination=self.name, order=order.id, records=count)
+        return asked.approved
 
     async def _forget(self, prefix: str) -> int:
         total = 0

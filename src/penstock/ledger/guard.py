@@ -1,0 +1,126 @@
+"""The attribute guard: one typo makes a permanent column in every CSM's picker, so new attributes are looked at first. Pure.
+
+Custify creates an attribute with the first value that names it, and gives it the type of that value.
+"""
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from penstock.convert.dates import LISTED
+from penstock.convert.plan import Call
+from penstock.timestamps import parsed
+
+Type = Literal["date", "number", "boolean", "string"]
+GuardMode = Literal["warn", "hold", "off"]
+#: Where the ledger keeps what the guard said.
+SUBJECT = "attribute:"
+READS: Mapping[str, str] = {"/people": "/customer/attributes", "/company": "/company/attributes"}
+# Two long names that are nearly the same are probably meant to be.
+CHARS_MIN, LIKENESS_MIN = 8, 0.92
+# Numbers that are moments since 1970, in seconds or milliseconds, for the years 2001 to 2286.
+EPOCHS = ((1e9, 1e10), (1e12, 1e13))
+TIME_NAME = re.compile(r"(?:_at|At|_on|date|Date|_time|Time)$")
+# Types as Custify's clients name them, whatever their case.
+TYPES: Mapping[str, Type] = {
+    "date": "date", "number": "number", "currency": "number", "boolean": "boolean", "string": "string", "text": "string",
+}  # fmt: skip
+
+
+class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
+    """One attribute that should be looked at before it is sent."""
+
+    #: `people.NAME` or `company.NAME`.
+    attribute: str
+    type: Type
+    why: str
+    #: The event that would have created or changed it.
+    message_id: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Return where the ledger keeps this."""
+        return SUBJECT + self.attribute
+
+    def learn(self, _: bytes | None) -> bytes:
+        """Return the record of this."""
+        return msgspec.json.encode(self)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attributes:
+    """The attributes of people or companies at Custify, with their types; None where it did not say."""
+
+    types: dict[str, Type | None]
+
+
+def read_attributes(text: str) -> Attributes:
+    """Read Custify's answer; of a form we do not know, nothing. (That it has names and types: custify-mcp, client.ts.)"""
+    try:
+        answer = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return Attributes({})
+    listed = answer.get("attributes") if isinstance(answer, dict) else answer
+    named = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    types = {str(each["name"]): TYPES.get(str(each.get("type", "")).lower()) for each in named if "name" in each}
+    return Attributes(types)
+
+
+def type_of(value: object) -> Type:
+    """Return the type that Custify gives a value."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "date" if LISTED.fullmatch(value) and parsed(value) else "string"
+    return "number"
+
+
+def attributes_of(call: Call) -> Iterator[tuple[str, object]]:
+    """Yield the custom attributes of an upsert, as `people.NAME` or `company.NAME`."""
+    named = call.body.get("custom_attributes")
+    for name, value in named.items() if isinstance(named, dict) else ():
+        yield f"{call.path.removeprefix('/')}.{name}", value
+
+
+def suspicion(attribute: str, value: object, known: Attributes, *, message_id: str) -> Suspicion | None:
+    """Return why an attribute should be looked at before it is sent; None when nothing is strange."""
+    name, type_ = attribute.partition(".")[2], type_of(value)
+    why = _of_its_type(name, type_, known) if name in known.types else _of_its_name(name, known)
+    why = why or _of_its_date(name, value, type_)
+    return Suspicion(attribute=attribute, type=type_, why=why, message_id=message_id) if why else None
+
+
+def _of_its_type(name: str, type_: Type, known: Attributes) -> str:
+    held = known.types[name]
+    return f"it is a {held} at Custify, and comes as a {type_}" if held not in {None, type_} else ""
+
+
+def _of_its_name(name: str, known: Attributes) -> str:
+    others: Sequence[str] = [other for other in known.types if _is_near(name, other)]
+    return f"it is new, and nearly repeats {others[0]}" if others else ""
+
+
+def _of_its_date(name: str, value: object, type_: Type) -> str:
+    if type_ == "string" and isinstance(value, str) and TIME_NAME.search(name) and parsed(value):
+        return "it looks like a date, and Custify would read it as text"
+    is_epoch = isinstance(value, int | float) and any(low <= value < high for low, high in EPOCHS)
+    if type_ == "number" and TIME_NAME.search(name) and is_epoch:
+        return "it looks like a moment since 1970, and Custify would read it as a number"
+    return ""
+
+
+def _is_near(name: str, other: str) -> bool:
+    one, two = _plain(name), _plain(other)
+    if one in {two, f"{two}s"} or two == f"{one}s":
+        return name != other
+    if min(len(one), len(two)) < CHARS_MIN or re.sub(r"\d", "", one) == re.sub(r"\d", "", two):
+        return False  # short names are alike by chance; address1 and address2 are meant to be two
+    return difflib.SequenceMatcher(None, one, two).ratio() >= LIKENESS_MIN
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
