@@ -79,6 +79,18 @@ async def test_a_parked_event_comes_back_when_its_time_is_over_and_remembers_sin
     assert third.parked_at == since
 
 
+async def test_all_can_be_woken_at_once(world):
+    await world.append(event("t1", "ana"), event("t2", "ana"), event("b", "bo"))
+    for _ in range(2):
+        for lease in await world.lease():
+            await park(world, lease, until=1_000.0, subjects=[f"user:{lease.event.user_id}"])
+
+    await world.backlog.wake_all()
+
+    assert sorted(await world.leased_names()) == ["b", "t1"]
+    assert world.counts().parked == 0
+
+
 async def test_a_parked_event_is_waiting_and_says_so(world):
     await world.append(event("t1", "ana"))
     [lease] = await world.lease()

@@ -1,11 +1,15 @@
 """Does Custify end up as if every event had been sent, whatever goes wrong in between?"""
 
 import collections
+import dataclasses
 
 import pytest
 
 from contract.worlds import SqliteWorld
+from penstock.buffer import memory_backlog
 from penstock.buffer.port import Outcome
+from penstock.deliver.decide import RetryIn
+from penstock.deliver.engine import Engine
 from penstock.ledger.rules import Rules
 from sim.ledger_checks import wrong_with_ledger
 from sim.story import tell
@@ -35,3 +39,63 @@ def test_nor_over_real_files(tmp_path):
             return await SqliteWorld(folder, clock).open()
 
         assert wrong_with_ledger(tell(seed, sqlite_world, rules=RULES)) == [], f"seed {seed} over SQLite"
+
+
+class LearnsWhatWasNeverAcknowledged(Engine):
+    async def apply(self, verdict, errand, attempts):
+        if isinstance(verdict, RetryIn) and errand.calls:
+            errand = dataclasses.replace(errand, learned={s: Eager(known) for s, known in errand.learned.items()})
+        await super().apply(verdict, errand, attempts)
+
+
+@dataclasses.dataclass
+class Eager:
+    """What a call would teach, taken for granted before it was answered."""
+
+    known: object
+
+    def learn(self, raw):
+        return self.known.learn(raw)
+
+    doubt = learn
+
+
+class SendsEventsOfStrangers(Engine):
+    def __init__(self, *arguments, policy, **rest) -> None:
+        rules = dataclasses.replace(policy.rules, unknown="send")
+        super().__init__(*arguments, policy=dataclasses.replace(policy, rules=rules), **rest)
+
+
+def found(engine: type[Engine] = Engine) -> str:
+    """Return what is found first, and by which seed; empty when nothing is."""
+    for seed in range(1, 201):
+        if complaints := wrong_with_ledger(tell(seed, memory_world, engine=engine, rules=RULES)):
+            return f"seed {seed}: {complaints[0]}"
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [(LearnsWhatWasNeverAcknowledged, "said"), (SendsEventsOfStrangers, "vanished")],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_planted_bug_of_the_ledger_is_found(engine, expected):
+    assert expected in found(engine)
+
+
+def test_parked_events_that_are_never_woken_are_found(monkeypatch):
+    monkeypatch.setattr(
+        memory_backlog.MemoryBacklog, "_learn", lambda self, learned: self.ledger.learn(learned) and None
+    )
+
+    assert found()
+
+
+def test_runs_that_take_in_what_stands_behind_a_track_are_found(monkeypatch):
+    def behind(self, run):
+        own = [p for p in self.places[self.waiting[run[0]].lanes[0]] if p > run[-1] and p not in self.leases]
+        return next((p for p in own if self.events[self.waiting[p].seq - 1].type != "track"), None)
+
+    monkeypatch.setattr(memory_backlog.MemoryBacklog, "_next_behind", behind)
+
+    assert found()

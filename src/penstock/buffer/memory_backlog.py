@@ -131,6 +131,10 @@ class MemoryBacklog:
         waiting.parked_at = since if waiting.parked_at is None else waiting.parked_at
         self._give_back(*lease.followers)
 
+    async def wake_all(self) -> None:
+        """Let every parked event take its place again."""
+        self._unpark([position for position, waiting in self.waiting.items() if waiting.parked_for])
+
     async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         self._take_in()

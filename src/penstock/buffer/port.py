@@ -206,6 +206,9 @@ class Backlog(Notebook, Protocol):
         Raises LeaseLost.
         """
 
+    async def wake_all(self) -> None:
+        """Let every parked event take its place again."""
+
     async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes.
 

@@ -136,6 +136,11 @@ class SqliteBacklog:
         await self.group.run(operation)
         self._give_back(lease, *lease.followers)
 
+    async def wake_all(self) -> None:
+        """Let every parked event take its place again."""
+        while await self.group.run(functools.partial(self.lanes.unpark_due, now=float("inf"))):
+            pass
+
     async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         operation = functools.partial(self._replay, selection=selection, job=job, limit=limit)

@@ -87,11 +87,13 @@ class SqliteLanes:
         for (position,) in connection.execute(select, [self.name, subject]).fetchall():
             self._unpark(connection, position, due=due)
 
-    def unpark_due(self, connection: sqlite3.Connection, now: float) -> None:
-        """Let events whose time is over take their places again."""
+    def unpark_due(self, connection: sqlite3.Connection, now: float) -> int:
+        """Let events whose time is over take their places again, up to a number; return how many did."""
         select = "SELECT position FROM waiting WHERE destination = ? AND blocked = -1 AND due <= ? LIMIT ?"
-        for (position,) in connection.execute(select, [self.name, now, UNPARKED_AT_ONCE]).fetchall():
-            self._unpark(connection, position, due=now)
+        rows = connection.execute(select, [self.name, now, UNPARKED_AT_ONCE]).fetchall()
+        for (position,) in rows:
+            self._unpark(connection, position, due=self.clock.now())
+        return len(rows)
 
     def next_behind(self, connection: sqlite3.Connection, run: Sequence[int], *, now: float) -> Sequence[Any] | None:
         """Return the event that waits for nothing but a run of leased ones, as position, seq, attempt and so on."""

@@ -147,6 +147,7 @@ class Fleet:
     async def _give_up(self, name: str) -> None:
         """Bury what waits for a destination that is gone; it stays on the shelf and can be replayed."""
         backlog = self.backlog_of(name, tuple)
+        await backlog.wake_all()
         while leases := await backlog.lease(limit=GIVEN_UP_AT_ONCE, lease_s=60.0):
             for lease in leases:
                 reason = f"given up when {name} was removed"
