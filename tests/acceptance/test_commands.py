@@ -56,7 +56,7 @@ def test_send_status_and_tail_work_together(penstock, sandbox):
 
     status = penstock_command("status", *config, env=penstock.env).stdout.decode()
     assert "accepted: server 1" in status
-    assert "received 1   waiting 0 (retrying 0)   delivered 1" in status
+    assert "received 1   waiting 0 (retrying 0, parked 0)   delivered 1" in status
     assert json.loads(penstock_command("status", "--json", *config, env=penstock.env).stdout)["accepted"] == {
         "server": 1
     }

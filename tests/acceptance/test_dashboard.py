@@ -168,7 +168,8 @@ async def test_what_a_stranger_sends_is_shown_and_never_run(unset, sandbox, page
         "type": "track", "userId": evil, "anonymousId": evil, "event": evil, "messageId": f"evil/{evil}", "groupId": evil,
         "properties": {evil: evil, "company_id": evil}, "context": {"traits": {evil: evil, "email": evil}},
     }  # fmt: skip
-    until(lambda: send(unset, key, event, event | {"type": evil, "messageId": evil}) == 200)
+    identify = event | {"type": "identify", "messageId": "i"}
+    until(lambda: send(unset, key, identify, event, event | {"type": evil, "messageId": evil}) == 200)
     unset.until_settled()
     for path in ("/", "/live", "/problems", f"/people?person={evil}", "/sources", "/activity"):
         await page.goto(f"{unset.admin_url}{path}")
