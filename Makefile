@@ -41,8 +41,9 @@ fmt: $(STAMP) ## Put the code in shape
 sim: $(STAMP) ## Tell 200 stories of bad days, and prove that planted bugs are found
 	$(BIN)/python -m pytest -n 2 -q tests/sim
 
-sim-long: $(STAMP) ## Tell N stories and send N strange requests (N=100000)
+sim-long: $(STAMP) ## Tell N stories, a hundredth of them over SQLite, and send N strange requests (N=100000)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $(or $(N),100000)
+	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $$(( ($(or $(N),100000) + 99) / 100 )) --store sqlite
 	PYTHONPATH=tests $(BIN)/python tests/fuzz_ingest.py $(or $(N),100000)
 
 sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711)

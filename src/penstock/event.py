@@ -74,9 +74,9 @@ def mended(body: bytes) -> bytes:
 
 
 def _decoded(body: bytes) -> object:
-    for candidate in (body, mended(body)):
+    for read in (bytes, mended):
         try:
-            return msgspec.json.decode(candidate)
+            return msgspec.json.decode(read(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return None

@@ -31,4 +31,4 @@ def from_ms(epoch_ms: int) -> dt.datetime:
 
 def to_text(moment: dt.datetime) -> str:
     """Write a moment as Custify's documented UTC form, with milliseconds."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z".rjust(24, "0")
+    return f"{moment.isoformat(timespec='milliseconds')[:23]}Z"

@@ -25,10 +25,10 @@ class Faults:
     def drawn(cls, dice) -> "Faults":
         """Some days are worse than others, each in its own way."""
         return cls(
-            throttled=dice.uniform(0.0, 0.2),
-            unavailable=dice.uniform(0.0, 0.3),
-            swallowed=dice.uniform(0.0, 0.1),
-            slow=dice.uniform(0.0, 0.15),
+            throttled=dice.uniform(0.0, 0.25),
+            unavailable=dice.uniform(0.0, 0.4),
+            swallowed=dice.uniform(0.0, 0.15),
+            slow=dice.uniform(0.0, 0.2),
             unanswered=dice.uniform(0.0, 0.2),
             refused=max(0.0, dice.uniform(-0.3, 0.2)),
         )

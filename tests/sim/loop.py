@@ -1,37 +1,114 @@
-"""An event loop whose clock jumps to the next timer instead of waiting for it."""
+"""An event loop whose clock jumps to the next timer instead of waiting for it.
+
+Hours pass in milliseconds. There are no threads and no sockets: both would be overtaken by the jumps.
+It is a loop of its own, not asyncio's with another clock: a story is little else than turns of the loop, and asyncio
+asks the operating system in each of them.
+"""
 
 import asyncio
-import selectors
-from collections.abc import Callable
+import collections
+import contextvars
+import heapq
+import itertools
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 # A story begins here; any other time would do.
 EPOCH = 1_700_000_000.0
+
+log = logging.getLogger(__name__)
 
 
 class Deadlock(Exception):
     """Every task waits and no timer is set: nothing can ever happen again."""
 
 
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Hours pass in milliseconds. There are no threads and no sockets: both would be overtaken by the jumps."""
+class Handle:
+    """Something to be called; `cancel` is what tasks, timeouts and sleeps need of it."""
+
+    __slots__ = ("arguments", "callback", "context", "is_cancelled", "when_s")
+
+    def __init__(self, callback: Callable, arguments: tuple, context: contextvars.Context | None, when_s: float = 0.0):
+        self.callback, self.arguments, self.when_s = callback, arguments, when_s
+        self.context = context or contextvars.copy_context()
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+    def cancelled(self) -> bool:
+        return self.is_cancelled
+
+    def when(self) -> float:
+        return self.when_s
+
+
+class VirtualTimeLoop(asyncio.AbstractEventLoop):
+    """What coroutines, tasks and timers need of a loop. Callbacks are served in the order of asyncio's own loop."""
 
     def __init__(self) -> None:
         self.virtual_now = 0.0
-        loop = self
+        self.ready: collections.deque[Handle] = collections.deque()
+        #: By time, then by the order in which they were set.
+        self.timers: list[tuple[float, int, Handle]] = []
+        self.numbers = itertools.count()
 
-        class Jump(selectors.DefaultSelector):
-            def select(self, timeout: float | None = None):
-                if timeout is None:
-                    raise Deadlock("every task waits and no timer is set")
-                loop.virtual_now += max(timeout, 0.0)
-                return []
+    def run_until_complete(self, coroutine: Coroutine) -> Any:
+        task = self.create_task(coroutine)
+        asyncio._set_running_loop(self)
+        try:
+            while not task.done():
+                self._turn()
+        finally:
+            asyncio._set_running_loop(None)
+        return task.result()
 
-        super().__init__(Jump())
+    def _turn(self) -> None:
+        """Serve everything that is due, or jump to the next timer."""
+        ready = self.ready
+        if not ready:
+            self._jump()
+        while ready:
+            handle = ready.popleft()
+            if not handle.is_cancelled:
+                handle.context.run(handle.callback, *handle.arguments)
+
+    def _jump(self) -> None:
+        timers = self.timers
+        while timers and timers[0][2].is_cancelled:
+            heapq.heappop(timers)
+        if not timers:
+            raise Deadlock("every task waits and no timer is set")
+        self.virtual_now = max(self.virtual_now, timers[0][0])
+        while timers and timers[0][0] <= self.virtual_now:
+            self.ready.append(heapq.heappop(timers)[2])
+
+    def call_soon(self, callback: Callable, *args: Any, context: contextvars.Context | None = None) -> Any:
+        handle = Handle(callback, args, context)
+        self.ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable, *args: Any, context: contextvars.Context | None = None
+    ) -> Any:
+        return self.call_at(self.virtual_now + delay, callback, *args, context=context)
+
+    def call_at(self, when: float, callback: Callable, *args: Any, context: contextvars.Context | None = None) -> Any:
+        handle = Handle(callback, args, context, when)
+        heapq.heappush(self.timers, (when, next(self.numbers), handle))
+        return handle
 
     def time(self) -> float:
         return self.virtual_now
 
-    def run_in_executor(self, executor, func: Callable, *args):
+    def create_future(self) -> asyncio.Future:
+        return asyncio.Future(loop=self)
+
+    def create_task(self, coro: Coroutine, **names: Any) -> asyncio.Task:
+        return asyncio.Task(coro, loop=self, **names)
+
+    def run_in_executor(self, executor: Any, func: Callable, *args: Any) -> asyncio.Future:
         """Call at once: a thread's answer would come at a time that the virtual clock never sees."""
         future = self.create_future()
         try:
@@ -39,6 +116,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         except Exception as error:  # noqa: BLE001 - handed on to whoever awaits
             future.set_exception(error)
         return future
+
+    def get_debug(self) -> bool:
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Say what nobody awaited died of."""
+        log.error(context["message"], exc_info=context.get("exception"))
 
 
 class LoopClock:
@@ -51,12 +135,17 @@ class LoopClock:
         return EPOCH + self.loop.virtual_now
 
 
-def run_virtually(coroutine):
+def run_virtually(coroutine: Coroutine) -> tuple[Any, float]:
     """Run to the end in virtual time; return what the coroutine returns and the seconds that passed."""
     loop = VirtualTimeLoop()
-    asyncio.set_event_loop(loop)
     try:
         return loop.run_until_complete(coroutine), loop.virtual_now
     finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+        if leftovers := asyncio.all_tasks(loop):
+            loop.run_until_complete(_end(leftovers))
+
+
+async def _end(tasks: Iterable[asyncio.Task]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

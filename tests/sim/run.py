@@ -1,33 +1,121 @@
-"""Tells stories on the command line: many seeds with a progress line each thousand, or one seed as a story.
+"""Tells stories on the command line: many seeds on all cores, or one seed call by call.
 
-python tests/sim/run.py --count 100000            all of them, over memory; exit 1 at the first that is wrong
-python tests/sim/run.py --first 4711 --story      one, call by call
+python tests/sim/run.py --count 100000                   all of them, over memory; exit 1 at the first that is wrong
+python tests/sim/run.py --count 1000 --store sqlite      over real files
+python tests/sim/run.py --first 4711 --story             one, as a story
 """
 
 import argparse
 import collections
+import dataclasses
+import functools
+import itertools
 import logging
+import multiprocessing
+import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
 
-from contract.worlds import MemoryWorld
+from contract.worlds import MemoryWorld, SqliteWorld
+from penstock.buffer.port import Outcome
 from sim.checks import wrong
 from sim.loop import EPOCH
 from sim.story import History, tell
 
+STORES = {"memory": MemoryWorld, "sqlite": SqliteWorld}
+# Seeds told between two looks at how far it has come: some seconds of work.
+PART = 200
+PROGRESS_S = 10.0
 
-async def memory_world(clock):
-    return await MemoryWorld(Path(), clock).open()
+
+@dataclasses.dataclass
+class Told:
+    """What came of some seeds."""
+
+    seeds: int = 0
+    virtual_s: float = 0.0
+    outcomes: collections.Counter[Outcome] = dataclasses.field(default_factory=collections.Counter)
+    #: The first seed that is wrong, and why; nothing more was told after it.
+    complaint: str = ""
+
+    def add(self, other: "Told") -> None:
+        self.seeds += other.seeds
+        self.virtual_s += other.virtual_s
+        self.outcomes.update(other.outcomes)
+        self.complaint = self.complaint or other.complaint
+
+    def __str__(self) -> str:
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
+        return f"{self.seeds} seeds, {self.virtual_s / 3600:.0f} virtual hours, {outcomes}"
 
 
-def show(history: History) -> None:
+def be_quiet() -> None:
+    """Log nothing: thousands of stories are full of warnings, and they are what is meant to happen."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def told(seed: int, store: str) -> History:
+    """Tell one story over a store of its own."""
+    with tempfile.TemporaryDirectory(prefix="penstock-sim-") as folder:
+        return tell(seed, lambda clock: STORES[store](Path(folder), clock).open())
+
+
+def tell_part(seeds: range, store: str) -> Told:
+    """Tell some stories, up to the first that is wrong."""
+    be_quiet()
+    part = Told()
+    for seed in seeds:
+        try:
+            history = told(seed, store)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the seed is what helps
+            part.complaint = f"seed {seed}: the story ended with {error!r}"
+            break
+        part.add(Told(1, history.virtual_s, collections.Counter(history.outcomes)))
+        if complaints := wrong(history):
+            part.complaint = "\n  ".join([f"seed {seed}:", *complaints])
+            break
+    return part
+
+
+def tell_all(seeds: range, store: str, processes: int) -> Iterator[Told]:
+    """Yield what came of each part, as it comes."""
+    parts = [seeds[i : i + PART] for i in range(0, len(seeds), PART)]
+    work = functools.partial(tell_part, store=store)
+    if processes == 1:
+        yield from map(work, parts)
+        return
+    # Leaving the block ends the others, in the middle of their stories.
+    with multiprocessing.Pool(processes) as pool:
+        yield from pool.imap_unordered(work, parts)
+
+
+def main(seeds: range, store: str, processes: int) -> int:
+    """Tell all stories, say now and then how far that has come, and stop at the first that is wrong."""
+    started, said_at, total = time.perf_counter(), 0.0, Told()
+    for part in tell_all(seeds, store, processes):
+        total.add(part)
+        spent = time.perf_counter() - started
+        if total.complaint or spent - said_at > PROGRESS_S or total.seeds == len(seeds):
+            said_at = spent
+            print(f"{total}, {spent:.0f} s over {store} on {processes} cores", flush=True)
+        if total.complaint:
+            print(total.complaint, f"see it with: make sim-seed SEED={_seed_of(total.complaint)}", sep="\n")
+            return 1
+    return 0
+
+
+def show(seed: int, store: str) -> int:
     """Print what was drawn, what the far side applied, and how each event ended."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
-    print(f"seed {history.seed} at {commit.strip() or 'no commit'}")
+    print(f"seed {seed} at {commit.strip() or 'no commit'}")
+    be_quiet()
+    history = told(seed, store)
     print(f"faults {history.faults}")
     print(f"crashes at {[round(at) for at in history.script.crashes_at]} s, key refused {history.script.key_bad},")
     print(f"paused {history.script.paused}, replayed {sorted(history.replayed)}")
@@ -35,30 +123,23 @@ def show(history: History) -> None:
         print(f"{call.at - EPOCH:9.2f} s  {call.path:<9} {call.subject:<4} m{call.mark}")
     for story in history.stories:
         print(f"{story.event.message_id:<5} {story.state:<10} {len(story.attempts)} attempts  {story.reason}")
+    complaints = wrong(history)
+    print(*complaints, sep="\n")
+    return 1 if complaints else 0
 
 
-def main(first: int, count: int, *, story: bool) -> int:
-    started, virtual_s, outcomes = time.perf_counter(), 0.0, collections.Counter()
-    for number, seed in enumerate(range(first, first + count), 1):
-        history = tell(seed, memory_world)
-        if story:
-            show(history)
-        if complaints := wrong(history):
-            print(f"seed {seed}:", *complaints, sep="\n  ")
-            return 1
-        virtual_s += history.virtual_s
-        outcomes.update(history.outcomes)
-        if number % 1000 == 0 or number == count:
-            spent = time.perf_counter() - started
-            print(f"{number} seeds, {virtual_s / 3600:.0f} virtual hours, {dict(outcomes)}, {spent:.0f} s", flush=True)
-    return 0
+def _seed_of(complaint: str) -> str:
+    return "".join(itertools.takewhile(str.isdigit, complaint.removeprefix("seed ")))
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     parser = argparse.ArgumentParser()
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--store", choices=STORES, default="memory")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--story", action="store_true")
     options = parser.parse_args()
-    sys.exit(main(options.first, options.count, story=options.story))
+    if options.story:
+        sys.exit(show(options.first, options.store))
+    sys.exit(main(range(options.first, options.first + options.count), options.store, options.processes))

@@ -8,9 +8,10 @@ from penstock.event import Event, MessageId
 from penstock.timestamps import from_ms, to_text
 from sim.loop import EPOCH
 
-PEOPLE_MAX, COMPANIES_MAX, EVENTS_MIN, EVENTS_MAX, LATE_MAX = 6, 2, 12, 60, 10
-# The safety phase: faults, crashes and rotated keys happen within it.
-SAFETY_S = 1_800.0
+PEOPLE_MAX, COMPANIES_MAX, EVENTS_MIN, EVENTS_MAX, LATE_MAX = 6, 2, 12, 64, 10
+# How long after the last request things may still go wrong: crashes and rotated keys belong where work is under way,
+# and a little after it, where long backoffs are.
+TROUBLE_S_MAX = 300.0
 RESENT_SHARE = 0.1
 
 
@@ -35,8 +36,16 @@ class Script:
     key_bad: tuple[tuple[float, float], ...]
     #: From when to when a person paused the destination.
     paused: tuple[tuple[float, float], ...]
+    #: Until when faults, crashes, rotations and pauses begin.
+    trouble_until: float
     give_up_after_s: float
     per_s_max: float
+
+    @property
+    def safety_s(self) -> float:
+        """Return when Custify heals: when all trouble is over."""
+        ends = (end for _, end in self.key_bad + self.paused)
+        return max([self.trouble_until, *ends])
 
 
 def write_script(dice, *, repetitive: bool = False) -> Script:
@@ -45,14 +54,17 @@ def write_script(dice, *, repetitive: bool = False) -> Script:
     count, late = int(dice.uniform(EVENTS_MIN, EVENTS_MAX)), int(dice.uniform(0, LATE_MAX))
     draw = _repetitive_events if repetitive else _events
     events, orders = draw(dice, people=people, count=count + late)
+    sent = _requests(dice, events[:count], gap_s_max=40.0)
+    trouble_until = sent[-1].at + dice.uniform(0.0, TROUBLE_S_MAX)
     return Script(
-        sent=_requests(dice, events[:count], gap_s_max=60.0),
+        sent=sent,
         late=_requests(dice, events[count:], gap_s_max=2.0),
         orders=orders,
-        crashes_at=tuple(sorted(dice.uniform(0, SAFETY_S) for _ in range(int(dice.uniform(0, 7))))),
-        key_bad=_spans(dice, share=0.5),
-        paused=_spans(dice, share=0.2),
-        give_up_after_s=dice.uniform(30.0, 600.0) if dice.uniform(0, 1) < 0.4 else 72 * 3600.0,
+        crashes_at=tuple(sorted(dice.uniform(0, trouble_until) for _ in range(int(dice.uniform(0, 7))))),
+        key_bad=_spans(dice, share=0.5, until=trouble_until),
+        paused=_spans(dice, share=0.2, until=trouble_until),
+        trouble_until=trouble_until,
+        give_up_after_s=dice.uniform(20.0, 240.0) if dice.uniform(0, 1) < 0.4 else 72 * 3600.0,
         per_s_max=dice.uniform(1.0, 20.0) if dice.uniform(0, 1) < 0.3 else 1e9,
     )
 
@@ -154,10 +166,10 @@ def _requests(dice, events: list[Event], *, gap_s_max: float) -> tuple[Sent, ...
     return tuple(sorted(sent, key=lambda request: request.at))
 
 
-def _spans(dice, *, share: float) -> tuple[tuple[float, float], ...]:
+def _spans(dice, *, share: float, until: float) -> tuple[tuple[float, float], ...]:
     if dice.uniform(0, 1) >= share:
         return ()
-    start = dice.uniform(0, SAFETY_S)
+    start = dice.uniform(0, until)
     return ((start, start + dice.uniform(10.0, 900.0)),)
 
 

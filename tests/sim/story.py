@@ -22,9 +22,9 @@ from penstock.ledger.rules import OFF, Rules
 from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
-from sim.script import SAFETY_S, Script, write_script
+from sim.script import Script, write_script
 
-CALL_S_MAX, IDLE_S_MAX = 10.0, 3.0
+CALL_S_MAX, IDLE_S_MAX = 10.0, 10.0
 # After Custify healed: the longest backoff, the longest probe interval, the longest Retry-After, and the work itself.
 LIVENESS_S = 3_600.0
 
@@ -130,6 +130,7 @@ class Stage:
         self.world, self.custify, self.clock, self.dice = world, custify, clock, dice
         self.script, self.engine_class, self.rules = script, engine, rules
         self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
+        self.orders_changed = asyncio.Event()
         self.pace = Pace(per_s_max=script.per_s_max, as_of=clock.now())
         self._start_engine()
 
@@ -141,7 +142,7 @@ class Stage:
             actors.create_task(self._crashes())
             actors.create_task(self._rotations())
             actors.create_task(self._pauses())
-            actors.create_task(asyncio.sleep(SAFETY_S))
+            actors.create_task(self._at(self.script.safety_s))
         self.custify.heal()
         await self._until_nothing_waits()
         await self._replay_while_others_send()
@@ -191,6 +192,7 @@ class Stage:
             dice=self.dice,
         )
         self.running = asyncio.create_task(self.engine.run())
+        self.orders_changed.set()
 
     async def _senders(self) -> None:
         for request in self.script.sent:
@@ -217,18 +219,24 @@ class Stage:
     async def _pauses(self) -> None:
         for start, end in self.script.paused:
             await self._at(start)
-            self.paused = True
+            self._order(paused=True)
             await self._at(end)
-            self.paused = False
+            self._order(paused=False)
+
+    def _order(self, *, paused: bool) -> None:
+        self.paused = paused
+        self.orders_changed.set()
 
     async def _pass_orders_on(self) -> None:
-        """Do what the fleet does once a second."""
+        """Do what the fleet does within a second of a change, and of a start."""
         while True:
+            self.orders_changed.clear()
+            await asyncio.sleep(self.dice.uniform(0.0, 1.0))
             if self.paused:
                 self.engine.pause("a person")
             else:
                 self.engine.resume()
-            await asyncio.sleep(1.0)
+            await self.orders_changed.wait()
 
     async def _replay_while_others_send(self) -> None:
         """Custify is well again: what died is replayed, and traffic goes on."""

@@ -82,12 +82,12 @@ class MemoryBacklog:
         self.leases.expire(now)
         self._unpark([position for position, w in self.waiting.items() if w.parked_for and w.due <= now])
         self._take_in()
-        ready: dict[Priority, list[int]] = {priority: [] for priority in Priority}
-        for position, waiting in self.waiting.items():
-            if waiting.due <= now and position not in self.leases and self._leads(position):
-                ready[waiting.priority].append(position)
-        for positions in ready.values():
-            positions.sort(key=lambda position: (self.waiting[position].due, position))
+        ready: dict[Priority, list[int]] = {}
+        for position, waiting in sorted(self.waiting.items(), key=lambda item: (item[1].due, item[0])):
+            if waiting.due > now:
+                break
+            if position not in self.leases.held and self._leads(position):
+                ready.setdefault(waiting.priority, []).append(position)
         picked = self.turns.pick(ready, limit=limit, shares=shares or SHARES)
         return [self._lease(position, now + lease_s, together=together) for _, position in picked]
 
@@ -245,7 +245,7 @@ class MemoryBacklog:
         """Return whether an event is the first of all its lanes, and nobody behind it is under way already."""
         waiting = self.waiting[position]
         own = [self.places[lane] for lane in waiting.lanes]
-        is_free = all(lane[0] == position and not any(other in self.leases for other in lane) for lane in own)
+        is_free = all(lane[0] == position and self.leases.held.keys().isdisjoint(lane) for lane in own)
         return is_free and not waiting.parked_for
 
     def _lease(self, position: int, expires_at: float, *, together: int) -> Lease:

@@ -21,6 +21,8 @@ class Turns:
     ) -> list[tuple[Priority, Any]]:
         """Return up to `limit` items, each priority's in its own order."""
         queues = {priority: list(reversed(items)) for priority, items in ready.items() if items}
+        if not queues:
+            return []  # nobody's time passes
         idle = [priority for priority in Priority if priority not in queues]
         picked: list[tuple[Priority, Any]] = []
         now = 0.0

@@ -11,6 +11,7 @@ import math
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Mapping as Table
+from typing import Any
 
 import structlog
 
@@ -77,13 +78,16 @@ class Engine:
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
             await self._rest(self.policy.call_s_max)
-        idle_s = IDLE_S_MIN
-        while not self.stopping.is_set():
-            leases = await self._lease()
-            for lease in leases:
-                self._start(lease)
-            idle_s = IDLE_S_MIN if leases else min(self.policy.idle_s_max, idle_s * 2)
-            await self._pause(idle_s)
+        idle_s, stop = IDLE_S_MIN, asyncio.ensure_future(self.stopping.wait())
+        try:
+            while not self.stopping.is_set():
+                leases = await self._lease()
+                for lease in leases:
+                    self._start(lease)
+                idle_s = IDLE_S_MIN if leases else min(self.policy.idle_s_max, idle_s * 2)
+                await self._pause(idle_s, stop)
+        finally:
+            stop.cancel()
         await self._drain()
 
     def reconfigure(self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float) -> None:
@@ -288,15 +292,11 @@ class Engine:
             where = traceback.extract_tb(error.__traceback__)[-1]
             self.log.error("delivery_crashed", error=type(error).__name__, at=f"{where.name}:{where.lineno}")
 
-    async def _pause(self, idle_s: float) -> None:
+    async def _pause(self, idle_s: float, stop: "asyncio.Future[Any]") -> None:
         """Wait until a call ends, the pace allows one, something may have arrived, or the engine stops."""
-        stop = asyncio.ensure_future(self.stopping.wait())
         full = len(self.in_flight) >= self.width.limit
-        try:
-            timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.now()), 1.0))
-            await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
+        timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.now()), 1.0))
+        await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but not longer than until the engine stops."""

@@ -47,10 +47,8 @@ class Pace:
     def wait_s(self, now: float) -> float:
         """Return how long to wait until one call may be sent; 0 means now."""
         self._advance(now)
-        blocked_s = self.blocked_s(now)
-        if math.isinf(self.limit):
-            return blocked_s
-        return max(blocked_s, (1.0 - self.tokens) / self.limit)
+        blocked_s, limit = self.blocked_s(now), self.limit
+        return blocked_s if math.isinf(limit) else max(blocked_s, (1.0 - self.tokens) / limit)
 
     def free_calls(self, now: float) -> float:
         """Return how many calls may start now; math.inf when nothing limits them."""
@@ -80,11 +78,9 @@ class Pace:
 
     def _advance(self, now: float) -> None:
         """Let tokens and the measured rate follow the time."""
-        elapsed_s = max(0.0, now - self.as_of)
-        free_s = max(0.0, now - max(self.as_of, self.blocked_until))
-        self.as_of = max(now, self.as_of)
-        self.measured_per_s *= math.exp(-elapsed_s / SMOOTHING_S)
-        if math.isinf(self.limit):
-            self.tokens = 1.0
-            return
-        self.tokens = min(max(1.0, self.limit * BURST_S), self.tokens + free_s * self.limit)
+        limit, free_s = self.limit, 0.0
+        if now > self.as_of:
+            free_s = max(0.0, now - max(self.as_of, self.blocked_until))
+            self.measured_per_s *= math.exp((self.as_of - now) / SMOOTHING_S)
+            self.as_of = now
+        self.tokens = 1.0 if math.isinf(limit) else min(max(1.0, limit * BURST_S), self.tokens + free_s * limit)
