@@ -46,8 +46,8 @@ sim-long: $(STAMP) ## Tell N stories, a hundredth of them over SQLite, and send 
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $$(( ($(or $(N),100000) + 99) / 100 )) --store sqlite
 	PYTHONPATH=tests $(BIN)/python tests/fuzz_ingest.py $(or $(N),100000)
 
-sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711)
-	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --first $(or $(SEED),4711) --story
+sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711, KIND=ledger for the one with the ledger)
+	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --first $(or $(SEED),4711) --story $(or $(KIND),plain)
 
 screenshots: $(STAMP) ## Write a picture of every page, light, dark and narrow (OUT=screenshots)
 	PYTHONPATH=tests $(BIN)/python tests/acceptance/screenshots.py $(or $(OUT),screenshots)

@@ -2,7 +2,7 @@
 
 python tests/sim/run.py --count 100000                   all of them, over memory; exit 1 at the first that is wrong
 python tests/sim/run.py --count 1000 --store sqlite      over real files
-python tests/sim/run.py --first 4711 --story             one, as a story
+python tests/sim/run.py --first 4711 --story plain       one, as a story; or --story ledger
 """
 
 import argparse
@@ -17,18 +17,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
 
 from contract.worlds import MemoryWorld, SqliteWorld
 from penstock.buffer.port import Outcome
+from penstock.deliver.engine import Engine
+from penstock.ledger.rules import OFF, Rules
 from sim.checks import wrong
+from sim.ledger_checks import wrong_with_ledger
 from sim.loop import EPOCH
 from sim.story import History, tell
 
 STORES = {"memory": MemoryWorld, "sqlite": SqliteWorld}
+#: What the ledger may do in its stories; strangers' events are given up soon enough for the end to be seen.
+LEDGER = Rules(park_s=1_200.0)
+#: Every seed tells a story of each kind: with which rules, and what is looked for.
+KINDS: dict[str, tuple[Rules, Callable[[History], list[str]]]] = {
+    "plain": (OFF, wrong),
+    "ledger": (LEDGER, wrong_with_ledger),
+}
 # Seeds told between two looks at how far it has come: some seconds of work.
 PART = 200
 PROGRESS_S = 10.0
@@ -60,10 +70,10 @@ def be_quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def told(seed: int, store: str) -> History:
+def told(seed: int, store: str, kind: str = "plain", *, engine: type[Engine] = Engine) -> History:
     """Tell one story over a store of its own."""
     with tempfile.TemporaryDirectory(prefix="penstock-sim-") as folder:
-        return tell(seed, lambda clock: STORES[store](Path(folder), clock).open())
+        return tell(seed, lambda clock: STORES[store](Path(folder), clock).open(), engine=engine, rules=KINDS[kind][0])
 
 
 def tell_part(seeds: range, store: str) -> Told:
@@ -71,16 +81,23 @@ def tell_part(seeds: range, store: str) -> Told:
     be_quiet()
     part = Told()
     for seed in seeds:
-        try:
-            history = told(seed, store)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the seed is what helps
-            part.complaint = f"seed {seed}: the story ended with {error!r}"
-            break
-        part.add(Told(1, history.virtual_s, collections.Counter(history.outcomes)))
-        if complaints := wrong(history):
-            part.complaint = "\n  ".join([f"seed {seed}:", *complaints])
+        part.seeds += 1
+        for kind in KINDS:
+            part.add(tell_one(seed, store, kind))
+        if part.complaint:
             break
     return part
+
+
+def tell_one(seed: int, store: str, kind: str) -> Told:
+    """Tell the story of one kind of a seed, and look at it."""
+    try:
+        history = told(seed, store, kind)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the seed is what helps
+        return Told(complaint=f"seed {seed}, {kind}: the story ended with {error!r}")
+    complaints = KINDS[kind][1](history)
+    said = "\n  ".join([f"seed {seed}, {kind}:", *complaints]) if complaints else ""
+    return Told(0, history.virtual_s, collections.Counter(history.outcomes), said)
 
 
 def tell_all(seeds: range, store: str, processes: int) -> Iterator[Told]:
@@ -110,12 +127,12 @@ def main(seeds: range, store: str, processes: int) -> int:
     return 0
 
 
-def show(seed: int, store: str) -> int:
+def show(seed: int, store: str, kind: str) -> int:
     """Print what was drawn, what the far side applied, and how each event ended."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     print(f"seed {seed} at {commit.strip() or 'no commit'}")
     be_quiet()
-    history = told(seed, store)
+    history = told(seed, store, kind)
     print(f"faults {history.faults}")
     print(f"crashes at {[round(at) for at in history.script.crashes_at]} s, key refused {history.script.key_bad},")
     print(f"paused {history.script.paused}, replayed {sorted(history.replayed)}")
@@ -123,7 +140,7 @@ def show(seed: int, store: str) -> int:
         print(f"{call.at - EPOCH:9.2f} s  {call.path:<9} {call.subject:<4} m{call.mark}")
     for story in history.stories:
         print(f"{story.event.message_id:<5} {story.state:<10} {len(story.attempts)} attempts  {story.reason}")
-    complaints = wrong(history)
+    complaints = KINDS[kind][1](history)
     print(*complaints, sep="\n")
     return 1 if complaints else 0
 
@@ -138,8 +155,8 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--store", choices=STORES, default="memory")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--story", action="store_true")
+    parser.add_argument("--story", choices=KINDS)
     options = parser.parse_args()
     if options.story:
-        sys.exit(show(options.first, options.store))
+        sys.exit(show(options.first, options.store, options.story))
     sys.exit(main(range(options.first, options.first + options.count), options.store, options.processes))

@@ -5,24 +5,20 @@ import dataclasses
 
 import pytest
 
-from contract.worlds import SqliteWorld
 from penstock.buffer import memory_backlog
 from penstock.buffer.port import Outcome
 from penstock.deliver.decide import RetryIn
 from penstock.deliver.engine import Engine
-from penstock.ledger.rules import Rules
 from sim.ledger_checks import wrong_with_ledger
-from sim.story import tell
-from sim.test_simulation import FIRST, SEEDS, memory_world
-
-RULES = Rules(park_s=1_200.0)
+from sim.run import told
+from sim.test_simulation import FIRST, SEEDS
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_custify_ends_up_as_if_every_event_had_been_sent(part):
     outcomes = collections.Counter()
     for seed in range(FIRST + part, FIRST + SEEDS, 4):
-        history = tell(seed, memory_world, rules=RULES)
+        history = told(seed, "memory", "ledger")
         assert wrong_with_ledger(history) == [], f"seed {seed}"
         outcomes.update(history.outcomes)
 
@@ -30,15 +26,9 @@ def test_custify_ends_up_as_if_every_event_had_been_sent(part):
     assert outcomes[Outcome.COALESCED] > SEEDS / 10
 
 
-def test_nor_over_real_files(tmp_path):
+def test_nor_over_real_files():
     for seed in range(FIRST, FIRST + SEEDS // 8):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-
-        async def sqlite_world(clock, folder=folder):
-            return await SqliteWorld(folder, clock).open()
-
-        assert wrong_with_ledger(tell(seed, sqlite_world, rules=RULES)) == [], f"seed {seed} over SQLite"
+        assert wrong_with_ledger(told(seed, "sqlite", "ledger")) == [], f"seed {seed} over SQLite"
 
 
 class LearnsWhatWasNeverAcknowledged(Engine):
@@ -69,7 +59,7 @@ class SendsEventsOfStrangers(Engine):
 def found(engine: type[Engine] = Engine) -> str:
     """Return what is found first, and by which seed; empty when nothing is."""
     for seed in range(1, 201):
-        if complaints := wrong_with_ledger(tell(seed, memory_world, engine=engine, rules=RULES)):
+        if complaints := wrong_with_ledger(told(seed, "memory", "ledger", engine=engine)):
             return f"seed {seed}: {complaints[0]}"
     return ""
 
