@@ -102,6 +102,10 @@ class Settings:
     admin_listen: str = _setting("127.0.0.1:8081", "Admin API, status and metrics.")
     sandbox_listen: str = _setting("127.0.0.1:8090", "Where `penstock sandbox` listens.")
     admin_password_file: str = _setting("", "File with the administrator's password.")
+    masked_fields: str = _setting(
+        "email, phone, name, firstName, lastName, address, birthday, ip, request_ip",
+        "Fields that viewers see masked, wherever they stand and however they are spelt; empty masks none.",
+    )
     secret_key_file: str = _setting("", "File with the key that encrypts secrets at rest.")
     engine: Literal["sqlite", "nats"] = _setting("sqlite", "Where events wait.")
     nats_url: str = _setting("", "NATS server, with engine `nats`.")

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
+    # A file of an older Penstock would look empty to whoever reads it first.
+    open_control(load(path)).bring_up_to_date()
     settings = settings_in_force(path)
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,8 @@ class Priority(enum.IntEnum):
 SHARES: Mapping[Priority, float] = {Priority.LIVE: 0.8, Priority.REPLAY: 0.15, Priority.BACKFILL: 0.05}
 
 
+#: Outcomes after which Custify holds what the event says.
+TAKEN = frozenset({Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED})
 #: Outcomes that can be undone: the payload is kept, and a better mapping or a mended field may help.
 REPLAYABLE = frozenset({Outcome.DEAD, Outcome.REJECTED})
 
@@ -202,6 +204,18 @@ class Shelf(Protocol):
 
     def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
         """Return how many events ended how in each minute since 1970, from `since` on; two days are kept."""
+
+
+class Gauge(Protocol):
+    """operate's end of how things go just now."""
+
+    def mark(self) -> object:
+        """Return a value that is another one once anything was stored or has ended since. Costs next to nothing."""
+
+    def lags(self, destination: str, *, since: int, until: int, of_each: int) -> Mapping[int, Sequence[float]]:
+        """Return how long events took from being received to Custify's taking them, in seconds, by the minute since
+        1970 in which they were received; of every minute an even sample of `of_each` events at most is looked at.
+        """
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
     EVENTS: ("events_0001.sql",),
     DELIVERY: ("delivery_0001.sql", "delivery_0002.sql", "delivery_0003.sql", "delivery_0004.sql"),
-    CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql"),
+    CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql"),
 }
 # Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.
 BUSY_MS = 10_000

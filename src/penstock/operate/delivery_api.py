@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from penstock.buffer.port import DeadLetters, Orders, Selection
-from penstock.operate.api import PAGE, PAGE_MAX, ApiError, api_route, converted, read, story_as_json, whole
+from penstock.operate.api import PAGE, PAGE_MAX, ApiError, api_route, caller_of, converted, read, story_as_json, whole
 from penstock.operate.replays import Replay, count_by_cause, problems_as_json, replay_of
 from penstock.operate.status import StatusReader
 
@@ -28,15 +28,15 @@ class DeliveryApi:
     def routes(self) -> list[Route]:
         """Return all routes."""
         return [
-            api_route("GET", "/api/v1/destinations/{name}/dead", self.problems),
-            api_route("GET", "/api/v1/destinations/{name}/dead/events", self.events),
-            api_route("POST", "/api/v1/destinations/{name}/pause", self.pause),
-            api_route("POST", "/api/v1/destinations/{name}/resume", self.resume),
-            api_route("GET", "/api/v1/replays", self.replays),
-            api_route("POST", "/api/v1/replays", self.ask),
-            api_route("GET", "/api/v1/replays/{job:int}", self.replay),
-            api_route("POST", "/api/v1/replays/{job:int}/stop", self.stop),
-            api_route("POST", "/api/v1/replays/{job:int}/resume", self.go_on),
+            api_route("GET", "/api/v1/destinations/{name}/dead", self.problems, right="payloads"),
+            api_route("GET", "/api/v1/destinations/{name}/dead/events", self.events, right="payloads"),
+            api_route("POST", "/api/v1/destinations/{name}/pause", self.pause, right="act"),
+            api_route("POST", "/api/v1/destinations/{name}/resume", self.resume, right="act"),
+            api_route("GET", "/api/v1/replays", self.replays, right="payloads"),
+            api_route("POST", "/api/v1/replays", self.ask, right="act"),
+            api_route("GET", "/api/v1/replays/{job:int}", self.replay, right="payloads"),
+            api_route("POST", "/api/v1/replays/{job:int}/stop", self.stop, right="act"),
+            api_route("POST", "/api/v1/replays/{job:int}/resume", self.go_on, right="act"),
         ]
 
     def problems(self, request: Request, _: bytes) -> object:
@@ -70,7 +70,11 @@ class DeliveryApi:
         wanted = read(body, ReplayRequest)
         destination = self._known(wanted.destination)
         counts = count_by_cause(self.dead, destination, wanted.selection)
-        job = None if wanted.dry_run else self.orders.ask_replay(destination, wanted.selection, by=_who(request))
+        job = (
+            None
+            if wanted.dry_run
+            else self.orders.ask_replay(destination, wanted.selection, by=caller_of(request).name)
+        )
         return {"replay": None if job is None else self._replay(job), "counts": dict(counts)}
 
     def replay(self, request: Request, _: bytes) -> object:
@@ -87,7 +91,7 @@ class DeliveryApi:
 
     def _pause(self, request: Request, *, paused: bool) -> object:
         name = self._destination(request)
-        self.orders.pause(name, paused=paused, by=_who(request))
+        self.orders.pause(name, paused=paused, by=caller_of(request).name)
         return {"destination": name, "paused": paused}
 
     def _stop(self, job: int, *, stopped: bool) -> object:
@@ -109,7 +113,3 @@ class DeliveryApi:
         if name not in known:
             raise ApiError(404, "destination", expected=f"one of {sorted(known)}", got=name)
         return name
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.state, "user", ""))

@@ -21,11 +21,11 @@ class ReadApi:
     def routes(self) -> list[Route]:
         """Return all routes."""
         return [
-            api_route("GET", "/api/v1/sources", self.sources),
-            api_route("GET", "/api/v1/destinations", self.destinations),
-            api_route("GET", "/api/v1/events", self.events),
-            api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain),
-            api_route("GET", "/api/openapi.json", self.description),
+            api_route("GET", "/api/v1/sources", self.sources, right="payloads"),
+            api_route("GET", "/api/v1/destinations", self.destinations, right="payloads"),
+            api_route("GET", "/api/v1/events", self.events, right="payloads"),
+            api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain, right="payloads"),
+            api_route("GET", "/api/openapi.json", self.description, right="look"),
         ]
 
     def sources(self, _: Request, __: bytes) -> object:
