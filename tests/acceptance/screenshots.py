@@ -16,7 +16,8 @@ PATHS = {
     "event": "/events/custify/m2", "dead": "/events/custify/m0", "people": "/people?person=u2", "sources": "/sources",
     "source": "/sources/web", "source_new": "/sources/new", "destinations": "/destinations", "destination": "/destinations/custify",
     "destination_pick": "/destinations/new", "destination_new": "/destinations/new/custify", "replays": "/replays",
-    "activity": "/activity", "users": "/users", "tokens": "/tokens",
+    "activity": "/activity", "users": "/users", "tokens": "/tokens", "links": "/links", "rerun": "/events/custify/m2?rerun=1",
+    "problems_all": "/problems/custify?person=u1", "account": "/people?company=acme", "people_all": "/people",
 }  # fmt: skip
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from dashboard_world import CUSTIFY, World
 from penstock.buffer.control_port import Role, User
 from penstock.operate.openapi import ROUTES, describe
-from unit.test_dashboard_safety import CUSTIFY, World
 
 texts = st.text(max_size=30) | st.sampled_from(["custify", "1", "-1", "nan", "9" * 30, "a/b", "\x00", "..", "%2e%2e"])
 values = st.none() | st.booleans() | st.integers() | st.floats() | texts | st.lists(texts, max_size=2)

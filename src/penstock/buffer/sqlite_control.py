@@ -82,7 +82,7 @@ class SqliteControl:
         with self._writing() as control:
             control.execute("DELETE FROM credential WHERE expires_at < ?", [self.clock.now()])
             row = [c.hash, c.kind, c.user, c.label, c.created_at, c.expires_at, c.scope]
-            insert = f"INSERT OR REPLACE INTO credential ({CREDENTIAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            insert = f"INSERT OR REPLACE INTO credential ({CREDENTIAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
             control.execute(insert, row)
 
     def take_credential(self, hash_: str, *, remove: bool = False) -> Credential | None:

@@ -1,6 +1,5 @@
 """How things go, on SQLite. A mark costs a few stats; lags are read when asked, so that nobody writes them down."""
 
-import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,7 +62,7 @@ def _lag(events: sqlite3.Connection, delivery: sqlite3.Connection, destination: 
 
 def _changed_at(path: Path) -> tuple[int, int]:
     try:
-        facts = os.stat(path)
+        facts = path.stat()
     except OSError:
         return 0, 0
     return facts.st_mtime_ns, facts.st_size

@@ -50,9 +50,9 @@ class Caller:
 class Access:
     """Sign-in for the dashboard and the admin API."""
 
-    def __init__(self, users: Users, *, clock: Clock) -> None:
+    def __init__(self, users: Users, *, clock: Clock, hasher: PasswordHasher | None = None) -> None:
         self.users, self.clock = users, clock
-        self.hasher = PasswordHasher()
+        self.hasher = hasher or PasswordHasher()
         # What a wrong name is checked against, so that it takes as long as a wrong password.
         self.nobody = self.hasher.hash(secrets.token_urlsafe())
         self.guesses: dict[str, collections.deque[float]] = collections.defaultdict(

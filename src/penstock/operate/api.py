@@ -1,5 +1,6 @@
 """What the routes of the admin API share: bodies, errors, and how an event looks as JSON."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 from penstock.buffer.port import Query, Story
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.access import Caller
+from penstock.operate.masking import Mask
 
 # Events in one answer: unless asked otherwise, and at most.
 PAGE, PAGE_MAX = 100, 1_000
@@ -92,8 +94,8 @@ def whole(given: dict[str, str], key: str, default: int) -> int:
     return int(text)
 
 
-def story_as_json(story: Story) -> dict[str, Any]:
-    """Return an event and how it stands."""
+def story_as_json(story: Story, mask: Mask) -> dict[str, Any]:
+    """Return an event and how it stands, as it may be shown."""
     return {
         "message_id": story.event.message_id,
         "source": story.event.source,
@@ -104,9 +106,9 @@ def story_as_json(story: Story) -> dict[str, Any]:
         "seq": story.seq,
         "state": story.state,
         "cause": story.cause,
-        "reason": story.reason,
+        "reason": mask.text(story.reason),
         "ended_at": story.ended_at,
-        "attempts": story.attempts,
+        "attempts": [dataclasses.replace(each, answer=mask.json(each.answer)) for each in story.attempts],
     }
 
 

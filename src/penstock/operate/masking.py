@@ -9,6 +9,9 @@ from typing import Any
 
 import msgspec
 
+from penstock.event import Event, enriched
+from penstock.settings import Settings
+
 MASK = "(masked)"
 # Shorter values are too common to be looked for inside of texts.
 VALUE_CHARS_MIN = 3
@@ -45,6 +48,17 @@ class Mask:
         for value in self.values:
             text = text.replace(value, MASK)
         return text
+
+    def lines(self, text: str) -> str:
+        """Return a text with a `field = value` a line, as it may be shown."""
+        if not self.names:
+            return text
+        lines = [line.partition(" = ") for line in text.splitlines()]
+        shown = (
+            f"{field}{sign}{MASK}" if sign and self.hides(field.strip()) else f"{field}{sign}{value}"
+            for field, sign, value in lines
+        )
+        return self.text("\n".join(shown))
 
     def json(self, text: str) -> str:
         """Return JSON, or what may be JSON, as it may be shown."""
@@ -83,3 +97,8 @@ def _texts(value: object, depth: int) -> Iterator[str]:
 
 def _plain(name: str) -> str:
     return "".join(char for char in name.lower() if char.isalnum())
+
+
+def mask_of(event: Event, settings: Settings, *, personal: bool) -> Mask:
+    """Return the mask for an event, for somebody who may, or may not, see what names a person."""
+    return Mask("" if personal else settings.masked_fields, enriched(event) if not personal else None)
