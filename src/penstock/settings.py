@@ -327,7 +327,7 @@ def _connection(
             name, expected="events_allow or events_deny", got="both", hint="what is not allowed is denied"
         )
     for key, known in (("from", sources), ("to", destinations)):
-        if block[key] not in known:
+        if not isinstance(block[key], str) or block[key] not in known:
             close = difflib.get_close_matches(str(block[key]), known, n=1)
             hint = f"did you mean {close[0]}?" if close else ""
             raise SettingsError(f"{name}.{key}", expected=f"one of {sorted(known)}", got=block[key], hint=hint)

@@ -5,11 +5,12 @@ import binascii
 import dataclasses
 import hmac
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -20,7 +21,7 @@ from penstock.operate.access import ADMIN, RIGHTS, Access, Caller
 from penstock.operate.metrics import CONTENT_TYPE, render_metrics
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
-from penstock.operate.web import COOKIE, SecurityHeaders
+from penstock.operate.web import COOKIE, SecurityHeaders, bare, page_templates
 
 STATIC = {"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 # What monitoring asks for; open to this machine while no administrator's password is set.
@@ -56,7 +57,23 @@ def create_app(
         Route("/api/v1/status", status),
         Route("/static/{name}", static),
     ]
-    return SecurityHeaders(ApiGate(Starlette(routes=[*own, *routes]), access=access, password=password))
+    handlers = {404: _nothing_here(), 405: _nothing_here()}
+    inner = Starlette(routes=[*own, *routes], exception_handlers=handlers)
+    return SecurityHeaders(ApiGate(inner, access=access, password=password))
+
+
+def _nothing_here() -> Callable[[Request, Exception], Response]:
+    """Return what answers an address, or a method, that there is not: JSON for programs, a page for people."""
+    templates = page_templates()
+
+    def answer(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        if not request.url.path.startswith("/api/"):
+            return bare(templates, "missing.html", status=status, what=f"page {request.url.path}")
+        facts = {"name": "address", "expected": "a route of GET /api/openapi.json", "got": request.url.path, "hint": ""}
+        return Response(msgspec.json.encode({"error": facts}), status, media_type="application/json")
+
+    return answer
 
 
 class ApiGate:

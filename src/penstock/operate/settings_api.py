@@ -8,12 +8,13 @@ from starlette.routing import Route
 
 from penstock.buffer.control_port import Journal
 from penstock.buffer.port import Shelf
+from penstock.errors import SettingsError
 from penstock.operate.api import ApiError, api_route, caller_of, read, whole
 from penstock.operate.desk import SECRET, Desk, differences, opened
 from penstock.operate.fields import fields
 from penstock.operate.masking import mask_of
 from penstock.operate.pages_mapping import stories_of
-from penstock.operate.pages_settings import TryConnection
+from penstock.operate.pages_settings import NAME, TryConnection
 from penstock.operate.status import StatusReader
 from penstock.reading import mapping_of
 
@@ -65,6 +66,9 @@ class SettingsApi:
         given = msgspec.to_builtins(wanted)
         now = self.desk.document()
         document = {key: given[key] for key in ("sources", "destinations", "connections")}
+        for name in (*document["sources"], *document["destinations"]):
+            if not NAME.fullmatch(name) or name == "new":
+                raise SettingsError("name", expected="letters, digits, spaces, . _ -, at most 63", got=name[:100])
         for name, block in document["destinations"].items():
             if block.get(SECRET, HIDDEN) == HIDDEN:
                 block[SECRET] = now["destinations"].get(name, {}).get(SECRET, "")

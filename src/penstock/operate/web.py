@@ -81,7 +81,7 @@ class Pages:
 
     def __init__(self, access: Access, journal: Journal) -> None:
         self.access, self.journal = access, journal
-        self.templates = _templates()
+        self.templates = page_templates()
 
     def show(self, path: str, handler: Show, *, right: str) -> Route:
         """Return a page's route."""
@@ -114,8 +114,7 @@ class Pages:
 
     def bare(self, template: str, *, status: int = 200, **facts: Any) -> Response:
         """Return a page for somebody who is not signed in."""
-        text = self.templates.get_template(template).render(user=None, path="", said="", **facts)
-        return HTMLResponse(text, status)
+        return bare(self.templates, template, status=status, **facts)
 
     def visit(self, request: Request) -> Visit | None:
         """Return who is asking, if they are signed in."""
@@ -179,7 +178,14 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(f"/signin?{_query(next=request.url.path)}", 303)
 
 
-def _templates() -> jinja2.Environment:
+def bare(templates: jinja2.Environment, template: str, *, status: int = 200, **facts: Any) -> Response:
+    """Return a page for nobody in particular."""
+    text = templates.get_template(template).render(user=None, path="", said="", **facts)
+    return HTMLResponse(text, status)
+
+
+def page_templates() -> jinja2.Environment:
+    """Return what pages are made from."""
     folder = importlib.resources.files("penstock.operate") / "templates"
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
     # What SDKs send is shown here: everything is escaped, whatever the template is called.
