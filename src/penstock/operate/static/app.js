@@ -79,7 +79,8 @@
     if (asking) { again = true; return; }
     asking = true;
     try {
-      const answer = await fetch(location.href);
+      // A page that answered a form has an address that cannot be asked again, so its part says which one can.
+      const answer = await fetch(parts()[0].dataset.live || location.href);
       if (answer.ok && !answer.redirected) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         for (const part of parts()) {
