@@ -20,6 +20,7 @@ from penstock.operate.compare import fields_of
 # Events explained for one page; each costs about as much as a hundred conversions.
 EXPLAINED_MAX = 20
 CUSTOM = ("custom_attributes.", "custom_attributes[", "metadata.", "metadata[")
+MADE = "set by the mapping"
 PLACES = (("traits",), ("context", "traits"), ("properties",))
 #: Fields that Custify has, and where custify/1 looks for them, besides what PERSON_FIELDS and COMPANY_FIELDS say.
 STANDARD = {
@@ -135,8 +136,14 @@ def _sources(explanations: Sequence[Explanation]) -> dict[tuple[str, str], list[
         calls = explanation.meaning.calls if isinstance(explanation.meaning, Plan) else ()
         for line in explanation.lines:
             if line.call is not None and line.field is not None:
-                seen[calls[line.call].path, _outer(line.field)][_general(line.source or "set by the mapping")] += 1
-    return {key: [source for source, _ in counter.most_common(3)] for key, counter in seen.items()}
+                seen[calls[line.call].path, _outer(line.field)][_general(line.source or MADE)] += 1
+    return {
+        key: sorted((source for source, _ in counter.most_common(3)), key=_is_made) for key, counter in seen.items()
+    }
+
+
+def _is_made(source: str) -> bool:
+    return source == MADE
 
 
 def _unsent(explanations: Sequence[Explanation], traits: collections.Counter[str]) -> list[Unsent]:

@@ -51,7 +51,6 @@
     if (pause) {
       const paused = pause.getAttribute("aria-pressed") !== "true";
       pause.setAttribute("aria-pressed", String(paused));
-      pause.textContent = paused ? "Go on" : "Pause updates";
       if (!paused) refresh();
     }
   });
