@@ -134,6 +134,10 @@ class Settings:
     admin_listen: str = _setting("127.0.0.1:8081", "Admin API, status and metrics.")
     sandbox_listen: str = _setting("127.0.0.1:8090", "Where `penstock sandbox` listens.")
     admin_password_file: str = _setting("", "File with the administrator's password.")
+    masked_fields: str = _setting(
+        "email, phone, name, firstName, lastName, address, birthday, ip, request_ip",
+        "Fields that viewers see masked, wherever they stand and however they are spelt; empty masks none.",
+    )
     secret_key_file: str = _setting("", "File with the key that encrypts secrets at rest.")
     engine: Literal["sqlite", "nats"] = _setting("sqlite", "Where events wait.")
     nats_url: str = _setting("", "NATS server, with engine `nats`.")
@@ -336,7 +340,7 @@ def _connection(
             name, expected="events_allow or events_deny", got="both", hint="what is not allowed is denied"
         )
     for key, known in (("from", sources), ("to", destinations)):
-        if block[key] not in known:
+        if not isinstance(block[key], str) or block[key] not in known:
             close = difflib.get_close_matches(str(block[key]), known, n=1)
             hint = f"did you mean {close[0]}?" if close else ""
             raise SettingsError(f"{name}.{key}", expected=f"one of {sorted(known)}", got=block[key], hint=hint)

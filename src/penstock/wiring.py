@@ -10,7 +10,8 @@ import structlog
 
 from penstock import __version__
 from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
-from penstock.buffer.port import DeadLetters, Orders, Search, Shelf
+from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
+from penstock.buffer.search_port import Search
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError, StoreDamaged
 from penstock.operate.desk import Desk, opened
@@ -22,7 +23,7 @@ from penstock.settings import Settings, host_and_port, load
 from penstock.vault import Vault
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
+    from starlette.routing import Route
 
     from penstock.buffer.sqlite_control import SqliteControl
     from penstock.buffer.sqlite_doctor import Doctor
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
+    # A file of an older Penstock would look empty to whoever reads it first.
+    open_control(load(path)).bring_up_to_date()
     settings = settings_in_force(path)
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -149,31 +152,29 @@ async def run_operate(process: Process) -> None:
         await serve(app, interface=Interfaces.ASGINL, host=host, port=port, stop=process.stopping)
 
 
-def admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[BaseRoute]":
+def admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[Route]":
     """Return every page and every route of the admin API."""
     from penstock.deliver.try_connection import try_connection
-    from penstock.operate.delivery_api import DeliveryApi
-    from penstock.operate.pages_access import AccessPages
-    from penstock.operate.pages_events import EventPages
-    from penstock.operate.pages_mapping import MappingPages
-    from penstock.operate.pages_settings import SettingsPages
-    from penstock.operate.read_api import ReadApi
-    from penstock.operate.web import Pages
+    from penstock.operate.routes import Parts, all_routes
+    from penstock.operate.trial_event import send_trial
 
     settings = process.settings
-    dead, orders = open_dead_letters(settings), open_orders(settings)
-    shelf, search = open_shelf(settings), open_search(settings)
-    desk = open_desk(process.path, settings)
-    pages, ingest = Pages(access), f"http://{settings.listen}"
-    parts = (
-        ReadApi(reader=reader, shelf=shelf, search=search),
-        DeliveryApi(reader=reader, dead=dead, orders=orders),
-        AccessPages(pages, desk=desk),
-        MappingPages(pages, reader=reader, shelf=shelf),
-        EventPages(pages, reader=reader, shelf=shelf, search=search, dead=dead, orders=orders),
-        SettingsPages(pages, desk=desk, reader=reader, orders=orders, try_connection=try_connection, ingest=ingest),
+    parts = Parts(
+        reader=reader,
+        shelf=open_shelf(settings),
+        search=open_search(settings),
+        gauge=open_gauge(settings),
+        dead=open_dead_letters(settings),
+        orders=open_orders(settings),
+        snapshots=process.snapshots,
+        desk=open_desk(process.path, settings),
+        access=access,
+        journal=open_control(settings),
+        try_connection=try_connection,
+        send_trial=send_trial,
+        is_stopping=process.stopping.is_set,
     )
-    return [route for part in parts for route in part.routes()]
+    return all_routes(parts)
 
 
 def _load_with_dashboard(path: Path | None, document: Mapping[str, object]) -> Settings:
@@ -247,6 +248,13 @@ def open_search(settings: Settings) -> Search:
     from penstock.buffer.sqlite_search import SqliteSearch
 
     return SqliteSearch(settings.data_dir)
+
+
+def open_gauge(settings: Settings) -> Gauge:
+    """Return how things go just now; works whether or not a server runs."""
+    from penstock.buffer.sqlite_gauge import SqliteGauge
+
+    return SqliteGauge(settings.data_dir)
 
 
 def open_orders(settings: Settings) -> Orders:

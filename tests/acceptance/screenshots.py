@@ -1,12 +1,15 @@
 """Writes a picture of every page, light, dark and 360 px wide: make screenshots. For people's eyes, not for tests."""
 
 import asyncio
+import contextlib
 import shutil
+import sqlite3
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from acceptance.conftest import API_KEY, Penstock, Sandbox, until
+from acceptance.conftest import API_KEY, KEYS, Penstock, Sandbox, basic, http, until
 from acceptance.test_dashboard import PASSWORD, sign_in_link
 from acceptance.test_sdks import CHROMIUM_ARGUMENTS
 
@@ -16,8 +19,11 @@ PATHS = {
     "event": "/events/custify/m2", "dead": "/events/custify/m0", "people": "/people?person=u2", "sources": "/sources",
     "source": "/sources/web", "source_new": "/sources/new", "destinations": "/destinations", "destination": "/destinations/custify",
     "destination_pick": "/destinations/new", "destination_new": "/destinations/new/custify", "replays": "/replays",
-    "activity": "/activity", "users": "/users", "tokens": "/tokens",
+    "activity": "/activity", "users": "/users", "tokens": "/tokens", "links": "/links", "rerun": "/events/custify/m2?rerun=1",
+    "problems_all": "/problems/custify?person=u1", "account": "/people?company=acme", "people_all": "/people",
 }  # fmt: skip
+#: Pages of what `set_up_here` sets up.
+OURS = {"source_ours": "/sources/web%20shop", "destination_ours": "/destinations/Custify%20EU"}
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
@@ -49,7 +55,40 @@ def traffic(penstock, sandbox) -> None:
     )
     penstock.send({"type": "page", "userId": "u2", "messageId": "m5", "name": "Pricing"})
     penstock.send({"type": "identify", "anonymousId": "visitor", "messageId": "m6"})
+    http("POST", f"{penstock.url}/v1/track", b"{}", basic("a-wrong-key", ""))
+    http("POST", f"{penstock.url}/v1/track", b"{", penstock.auth())
     penstock.until_settled()
+
+
+async def set_up_here(page, admin_url: str, sandbox_url: str) -> None:
+    """Set up a source and a destination in the dashboard, and do what leaves a trace."""
+    await page.goto(f"{admin_url}/sources/new")
+    await page.fill("#name", "web shop")
+    await page.click("button:has-text('Add source')")
+    await page.click("text=Rotate the key")
+    await page.goto(f"{admin_url}/destinations/new/custify")
+    await page.fill("#name", "Custify EU")
+    await page.fill("#api_key", API_KEY)
+    await page.fill("#base_url", sandbox_url)
+    for name in KEYS:
+        await page.uncheck(f"input[name='source:{name}']")
+    await page.click("text=Continue")
+    await page.click("main >> button:has-text('Pause')")
+    await page.goto(f"{admin_url}/people?destination=custify&person=u2")
+    await page.click("text=Make a link")
+    await page.goto(f"{admin_url}/users")
+    await page.fill("#name", "cleo")
+    await page.select_option("#role", "cs")
+    await page.click("text=Make a one-time link")
+
+
+def an_hour_of_it(data_dir: Path) -> None:
+    """Draw an hour of traffic into the charts, for nobody wants to wait for one."""
+    now = int(time.time() // 60)
+    rows = [("custify", now - n, "delivered", 40 + (n * 37) % 53 + (90 if 20 < n < 28 else 0)) for n in range(2, 60)]
+    rows += [("custify", now - n, "dead", (n * 7) % 19) for n in range(20, 28)]
+    with contextlib.closing(sqlite3.connect(data_dir / "delivery.db", timeout=10, isolation_level=None)) as delivery:
+        delivery.executemany("INSERT INTO minute (destination, minute, outcome, count) VALUES (?, ?, ?, ?)", rows)
 
 
 async def shoot(penstock, folder: Path) -> list[str]:
@@ -67,7 +106,9 @@ async def shoot(penstock, folder: Path) -> list[str]:
             await page.fill("#password", PASSWORD)
             await page.screenshot(path=folder / f"signin-{look}.png", full_page=True)
             await page.click("main button")
-            for name, path in PATHS.items():
+            if look == "light":
+                await set_up_here(page, penstock.admin_url, penstock.sandbox.url)
+            for name, path in {**PATHS, **OURS}.items():
                 await page.goto(penstock.admin_url + path)
                 await page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
                 if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
@@ -84,6 +125,7 @@ def main(folder: Path) -> int:
         penstock = Penstock(Path(home), sandbox, api_key=API_KEY)
         try:
             traffic(penstock, sandbox)
+            an_hour_of_it(Path(home) / "data")
             until(penstock.status)
             complaints = asyncio.run(shoot(penstock, folder))
         finally:

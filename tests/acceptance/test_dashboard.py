@@ -182,12 +182,84 @@ async def test_what_a_stranger_sends_is_shown_and_never_run(unset, sandbox, page
     assert await page.locator("main img").count() == 0
 
 
-@pytest.mark.parametrize("path", ["/", "/live", "/problems", "/sources", "/users", "/activity", "/replays", "/people"])
-def test_a_stranger_is_sent_to_the_sign_in(unset, path):
-    status, _, body = http("GET", unset.admin_url + path)
+async def test_the_first_mistake_is_visible_and_a_test_event_shows_the_way(unset, sandbox, page):
+    await sign_in(page, unset)
+    await add_source_and_destination(page, unset, sandbox, api_key=API_KEY)
+    await page.click("nav >> text=Live")
+    assert "curl -u" in await page.inner_text("#first")
 
-    assert status == 200
-    assert b"<h1>Sign in</h1>" in body
+    send(unset, "a-key-of-nobody", {"type": "identify", "userId": "ana"})
+    await page.locator("#events", has_text="invalid write key").wait_for()
+    assert "a-ke…" in await page.inner_text("#events")
+    assert "a-key-of-nobody" not in await page.content()
+
+    await page.click("text=Send a test event")
+    await page.locator("#events tr", has_text="penstock-test").wait_for()
+    until(lambda: sandbox.person("penstock-test"))
+    # Nobody reloads: the page is told when the event has ended.
+    await page.locator("#events tr", has_text="delivered").wait_for()
+    assert page.complaints == []
+
+
+async def test_the_keyboard_is_enough_and_a_paused_page_stands_still(start, sandbox, page):
+    penstock = start()
+    penstock.send(*({"type": "identify", "userId": f"u{n}", "messageId": f"m{n}"} for n in range(3)))
+    penstock.until_settled()
+    await sign_in(page, penstock)
+    await page.goto(f"{penstock.admin_url}/live")
+    await page.keyboard.press("?")
+    assert await page.locator("#keys").is_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    assert await page.evaluate("document.activeElement.id") == "person"
+    await page.evaluate("document.activeElement.blur()")
+
+    await page.click("text=Pause updates")
+    penstock.send({"type": "identify", "userId": "later", "messageId": "later"})
+    penstock.until_settled()
+    assert await page.locator("#events tr", has_text="later").count() == 0
+    await page.click("text=Go on")
+    await page.locator("#events tr", has_text="later").wait_for()
+
+    for key in ("j", "j", "k", "j"):
+        await page.keyboard.press(key)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/events/custify/m2")
+    await page.keyboard.press("/")
+    await page.wait_for_url("**/live#person")
+    assert await page.evaluate("document.activeElement.id") == "person"
+
+
+async def test_every_page_is_useful_without_javascript(start, sandbox, page):
+    from acceptance.screenshots import PATHS, traffic
+
+    penstock = start()
+    traffic(penstock, sandbox)
+    context = await page.context.browser.new_context(java_script_enabled=False)
+    plain = await context.new_page()
+    await sign_in(plain, penstock)
+    for path in PATHS.values():
+        answer = await plain.goto(penstock.admin_url + path)
+        assert answer.status == 200, path
+        assert await plain.locator("h1").count() == 1, path
+    await plain.goto(f"{penstock.admin_url}/live?person=u2")
+    await plain.click("#events a >> nth=0")
+    assert await plain.locator("svg.diagram path").count() > 0
+
+
+async def test_a_link_for_cs_opens_without_signing_in(start, sandbox, page):
+    penstock = start()
+    penstock.send({"type": "identify", "userId": "ana", "messageId": "m1", "traits": {"email": "ana@example.com"}})
+    penstock.until_settled()
+    await sign_in(page, penstock)
+    await page.goto(f"{penstock.admin_url}/people?person=ana")
+    await page.click("text=Make a link")
+    link = await page.inner_text("#link")
+
+    stranger = await (await page.context.browser.new_context()).new_page()
+    await stranger.goto(link)
+    assert "Last taken by Custify" in await stranger.inner_text("main")
+    assert "ana@example.com" not in await stranger.content()
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "narrow"])

@@ -7,6 +7,7 @@ from penstock.buffer.memory import MemoryBuffer
 from penstock.buffer.sqlite import EVENTS
 from penstock.buffer.sqlite_dead import SqliteDeadLetters
 from penstock.buffer.sqlite_delivery import DeliveryStore
+from penstock.buffer.sqlite_gauge import SqliteGauge
 from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_search import SqliteSearch
@@ -68,7 +69,7 @@ class MemoryWorld(World):
         self.buffer = MemoryBuffer(clock=self.clock)
 
     async def open(self) -> "MemoryWorld":
-        self.log = self.shelf = self.dead = self.search = self.buffer
+        self.log = self.shelf = self.dead = self.search = self.gauge = self.buffer
         self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources)
         return self
 
@@ -96,7 +97,7 @@ class SqliteWorld(World):
         await self.store.open()
         self.backlog = self.store.backlog(DESTINATION, lambda: self.sources)
         self.shelf, self.dead = SqliteShelf(self.folder), SqliteDeadLetters(self.folder)
-        self.search = SqliteSearch(self.folder)
+        self.search, self.gauge = SqliteSearch(self.folder), SqliteGauge(self.folder)
         return self
 
     async def crash_and_reopen(self) -> None:

@@ -284,7 +284,8 @@ async def test_requests_and_events_are_counted_for_the_metrics(client):
     await client("POST", "/v1/track", EVENT)
     await client("POST", "/v1/track", b"{")
 
-    assert client.gateway.facts() == {"requests": [("web", 200, 1), ("", 400, 1)], "events": [("web", "track", 1)]}
+    facts = client.gateway.facts()
+    assert (facts["requests"], facts["events"]) == ([("web", 200, 1), ("", 400, 1)], [("web", "track", 1)])
 
 
 async def test_what_the_request_says_of_its_sender_is_kept_beside_the_event(client):

@@ -18,6 +18,7 @@ import structlog
 
 from penstock.accept import replies, sdk_request
 from penstock.accept.pixel import GIF, pixel_event
+from penstock.accept.refused import Refusals
 from penstock.accept.replies import Reply, json_reply, refusal
 from penstock.accept.routes import Kind, Route, find_route
 from penstock.accept.sdk_request import Origin
@@ -85,6 +86,7 @@ class Gateway:
         self.open_requests = 0
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.refusals = Refusals()
         self.started_at = to_text(from_ms(int(clock.now() * 1000)))
 
     async def __rsgi__(self, scope: Any, protocol: Protocol_) -> None:
@@ -107,14 +109,17 @@ class Gateway:
         return {
             "requests": [(source, code, count) for (source, code), count in self.requests.items()],
             "events": [(source, type_, count) for (source, type_), count in self.events.items()],
+            "refused": self.refusals.facts(),
         }
 
     async def _reply(self, scope: Any, protocol: Protocol_) -> Reply:
         """Route, and turn every kind of trouble into an answer."""
         route, path_key = find_route(scope.path, prefix=self.limits.path_prefix)
         if route is None:
+            self._note(scope, 404, replies.NOT_FOUND_TEXT)
             return refusal(404, replies.NOT_FOUND_TEXT)
         if scope.method not in route.methods:
+            self._note(scope, 405, "method not allowed")
             return replies.not_allowed(", ".join(route.methods))
         if self.open_requests > self.limits.requests_max:
             return refusal(503, "Service Unavailable", ("retry-after", "1"))
@@ -124,6 +129,7 @@ class Gateway:
             return await self._look(route, scope, path_key)
         except SdkError as error:
             self.requests["", error.status] += 1
+            self._note(scope, error.status, error.text, secret=path_key)
             return refusal(error.status, error.text)
         except BufferUnavailable as error:
             self.requests["", 503] += 1
@@ -133,6 +139,14 @@ class Gateway:
             log.error("request_crashed", error=type(error).__name__, route=route.kind.value)  # noqa: TRY400
             self.requests["", 500] += 1
             return refusal(500, "internal server error")
+
+    def _note(self, scope: Any, status: int, text: str, *, secret: str = "") -> None:
+        """Remember a refusal for the dashboard; Segment's settings have the key in the path."""
+        key = _basic_user(scope.headers.get("authorization") or "") or _query(scope).get("writeKey", "") or secret
+        path = scope.path.replace(secret, "KEY") if secret else scope.path
+        agent = scope.headers.get("user-agent") or ""
+        now = self.clock.now()
+        self.refusals.note(status, text, method=scope.method, path=path, key=key, agent=agent, now=now)
 
     async def _take(self, route: Route, scope: Any, protocol: Protocol_) -> Reply:
         """Key, body, events, log, answer."""
@@ -232,7 +246,9 @@ class Gateway:
             await self.log.append(events)
             self.events[source.name, route.type] += 1
         except (SdkError, BufferUnavailable) as error:
-            self.requests["pixel", error.status if isinstance(error, SdkError) else 503] += 1
+            status = error.status if isinstance(error, SdkError) else 503
+            self.requests["pixel", status] += 1
+            self._note(scope, status, str(error))
         return image
 
     def _source_config(self, scope: Any) -> Reply:
@@ -242,9 +258,11 @@ class Gateway:
             return Reply(204 if query.get("view") == "ad" else 200, b"")
         key = _basic_user(scope.headers.get("authorization") or "") or query.get("writeKey", "")
         if not key:
+            self._note(scope, 401, "Writekey not found in basic auth")
             return json_reply(b'{"message":"Writekey not found in basic auth"}', 401)
         source = self.sources.find(key)
         if source is None:
+            self._note(scope, 400, "Invalid write key")
             return json_reply(b'{"message":"Invalid write key"}', 400)
         return json_reply(rudder_source_config(source))
 

@@ -13,7 +13,7 @@ class Role(enum.StrEnum):
     ADMIN = "admin"
     #: Look at everything; replay, pause, resume.
     OPERATOR = "operator"
-    #: Look at everything.
+    #: Look at everything; what names a person can be masked.
     VIEWER = "viewer"
     #: Look at people and accounts, never at payloads.
     CS = "cs"
@@ -48,6 +48,18 @@ class Kind(enum.StrEnum):
     SESSION = "session"
     INVITATION = "invitation"
     TOKEN = "token"  # noqa: S105 - a word, not a secret
+    #: A link that shows one person or account to whoever has it.
+    SHARE = "share"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Something a person did that is not a revision of the settings."""
+
+    #: Seconds since 1970.
+    at: float
+    by: str
+    what: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +69,10 @@ class Credential:
     hash: str
     kind: Kind
     user: str
+    #: What it is for: a person's words, or what a shared link shows.
     label: str
+    #: What a token may do; empty: all that its owner may.
+    scope: str = ""
     #: Seconds since 1970.
     created_at: float
     expires_at: float
@@ -74,6 +89,16 @@ class Revisions(Protocol):
 
     def save(self, document: Mapping[str, Any], *, by: str, note: str) -> int:
         """Put a new revision in force; return its number."""
+
+
+class Journal(Protocol):
+    """Who did what."""
+
+    def note(self, by: str, what: str) -> None:
+        """Keep a sentence about what somebody did, as of now."""
+
+    def deeds(self, *, limit: int = 100) -> Sequence[Deed]:
+        """Return what was done, the newest first."""
 
 
 class Users(Protocol):

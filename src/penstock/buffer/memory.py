@@ -7,19 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from penstock.buffer.memory_backlog import MemoryBacklog
 from penstock.buffer.port import (
     SEQ_MAX,
+    TAKEN,
     Counts,
-    Found,
     Outcome,
     Problem,
     Progress,
     Query,
-    Seen,
     Selected,
     Selection,
     Story,
     is_replayable,
 )
 from penstock.buffer.search import keys_of
+from penstock.buffer.search_port import Found, Seen
+from penstock.buffer.spread import spread
 from penstock.clock import Clock
 from penstock.event import Event, MessageId
 
@@ -140,6 +141,19 @@ class MemoryBuffer:
         """Return how many events ended how in each minute."""
         minutes = self.backlogs[destination].minutes if destination in self.backlogs else {}
         return {minute: counts for minute, counts in minutes.items() if minute >= since}
+
+    def mark(self) -> object:
+        """Return a value that is another one once anything was stored or has ended since."""
+        return len(self.events), [(len(b.ended), b.cursor) for b in self.backlogs.values()]
+
+    def lags(self, destination: str, *, since: int, until: int, of_each: int) -> Mapping[int, Sequence[float]]:
+        """Return how long events took to be taken, by the minute in which they were received."""
+        minutes: dict[int, list[float]] = {}
+        for story in self.stories(destination, limit=len(self.events)):
+            minute = story.event.received_at_ms // 60_000
+            if since <= minute <= until and story.state in TAKEN and story.ended_at is not None:
+                minutes.setdefault(minute, []).append(max(0.0, story.ended_at - story.event.received_at_ms / 1000))
+        return {minute: spread(found, of_each) for minute, found in minutes.items()}
 
     def _story(self, destination: str, seq: int) -> Story:
         backlog = self.backlogs.get(destination)

@@ -44,6 +44,8 @@ class Priority(enum.IntEnum):
 SHARES: Mapping[Priority, float] = {Priority.LIVE: 0.8, Priority.REPLAY: 0.15, Priority.BACKFILL: 0.05}
 
 
+#: Outcomes after which Custify holds what the event says.
+TAKEN = frozenset({Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED})
 #: Outcomes that can be undone: the payload is kept, and a better mapping or a mended field may help.
 REPLAYABLE = frozenset({Outcome.DEAD, Outcome.REJECTED})
 
@@ -278,6 +280,18 @@ class Shelf(Protocol):
         """Return how many events ended how in each minute since 1970, from `since` on; two days are kept."""
 
 
+class Gauge(Protocol):
+    """operate's end of how things go just now."""
+
+    def mark(self) -> object:
+        """Return a value that is another one once anything was stored or has ended since. Costs next to nothing."""
+
+    def lags(self, destination: str, *, since: int, until: int, of_each: int) -> Mapping[int, Sequence[float]]:
+        """Return how long events took from being received to Custify's taking them, in seconds, by the minute since
+        1970 in which they were received; of every minute an even sample of `of_each` events at most is looked at.
+        """
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """All events of a destination that ended badly for one cause."""
@@ -360,34 +374,3 @@ class Orders(Protocol):
 
     def discarded(self) -> Sequence[str]:
         """Return the destinations whose backlog was given up."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One page of what was found."""
-
-    stories: Sequence[Story]
-    #: Where the next page begins; None when nothing older is left to look at.
-    next_seq: int | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """Somebody, or a company, that events named."""
-
-    id: str
-    #: The place in the log of the last event.
-    last_seq: int
-
-
-class Search(Protocol):
-    """operate's way to single events among millions: bounded work for every question."""
-
-    def find(self, destination: str, query: Query, *, before_seq: int | None = None, limit: int = 100) -> Found:
-        """Return events that fit, the newest first. A page may be short, or empty, and still have a next one."""
-
-    def people(self, prefix: str, *, limit: int = 50) -> Sequence[Seen]:
-        """Return ids of people that begin with a text, in order."""
-
-    def companies(self, prefix: str, *, limit: int = 50) -> Sequence[Seen]:
-        """Return ids of companies that begin with a text, in order."""

@@ -1,4 +1,4 @@
-"""The dashboard's settings and users on SQLite: control.db."""
+"""The dashboard's settings, users and journal on SQLite: control.db."""
 
 import contextlib
 import sqlite3
@@ -8,19 +8,26 @@ from typing import Any
 
 import msgspec
 
-from penstock.buffer.control_port import Credential, Kind, Revision, Role, User
+from penstock.buffer.control_port import Credential, Deed, Kind, Revision, Role, User
 from penstock.buffer.sqlite import CONTROL, open_writer, snapshot
 from penstock.clock import Clock
 
 REVISION = "SELECT number, at, changed_by, note, document FROM revision ORDER BY number DESC LIMIT ?"
-CREDENTIAL = "SELECT hash, kind, user, label, created_at, expires_at FROM credential"
+CREDENTIAL_COLUMNS = "hash, kind, user, label, created_at, expires_at, scope"
+CREDENTIAL = f"SELECT {CREDENTIAL_COLUMNS} FROM credential"  # noqa: S608 - our own constant
 
 
 class SqliteControl:
-    """control.db in a data folder; see control_port.Revisions and control_port.Users."""
+    """control.db in a data folder; see control_port.Revisions, Users and Journal."""
 
     def __init__(self, data_dir: Path, *, clock: Clock) -> None:
         self.path, self.clock = data_dir / CONTROL, clock
+
+    def bring_up_to_date(self) -> None:
+        """Bring a file of an older Penstock to the present schema, before anybody reads its settings."""
+        if self.path.exists():
+            with self._writing():
+                pass
 
     def newest(self) -> Revision | None:
         """Return the revision in force."""
@@ -74,8 +81,9 @@ class SqliteControl:
         c = credential
         with self._writing() as control:
             control.execute("DELETE FROM credential WHERE expires_at < ?", [self.clock.now()])
-            row = [c.hash, c.kind, c.user, c.label, c.created_at, c.expires_at]
-            control.execute("INSERT OR REPLACE INTO credential VALUES (?, ?, ?, ?, ?, ?)", row)
+            row = [c.hash, c.kind, c.user, c.label, c.created_at, c.expires_at, c.scope]
+            insert = f"INSERT OR REPLACE INTO credential ({CREDENTIAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+            control.execute(insert, row)
 
     def take_credential(self, hash_: str, *, remove: bool = False) -> Credential | None:
         """Return the credential of a hash, if there is one; `remove` ends it at the same time."""
@@ -84,9 +92,21 @@ class SqliteControl:
                 row = control.execute(f"{CREDENTIAL} WHERE hash = ?", [hash_]).fetchone() if control else None
             return _credential(row) if row else None
         with self._writing() as control:
-            columns = "hash, kind, user, label, created_at, expires_at"
-            row = control.execute(f"DELETE FROM credential WHERE hash = ? RETURNING {columns}", [hash_]).fetchone()  # noqa: S608
+            delete = f"DELETE FROM credential WHERE hash = ? RETURNING {CREDENTIAL_COLUMNS}"  # noqa: S608
+            row = control.execute(delete, [hash_]).fetchone()
             return _credential(row) if row else None
+
+    def note(self, by: str, what: str) -> None:
+        """Keep a sentence about what somebody did."""
+        with self._writing() as control:
+            control.execute("INSERT INTO deed VALUES (?, ?, ?)", [self.clock.now(), by, what])
+
+    def deeds(self, *, limit: int = 100) -> Sequence[Deed]:
+        """Return what was done, the newest first."""
+        with snapshot(self.path) as control:
+            select = "SELECT at, who, what FROM deed ORDER BY at DESC, rowid DESC LIMIT ?"
+            rows = control.execute(select, [limit]).fetchall() if control else []
+        return [Deed(at=at, by=by, what=what) for at, by, what in rows]
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -96,5 +116,13 @@ class SqliteControl:
 
 
 def _credential(row: Sequence[Any]) -> Credential:
-    hash_, kind, user, label, created_at, expires_at = row
-    return Credential(hash=hash_, kind=Kind(kind), user=user, label=label, created_at=created_at, expires_at=expires_at)
+    hash_, kind, user, label, created_at, expires_at, scope = row
+    return Credential(
+        hash=hash_,
+        kind=Kind(kind),
+        user=user,
+        label=label,
+        created_at=created_at,
+        expires_at=expires_at,
+        scope=scope,
+    )

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from penstock.buffer.port import Found, Seen
 from penstock.buffer.search import Query
+from penstock.buffer.search_port import Found, Seen
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_event, read_story
 

@@ -1,6 +1,7 @@
-"""Who somebody is, and what they may do: passwords, sessions, invitations, tokens, and a limit for guesses."""
+"""Who somebody is, and what they may do: passwords, sessions, invitations, tokens, links, and a limit for guesses."""
 
 import collections
+import dataclasses
 import hashlib
 import hmac
 import secrets
@@ -16,21 +17,42 @@ SESSION_S, INVITATION_S, TOKEN_S = 12 * 3600.0, 24 * 3600.0, 365 * 86_400.0
 PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX = 10, 256
 # Wrong passwords for one name before the next tries are refused unread, and for how long.
 GUESSES_MAX, GUESSES_S = 5, 300.0
+# Names that are remembered for their wrong passwords; strangers choose them.
+GUESSED_NAMES_MAX = 10_000
 ADMIN = "admin"
+#: `personal`: sees also the fields that are masked for viewers.
 RIGHTS = {
-    Role.ADMIN: frozenset({"settings", "act", "payloads", "look"}),
-    Role.OPERATOR: frozenset({"act", "payloads", "look"}),
+    Role.ADMIN: frozenset({"settings", "act", "personal", "payloads", "look"}),
+    Role.OPERATOR: frozenset({"act", "personal", "payloads", "look"}),
     Role.VIEWER: frozenset({"payloads", "look"}),
     Role.CS: frozenset({"look"}),
 }
+#: What a token may do of what its owner may.
+SCOPES = {
+    "figures": frozenset({"look"}),
+    "read": frozenset({"personal", "payloads", "look"}),
+    "act": frozenset({"act", "personal", "payloads", "look"}),
+    "everything": RIGHTS[Role.ADMIN],
+}
+# What somebody must be allowed, when a link is shared and as long as it is good.
+SHARING = "act"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what they may do this time."""
+
+    name: str
+    role: Role
+    rights: frozenset[str]
 
 
 class Access:
     """Sign-in for the dashboard and the admin API."""
 
-    def __init__(self, users: Users, *, clock: Clock) -> None:
+    def __init__(self, users: Users, *, clock: Clock, hasher: PasswordHasher | None = None) -> None:
         self.users, self.clock = users, clock
-        self.hasher = PasswordHasher()
+        self.hasher = hasher or PasswordHasher()
         # What a wrong name is checked against, so that it takes as long as a wrong password.
         self.nobody = self.hasher.hash(secrets.token_urlsafe())
         self.guesses: dict[str, collections.deque[float]] = collections.defaultdict(
@@ -73,7 +95,7 @@ class Access:
     def set_password(self, user: User, password: str) -> None:
         """Set somebody's password; all their sessions end."""
         for credential in self.users.credentials(user.name):
-            if credential.kind is not Kind.TOKEN:
+            if credential.kind in {Kind.SESSION, Kind.INVITATION}:
                 self.users.take_credential(credential.hash, remove=True)
         self.users.put_user(User(name=user.name, role=user.role, password_hash=self.hasher.hash(password)))
 
@@ -93,7 +115,7 @@ class Access:
         user = self.find(name)
         known = user.password_hash if user and user.password_hash else self.nobody
         if not self._is_password(known, password):
-            self.guesses[name[:64]].append(self.clock.now())
+            self._remember_guess(name[:64])
             return None
         self.guesses.pop(name[:64], None)
         return user
@@ -107,14 +129,32 @@ class Access:
         """Return a fresh session; an older one of the same browser is worth nothing to whoever planted it."""
         return self._issue(Kind.SESSION, user.name, label="", seconds=SESSION_S)
 
-    def issue_token(self, user: User, label: str) -> str:
-        """Return an API token that may do what the user may; it is shown once."""
-        return self._issue(Kind.TOKEN, user.name, label=label, seconds=TOKEN_S)
+    def issue_token(self, user: User, label: str, *, scope: str = "everything") -> str:
+        """Return an API token that may do what the user may and its scope allows; it is shown once."""
+        return self._issue(Kind.TOKEN, user.name, label=label, seconds=TOKEN_S, scope=scope)
+
+    def share(self, user: User, what: str, *, seconds: float) -> str:
+        """Return the secret of a link that shows something to whoever has it, until it ends or its giver may not."""
+        return self._issue(Kind.SHARE, user.name, label=what, seconds=seconds)
+
+    def shared(self, secret: str) -> Credential | None:
+        """Return what a shared link shows, if it is still good."""
+        found = self.users.take_credential(_hash(secret))
+        giver = self.find(found.user) if found and self._is_good(found, Kind.SHARE) else None
+        return found if giver and may(giver, SHARING) else None
+
+    def caller(self, secret: str, kind: Kind) -> Caller | None:
+        """Return who carries a session or a token, with what that allows."""
+        found = self.users.take_credential(_hash(secret)) if secret else None
+        user = self.find(found.user) if found and self._is_good(found, kind) else None
+        if found is None or user is None:
+            return None
+        return Caller(user.name, user.role, RIGHTS[user.role] & SCOPES[found.scope or "everything"])
 
     def who(self, secret: str, kind: Kind) -> User | None:
         """Return who carries a session or a token."""
-        found = self.users.take_credential(_hash(secret)) if secret else None
-        return self.find(found.user) if found and self._is_good(found, kind) else None
+        caller = self.caller(secret, kind)
+        return self.find(caller.name) if caller else None
 
     def end(self, secret: str) -> None:
         """End a session or a token."""
@@ -126,11 +166,26 @@ class Access:
         except VerificationError:
             return False
 
-    def _issue(self, kind: Kind, user: str, *, label: str, seconds: float) -> str:
+    def _remember_guess(self, name: str) -> None:
+        now = self.clock.now()
+        if len(self.guesses) >= GUESSED_NAMES_MAX:
+            recent = {known: times for known, times in self.guesses.items() if max(times) > now - GUESSES_S}
+            self.guesses.clear()
+            self.guesses.update(recent)
+        self.guesses[name].append(now)
+
+    def _issue(self, kind: Kind, user: str, *, label: str, seconds: float, scope: str = "") -> str:
         secret, now = secrets.token_urlsafe(32), self.clock.now()
-        self.users.put_credential(
-            Credential(hash=_hash(secret), kind=kind, user=user, label=label, created_at=now, expires_at=now + seconds)
+        credential = Credential(
+            hash=_hash(secret),
+            kind=kind,
+            user=user,
+            label=label,
+            created_at=now,
+            expires_at=now + seconds,
+            scope=scope,
         )
+        self.users.put_credential(credential)
         return secret
 
     def _is_good(self, credential: Credential, kind: Kind) -> bool:

@@ -1,16 +1,19 @@
 """What the routes of the admin API share: bodies, errors, and how an event looks as JSON."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from penstock.buffer.port import Query, Story
-from penstock.errors import BufferUnavailable, StoreDamaged
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.operate.access import Caller
+from penstock.operate.masking import Mask
 
 # Events in one answer: unless asked otherwise, and at most.
 PAGE, PAGE_MAX = 100, 1_000
@@ -30,20 +33,32 @@ class ApiError(Exception):
         super().__init__(f"{name}: expected {expected}, got {got!r}")
 
 
-def api_route(method: str, path: str, handler: Handler) -> Route:
-    """Return a route whose handler runs in a thread and answers with JSON."""
+def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
+    """Return a route whose handler runs in a thread and answers with JSON, to callers who have the right."""
 
     async def endpoint(request: Request) -> Response:
+        caller = caller_of(request)
+        if right not in caller.rights:
+            return PlainTextResponse(f"your role is {caller.role.value}, and this needs the right: {right}", 403)
         try:
             body = await _body(request) if method == "POST" else b""
             return _json(await run_in_threadpool(handler, request, body))
         except ApiError as error:
             return _json({"error": error.facts}, error.status)
+        except SettingsError as error:
+            facts = {"name": error.name, "expected": error.expected, "got": str(error.got), "hint": error.hint}
+            return _json({"error": facts}, 422)
         except (BufferUnavailable, StoreDamaged) as error:
             facts = {"name": "store", "expected": "a store in working order", "got": str(error), "hint": ""}
             return _json({"error": facts}, 503)
 
     return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks; the gate has made sure that there is somebody."""
+    caller: Caller = request.state.caller
+    return caller
 
 
 def read(body: bytes, kind: type[Wanted], *, strict: bool = True) -> Wanted:
@@ -79,8 +94,8 @@ def whole(given: dict[str, str], key: str, default: int) -> int:
     return int(text)
 
 
-def story_as_json(story: Story) -> dict[str, Any]:
-    """Return an event and how it stands."""
+def story_as_json(story: Story, mask: Mask) -> dict[str, Any]:
+    """Return an event and how it stands, as it may be shown."""
     return {
         "message_id": story.event.message_id,
         "source": story.event.source,
@@ -91,9 +106,9 @@ def story_as_json(story: Story) -> dict[str, Any]:
         "seq": story.seq,
         "state": story.state,
         "cause": story.cause,
-        "reason": story.reason,
+        "reason": mask.text(story.reason),
         "ended_at": story.ended_at,
-        "attempts": story.attempts,
+        "attempts": [dataclasses.replace(each, answer=mask.json(each.answer)) for each in story.attempts],
     }
 
 

@@ -5,22 +5,23 @@ import binascii
 import dataclasses
 import hmac
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock.buffer.control_port import Kind, Role, User
-from penstock.operate.access import ADMIN, Access, may
+from penstock.buffer.control_port import Kind, Role
+from penstock.operate.access import ADMIN, RIGHTS, Access, Caller
 from penstock.operate.metrics import CONTENT_TYPE, render_metrics
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
-from penstock.operate.web import COOKIE, SecurityHeaders
+from penstock.operate.web import COOKIE, SecurityHeaders, bare, page_templates
 
 STATIC = {"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 # What monitoring asks for; open to this machine while no administrator's password is set.
@@ -56,17 +57,33 @@ def create_app(
         Route("/api/v1/status", status),
         Route("/static/{name}", static),
     ]
-    return SecurityHeaders(ApiGate(Starlette(routes=[*own, *routes]), access=access, password=password))
+    handlers = {404: _nothing_here(), 405: _nothing_here()}
+    inner = Starlette(routes=[*own, *routes], exception_handlers=handlers)
+    return SecurityHeaders(ApiGate(inner, access=access, password=password))
+
+
+def _nothing_here() -> Callable[[Request, Exception], Response]:
+    """Return what answers an address, or a method, that there is not: JSON for programs, a page for people."""
+    templates = page_templates()
+
+    def answer(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        if not request.url.path.startswith("/api/"):
+            return bare(templates, "missing.html", status=status, what=f"page {request.url.path}")
+        facts = {"name": "address", "expected": "a route of GET /api/openapi.json", "got": request.url.path, "hint": ""}
+        return Response(msgspec.json.encode({"error": facts}), status, media_type="application/json")
+
+    return answer
 
 
 class ApiGate:
-    """Lets requests to the admin API and the metrics through that say who they are; pages look for themselves."""
+    """Lets requests to the admin API and the metrics through that say who they are; routes and pages look for rights."""
 
     def __init__(self, app: ASGIApp, *, access: Access, password: str) -> None:
         self.app, self.access, self.password = app, access, password
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 to a stranger, 403 to somebody without the right."""
+        """Answer 401 to a stranger; tell the routes who asks, and what they may do."""
         if scope["type"] != "http" or not scope["path"].startswith(("/api/", "/metrics")):
             await self.app(scope, receive, send)
             return
@@ -74,35 +91,27 @@ class ApiGate:
         if scope["path"] in FIGURES and not self.password:
             await self.app(scope, receive, send)
             return
-        user = await run_in_threadpool(self._who, request)
-        refusal = self._refusal(user, request)
-        if refusal is None:
-            scope.setdefault("state", {})["user"] = user.name if user else ""
-            await self.app(scope, receive, send)
-        else:
+        caller = await run_in_threadpool(self._caller, request)
+        if caller is None:
+            refusal = PlainTextResponse("sign in", 401, {"WWW-Authenticate": 'Basic realm="Penstock"'})
             await refusal(scope, receive, send)
+        else:
+            scope.setdefault("state", {})["caller"] = caller
+            await self.app(scope, receive, send)
 
-    def _who(self, request: Request) -> User | None:
+    def _caller(self, request: Request) -> Caller | None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return self.access.who(given.strip(), Kind.TOKEN)
+            return self.access.caller(given.strip(), Kind.TOKEN)
         if scheme.lower() == "basic":
             return self._basic(given)
-        return self.access.who(request.cookies.get(COOKIE, ""), Kind.SESSION)
+        return self.access.caller(request.cookies.get(COOKIE, ""), Kind.SESSION)
 
-    def _basic(self, given: str) -> User | None:
+    def _basic(self, given: str) -> Caller | None:
         """The administrator's password from its file, for monitoring and scripts."""
         try:
             name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
         is_it = bool(self.password) and hmac.compare_digest(password.encode(), self.password.encode())
-        return User(name=ADMIN, role=Role.ADMIN) if is_it and name == ADMIN else None
-
-    def _refusal(self, user: User | None, request: Request) -> Response | None:
-        if user is None:
-            return PlainTextResponse("sign in", 401, {"WWW-Authenticate": 'Basic realm="Penstock"'})
-        right = "act" if request.method not in {"GET", "HEAD"} else "payloads"
-        if request.url.path in FIGURES:
-            right = "look"
-        return None if may(user, right) else PlainTextResponse(f"your role is {user.role.value}", 403)
+        return Caller(ADMIN, Role.ADMIN, RIGHTS[Role.ADMIN]) if is_it and name == ADMIN else None

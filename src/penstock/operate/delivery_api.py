@@ -4,8 +4,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
+from penstock.buffer.control_port import Journal
 from penstock.buffer.port import DeadLetters, Orders, Selection
-from penstock.operate.api import PAGE, PAGE_MAX, ApiError, api_route, converted, read, story_as_json, whole
+from penstock.operate.api import PAGE, PAGE_MAX, ApiError, api_route, caller_of, converted, read, story_as_json, whole
+from penstock.operate.masking import mask_of
 from penstock.operate.replays import Replay, count_by_cause, problems_as_json, replay_of
 from penstock.operate.status import StatusReader
 
@@ -22,21 +24,21 @@ class ReplayRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class DeliveryApi:
     """The handlers, with what they look at and whom they tell."""
 
-    def __init__(self, *, reader: StatusReader, dead: DeadLetters, orders: Orders) -> None:
-        self.reader, self.dead, self.orders = reader, dead, orders
+    def __init__(self, *, reader: StatusReader, dead: DeadLetters, orders: Orders, journal: Journal) -> None:
+        self.reader, self.dead, self.orders, self.journal = reader, dead, orders, journal
 
     def routes(self) -> list[Route]:
         """Return all routes."""
         return [
-            api_route("GET", "/api/v1/destinations/{name}/dead", self.problems),
-            api_route("GET", "/api/v1/destinations/{name}/dead/events", self.events),
-            api_route("POST", "/api/v1/destinations/{name}/pause", self.pause),
-            api_route("POST", "/api/v1/destinations/{name}/resume", self.resume),
-            api_route("GET", "/api/v1/replays", self.replays),
-            api_route("POST", "/api/v1/replays", self.ask),
-            api_route("GET", "/api/v1/replays/{job:int}", self.replay),
-            api_route("POST", "/api/v1/replays/{job:int}/stop", self.stop),
-            api_route("POST", "/api/v1/replays/{job:int}/resume", self.go_on),
+            api_route("GET", "/api/v1/destinations/{name}/dead", self.problems, right="payloads"),
+            api_route("GET", "/api/v1/destinations/{name}/dead/events", self.events, right="payloads"),
+            api_route("POST", "/api/v1/destinations/{name}/pause", self.pause, right="act"),
+            api_route("POST", "/api/v1/destinations/{name}/resume", self.resume, right="act"),
+            api_route("GET", "/api/v1/replays", self.replays, right="payloads"),
+            api_route("POST", "/api/v1/replays", self.ask, right="act"),
+            api_route("GET", "/api/v1/replays/{job:int}", self.replay, right="payloads"),
+            api_route("POST", "/api/v1/replays/{job:int}/stop", self.stop, right="act"),
+            api_route("POST", "/api/v1/replays/{job:int}/resume", self.go_on, right="act"),
         ]
 
     def problems(self, request: Request, _: bytes) -> object:
@@ -51,7 +53,9 @@ class DeliveryApi:
         page = self.dead.select(
             self._destination(request), selection, after_seq=after, limit=min(max(limit, 1), PAGE_MAX)
         )
-        return {"events": [story_as_json(story) for story in page.stories], "next": page.next_seq}
+        personal, settings = "personal" in caller_of(request).rights, self.reader.settings
+        events = [story_as_json(story, mask_of(story.event, settings, personal=personal)) for story in page.stories]
+        return {"events": events, "next": page.next_seq}
 
     def pause(self, request: Request, _: bytes) -> object:
         """Let a destination rest."""
@@ -70,7 +74,10 @@ class DeliveryApi:
         wanted = read(body, ReplayRequest)
         destination = self._known(wanted.destination)
         counts = count_by_cause(self.dead, destination, wanted.selection)
-        job = None if wanted.dry_run else self.orders.ask_replay(destination, wanted.selection, by=_who(request))
+        job, who = None, caller_of(request).name
+        if not wanted.dry_run:
+            job = self.orders.ask_replay(destination, wanted.selection, by=who)
+            self.journal.note(who, f"replay {job} at {destination} ordered by the API, {sum(counts.values())} events")
         return {"replay": None if job is None else self._replay(job), "counts": dict(counts)}
 
     def replay(self, request: Request, _: bytes) -> object:
@@ -79,20 +86,23 @@ class DeliveryApi:
 
     def stop(self, request: Request, _: bytes) -> object:
         """Stop a replay."""
-        return self._stop(request.path_params["job"], stopped=True)
+        return self._stop(request, stopped=True)
 
     def go_on(self, request: Request, _: bytes) -> object:
         """Let a stopped replay go on."""
-        return self._stop(request.path_params["job"], stopped=False)
+        return self._stop(request, stopped=False)
 
     def _pause(self, request: Request, *, paused: bool) -> object:
         name = self._destination(request)
-        self.orders.pause(name, paused=paused, by=_who(request))
+        self.orders.pause(name, paused=paused, by=caller_of(request).name)
+        self.journal.note(caller_of(request).name, f"{name} {'paused' if paused else 'resumed'} by the API")
         return {"destination": name, "paused": paused}
 
-    def _stop(self, job: int, *, stopped: bool) -> object:
+    def _stop(self, request: Request, *, stopped: bool) -> object:
+        job = request.path_params["job"]
         self._replay(job)
         self.orders.stop_replay(job, stopped=stopped)
+        self.journal.note(caller_of(request).name, f"replay {job} {'stopped' if stopped else 'resumed'} by the API")
         return self._replay(job)
 
     def _replay(self, job: int) -> Replay:
@@ -109,7 +119,3 @@ class DeliveryApi:
         if name not in known:
             raise ApiError(404, "destination", expected=f"one of {sorted(known)}", got=name)
         return name
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.state, "user", ""))

@@ -10,13 +10,14 @@ from penstock.convert import convert
 from penstock.convert.explain import Explanation, Line, explain
 from penstock.convert.explain import as_json as explanation_as_json
 from penstock.convert.explain_leaves import as_text
-from penstock.convert.plan import Call, Plan
+from penstock.convert.plan import Call, Filtered, Meaning, Plan
 from penstock.convert.plan import Mapping as Options
 from penstock.convert.wanted import unwanted
 from penstock.event import Event, enriched, mended
 from penstock.ledger.record import CUSTOM
 from penstock.ledger.weigh import Note
 from penstock.operate.ledger import notes_of
+from penstock.operate.masking import Mask
 from penstock.reading import mapping_of, wishes_of
 from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
@@ -60,11 +61,41 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
         story = shelf.story(name, message_id)
         if story and story.event.source in settings.sources_of(name):
             call = enriched(story.event)
-            destination = settings.destinations[name]
-            refusal = unwanted(call, source=story.event.source, wishes=wishes_of(destination, settings))
-            meant = explain(call, mapping_of(destination), unwanted=refusal)
+            refusal = _refusal(story, name, settings)
+            meant = explain(call, mapping_of(settings.destinations[name]), unwanted=refusal)
             accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call), tuple(notes_of(story))))
     return accounts
+
+
+def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
+    """Return what an event means for a destination with these settings. Raises KeyError for one they do not have."""
+    refusal = _refusal(story, destination, settings)
+    return refusal or convert(enriched(story.event), mapping_of(settings.destinations[destination]))
+
+
+def masked(account: Account, mask: Mask) -> Account:
+    """Return an account as it may be shown."""
+    story, explanation = account.story, account.explanation
+    attempts = tuple(dataclasses.replace(each, answer=mask.json(each.answer)) for each in story.attempts)
+    lines = tuple(
+        dataclasses.replace(
+            line,
+            value=mask.value(line.value, line.source),
+            sent=mask.value(line.sent, line.field),
+            why=mask.text(line.why),
+        )
+        for line in explanation.lines
+    )
+    meaning = explanation.meaning
+    if isinstance(meaning, Plan):
+        meaning = Plan(tuple(dataclasses.replace(call, body=mask.value(call.body)) for call in meaning.calls))
+    else:
+        meaning = dataclasses.replace(meaning, reason=mask.text(meaning.reason))
+    return dataclasses.replace(
+        account,
+        story=dataclasses.replace(story, reason=mask.text(story.reason), attempts=attempts),
+        explanation=dataclasses.replace(explanation, lines=lines, meaning=meaning),
+    )
 
 
 def last_set(
@@ -122,6 +153,11 @@ def story_as_json(story: Story) -> dict[str, object]:
         "cause": story.cause,
         "ended_at": None if story.ended_at is None else to_text(from_ms(round(story.ended_at * 1000))),
     }
+
+
+def _refusal(story: Story, destination: str, settings: Settings) -> Filtered | None:
+    wishes = wishes_of(settings.destinations[destination], settings)
+    return unwanted(enriched(story.event), source=story.event.source, wishes=wishes)
 
 
 def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, ...]:

@@ -30,6 +30,18 @@ REPLAY_REQUEST: Schema = {
     "additionalProperties": False,
     "properties": {"destination": TEXT, "selection": SELECTION, "dry_run": FLAG},
 }
+TABLES: Schema = {"type": "object", "additionalProperties": {"type": "object"}}
+NEW_SETTINGS: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "sources": TABLES,
+        "destinations": TABLES,
+        "connections": {"type": "array", "items": {"type": "object"}},
+        "note": TEXT,
+        "dry_run": FLAG,
+    },
+}
 PAGE_LIMIT = {"limit": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}}
 PLACE = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
 FOUND = dict.fromkeys(("person", "company", "event_name", "message_id", "source", "type", "state"), TEXT)
@@ -67,6 +79,37 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
     ("get", "/api/v1/replays/{job}", "One replay", {}, None, (404,)),
     ("post", "/api/v1/replays/{job}/stop", "Stop a replay", {}, {}, (404, 413, 415)),
     ("post", "/api/v1/replays/{job}/resume", "Let a stopped replay go on", {}, {}, (404, 413, 415)),
+    ("get", "/api/v1/people", "Ids of people that begin with a text", {"prefix": TEXT}, None, ()),
+    ("get", "/api/v1/companies", "Ids of companies that begin with a text", {"prefix": TEXT}, None, ()),
+    ("get", "/api/v1/refused", "Kinds of requests that ingest refused lately", {}, None, ()),
+    (
+        "get",
+        "/api/v1/destinations/{name}/mapping",
+        "Fields of Custify with source, fill rate and example; traits that reach none",
+        PAGE_LIMIT,
+        None,
+        (400, 404),
+    ),
+    (
+        "post",
+        "/api/v1/destinations/{name}/test",
+        "Make a harmless read, and say what it found",
+        {},
+        {},
+        (404, 413, 415),
+    ),
+    ("get", "/api/v1/settings", "What was set up in the dashboard or here; no keys of Custify", {}, None, ()),
+    (
+        "post",
+        "/api/v1/settings",
+        "Put a whole document in force, or say what it would change",
+        {},
+        NEW_SETTINGS,
+        (400, 413, 415, 422),
+    ),
+    ("get", "/api/v1/revisions", "Revisions of the settings, each with what it changed", {}, None, ()),
+    ("post", "/api/v1/revisions/{number}/back", "Put a revision in force again", {}, {}, (404, 413, 415, 422)),
+    ("get", "/api/v1/deeds", "What people did beside changing settings", {}, None, ()),
     ("get", "/api/openapi.json", "This description", {}, None, ()),
 )
 
@@ -94,7 +137,8 @@ def describe(version: str) -> Schema:
 def _operation(path: str, summary: str, query: Schema, body: Schema | None, statuses: tuple[int, ...]) -> Schema:
     in_path = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": WHOLE if name == "job" else TEXT} for name in in_path
+        {"name": name, "in": "path", "required": True, "schema": PLACE if name in {"job", "number"} else TEXT}
+        for name in in_path
     ]
     parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in query.items()]
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}

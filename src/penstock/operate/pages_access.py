@@ -1,24 +1,31 @@
 """Signing in, users and their tokens, and what was changed by whom."""
 
+import asyncio
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from penstock.buffer.control_port import Kind, Role, User
+from penstock.buffer.control_port import Deed, Kind, Revision, Role, User
 from penstock.errors import SettingsError
-from penstock.operate.access import SESSION_S
+from penstock.operate.access import SCOPES, SESSION_S
 from penstock.operate.desk import Desk, differences
 from penstock.operate.web import COOKIE, Form, Pages, Visit, read_form, redirect
 
 NAME_CHARS_MAX = 64
+# Passwords looked at at once: each costs 64 MiB and a tenth of a second on purpose, and strangers ask for it.
+HASHES_AT_ONCE = 2
+# Deeds and revisions on one page.
+SHOWN = 200
 
 
 class AccessPages:
     """Pages about who may do what, and who did."""
 
     def __init__(self, pages: Pages, *, desk: Desk) -> None:
-        self.pages, self.desk, self.access = pages, desk, pages.access
+        self.pages, self.desk, self.access, self.journal = pages, desk, pages.access, pages.journal
+        self.hashing = asyncio.Semaphore(HASHES_AT_ONCE)
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -50,10 +57,11 @@ class AccessPages:
         if self.access.is_guessing(name):
             wrong = "too many wrong passwords for this name; wait five minutes"
             return self._bare("signin.html", status=429, next=next_, wrong=wrong)
-        user = await run_in_threadpool(self.access.sign_in, name, form.get("password", ""))
+        async with self.hashing:
+            user = await run_in_threadpool(self.access.sign_in, name, form.get("password", ""))
         if user is None:
             return self._bare("signin.html", status=401, next=next_, wrong="name and password do not belong together")
-        return self._start(request, user, next_)
+        return await run_in_threadpool(self._start, request, user, next_)
 
     async def welcome_page(self, request: Request) -> Response:
         """Show the form that a one-time link leads to."""
@@ -63,10 +71,11 @@ class AccessPages:
         """Set the password, and sign in."""
         form, invitation = await read_form(request), request.path_params["invitation"]
         try:
-            user = await run_in_threadpool(self.access.accept, invitation, form.get("password", ""))
+            async with self.hashing:
+                user = await run_in_threadpool(self.access.accept, invitation, form.get("password", ""))
         except SettingsError as error:
             return self._bare("welcome.html", status=422, invitation=invitation, wrong=str(error))
-        return self._start(request, user, "/")
+        return await run_in_threadpool(self._start, request, user, "/")
 
     def sign_out(self, visit: Visit, _: Form) -> Response:
         """End the session."""
@@ -92,6 +101,7 @@ class AccessPages:
         hash_ = known.password_hash if known else ""
         self.access.users.put_user(User(name=name, role=Role(form["role"]), password_hash=hash_))
         link = f"{visit.request.base_url}welcome/{self.access.invite(name)}"
+        visit.note(f"{name} was invited as {form['role']}")
         return visit.page("users.html", users=self.access.users.users(), roles=list(Role), link=link)
 
     def remove(self, visit: Visit, _: Form) -> Response:
@@ -100,6 +110,7 @@ class AccessPages:
         if name == visit.user.name:
             raise SettingsError("name", expected="somebody else", got=name, hint="nobody removes themselves")
         self.access.users.remove_user(name)
+        visit.note(f"{name} was removed, with all sessions, tokens and links")
         return redirect("/users", said=f"{name} was removed")
 
     def tokens(self, visit: Visit) -> Response:
@@ -108,24 +119,35 @@ class AccessPages:
 
     def issue(self, visit: Visit, form: Form) -> Response:
         """Issue a token; it is shown once."""
-        return self._tokens(visit, secret=self.access.issue_token(visit.user, form.get("label", "")[:NAME_CHARS_MAX]))
+        label, scope = form.get("label", "")[:NAME_CHARS_MAX], form.get("scope", "everything")
+        if scope not in SCOPES:
+            raise SettingsError("scope", expected=", ".join(SCOPES), got=scope)
+        secret = self.access.issue_token(visit.user, label, scope=scope)
+        visit.note(f"token made: {label or 'no label'}, scope {scope}")
+        return self._tokens(visit, secret=secret)
 
     def end_token(self, visit: Visit, _: Form) -> Response:
         """End one of one's own tokens."""
         hash_ = visit.request.path_params["hash"]
         if any(token.hash == hash_ for token in self.access.users.credentials(visit.user.name)):
             self.access.users.take_credential(hash_, remove=True)
+            visit.note("a token was ended")
         return redirect("/tokens", said="the token was ended")
 
     def activity(self, visit: Visit) -> Response:
-        """Show every revision of the settings, with what it changed."""
-        revisions = self.desk.revisions.revisions()
+        """Show who did what: every revision of the settings with what it changed, and every other deed."""
+        revisions = self.desk.revisions.revisions(limit=SHOWN + 1)
         older = [*revisions, None][1:]
         changes = [
             (new, differences(old.document if old else None, new.document))
             for new, old in zip(revisions, older, strict=True)
-        ]
-        return visit.page("activity.html", changes=changes)
+        ][:SHOWN]
+        entries: list[tuple[float, Revision | None, Deed | None, list[str]]]
+        entries = [(revision.at, revision, None, lines) for revision, lines in changes]
+        entries += [(deed.at, None, deed, []) for deed in self.journal.deeds(limit=SHOWN)]
+        entries.sort(key=lambda entry: -entry[0])
+        in_force = revisions[0].number if revisions else 0
+        return visit.page("activity.html", entries=entries[:SHOWN], in_force=in_force)
 
     def roll_back(self, visit: Visit, _: Form) -> Response:
         """Put an earlier revision in force again."""
@@ -135,15 +157,15 @@ class AccessPages:
 
     def _tokens(self, visit: Visit, *, secret: str) -> Response:
         own = [c for c in self.access.users.credentials(visit.user.name) if c.kind is Kind.TOKEN]
-        return visit.page("tokens.html", tokens=own, secret=secret)
+        return visit.page("tokens.html", tokens=own, secret=secret, scopes=list(SCOPES))
 
     def _bare(self, template: str, *, status: int = 200, **facts: str) -> Response:
-        text = self.pages.templates.get_template(template).render(user=None, path="", said="", **facts)
-        return Response(text, status, media_type="text/html")
+        return self.pages.bare(template, status=status, **facts)
 
     def _start(self, request: Request, user: User, next_: str) -> Response:
         answer = RedirectResponse(next_, 303)
         session = self.access.start_session(user)
+        self.journal.note(user.name, "signed in")
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, session, max_age=int(SESSION_S), httponly=True, samesite="lax", secure=secure)
         return answer

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from penstock.buffer.port import Orders
 from penstock.errors import SettingsError
 from penstock.operate.desk import Desk, Document
-from penstock.operate.snippets import snippets
+from penstock.operate.snippets import ingest_seen_from, snippets
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
 from penstock.settings import Destination, Settings
@@ -41,10 +41,9 @@ class SettingsPages:
         reader: StatusReader,
         orders: Orders,
         try_connection: TryConnection,
-        ingest: str,
     ) -> None:
         self.pages, self.desk, self.reader, self.orders = pages, desk, reader, orders
-        self.try_connection, self.ingest = try_connection, ingest
+        self.try_connection = try_connection
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -93,7 +92,7 @@ class SettingsPages:
         return visit.page(
             "source.html",
             source=source,
-            snippets=snippets(source, self.ingest),
+            snippets=snippets(source, ingest_seen_from(settings.listen, visit.request.url.hostname or "")),
             connected=connected,
             accepted=self.reader.read().accepted.get(name, 0),
             ours=self.desk.is_ours("sources", name),
@@ -176,8 +175,7 @@ class SettingsPages:
         name, settings = visit.request.path_params["name"], self.desk.settings()
 
         def edit(document: Document) -> None:
-            ours = {(c["from"], c["to"]) for c in document["connections"]}
-            fixed = {c.from_ for c in settings.connections if c.to == name and (c.from_, c.to) not in ours}
+            fixed = self._fixed_connections(name, settings)
             others = [c for c in document["connections"] if c["to"] != name]
             chosen = [source for source in settings.sources if f"source:{source}" in form and source not in fixed]
             document["connections"] = others + [_connection(source, name, form) for source in chosen]
@@ -210,8 +208,14 @@ class SettingsPages:
             sources=settings.sources,
             connected={c.from_: c for c in settings.connections if c.to == name},
             ours=self.desk.is_ours("destinations", name),
+            fixed=self._fixed_connections(name, settings),
             tested=tested,
         )
+
+    def _fixed_connections(self, name: str, settings: Settings) -> set[str]:
+        """Return the sources that penstock.toml connects."""
+        ours = {(c["from"], c["to"]) for c in self.desk.document()["connections"]}
+        return {c.from_ for c in settings.connections if c.to == name and (c.from_, c.to) not in ours}
 
     def _change(self, visit: Visit, note: str, edit: Callable[[Document], None]) -> Settings:
         settings = self.desk.change(edit, by=visit.user.name, note=note)

@@ -5,27 +5,33 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.buffer.port import Search, Shelf
-from penstock.operate.api import ApiError, api_route, query_of, story_as_json
-from penstock.operate.explain import account_as_json, accounts_of
+from penstock.buffer.port import Shelf, Story
+from penstock.buffer.search_port import Search
+from penstock.operate.api import ApiError, api_route, caller_of, query_of, story_as_json
+from penstock.operate.explain import account_as_json, accounts_of, masked
+from penstock.operate.masking import mask_of
 from penstock.operate.openapi import describe
+from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 
 
 class ReadApi:
     """The handlers, with what they look at."""
 
-    def __init__(self, *, reader: StatusReader, shelf: Shelf, search: Search) -> None:
-        self.reader, self.shelf, self.search = reader, shelf, search
+    def __init__(self, *, reader: StatusReader, shelf: Shelf, search: Search, snapshots: Snapshots) -> None:
+        self.reader, self.shelf, self.search, self.snapshots = reader, shelf, search, snapshots
 
     def routes(self) -> list[Route]:
         """Return all routes."""
         return [
-            api_route("GET", "/api/v1/sources", self.sources),
-            api_route("GET", "/api/v1/destinations", self.destinations),
-            api_route("GET", "/api/v1/events", self.events),
-            api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain),
-            api_route("GET", "/api/openapi.json", self.description),
+            api_route("GET", "/api/v1/sources", self.sources, right="payloads"),
+            api_route("GET", "/api/v1/destinations", self.destinations, right="payloads"),
+            api_route("GET", "/api/v1/events", self.events, right="payloads"),
+            api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain, right="payloads"),
+            api_route("GET", "/api/v1/people", self.people, right="look"),
+            api_route("GET", "/api/v1/companies", self.companies, right="look"),
+            api_route("GET", "/api/v1/refused", self.refused, right="payloads"),
+            api_route("GET", "/api/openapi.json", self.description, right="look"),
         ]
 
     def sources(self, _: Request, __: bytes) -> object:
@@ -69,7 +75,7 @@ class ReadApi:
             raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
         query, before, limit = query_of(given)
         found = self.search.find(destination, query, before_seq=before or None, limit=limit)
-        return {"events": [story_as_json(story) for story in found.stories], "next": found.next_seq}
+        return {"events": [self._shown(request, story) for story in found.stories], "next": found.next_seq}
 
     def explain(self, request: Request, _: bytes) -> object:
         """Return what became of every value of one event, at each destination."""
@@ -77,11 +83,29 @@ class ReadApi:
         accounts = accounts_of(self.shelf, self.reader.settings, message_id, self._names())
         if not accounts:
             raise ApiError(404, "event", expected="the messageId of a stored event", got=message_id)
-        return {"accounts": [account_as_json(account) for account in accounts]}
+        personal = "personal" in caller_of(request).rights
+        mask = mask_of(accounts[0].story.event, self.reader.settings, personal=personal)
+        return {"accounts": [account_as_json(masked(account, mask)) for account in accounts]}
+
+    def people(self, request: Request, _: bytes) -> object:
+        """Return ids of people that begin with a text."""
+        return {"people": [seen.id for seen in self.search.people(request.query_params.get("prefix", ""))]}
+
+    def companies(self, request: Request, _: bytes) -> object:
+        """Return ids of companies that begin with a text."""
+        return {"companies": [seen.id for seen in self.search.companies(request.query_params.get("prefix", ""))]}
+
+    def refused(self, _: Request, __: bytes) -> object:
+        """Return the kinds of requests that ingest refused lately, the newest first."""
+        return {"refused": self.snapshots.read("accept").get("refused", [])}
 
     def description(self, _: Request, __: bytes) -> object:
         """Return the OpenAPI document."""
         return describe(self.reader.version)
+
+    def _shown(self, request: Request, story: Story) -> dict[str, object]:
+        personal = "personal" in caller_of(request).rights
+        return story_as_json(story, mask_of(story.event, self.reader.settings, personal=personal))
 
     def _names(self) -> Sequence[str]:
         return list(self.reader.settings.destinations)

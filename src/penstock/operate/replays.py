@@ -9,6 +9,8 @@ from penstock.causes import explained
 
 # Events looked at in one page while counting a selection.
 PAGE = 1_000
+# Events looked at for a count that a page shows; a replay takes all, however many.
+LOOKED_AT_MAX = 3_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,31 @@ def count_by_cause(dead: DeadLetters, destination: str, selection: Selection) ->
         counts.update(story.cause for story in page.stories)
         after = page.next_seq
     return counts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Count:
+    """How many events a selection takes, as far as a page may look."""
+
+    number: int
+    is_all: bool = True
+
+    def __str__(self) -> str:
+        return str(self.number) if self.is_all else f"more than {self.number}"
+
+
+def counted(dead: DeadLetters, destination: str, selection: Selection) -> Count:
+    """Return how many events a selection takes; bounded work, for somebody waits in front of a page."""
+    if selection == Selection(cause=selection.cause):
+        return Count(sum(count_by_cause(dead, destination, selection).values()))
+    number, looked_at, after = 0, 0, 0
+    while looked_at < LOOKED_AT_MAX:
+        page = dead.select(destination, selection, after_seq=after, limit=PAGE)
+        number, looked_at = number + len(page.stories), looked_at + PAGE
+        if page.next_seq is None:
+            return Count(number)
+        after = page.next_seq
+    return Count(number, is_all=False)
 
 
 def problems_as_json(dead: DeadLetters, destination: str) -> list[dict[str, object]]:

@@ -1,6 +1,14 @@
 """What to paste into an application, filled in with a source's key and this host. Pure."""
 
-from penstock.settings import Source
+from penstock.settings import Source, host_and_port
+
+
+def ingest_seen_from(listen: str, host: str) -> str:
+    """Return ingest's address as a browser reaches it: where it listens everywhere, the browser knows the host."""
+    at, port = host_and_port("listen", listen)
+    if at in {"0.0.0.0", "::"} and host:  # noqa: S104 - nothing listens here
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{listen}"
 
 
 def snippets(source: Source, ingest: str) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jinja2
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from penstock.buffer.control_port import Kind, User
+from penstock.buffer.control_port import Journal, Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.access import Access, csrf_token, is_csrf_token, may
 
@@ -48,10 +49,15 @@ class Visit:
     user: User
     session: str
     templates: jinja2.Environment
+    journal: Journal
 
     def may(self, right: str) -> bool:
         """Return whether this visitor has a right."""
         return may(self.user, right)
+
+    def note(self, what: str) -> None:
+        """Write down what this visitor did; changes of the settings are revisions, and note themselves."""
+        self.journal.note(self.user.name, what)
 
     def page(self, template: str, *, code: int = 200, **facts: Any) -> Response:
         """Return a page."""
@@ -73,9 +79,9 @@ class Visit:
 class Pages:
     """Makes routes that know who is asking."""
 
-    def __init__(self, access: Access) -> None:
-        self.access = access
-        self.templates = _templates()
+    def __init__(self, access: Access, journal: Journal) -> None:
+        self.access, self.journal = access, journal
+        self.templates = page_templates()
 
     def show(self, path: str, handler: Show, *, right: str) -> Route:
         """Return a page's route."""
@@ -106,11 +112,15 @@ class Pages:
 
         return Route(path, endpoint, methods=["POST"])
 
+    def bare(self, template: str, *, status: int = 200, **facts: Any) -> Response:
+        """Return a page for somebody who is not signed in."""
+        return bare(self.templates, template, status=status, **facts)
+
     def visit(self, request: Request) -> Visit | None:
         """Return who is asking, if they are signed in."""
         session = request.cookies.get(COOKIE, "")
         user = self.access.who(session, Kind.SESSION)
-        return Visit(request, user, session, self.templates) if user else None
+        return Visit(request, user, session, self.templates, self.journal) if user else None
 
 
 async def read_form(request: Request) -> Form:
@@ -168,18 +178,35 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(f"/signin?{_query(next=request.url.path)}", 303)
 
 
-def _templates() -> jinja2.Environment:
+def bare(templates: jinja2.Environment, template: str, *, status: int = 200, **facts: Any) -> Response:
+    """Return a page for nobody in particular."""
+    text = templates.get_template(template).render(user=None, path="", said="", **facts)
+    return HTMLResponse(text, status)
+
+
+def page_templates() -> jinja2.Environment:
+    """Return what pages are made from."""
     folder = importlib.resources.files("penstock.operate") / "templates"
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
     # What SDKs send is shown here: everything is escaped, whatever the template is called.
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"moment": moment, "age": age}
+    environment.filters |= {"moment": moment, "age": age, "short_age": short_age, "shown": shown}
     return environment
 
 
 def moment(seconds: float | None) -> str:
     """Return a time as a person reads it, UTC."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def shown(value: object) -> str:
+    """Return a value of a call as a person reads it."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def short_age(seconds: float) -> str:
+    """Return a duration that is often below a second."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s" if seconds < 90 else age(seconds)
 
 
 def age(seconds: float | None) -> str:

@@ -13,3 +13,12 @@ CREATE TABLE attribute_approval (
     asked_by    TEXT NOT NULL,
     PRIMARY KEY (destination, attribute)
 ) STRICT, WITHOUT ROWID;
+-- What a token may do, less than its owner; empty: all that its owner may.
+ALTER TABLE credential ADD COLUMN scope TEXT NOT NULL DEFAULT '';
+-- What people did that is not a revision of the settings.
+CREATE TABLE deed (
+    at   REAL NOT NULL,
+    who  TEXT NOT NULL,
+    what TEXT NOT NULL
+) STRICT;
+CREATE INDEX deed_at ON deed (at);

@@ -1,29 +1,43 @@
 // Pages work without this file. It refreshes what is marked live, copies, and listens to the keyboard.
 (() => {
   "use strict";
+  const REFRESH_MS = 1000, WITHOUT_STREAM_MS = 5000;
   const rows = () => [...document.querySelectorAll("tbody tr[data-href]")];
-  let at = -1;
+  let at = "";
+
+  const mark = () => {
+    for (const row of rows()) row.classList.toggle("at", row.dataset.href === at);
+  };
 
   const move = (step) => {
     const all = rows();
     if (!all.length) return;
-    all[at]?.classList.remove("at");
-    at = Math.max(0, Math.min(all.length - 1, at + step));
-    all[at].classList.add("at");
-    all[at].scrollIntoView({ block: "nearest" });
+    const here = all.findIndex((row) => row.dataset.href === at);
+    const next = all[Math.max(0, Math.min(all.length - 1, here + step))];
+    at = next.dataset.href;
+    mark();
+    next.scrollIntoView({ block: "nearest" });
+    // The link in the row takes the focus: so Enter opens it, and a screen reader reads it.
+    next.querySelector("a")?.focus({ preventScroll: true });
+  };
+
+  const search = (event) => {
+    event.preventDefault();
+    const field = document.querySelector("input[type=search]");
+    if (field) field.focus();
+    else if (document.querySelector("nav a[href='/live']")) location.href = "/live#person";
   };
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, select, textarea, button, a") && event.key !== "?") return;
-    if (event.key === "/") {
-      const search = document.querySelector("input[type=search]");
-      if (search) { event.preventDefault(); search.focus(); }
-    } else if (event.key === "j") move(1);
+    if (event.target.closest("input, select, textarea, dialog")) return;
+    if (event.key === "/") search(event);
+    else if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
-    else if (event.key === "Enter" && at >= 0) location.href = rows()[at].dataset.href;
+    else if (event.key === "Enter" && at && !event.target.closest("a, button, summary")) location.href = at;
     else if (event.key === "?") document.getElementById("keys")?.showModal();
   });
+  if (location.hash === "#person") document.getElementById("person")?.focus();
 
   document.addEventListener("click", async (event) => {
     const copy = event.target.closest("[data-copy]");
@@ -37,20 +51,67 @@
     if (pause) {
       const paused = pause.getAttribute("aria-pressed") !== "true";
       pause.setAttribute("aria-pressed", String(paused));
-      pause.textContent = paused ? "Go on" : "Pause";
+      if (!paused) refresh();
     }
   });
 
-  const refresh = async (part) => {
-    const paused = document.querySelector("[data-pause][aria-pressed=true]");
-    if (paused || document.hidden) return;
-    try {
-      const answer = await fetch(location.href, { headers: { "X-Part": part.id } });
-      if (!answer.ok || answer.redirected) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.getElementById(part.id);
-      if (fresh && fresh.innerHTML !== part.innerHTML) part.innerHTML = fresh.innerHTML;
-    } catch { /* the server is restarting; the next look finds it */ }
+  const parts = () => [...document.querySelectorAll("[data-live]")];
+
+  // What a person is looking at stays: opened tables, how far a table was scrolled, the row with the focus.
+  const replace = (part, fresh) => {
+    const open = [...part.querySelectorAll("details")].map((each) => each.open);
+    const scrolled = [...part.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+    const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    part.innerHTML = fresh.innerHTML;
+    part.querySelectorAll("details").forEach((each, n) => { each.open = open[n] ?? false; });
+    part.querySelectorAll(".scroll").forEach((each, n) => { each.scrollLeft = scrolled[n] ?? 0; });
+    if (focused) [...part.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus({ preventScroll: true });
+    mark();
   };
-  for (const part of document.querySelectorAll("[data-live]")) setInterval(() => refresh(part), 2000);
+
+  const isPaused = () => document.hidden || document.querySelector("[data-pause][aria-pressed=true]");
+  const isBusy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+
+  let asking = false, again = false;
+  const refresh = async () => {
+    if (isPaused()) return;
+    if (asking) { again = true; return; }
+    asking = true;
+    try {
+      // A page that answered a form has an address that cannot be asked again, so its part says which one can.
+      const answer = await fetch(parts()[0].dataset.live || location.href);
+      if (answer.ok && !answer.redirected) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const part of parts()) {
+          const fresh = page.getElementById(part.id);
+          if (fresh && !isBusy(part) && fresh.innerHTML !== part.dataset.seen) {
+            part.dataset.seen = fresh.innerHTML;
+            replace(part, fresh);
+          }
+        }
+      }
+    } catch { /* the server is restarting; the next word finds it */ }
+    setTimeout(() => { asking = false; if (again) { again = false; refresh(); } }, REFRESH_MS);
+  };
+
+  // One stream for each page that is looked at: browsers allow few, so a hidden page gives its own back.
+  let stream = null, timer = null;
+  const listen = () => {
+    if (document.hidden) { stream?.close(); stream = null; clearInterval(timer); timer = null; return; }
+    if (stream || timer) return;
+    stream = new EventSource("/changes");
+    stream.onmessage = refresh;
+    stream.onerror = () => {
+      if (stream?.readyState !== EventSource.CLOSED) return;
+      stream = null;
+      timer ??= setInterval(refresh, WITHOUT_STREAM_MS);
+    };
+  };
+  if (parts().length) {
+    document.querySelector("[data-pause]")?.removeAttribute("hidden");
+    document.addEventListener("visibilitychange", () => { listen(); refresh(); });
+    // What waits grows older though nothing happens.
+    setInterval(refresh, 10 * WITHOUT_STREAM_MS);
+    listen();
+  }
 })();

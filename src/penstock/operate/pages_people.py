@@ -1,0 +1,160 @@
+"""People and accounts: what was received, what Custify took, what waits. No payloads here, so that CS may look.
+
+A link shows one of them to whoever has it: read-only, for some days, and revocable.
+"""
+
+import dataclasses
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from penstock.buffer.control_port import Credential, Kind
+from penstock.buffer.port import TAKEN, Query
+from penstock.buffer.search_port import Search
+from penstock.errors import SettingsError
+from penstock.operate.access import SHARING
+from penstock.operate.rows import PAGE, Row, before_of, destination_of, older_of, query_of, row_of
+from penstock.operate.status import StatusReader
+from penstock.operate.web import Form, Pages, Visit, redirect
+
+DAYS = ("1", "7", "30")
+UNTAKEN = frozenset({"waiting", "retrying", "parked"})
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One person or account at one destination."""
+
+    destination: str
+    person: str = ""
+    company: str = ""
+
+    def __str__(self) -> str:
+        who = [f"person {self.person}"] * bool(self.person) + [f"account {self.company}"] * bool(self.company)
+        return f"{' of '.join(who)} at {self.destination}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """What came of somebody, the newest first."""
+
+    rows: list[Row]
+    next_seq: int | None
+    #: The newest event that Custify took, among these.
+    taken: Row | None
+    #: How many of these it has not taken yet.
+    waiting: int
+    #: All of these wait, and older ones may too.
+    more_wait: bool
+    state: str
+    reason: str
+
+
+class PeoplePages:
+    """Pages about one person or account."""
+
+    def __init__(self, pages: Pages, *, reader: StatusReader, search: Search) -> None:
+        self.pages, self.reader, self.search, self.access = pages, reader, search, pages.access
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        show, act = self.pages.show, self.pages.act
+        return [
+            show("/people", self.people, right="look"),
+            show("/links", self.links, right=SHARING),
+            act("/links", self.share, right=SHARING),
+            act("/links/{hash}/end", self.end_link, right=SHARING),
+            Route("/shared/{secret}", self.shared, methods=["GET"]),
+        ]
+
+    def people(self, visit: Visit) -> Response:
+        """Show one person or account, or the ids there are."""
+        destination, asked = destination_of(visit, self.reader.settings), query_of(visit)
+        subject = Subject(destination=destination, person=asked.person, company=asked.company)
+        is_asked = bool(destination) and bool(subject.person or subject.company)
+        timeline = self._timeline(subject, before_of(visit)) if is_asked else None
+        return visit.page(
+            "people.html",
+            subject=subject,
+            timeline=timeline,
+            older=older_of(visit, timeline) if timeline else "",
+            people=[] if is_asked else self.search.people(asked.person),
+            companies=[] if is_asked else self.search.companies(asked.company),
+            destinations=list(self.reader.settings.destinations),
+            days=DAYS,
+        )
+
+    def links(self, visit: Visit) -> Response:
+        """List shared links; an administrator sees everybody's."""
+        return self._links(visit, link="")
+
+    def share(self, visit: Visit, form: Form) -> Response:
+        """Make a link to one person or account; it is shown once."""
+        subject = Subject(**{key: form.get(key, "") for key in Subject.__struct_fields__})
+        if subject.destination not in self.reader.settings.destinations or not (subject.person or subject.company):
+            raise SettingsError("link", expected="a person or an account of a destination", got=str(subject))
+        if form.get("days") not in DAYS:
+            raise SettingsError("days", expected=", ".join(DAYS), got=form.get("days"))
+        what = msgspec.json.encode(subject).decode()
+        secret = self.access.share(visit.user, what, seconds=int(form["days"]) * 86_400.0)
+        visit.note(f"link shared for {form['days']} days: {subject}")
+        return self._links(visit, link=f"{visit.request.base_url}shared/{secret}")
+
+    def end_link(self, visit: Visit, _: Form) -> Response:
+        """End a link; an administrator may end anybody's."""
+        hash_ = visit.request.path_params["hash"]
+        if any(link.hash == hash_ for link, _ in self._known_links(visit)):
+            self.access.users.take_credential(hash_, remove=True)
+            visit.note("a shared link was ended")
+        return redirect("/links", said="the link has ended")
+
+    async def shared(self, request: Request) -> Response:
+        """Show what a link was shared for, to whoever has it."""
+        return await run_in_threadpool(self._shared, request)
+
+    def _shared(self, request: Request) -> Response:
+        credential = self.access.shared(request.path_params["secret"])
+        subject = _subject(credential) if credential else None
+        if credential is None or subject is None or subject.destination not in self.reader.settings.destinations:
+            return self.pages.bare("shared_ended.html", status=404)
+        timeline = self._timeline(subject, None)
+        return self.pages.bare("shared.html", subject=subject, timeline=timeline, expires_at=credential.expires_at)
+
+    def _timeline(self, subject: Subject, before: int | None) -> Timeline:
+        query = Query(person=subject.person, company=subject.company)
+        found = self.search.find(subject.destination, query, before_seq=before, limit=PAGE)
+        sources = set(self.reader.settings.sources_of(subject.destination))
+        rows = [row_of(story, subject.destination) for story in found.stories if story.event.source in sources]
+        status = self.reader.read().destinations[subject.destination]
+        waiting = sum(row.story.state in UNTAKEN for row in rows)
+        return Timeline(
+            rows=rows,
+            next_seq=found.next_seq,
+            taken=next((row for row in rows if row.story.state in TAKEN), None),
+            waiting=waiting,
+            more_wait=bool(rows) and waiting == len(rows) and found.next_seq is not None,
+            state=status.state,
+            reason=status.reason,
+        )
+
+    def _known_links(self, visit: Visit) -> list[tuple[Credential, Subject]]:
+        users = [user.name for user in self.access.users.users()] if visit.may("settings") else [visit.user.name]
+        own = [credential for name in users for credential in self.access.users.credentials(name)]
+        pairs = [(credential, _subject(credential)) for credential in own if credential.kind is Kind.SHARE]
+        return [(credential, subject) for credential, subject in pairs if subject is not None]
+
+    def _links(self, visit: Visit, *, link: str) -> Response:
+        now = self.reader.clock.now()
+        good = [
+            (credential, subject) for credential, subject in self._known_links(visit) if credential.expires_at > now
+        ]
+        return visit.page("links.html", links=good, link=link)
+
+
+def _subject(credential: Credential) -> Subject | None:
+    try:
+        return msgspec.json.decode(credential.label, type=Subject)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,67 @@
+"""Every page and every route of the admin API, from what they look at and whom they tell."""
+
+import dataclasses
+from collections.abc import Callable
+
+from starlette.routing import Route
+
+from penstock.buffer.control_port import Journal
+from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
+from penstock.buffer.search_port import Search
+from penstock.operate.access import Access
+from penstock.operate.changes import Changes
+from penstock.operate.delivery_api import DeliveryApi
+from penstock.operate.desk import Desk
+from penstock.operate.pages_access import AccessPages
+from penstock.operate.pages_event import EventPages
+from penstock.operate.pages_live import LivePages
+from penstock.operate.pages_mapping import MappingPages
+from penstock.operate.pages_overview import OverviewPages
+from penstock.operate.pages_people import PeoplePages
+from penstock.operate.pages_problems import ProblemPages
+from penstock.operate.pages_settings import SettingsPages, TryConnection
+from penstock.operate.read_api import ReadApi
+from penstock.operate.settings_api import SettingsApi
+from penstock.operate.snapshot import Snapshots
+from penstock.operate.status import StatusReader
+from penstock.operate.trial_event import SendTrial
+from penstock.operate.web import Pages
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the admin listener works with."""
+
+    reader: StatusReader
+    shelf: Shelf
+    search: Search
+    gauge: Gauge
+    dead: DeadLetters
+    orders: Orders
+    snapshots: Snapshots
+    desk: Desk
+    access: Access
+    journal: Journal
+    try_connection: TryConnection
+    send_trial: SendTrial
+    is_stopping: Callable[[], bool] = lambda: False
+
+
+def all_routes(p: Parts) -> list[Route]:
+    """Return all routes."""
+    pages = Pages(p.access, p.journal)
+    parts = (
+        ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots),
+        DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal),
+        SettingsApi(reader=p.reader, desk=p.desk, shelf=p.shelf, journal=p.journal, try_connection=p.try_connection),
+        AccessPages(pages, desk=p.desk),
+        Changes(pages, gauge=p.gauge, snapshots=p.snapshots, is_stopping=p.is_stopping),
+        OverviewPages(pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead),
+        LivePages(pages, reader=p.reader, search=p.search, snapshots=p.snapshots, send_trial=p.send_trial),
+        EventPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
+        ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders),
+        PeoplePages(pages, reader=p.reader, search=p.search),
+        MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
+        SettingsPages(pages, desk=p.desk, reader=p.reader, orders=p.orders, try_connection=p.try_connection),
+    )
+    return [route for part in parts for route in part.routes()]

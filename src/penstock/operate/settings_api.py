@@ -1,0 +1,150 @@
+"""The admin API of what is set up: the document, its revisions, what another one would change, a test connection."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.routing import Route
+
+from penstock.buffer.control_port import Journal
+from penstock.buffer.port import Shelf
+from penstock.errors import SettingsError
+from penstock.operate.api import ApiError, api_route, caller_of, read, whole
+from penstock.operate.desk import SECRET, Desk, differences, opened
+from penstock.operate.fields import fields
+from penstock.operate.masking import mask_of
+from penstock.operate.pages_mapping import stories_of
+from penstock.operate.pages_settings import NAME, TryConnection
+from penstock.operate.status import StatusReader
+from penstock.reading import mapping_of
+
+# Events read for the mapping.
+LOOKED_AT, LOOKED_AT_MAX = 200, 1_000
+HIDDEN = "(set)"
+
+
+class NewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What POST /api/v1/settings takes: a whole document. An API key that is left out stays as it is."""
+
+    sources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    destinations: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    connections: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    note: str = ""
+    #: Only say what would change.
+    dry_run: bool = False
+
+
+class SettingsApi:
+    """The handlers, with what they look at."""
+
+    def __init__(
+        self, *, reader: StatusReader, desk: Desk, shelf: Shelf, journal: Journal, try_connection: TryConnection
+    ) -> None:
+        self.reader, self.desk, self.shelf, self.journal = reader, desk, shelf, journal
+        self.try_connection = try_connection
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        return [
+            api_route("GET", "/api/v1/settings", self.settings, right="settings"),
+            api_route("POST", "/api/v1/settings", self.put, right="settings"),
+            api_route("GET", "/api/v1/revisions", self.revisions, right="payloads"),
+            api_route("POST", "/api/v1/revisions/{number:int}/back", self.roll_back, right="settings"),
+            api_route("GET", "/api/v1/deeds", self.deeds, right="payloads"),
+            api_route("POST", "/api/v1/destinations/{name}/test", self.test, right="settings"),
+            api_route("GET", "/api/v1/destinations/{name}/mapping", self.mapping, right="payloads"),
+        ]
+
+    def settings(self, _: Request, __: bytes) -> object:
+        """Return what was set up in the dashboard or here; keys of Custify are never shown."""
+        newest = self.desk.revisions.newest()
+        return {"revision": newest.number if newest else 0, **_hidden(self.desk.document())}
+
+    def put(self, request: Request, body: bytes) -> object:
+        """Put a document in force, or say what it would change."""
+        wanted = read(body, NewSettings)
+        given = msgspec.to_builtins(wanted)
+        now = self.desk.document()
+        document = {key: given[key] for key in ("sources", "destinations", "connections")}
+        for name in (*document["sources"], *document["destinations"]):
+            if not NAME.fullmatch(name) or name == "new":
+                raise SettingsError("name", expected="letters, digits, spaces, . _ -, at most 63", got=name[:100])
+        for name, block in document["destinations"].items():
+            if block.get(SECRET, HIDDEN) == HIDDEN:
+                block[SECRET] = now["destinations"].get(name, {}).get(SECRET, "")
+        settings = self.desk.preview(document)
+        lines = differences(opened(now, self.desk.vault), opened(document, self.desk.vault))
+        if lines and not wanted.dry_run:
+            settings = self.desk.put(document, by=caller_of(request).name, note=wanted.note or "changed by the API")
+            self.reader.settings = settings
+        return {"changes": lines, "in_force": not wanted.dry_run}
+
+    def revisions(self, _: Request, __: bytes) -> object:
+        """Return the revisions, the newest first, each with what it changed."""
+        revisions = self.desk.revisions.revisions()
+        older = [*revisions, None][1:]
+        return {
+            "revisions": [
+                {"number": new.number, "at": new.at, "by": new.by, "note": new.note, "changes": _changes(old, new)}
+                for new, old in zip(revisions, older, strict=True)
+            ]
+        }
+
+    def roll_back(self, request: Request, _: bytes) -> object:
+        """Put an earlier revision in force again."""
+        number = request.path_params["number"]
+        self.reader.settings = self.desk.roll_back(number, by=caller_of(request).name)
+        return {"back_to": number}
+
+    def deeds(self, _: Request, __: bytes) -> object:
+        """Return what people did beside changing settings, the newest first."""
+        return {"deeds": [{"at": deed.at, "by": deed.by, "what": deed.what} for deed in self.journal.deeds()]}
+
+    def test(self, request: Request, _: bytes) -> object:
+        """Make a harmless read, and say what it found."""
+        name = self._destination(request)
+        destination = self.reader.settings.destinations[name]
+        reached, said = self.try_connection(destination.base_url, destination.api_key)
+        return {"destination": name, "reached": reached, "said": said}
+
+    def mapping(self, request: Request, _: bytes) -> object:
+        """Return every field with source, fill rate and example, and the traits that reach none."""
+        name, settings = self._destination(request), self.reader.settings
+        given = dict(request.query_params)
+        limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
+        personal = "personal" in caller_of(request).rights
+        found = fields(stories_of(self.shelf, name, settings, limit=limit), mapping_of(settings.destinations[name]))
+        return {
+            "fields": [
+                {
+                    "path": use.path,
+                    "field": use.field,
+                    "sources": use.sources,
+                    "filled": use.filled,
+                    "calls": use.calls,
+                    "example": mask_of(use.story.event, settings, personal=personal).value(use.example, use.field)
+                    if use.story
+                    else None,
+                }
+                for use in found.uses
+            ],
+            "unsent": [{"source": each.source, "why": each.why, "count": each.count} for each in found.unsent],
+        }
+
+    def _destination(self, request: Request) -> str:
+        name: str = request.path_params["name"]
+        known = self.reader.settings.destinations
+        if name not in known:
+            raise ApiError(404, "destination", expected=f"one of {sorted(known)}", got=name)
+        return name
+
+
+def _hidden(document: dict[str, Any]) -> dict[str, Any]:
+    for block in document["destinations"].values():
+        if block.get(SECRET):
+            block[SECRET] = HIDDEN
+    return document
+
+
+def _changes(old: Any, new: Any) -> list[str]:
+    return differences(old.document if old else None, new.document)

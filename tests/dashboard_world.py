@@ -1,0 +1,151 @@
+"""A dashboard without a server: the whole application over a folder, and browsers that send forms as our pages do."""
+
+import asyncio
+import json
+import re
+
+from argon2 import PasswordHasher
+from starlette.testclient import TestClient
+
+from penstock.accept.sdk_request import Origin, read_batch
+from penstock.buffer.control_port import Role, User
+from penstock.buffer.port import Attempt, Ending, Outcome
+from penstock.buffer.sqlite_control import SqliteControl
+from penstock.buffer.sqlite_dead import SqliteDeadLetters
+from penstock.buffer.sqlite_delivery import DeliveryStore
+from penstock.buffer.sqlite_gauge import SqliteGauge
+from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
+from penstock.buffer.sqlite_log import SqliteLog
+from penstock.buffer.sqlite_orders import SqliteOrders
+from penstock.buffer.sqlite_search import SqliteSearch
+from penstock.buffer.sqlite_shelf import SqliteShelf
+from penstock.clock import ManualClock, SeededDice
+from penstock.operate.access import Access
+from penstock.operate.app import create_app
+from penstock.operate.desk import Desk
+from penstock.operate.routes import Parts, all_routes
+from penstock.operate.snapshot import Snapshots
+from penstock.operate.status import StatusReader
+from penstock.settings import load
+from penstock.vault import Vault
+
+PASSWORD = "correct horse battery"
+CUSTIFY = {"name": "custify", "api_key": "a-secret-api-key", "base_url": "http://127.0.0.1:9"}
+
+
+class World:
+    """A dashboard on a folder of its own, without a server."""
+
+    def __init__(self, folder) -> None:
+        self.folder, self.clock = folder, ManualClock()
+        self.control = SqliteControl(folder, clock=self.clock)
+        # As argon2 is, but quick: what a hash costs is not what these tests are about.
+        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        self.access = Access(self.control, clock=self.clock, hasher=quick)
+        self.environ = {"PENSTOCK_DATA_DIR": str(folder)}
+        self.desk = Desk(
+            revisions=self.control,
+            vault=Vault(folder / "secret.key"),
+            load=lambda document: load(None, self.environ, dashboard=document),
+        )
+        self.snapshots, self.trials = Snapshots(folder), []
+        self.reader = StatusReader(
+            settings=load(None, self.environ),
+            shelf=SqliteShelf(folder),
+            ledger=SqliteLedgerShelf(folder),
+            snapshots=self.snapshots,
+            clock=self.clock,
+            version="0",
+        )
+        self.routes = all_routes(
+            Parts(
+                reader=self.reader,
+                shelf=SqliteShelf(folder),
+                search=SqliteSearch(folder),
+                gauge=SqliteGauge(folder),
+                dead=SqliteDeadLetters(folder),
+                orders=SqliteOrders(folder, clock=self.clock),
+                snapshots=self.snapshots,
+                desk=self.desk,
+                access=self.access,
+                journal=self.control,
+                try_connection=lambda *_: (True, "yes"),
+                send_trial=self.send_trial,
+            )
+        )
+        self.app = create_app(
+            reader=self.reader,
+            snapshots=self.snapshots,
+            access=self.access,
+            routes=self.routes,
+            password="file-password",
+        )
+
+    def set_up(self) -> "Visitor":
+        """Return an administrator who has added the source `web` and the destination `custify`, and connected them."""
+        admin = self.visitor(Role.ADMIN)
+        admin.post("/sources/new", name="web", type="web")
+        admin.post("/destinations/new/custify", **CUSTIFY, **{"source:web": "on"})
+        return admin
+
+    def receive(self, *events: dict) -> None:
+        """Store events as ingest does."""
+
+        async def store() -> None:
+            log = SqliteLog(self.folder, clock=self.clock, disk_free_bytes_min=0, waiting_events_max=10**9)
+            await log.open()
+            origin = Origin("web", int(self.clock.now() * 1000), "10.0.0.1")
+            body = json.dumps({"batch": list(events)}).encode()
+            await log.append(read_batch(body, origin=origin, dice=SeededDice(1)))
+            await log.close()
+
+        asyncio.run(store())
+
+    def settle(
+        self, outcome: Outcome = Outcome.DELIVERED, *, cause="", reason="", answer='{"id":"5e"}', limit=100
+    ) -> None:
+        """Let what is due end, as deliver does."""
+
+        async def end() -> None:
+            store = DeliveryStore(self.folder, clock=self.clock)
+            await store.open()
+            backlog = store.backlog("custify", lambda: ["web"])
+            attempt = Attempt(
+                at=self.clock.now(), method="POST", path="/people", status=200, answer=answer, duration_ms=5
+            )
+            while leases := await backlog.lease(limit=limit, lease_s=60):
+                for lease in leases:
+                    ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=[attempt])
+                    await backlog.settle(ending)
+            await store.close()
+
+        asyncio.run(end())
+
+    def send_trial(self, source, listen):
+        self.trials.append((source.name, listen))
+        return True, "taken"
+
+    def visitor(self, role: Role | None = None) -> "Visitor":
+        """Return a browser, signed in as somebody with this role."""
+        visitor = Visitor(TestClient(self.app, base_url="http://testserver", follow_redirects=False))
+        if role is not None:
+            self.access.set_password(User(name=role.value, role=role), PASSWORD)
+            visitor.sign_in(role.value)
+        return visitor
+
+
+class Visitor:
+    """A browser that sends forms as our pages do."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+
+    def sign_in(self, name: str, password: str = PASSWORD):
+        return self.client.post("/signin", data={"name": name, "password": password, "next": "/"})
+
+    def get(self, path: str):
+        return self.client.get(path)
+
+    def post(self, path: str, **fields: str):
+        found = re.search(r'name="csrf" value="(\w+)"', self.client.get("/tokens").text)
+        return self.client.post(path, data={"csrf": found[1] if found else "", **fields})

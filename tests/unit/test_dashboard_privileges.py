@@ -1,0 +1,177 @@
+"""Who may see and do what. Routes are taken from the application: a new one fails here until somebody decides."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboard_world import World
+from penstock.buffer.control_port import Role, User
+from penstock.operate.access import RIGHTS, SCOPES
+
+ALL, STAFF, ACTORS, ADMIN = "admin operator viewer cs", "admin operator viewer", "admin operator", "admin"
+#: Routes for whoever comes; each looks for a secret of its own.
+OPEN = {
+    "GET /signin",
+    "POST /signin",
+    "GET /welcome/{invitation}",
+    "POST /welcome/{invitation}",
+    "GET /shared/{secret}",
+}
+PAGES = {
+    "GET /": ALL,
+    "GET /changes": ALL,
+    "GET /people": ALL,
+    "GET /tokens": ALL,
+    "GET /live": STAFF,
+    "GET /events/{destination}/{message_id:path}": STAFF,
+    "GET /problems": STAFF,
+    "GET /problems/{destination}": STAFF,
+    "GET /problems/{destination}/{cause}": STAFF,
+    "GET /replays": STAFF,
+    "GET /sources": STAFF,
+    "GET /sources/{name}": STAFF,
+    "GET /destinations": STAFF,
+    "GET /destinations/{name}": STAFF,
+    "GET /mapping/{name}": STAFF,
+    "GET /activity": STAFF,
+    "GET /links": ACTORS,
+    "GET /sources/new": ADMIN,
+    "GET /destinations/new": ADMIN,
+    "GET /destinations/new/custify": ADMIN,
+    "GET /users": ADMIN,
+    "POST /signout": ALL,
+    "POST /tokens": ALL,
+    "POST /tokens/{hash}/end": ALL,
+    "POST /live/test-event": ACTORS,
+    "POST /links": ACTORS,
+    "POST /links/{hash}/end": ACTORS,
+    "POST /replays": ACTORS,
+    "POST /replays/{job:int}/stop": ACTORS,
+    "POST /replays/{job:int}/resume": ACTORS,
+    "POST /destinations/{name}/pause": ACTORS,
+    "POST /destinations/{name}/resume": ACTORS,
+    "POST /sources/new": ADMIN,
+    "POST /sources/{name}/{what}": ADMIN,
+    "POST /destinations/new/custify": ADMIN,
+    "POST /destinations/{name}/settings": ADMIN,
+    "POST /destinations/{name}/test": ADMIN,
+    "POST /destinations/{name}/connect": ADMIN,
+    "POST /destinations/{name}/remove": ADMIN,
+    "POST /mapping/{name}": ADMIN,
+    "POST /users": ADMIN,
+    "POST /users/{name}/remove": ADMIN,
+    "POST /activity/{number:int}/back": ADMIN,
+}
+API = {
+    "GET /api/openapi.json": ALL,
+    "GET /api/v1/people": ALL,
+    "GET /api/v1/companies": ALL,
+    "GET /api/v1/sources": STAFF,
+    "GET /api/v1/destinations": STAFF,
+    "GET /api/v1/events": STAFF,
+    "GET /api/v1/events/{message_id:path}/explain": STAFF,
+    "GET /api/v1/refused": STAFF,
+    "GET /api/v1/destinations/{name}/dead": STAFF,
+    "GET /api/v1/destinations/{name}/dead/events": STAFF,
+    "GET /api/v1/destinations/{name}/mapping": STAFF,
+    "GET /api/v1/replays": STAFF,
+    "GET /api/v1/replays/{job:int}": STAFF,
+    "GET /api/v1/revisions": STAFF,
+    "GET /api/v1/deeds": STAFF,
+    "GET /api/v1/settings": ADMIN,
+    "POST /api/v1/destinations/{name}/pause": ACTORS,
+    "POST /api/v1/destinations/{name}/resume": ACTORS,
+    "POST /api/v1/replays": ACTORS,
+    "POST /api/v1/replays/{job:int}/stop": ACTORS,
+    "POST /api/v1/replays/{job:int}/resume": ACTORS,
+    "POST /api/v1/settings": ADMIN,
+    "POST /api/v1/revisions/{number:int}/back": ADMIN,
+    "POST /api/v1/destinations/{name}/test": ADMIN,
+}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def name_of(route) -> str:
+    method = "POST" if "POST" in route.methods else "GET"
+    return f"{method} {route.path}"
+
+
+def filled(path: str) -> str:
+    return re.sub(r"{\w+(:path)?}", "x", re.sub(r"{\w+:int}", "1", path))
+
+
+def test_somebody_has_decided_about_every_route(world):
+    decided = OPEN | PAGES.keys() | API.keys()
+
+    assert {name_of(route) for route in world.routes} == decided
+
+
+def test_no_route_answers_a_method_that_nobody_decided_about(world):
+    for route in world.routes:
+        assert route.methods <= {"GET", "HEAD"} or route.methods == {"POST"}, route.path
+
+
+def test_a_stranger_sees_the_door_and_nothing_else(world):
+    stranger = world.visitor().client
+    for name in PAGES:
+        method, path = name.split()
+        answer = stranger.request(method, filled(path))
+        if path == "/changes":
+            assert answer.status_code == 401
+        else:
+            assert (answer.status_code, answer.headers.get("location", "")[:7]) == (303, "/signin"), name
+    for name in [*API, "GET /api/v1/status", "GET /metrics", "GET /api/v1/nowhere"]:
+        method, path = name.split()
+        assert stranger.request(method, filled(path)).status_code == 401, name
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_sees_and_does_what_it_may_and_nothing_else(world, role):
+    visitor = world.visitor(role)
+    for name, roles in PAGES.items():
+        method, path = name.split()
+        if path in {"/signout", "/changes"}:
+            continue
+        answer = visitor.get(filled(path)) if method == "GET" else visitor.post(filled(path))
+        assert (answer.status_code == 403) == (role.value not in roles.split()), name
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_token_may_do_on_the_api_what_its_owner_may(world, role):
+    client = caller(world, role, "everything")
+    for name, roles in API.items():
+        method, path = name.split()
+        answer = client.request(method, filled(path), json={} if method == "POST" else None)
+        assert (answer.status_code == 403) == (role.value not in roles.split()), name
+    assert client.get("/metrics").status_code == 200
+
+
+@pytest.mark.parametrize("scope", list(SCOPES))
+@pytest.mark.parametrize("role", list(Role))
+def test_a_token_may_never_do_more_than_its_scope_or_its_owner(world, role, scope):
+    client = caller(world, role, scope)
+    allowed = RIGHTS[role] & SCOPES[scope]
+
+    assert (client.get("/api/v1/replays").status_code == 200) == ("payloads" in allowed)
+    assert (client.post("/api/v1/replays/1/stop", json={}).status_code == 404) == ("act" in allowed)
+    assert (client.get("/api/v1/settings").status_code == 200) == ("settings" in allowed)
+    assert client.get("/api/v1/status").status_code == 200
+
+
+def test_a_lowered_role_lowers_the_tokens_there_are(world):
+    client = caller(world, Role.ADMIN, "everything")
+    world.access.users.put_user(User(name="admin", role=Role.CS))
+
+    assert client.get("/api/v1/settings").status_code == 403
+
+
+def caller(world, role: Role, scope: str) -> TestClient:
+    user = User(name=role.value, role=role)
+    world.access.users.put_user(user)
+    token = world.access.issue_token(user, "test", scope=scope)
+    return TestClient(world.app, headers={"Authorization": f"Bearer {token}"})

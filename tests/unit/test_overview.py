@@ -1,0 +1,71 @@
+"""What the figures of the last hour say."""
+
+import pytest
+
+from penstock.buffer.port import Outcome
+from penstock.operate.overview import drain_s, ended_chart, lag_chart, pace_per_s, verdict
+from penstock.operate.status import DestinationStatus, Status
+
+NOW = 1_000
+
+
+def destination(**facts) -> DestinationStatus:
+    known = {
+        "received": 10, "waiting": 0, "retrying": 0, "parked": 0, "calls": {}, "shadow_calls": {}, "outcomes": {}, "oldest_waiting_s": None, "state": "delivering",
+        "reason": "", "cause": "", "limit_per_s": None,
+    }  # fmt: skip
+    return DestinationStatus(**known | facts)
+
+
+def test_an_hour_has_sixty_bars_and_the_busiest_reaches_the_top():
+    chart = ended_chart({NOW: {Outcome.DELIVERED: 3, Outcome.DEAD: 1}, NOW - 1: {Outcome.DELIVERED: 2}}, NOW)
+
+    assert len(chart.bars) == 60
+    assert (chart.bars[-1].high_height, chart.bars[-1].low_height) == (75.0, 25.0)
+    assert chart.bars[-2].high_height == 50.0
+    assert chart.top == 4
+
+
+def test_nothing_at_all_is_an_empty_chart():
+    assert ended_chart({}, NOW).is_empty
+    assert lag_chart({}, NOW).is_empty
+
+
+def test_a_lag_is_told_by_its_median_and_by_what_most_stay_below():
+    bar = lag_chart({NOW: [1.0] * 95 + [9.0] * 5}, NOW).bars[-1]
+
+    assert (bar.low, bar.high) == (1.0, 1.0)
+    assert lag_chart({NOW: [1.0] * 10 + [9.0]}, NOW).bars[-1].high == 9.0
+
+
+def test_the_pace_is_that_of_the_last_five_minutes():
+    minutes = {NOW - minute: {Outcome.DELIVERED: 60} for minute in range(10)}
+
+    assert pace_per_s(minutes, NOW * 60 + 59.999) == pytest.approx(1.0, rel=0.01)
+    assert pace_per_s({}, NOW * 60) == 0.0
+
+
+def test_the_time_to_drain_follows_the_pace_else_what_custify_allows():
+    assert drain_s(destination(waiting=120), 2.0) == 60
+    assert drain_s(destination(waiting=120, limit_per_s=4.0), 0.0) == 30
+    assert drain_s(destination(), 0.0) == 0
+
+
+def test_nobody_can_say_when_a_held_or_silent_destination_is_drained():
+    assert drain_s(destination(waiting=5, state="held"), 2.0) is None
+    assert drain_s(destination(waiting=5), 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "mood", "words"),
+    [
+        ({}, "good", "0 events wait"),
+        ({"outcomes": {"dead": 2}}, "warn", "2 did not get through"),
+        ({"state": "held", "waiting": 3}, "bad", "held: 3 events wait, none is lost"),
+    ],
+)
+def test_one_sentence_says_how_things_stand(facts, mood, words):
+    said = verdict(Status(version="0", accepted={}, destinations={"custify": destination(**facts)}))
+
+    assert said[0] == mood
+    assert words in said[1]
