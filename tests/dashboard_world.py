@@ -1,6 +1,7 @@
 """A dashboard without a server: the whole application over a folder, and browsers that send forms as our pages do."""
 
 import asyncio
+import dataclasses
 import json
 import re
 
@@ -16,7 +17,7 @@ from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_gauge import SqliteGauge
 from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite_log import SqliteLog
-from penstock.buffer.sqlite_orders import SqliteOrders
+from penstock.buffer.sqlite_orders import SqliteLedgerOrders, SqliteOrders
 from penstock.buffer.sqlite_search import SqliteSearch
 from penstock.buffer.sqlite_shelf import SqliteShelf
 from penstock.clock import ManualClock, SeededDice
@@ -26,7 +27,7 @@ from penstock.operate.desk import Desk
 from penstock.operate.routes import Parts, all_routes
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
-from penstock.settings import load
+from penstock.settings import Settings, load
 from penstock.vault import Vault
 
 PASSWORD = "correct horse battery"
@@ -57,6 +58,7 @@ class World:
             clock=self.clock,
             version="0",
         )
+        self.ledger_orders = SqliteLedgerOrders(folder, clock=self.clock)
         self.routes = all_routes(
             Parts(
                 reader=self.reader,
@@ -65,6 +67,8 @@ class World:
                 gauge=SqliteGauge(folder),
                 dead=SqliteDeadLetters(folder),
                 orders=SqliteOrders(folder, clock=self.clock),
+                ledger=SqliteLedgerShelf(folder),
+                ledger_orders=self.ledger_orders,
                 snapshots=self.snapshots,
                 desk=self.desk,
                 access=self.access,
@@ -102,7 +106,7 @@ class World:
         asyncio.run(store())
 
     def settle(
-        self, outcome: Outcome = Outcome.DELIVERED, *, cause="", reason="", answer='{"id":"5e"}', limit=100
+        self, outcome: Outcome = Outcome.DELIVERED, *, cause="", reason="", answer='{"id":"5e"}', limit=100, **ledger
     ) -> None:
         """Let what is due end, as deliver does."""
 
@@ -116,10 +120,14 @@ class World:
             while leases := await backlog.lease(limit=limit, lease_s=60):
                 for lease in leases:
                     ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=[attempt])
-                    await backlog.settle(ending)
+                    await backlog.settle(ending, **ledger)
             await store.close()
 
         asyncio.run(end())
+
+    def masking(self, fields: str) -> Settings:
+        """Return the settings with some fields masked for those who may not see what names a person."""
+        return dataclasses.replace(self.desk.settings(), masked_fields=fields)
 
     def send_trial(self, source, listen):
         self.trials.append((source.name, listen))

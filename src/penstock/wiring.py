@@ -166,6 +166,8 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
         gauge=open_gauge(settings),
         dead=open_dead_letters(settings),
         orders=open_orders(settings),
+        ledger=open_ledger_shelf(settings),
+        ledger_orders=open_ledger_orders(settings),
         snapshots=process.snapshots,
         desk=open_desk(process.path, settings),
         access=access,

@@ -8,6 +8,8 @@ import pytest
 
 from dashboard_world import World
 from penstock.buffer.port import Outcome
+from penstock.ledger.guard import Suspicion
+from penstock.ledger.record import Delta
 from penstock.operate.routes import all_routes
 
 EVIL = "<img src=x onerror=alert(1)>\"'{{7*7}}</script><svg/onload=alert(2)>"
@@ -66,7 +68,15 @@ def runs(page: str) -> list[tuple]:
 @pytest.mark.parametrize("type_", ["identify", "track", "group", "page", "screen", "alias", EVIL])
 def test_every_page_shows_every_field_escaped(world, admin, type_):
     world.receive(everywhere(EVIL) | {"type": type_, "messageId": f"m/{EVIL}"})
-    world.settle(Outcome.DEAD, cause="custify.refused.422", reason=f"refused: {EVIL}", answer=f'{{"msg":"{EVIL}"}}')
+    strange = Suspicion(attribute=f"people.{EVIL}", type="string", why=EVIL, message_id=EVIL)
+    known = Delta(fields={EVIL: EVIL}, companies={EVIL: 1}, last_group=EVIL)
+    world.settle(
+        Outcome.DEAD,
+        cause="custify.refused.422",
+        reason=f"refused: {EVIL}",
+        answer=f'{{"msg":"{EVIL}"}}',
+        learned={f"user:{EVIL}": known.learn, strange.subject: strange.learn},
+    )
     pages = ["/", "/live", "/problems", "/problems/custify", "/problems/custify/custify.refused.422", "/people"]
     pages += [
         "/mapping/custify",
@@ -76,6 +86,7 @@ def test_every_page_shows_every_field_escaped(world, admin, type_):
     answers = {path: admin.get(path) for path in pages}
     answers["/people?person"] = admin.client.get("/people", params={"person": EVIL})
     answers["/people?company"] = admin.client.get("/people", params={"company": EVIL})
+    answers["/ledger"] = admin.client.get("/ledger/custify", params={"person": EVIL})
     links = re.findall(r'href="(/events/[^"]+)"', answers["/live"].text)
     answers["event"] = admin.get(html.unescape(links[0]))
     answers["rerun"] = admin.get(f"{html.unescape(links[0])}?rerun=1")
@@ -125,6 +136,6 @@ def test_all_pages_that_show_events_are_tried_here():
     pages = {name for name in source if name.endswith("Pages")} - {"Pages"}
 
     assert pages == {
-        "AccessPages", "EventPages", "LivePages", "MappingPages", "OverviewPages", "PeoplePages", "ProblemPages",
+        "AccessPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "OverviewPages", "PeoplePages", "ProblemPages",
         "SettingsPages",
     }  # fmt: skip

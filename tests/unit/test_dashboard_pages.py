@@ -254,8 +254,8 @@ def test_the_mapping_page_says_where_fields_come_from_and_which_traits_go_nowher
     world.receive(ANA, ANA | {"messageId": "m2", "traits": {"plan": "pro"}})
     page = text_of(admin.get("/mapping/custify"))
 
-    assert "email traits.email 50 % ana@example.com" in page
-    assert "custom_attributes.plan no field of its own traits.plan 100 %" in page
+    assert "email traits.email always 50 % ana@example.com" in page
+    assert "custom_attributes.plan no field of its own traits.plan always 100 %" in page
     assert "phone traits.phone 0 % never" in page
     assert "traits.tags[…] 1 it is inside traits.tags, an array" in page
 

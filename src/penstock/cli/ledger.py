@@ -8,10 +8,9 @@ import msgspec
 
 from penstock.cli import config_option, config_path
 from penstock.cli.selection import destination_of, printable
-from penstock.ledger.record import company_subject, email_subject
-from penstock.operate.ledger import HeldRecord, held, suspicions
+from penstock.operate.ledger import HeldRecord, held, subject_of, suspicions
 
-WHO = "give one of --person, --email, --company"
+NAME_ONE = "give one of --person, --email, --company"
 
 
 @click.group("ledger")
@@ -42,7 +41,7 @@ def show_command(config: Path | None, destination: str | None, *, as_json: bool,
 
     settings, subject = settings_in_force(config_path(config)), _subject(who)
     if subject is None:
-        raise click.UsageError(WHO)
+        raise click.UsageError(NAME_ONE)
     name = destination_of(settings, destination)
     record = held(open_ledger_shelf(settings), name, subject)
     if as_json:
@@ -65,7 +64,7 @@ def forget_command(
 
     settings, subject = settings_in_force(config_path(config)), _subject(who)
     if (subject is None) is not everything:
-        raise click.UsageError(f"{WHO}, or --all")
+        raise click.UsageError(f"{NAME_ONE}, or --all")
     name = destination_of(settings, destination)
     if everything and not yes:
         click.confirm(
@@ -98,11 +97,9 @@ def attributes_command(config: Path | None, destination: str | None, approve: st
 
 
 def _subject(who: dict[str, str | None]) -> str | None:
-    given = {kind: value for kind, value in who.items() if value}
-    if len(given) > 1:
-        raise click.UsageError(WHO)
-    makers = {"person": "user:{}".format, "email": email_subject, "company": company_subject}
-    return next((makers[kind](value) for kind, value in given.items()), None)
+    if sum(value is not None for value in who.values()) > 1:
+        raise click.UsageError(NAME_ONE)
+    return subject_of(who) or None
 
 
 def _lines(subject: str, record: HeldRecord | None) -> list[str]:

@@ -122,6 +122,8 @@ def differences(before_: Mapping[str, Any] | None, after_: Mapping[str, Any]) ->
 
 
 def _quoted(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_quoted(key)} = {_quoted(each)}" for key, each in value.items()) + "}"
     # JSON's texts, numbers, flags and lists of texts are TOML's.
     return json.dumps(value, ensure_ascii=False)
 

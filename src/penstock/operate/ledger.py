@@ -1,14 +1,13 @@
 """The read model of the ledger that pages, admin API and CLI share: what Custify acknowledged, and what was decided."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from penstock.buffer.ledger_port import LedgerShelf
+from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Story
 from penstock.ledger.guard import SUBJECT, Suspicion
-from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Value, decoded, is_digest
+from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Value, company_subject, decoded, email_subject, is_digest
 from penstock.ledger.weigh import Note
 from penstock.timestamps import from_ms, to_text
 
@@ -17,8 +16,15 @@ SUSPICIONS_MAX = 200
 LONG_TEXT = "(a long text; only its digest is kept)"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HeldRecord:
+#: How somebody is named, each as one kind of subject.
+WHO: Mapping[str, Callable[[str], str]] = {
+    "person": "user:{}".format,
+    "email": email_subject,
+    "company": company_subject,
+}
+
+
+class HeldRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What Custify is known to hold of one person or company."""
 
     fields: Mapping[str, Value]
@@ -27,6 +33,19 @@ class HeldRecord:
     asserted_at: str
     #: Of an e-mail: whose it is, and nothing else.
     user_id: str
+
+
+def subject_of(given: Mapping[str, str | None]) -> str:
+    """Return the one subject that is named by `person`, `email` or `company`; empty when none is, or several."""
+    named = [make(value) for kind, make in WHO.items() if (value := given.get(kind))]
+    return named[0] if len(named) == 1 else ""
+
+
+def saved_percent(calls: Mapping[str, CallFigures]) -> int | None:
+    """Return how many of a hundred upserts were not needed; None before there was one."""
+    upserts = [figures for path, figures in calls.items() if path != "/event"]
+    planned = sum(each.planned for each in upserts)
+    return round(sum(each.saved for each in upserts) / planned * 100) if planned else None
 
 
 def held(shelf: LedgerShelf, destination: str, subject: str) -> HeldRecord | None:

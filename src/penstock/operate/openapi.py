@@ -42,6 +42,11 @@ NEW_SETTINGS: Schema = {
         "dry_run": FLAG,
     },
 }
+WHO = dict.fromkeys(("person", "email", "company"), TEXT)
+FORGET: Schema = {"type": "object", "additionalProperties": False, "properties": {**WHO, "all": FLAG}}
+APPROVE: Schema = {
+    "type": "object", "required": ["attribute"], "additionalProperties": False, "properties": {"attribute": TEXT},
+}  # fmt: skip
 PAGE_LIMIT = {"limit": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}}
 PLACE = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
 FOUND = dict.fromkeys(("person", "company", "event_name", "message_id", "source", "type", "state"), TEXT)
@@ -74,6 +79,24 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
     ),
     ("post", "/api/v1/destinations/{name}/pause", "Let a destination rest", {}, {}, (404, 413, 415)),
     ("post", "/api/v1/destinations/{name}/resume", "Let a destination go on", {}, {}, (404, 413, 415)),
+    ("get", "/api/v1/destinations/{name}/ledger", "What Custify is known to hold of somebody", WHO, None, (400, 404)),
+    (
+        "post",
+        "/api/v1/destinations/{name}/ledger/forget",
+        "Forget it, so that everything is sent again",
+        {},
+        FORGET,
+        (400, 404, 413, 415),
+    ),
+    ("get", "/api/v1/destinations/{name}/attributes", "Attributes that look like mistakes", {}, None, (404,)),
+    (
+        "post",
+        "/api/v1/destinations/{name}/attributes/approve",
+        "Let one through that is held",
+        {},
+        APPROVE,
+        (400, 404, 413, 415),
+    ),
     ("get", "/api/v1/replays", "All replays, the newest first", {}, None, ()),
     ("post", "/api/v1/replays", "Count a selection, and order its replay", {}, REPLAY_REQUEST, (400, 404, 413, 415)),
     ("get", "/api/v1/replays/{job}", "One replay", {}, None, (404,)),

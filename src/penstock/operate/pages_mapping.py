@@ -16,7 +16,7 @@ from penstock.operate.fields import Fields, fields
 from penstock.operate.masking import mask_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
-from penstock.reading import mapping_of
+from penstock.reading import mapping_of, rules_of
 from penstock.settings import Settings
 
 # Events looked at, and changed ones shown.
@@ -59,6 +59,7 @@ class MappingPages:
             differing=[_masked(change, visit, settings) for change in shown],
             fields=_fields_masked(fields(stories, wanted), visit, settings),
             looked_at=len(stories),
+            rules=rules_of(destination),
         )
 
     def save(self, visit: Visit, form: Form) -> Response:

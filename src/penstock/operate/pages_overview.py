@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from penstock.buffer.port import DeadLetters, Gauge, Shelf
 from penstock.causes import explained
+from penstock.operate.ledger import saved_percent
 from penstock.operate.overview import CHART_MINUTES, Chart, drain_s, ended_chart, lag_chart, pace_per_s, verdict
 from penstock.operate.status import DestinationStatus, StatusReader
 from penstock.operate.web import Pages, Visit
@@ -23,6 +24,8 @@ class Lately:
     lags: Chart
     per_s: float
     drain_s: float | None
+    #: Of a hundred upserts, how many were not needed; None before there was one.
+    saved: int | None
 
 
 class OverviewPages:
@@ -60,4 +63,5 @@ class OverviewPages:
             lags=lag_chart(self.gauge.lags(name, since=since, until=now, of_each=SAMPLE), now),
             per_s=per_s,
             drain_s=drain_s(destination, per_s),
+            saved=saved_percent(destination.calls),
         )

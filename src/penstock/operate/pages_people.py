@@ -12,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.buffer.control_port import Credential, Kind
+from penstock.buffer.ledger_port import LedgerShelf
 from penstock.buffer.port import TAKEN, Query
 from penstock.buffer.search_port import Search
 from penstock.errors import SettingsError
 from penstock.operate.access import SHARING
+from penstock.operate.ledger import HeldRecord, held, subject_of
+from penstock.operate.pages_ledger import masked
 from penstock.operate.rows import PAGE, Row, before_of, destination_of, older_of, query_of, row_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
@@ -55,8 +58,9 @@ class Timeline:
 class PeoplePages:
     """Pages about one person or account."""
 
-    def __init__(self, pages: Pages, *, reader: StatusReader, search: Search) -> None:
+    def __init__(self, pages: Pages, *, reader: StatusReader, search: Search, ledger: LedgerShelf) -> None:
         self.pages, self.reader, self.search, self.access = pages, reader, search, pages.access
+        self.ledger = ledger
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -79,6 +83,7 @@ class PeoplePages:
             "people.html",
             subject=subject,
             timeline=timeline,
+            record=masked(self._held(subject), visit, self.reader) if is_asked else None,
             older=older_of(visit, timeline) if timeline else "",
             people=[] if is_asked else self.search.people(asked.person),
             companies=[] if is_asked else self.search.companies(asked.company),
@@ -121,6 +126,11 @@ class PeoplePages:
             return self.pages.bare("shared_ended.html", status=404)
         timeline = self._timeline(subject, None)
         return self.pages.bare("shared.html", subject=subject, timeline=timeline, expires_at=credential.expires_at)
+
+    def _held(self, subject: Subject) -> HeldRecord | None:
+        """Return what Custify is known to hold; of two ids, the person's."""
+        named = {"person": subject.person} if subject.person else {"company": subject.company}
+        return held(self.ledger, subject.destination, subject_of(named))
 
     def _timeline(self, subject: Subject, before: int | None) -> Timeline:
         query = Query(person=subject.person, company=subject.company)

@@ -8,7 +8,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from penstock.buffer.port import Orders
+from penstock import causes
+from penstock.buffer.port import DeadLetters, Orders
 from penstock.errors import SettingsError
 from penstock.operate.desk import Desk, Document
 from penstock.operate.snippets import ingest_seen_from, snippets
@@ -23,7 +24,16 @@ CHOICES = {
     "nested": ("drop", "flatten", "json"),
     "consent_provider": ("none", "custom", "iubenda", "ketch", "oneTrust"),
     "consent_resolution": ("and", "or"),
+    "mode": ("live", "shadow", "canary"),
+    "skip_unchanged": ("auto", "on", "off"),
+    "coalesce": ("auto", "on", "off"),
+    "unknown_people": ("auto", "park", "create", "send"),
+    "infer_company": ("auto", "on", "off"),
+    "attribute_guard": ("auto", "warn", "hold", "off"),
 }
+FLAGS = ("anonymous_fallback", "page_views", "changes_only")
+LISTS = ("consent_categories", "canary_companies")
+NUMBERS = {"calls_per_s_max": 0.0, "canary_percent": 0.0, "reassert_days": 30.0, "park_hours": 24.0}
 #: What becomes of what waits for a destination that is removed.
 BACKLOGS = {"keep": "what waits for it is kept", "discard": "what waited for it is given up"}
 #: Looks whether Custify can be reached with a key; answers whether, and a sentence.
@@ -40,9 +50,10 @@ class SettingsPages:
         desk: Desk,
         reader: StatusReader,
         orders: Orders,
+        dead: DeadLetters,
         try_connection: TryConnection,
     ) -> None:
-        self.pages, self.desk, self.reader, self.orders = pages, desk, reader, orders
+        self.pages, self.desk, self.reader, self.orders, self.dead = pages, desk, reader, orders, dead
         self.try_connection = try_connection
 
     def routes(self) -> list[Route]:
@@ -210,6 +221,7 @@ class SettingsPages:
             ours=self.desk.is_ours("destinations", name),
             fixed=self._fixed_connections(name, settings),
             tested=tested,
+            kept_back=sum(p.count for p in self.dead.problems(name) if p.cause == causes.SHADOW),
         )
 
     def _fixed_connections(self, name: str, settings: Settings) -> set[str]:
@@ -253,15 +265,33 @@ def _fields(form: Form) -> dict[str, Any]:
     fields: dict[str, Any] = {"base_url": form.get("base_url", "").rstrip("/")}
     for key, choices in CHOICES.items():
         fields[key] = form.get(key) if form.get(key) in choices else choices[0]
-    for key in ("anonymous_fallback", "page_views"):
-        fields[key] = key in form
-    categories = form.get("consent_categories", "").split(",")
-    fields["consent_categories"] = [category.strip() for category in categories if category.strip()]
-    try:
-        fields["calls_per_s_max"] = float(form.get("calls_per_s_max") or 0)
-    except ValueError as error:
-        raise SettingsError("calls_per_s_max", expected="a number", got=form["calls_per_s_max"]) from error
+    fields |= {key: key in form for key in FLAGS}
+    fields |= {key: _listed(form.get(key, "")) for key in LISTS}
+    fields |= {key: _number(key, form.get(key, ""), default) for key, default in NUMBERS.items()}
+    fields["policies"] = _policies(form.get("policies", ""))
     return fields
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _number(key: str, text: str, default: float) -> float:
+    try:
+        return float(text) if text else default
+    except ValueError as error:
+        raise SettingsError(key, expected="a number", got=text) from error
+
+
+def _policies(text: str) -> dict[str, str]:
+    """Return `field = policy`, one a line. Raises SettingsError; whether they can work is checked with all settings."""
+    policies = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        field, equals, policy = line.partition("=")
+        if not equals:
+            raise SettingsError("policies", expected="field = policy, one a line", got=line)
+        policies[field.strip()] = policy.strip()
+    return policies
 
 
 def _connection(source: str, destination: str, form: Form) -> dict[str, Any]:

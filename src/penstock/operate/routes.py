@@ -6,14 +6,17 @@ from collections.abc import Callable
 from starlette.routing import Route
 
 from penstock.buffer.control_port import Journal
+from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
 from penstock.buffer.search_port import Search
 from penstock.operate.access import Access
 from penstock.operate.changes import Changes
 from penstock.operate.delivery_api import DeliveryApi
 from penstock.operate.desk import Desk
+from penstock.operate.ledger_api import LedgerApi
 from penstock.operate.pages_access import AccessPages
 from penstock.operate.pages_event import EventPages
+from penstock.operate.pages_ledger import LedgerPages
 from penstock.operate.pages_live import LivePages
 from penstock.operate.pages_mapping import MappingPages
 from penstock.operate.pages_overview import OverviewPages
@@ -38,6 +41,8 @@ class Parts:
     gauge: Gauge
     dead: DeadLetters
     orders: Orders
+    ledger: LedgerShelf
+    ledger_orders: LedgerOrders
     snapshots: Snapshots
     desk: Desk
     access: Access
@@ -53,6 +58,7 @@ def all_routes(p: Parts) -> list[Route]:
     parts = (
         ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots),
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal),
+        LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal),
         SettingsApi(reader=p.reader, desk=p.desk, shelf=p.shelf, journal=p.journal, try_connection=p.try_connection),
         AccessPages(pages, desk=p.desk),
         Changes(pages, gauge=p.gauge, snapshots=p.snapshots, is_stopping=p.is_stopping),
@@ -60,8 +66,11 @@ def all_routes(p: Parts) -> list[Route]:
         LivePages(pages, reader=p.reader, search=p.search, snapshots=p.snapshots, send_trial=p.send_trial),
         EventPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
         ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders),
-        PeoplePages(pages, reader=p.reader, search=p.search),
+        LedgerPages(pages, reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, dead=p.dead),
+        PeoplePages(pages, reader=p.reader, search=p.search, ledger=p.ledger),
         MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
-        SettingsPages(pages, desk=p.desk, reader=p.reader, orders=p.orders, try_connection=p.try_connection),
+        SettingsPages(
+            pages, desk=p.desk, reader=p.reader, orders=p.orders, dead=p.dead, try_connection=p.try_connection
+        ),
     )
     return [route for part in parts for route in part.routes()]
