@@ -162,7 +162,9 @@ class SqliteLanes:
 
     def _passes(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         """Return whether somebody is under way who stands behind this position."""
-        behind = {other for other in self.under_way if other > position and self._stands(connection, lane, other)}
+        # A copy: leases end on the event loop while the writer's thread asks.
+        under_way = tuple(self.under_way)
+        behind = {other for other in under_way if other > position and self._stands(connection, lane, other)}
         self.passed |= behind
         return bool(behind)
 
