@@ -4,6 +4,7 @@ The same size and seed give the same day, to the byte. What is in it:
 - page loads: a page call, an identify and a group call, mostly with the traits of the page before;
 - logins: an identify that counts the session; before some of them the visitor is anonymous;
 - tracks: on half of the page loads, and from the back end, some of those before the person's first identify;
+- people whom the back end imports: a track, an identify and a group call, one right behind the other;
 - traits that really change: sessions, now and then the page last seen, a role, a phone number, a company's plan and use;
 - one person in twenty in two companies; one session in fifty on a tablet that is offline, so that it arrives an hour late.
 Bodies are those of the JavaScript SDK: the person's traits in `context.traits` of every call, a group's in `traits`.
@@ -114,6 +115,8 @@ class Person:
         dice = self.dice
         for _ in range(dice.choice((0, 0, 0, 1, 2))):
             yield from self._back_end(dice.uniform(*NIGHT_S), "Report Delivered", {"rows": dice.randint(0, 4000)})
+        if dice.random() < 0.1:
+            yield from self._imported(dice.uniform(*NIGHT_S))
         sessions = dice.randint(*size.sessions)
         share_s = (WORKING_S[1] - WORKING_S[0]) / sessions
         for number in range(sessions):
@@ -121,6 +124,12 @@ class Person:
             yield from self._session(begin_s, is_first=number == 0, page_loads=dice.randint(*size.page_loads))
         if dice.random() < 0.1:
             yield from self._back_end(dice.uniform(*WORKING_S), "Invoice Paid", {"amount": dice.randint(1, 60) * 49})
+
+    def _imported(self, at_s: float) -> Iterator[tuple[float, Body]]:
+        """Somebody new, as the back end says it: one call right behind the other, and the event first."""
+        yield from self._back_end(at_s, "Seat Assigned", {"by": "import"})
+        for call in self.first_page():
+            yield at_s + 0.001, call | {"anonymousId": "", "channel": "server"} | _times(at_s, sent_s=at_s)
 
     def first_page(self) -> Sequence[Body]:
         """Return what a page load says of somebody and their company."""
