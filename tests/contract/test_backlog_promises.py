@@ -213,6 +213,28 @@ async def test_a_device_that_changes_hands_keeps_its_own_order(world):
     assert order.index("m2") < order.index("m5")
 
 
+async def test_a_lease_may_end_while_an_unparked_event_finds_out_who_is_under_way(sqlite_world):
+    world, forever = sqlite_world, float("inf")
+    await world.append(event("a1", "ana"))
+    [first] = await world.lease()
+    await world.backlog.park(first, since=0.0, until=forever, subjects=["user:ana"])
+    await world.append(event("a2", "ana"), event("b1", "bo"), event("c1", "cy"))
+    *_, other, last = await world.lease()
+    leases = world.backlog.leases
+
+    def end_another(statement: str) -> None:
+        # As the event loop does while the writer's thread reads.
+        if "SELECT 1 FROM place" in statement and other.token in {held.token for held in leases.held.values()}:
+            leases.end(other, float("-inf"))
+
+    world.store.connection.set_trace_callback(end_another)
+    learned = {"user:ana": lambda _: b"known"}
+    await world.backlog.settle(Ending(lease=last, outcome=DONE), learned=learned)
+
+    assert world.counts().outcomes[DONE] == 1
+    assert len(leases) == 1
+
+
 async def test_what_was_remembered_survives_a_crash_and_merges(world):
     await world.backlog.remember({"hold": "bad key", "pace": 7})
     await world.backlog.remember({"pace": 8})

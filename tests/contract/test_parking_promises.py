@@ -149,6 +149,21 @@ async def test_no_more_go_together_than_asked_for(world):
     assert len(lease.followers) == 3
 
 
+async def test_a_parked_event_comes_between_its_person_and_what_follows(world):
+    await world.append(event("t", "ana"), upsert("i1", "ana"), upsert("i2", "ana"), upsert("i3", "ana"))
+    [lease] = await world.lease()
+    await park(world, lease, until=1_000.0)
+
+    order = []
+    while leases := await world.backlog.lease(limit=10, lease_s=world.lease_s, together=10):
+        [lease] = leases
+        order.append([each.event.message_id for each in (lease, *lease.followers)])
+        endings = [ended(each) for each in (lease, *lease.followers)]
+        await world.backlog.settle(*endings, learned={"user:ana": lambda _: b"known"})
+
+    assert order == [["i1"], ["t"], ["i2", "i3"]]
+
+
 async def test_somebody_elses_event_in_one_of_its_lanes_keeps_a_follower_back(world):
     await world.append(
         upsert("bo", "bo", company="acme"), upsert("i1", "ana"), upsert("g", "ana", company="acme"), upsert("i2", "ana")

@@ -15,6 +15,7 @@ class Leases:
 
     def __init__(self) -> None:
         self.tokens = itertools.count(1)
+        # The writer's thread looks at it while leases end on the event loop: whoever goes through it goes through a copy.
         self.held: dict[int, Lease] = {}
         #: Leases that ran out count as attempts; they are added when the event is handed out again.
         self.ran_out: collections.Counter[int] = collections.Counter()
@@ -56,7 +57,7 @@ class Leases:
 
     def expire(self, now: float) -> list[int]:
         """Take back what ran out, and return where those events wait."""
-        ran_out = [position for position, lease in self.held.items() if lease.expires_at <= now]
+        ran_out = [position for position, lease in tuple(self.held.items()) if lease.expires_at <= now]
         for position in ran_out:
             del self.held[position]
             self.ran_out[position] += 1
@@ -64,7 +65,7 @@ class Leases:
 
     def position(self, lease: Lease, now: float) -> int:
         """Return where the leased event waits. Raises LeaseLost if the lease ran out or was given to somebody else."""
-        for position, held in self.held.items():
+        for position, held in tuple(self.held.items()):
             if held.token == lease.token and lease.expires_at > now:
                 return position
         raise LeaseLost(f"the lease of {lease.event.message_id} ran out")

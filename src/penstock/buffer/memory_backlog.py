@@ -251,7 +251,10 @@ class MemoryBacklog:
     def _lease(self, position: int, expires_at: float, *, together: int) -> Lease:
         first = self._grant(position, expires_at)
         run, followers = [position], list[Lease]()
-        while first.event.type in UPSERTS and len(followers) < together:
+        # Lanes of people and companies are named as the ledger names its subjects.
+        lanes = self.waiting[position].lanes
+        is_awaited = any(lane in waiting.parked_for for waiting in self.waiting.values() for lane in lanes)
+        while first.event.type in UPSERTS and not is_awaited and len(followers) < together:
             behind = self._next_behind(run)
             if behind is None or self.events[self.waiting[behind].seq - 1].type not in UPSERTS:
                 break

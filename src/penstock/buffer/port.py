@@ -171,7 +171,8 @@ class Backlog(Notebook, Protocol):
         While several priorities have due events, each gets its share of what is handed out over time; SHARES
         without `shares`. A share that is not used goes to the others.
         Live events stand in front of replayed ones in their lanes; only one of a lane is ever handed out, but for
-        its followers: up to `together` identify and group calls that nothing else stands between.
+        its followers: up to `together` identify and group calls that nothing else stands between, and none while an
+        event is parked for the first one's person: it takes its place right behind it.
         """
 
     async def settle(

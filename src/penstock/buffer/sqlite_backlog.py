@@ -205,9 +205,10 @@ class SqliteBacklog:
 
     def _with_followers(self, connection: sqlite3.Connection, first: Lease, together: int) -> Lease:
         """Lease the upserts right behind one along with it."""
-        if first.event.type not in UPSERTS:
+        position = self.leases.position(first, float("-inf"))
+        if first.event.type not in UPSERTS or self.lanes.is_awaited(connection, position):
             return first
-        positions, followers = [self.leases.position(first, float("-inf"))], list[Lease]()
+        positions, followers = [position], list[Lease]()
         while len(followers) < together:
             row = self.lanes.next_behind(connection, positions, now=self.clock.now())
             if row is None or self._event(connection, row[1]).type not in UPSERTS:

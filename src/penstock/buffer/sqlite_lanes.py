@@ -95,6 +95,13 @@ class SqliteLanes:
             self._unpark(connection, position, due=self.clock.now())
         return len(rows)
 
+    def is_awaited(self, connection: sqlite3.Connection, position: int) -> bool:
+        """Return whether somebody is parked until something is learned of the person or company of a lane."""
+        # Lanes of people and companies are named as the ledger names its subjects.
+        select = "SELECT 1 FROM parked WHERE destination = ? AND subject = ? LIMIT 1"
+        lanes = self._lanes(connection, position) or ()
+        return any(connection.execute(select, [self.name, lane]).fetchone() for lane in lanes)
+
     def next_behind(self, connection: sqlite3.Connection, run: Sequence[int], *, now: float) -> Sequence[Any] | None:
         """Return the event that waits for nothing but a run of leased ones, as position, seq, attempt and so on."""
         lanes = self._lanes(connection, run[0])
@@ -162,7 +169,9 @@ class SqliteLanes:
 
     def _passes(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         """Return whether somebody is under way who stands behind this position."""
-        behind = {other for other in self.under_way if other > position and self._stands(connection, lane, other)}
+        # A copy: leases end on the event loop while the writer's thread asks.
+        under_way = tuple(self.under_way)
+        behind = {other for other in under_way if other > position and self._stands(connection, lane, other)}
         self.passed |= behind
         return bool(behind)
 
