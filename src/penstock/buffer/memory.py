@@ -293,7 +293,7 @@ class MemoryBacklog:
 
     def forget_leases(self) -> None:
         """What a crash does."""
-        self.leases = Leases()
+        self.leases, self.turns = Leases(), Turns()
 
     def _take_in(self) -> None:
         sources = self.sources()
