@@ -81,6 +81,10 @@ class HostileCustify:
         """From now on everything works."""
         self.faults, self.key_is_good = Faults(), True
 
+    def forget_quiet(self) -> None:
+        """Whoever was asked for quiet is gone; the next one was told nothing, and learns it from its first 429."""
+        self.quiet_until = 0.0
+
     async def _serve(self, call: Call) -> Answer:
         now = self.clock.now()
         self.called_at.append(now)

@@ -42,6 +42,7 @@ class History:
     waiting: int
     outcomes: dict[Outcome, int]
     in_flight: int
+    called_at: list[float]
     called_too_early: int
     unavailable: dict[int, int]
     held: bool
@@ -121,7 +122,6 @@ class Stage:
         self.script, self.engine_class = script, engine
         self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
         self.orders_changed = asyncio.Event()
-        self.pace = Pace(per_s_max=script.per_s_max, as_of=clock.now())
         self._start_engine()
 
     async def play(self) -> None:
@@ -154,6 +154,7 @@ class Stage:
             waiting=counts.waiting,
             outcomes={outcome: count for outcome, count in counts.outcomes.items() if count},
             in_flight=len(self.engine.in_flight),
+            called_at=self.custify.called_at,
             called_too_early=self.custify.called_too_early,
             unavailable=dict(self.custify.unavailable),
             held=self.engine.hold.is_held,
@@ -173,7 +174,7 @@ class Stage:
             "custify",
             backlog=LatentBacklog(self.world.backlog, self.dice),
             custify=self.custify,
-            pace=self.pace,
+            pace=Pace(per_s_max=self.script.per_s_max, as_of=self.clock.now()),
             policy=policy,
             clock=self.clock,
             dice=self.dice,
@@ -194,6 +195,7 @@ class Stage:
                 task.cancel()
             await asyncio.gather(*doomed, return_exceptions=True)
             await self.world.crash_and_reopen()
+            self.custify.forget_quiet()
             self._start_engine()
 
     async def _rotations(self) -> None:
