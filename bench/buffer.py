@@ -1,7 +1,8 @@
 """What a large backlog costs: leases and settles a second with 10 000 and with 1 000 000 events waiting, side by side.
 
 Both backlogs are of 50 000 people over SQLite with real syncs. Every measurement runs in a process of its own that was
-not there when the backlog grew: its start is what a start after kill -9 costs, its memory is what deliver needs.
+not there when the backlog grew, and that ends as kill -9 would end it: the time from the birth of the next one to its
+first leases is what a start costs then, and its memory is what deliver needs.
 The two sizes take turns; the median ratio of the rounds counts. Bounded: rounds times events, then it ends.
 """
 
@@ -21,11 +22,13 @@ from penstock.buffer.port import Ending, Outcome
 from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.clock import SystemClock
+from penstock.deliver import fleet  # noqa: F401 - what the deliver process loads counts in its memory and its start
 from penstock.event import Event, MessageId
 
 PEOPLE, SMALL, LARGE = 50_000, 10_000, int(os.environ.get("BENCH_WAITING", "1000000"))
 ROUNDS, MEASURED = int(os.environ.get("BENCH_ROUNDS", "5")), 3_000
 IN_FLIGHT, BATCH = 32, 1_000
+RATIO_MIN, START_S_MAX, MEMORY_MB_MAX = 0.85, 3.0, 300
 BODY = json.dumps({"type": "track", "event": "Used", "properties": {"plan": "pro", "seats": 12}}).encode()
 
 
@@ -56,13 +59,12 @@ async def grow(folder: Path, waiting: int) -> None:
     await store.close()
 
 
-async def measure(folder: Path) -> dict[str, float]:
-    started = time.perf_counter()
+async def measure(folder: Path, born_at: float) -> dict[str, float]:
     store = DeliveryStore(folder, clock=SystemClock())
     await store.open()
     backlog = store.backlog("custify", lambda: ["web"])
     leases = list(await backlog.lease(limit=IN_FLIGHT, lease_s=60))
-    start_s = time.perf_counter() - started
+    start_s = time.time() - born_at
     done, began = 0, time.perf_counter()
     while done < MEASURED:
         await asyncio.gather(*(backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED)) for lease in leases))
@@ -70,12 +72,26 @@ async def measure(folder: Path) -> dict[str, float]:
         leases = list(await backlog.lease(limit=IN_FLIGHT, lease_s=60))
     rate = done / (time.perf_counter() - began)
     # Ends as kill -9 would: without closing anything.
-    return {"rate": rate, "start_s": start_s, "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"rate": rate, "start_s": start_s, "memory_mb": memory_mb}
 
 
 def measured(folder: Path) -> dict[str, float]:
-    done = subprocess.run([sys.executable, __file__, str(folder)], capture_output=True, check=True, timeout=300)
-    return json.loads(done.stdout)
+    command = [sys.executable, __file__, str(folder), str(time.time())]
+    return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=300).stdout)
+
+
+def report(rounds: list[dict[int, dict[str, float]]]) -> None:
+    """Print every figure beside its limit."""
+    for waiting in (SMALL, LARGE):
+        rate, start_s, memory_mb = (
+            statistics.median(each[waiting][key] for each in rounds) for key in ("rate", "start_s", "memory_mb")
+        )
+        print(f"{waiting:>9} waiting: {rate:6.0f} leases and settles a second")
+        print(f"{'':>9}   start after kill -9 {start_s:5.2f} s    at most {START_S_MAX:.0f} s")
+        print(f"{'':>9}   memory of deliver   {memory_mb:5.0f} MB   at most {MEMORY_MB_MAX} MB")
+    ratio = statistics.median(each[LARGE]["rate"] / each[SMALL]["rate"] for each in rounds)
+    print(f"rate with {LARGE} waiting, of that with {SMALL}: {ratio:.2f}   at least {RATIO_MIN}")
 
 
 def main() -> None:
@@ -86,22 +102,13 @@ def main() -> None:
             folder.mkdir()
             # A measurement takes events away; the small backlog begins with so many more.
             asyncio.run(grow(folder, waiting + (ROUNDS * MEASURED if waiting == SMALL else 0)))
-        rounds = [{waiting: measured(folder) for waiting, folder in folders.items()} for _ in range(ROUNDS)]
+        report([{waiting: measured(folder) for waiting, folder in folders.items()} for _ in range(ROUNDS)])
     finally:
         shutil.rmtree(root)
-    for waiting in folders:
-        rate, start_s, rss = (
-            statistics.median(r[waiting][key] for r in rounds) for key in ("rate", "start_s", "rss_mb")
-        )
-        print(
-            f"{waiting:>9} waiting: {rate:6.0f} leases and settles a second, start {start_s:.2f} s, memory {rss:.0f} MB"
-        )
-    ratio = statistics.median(r[LARGE]["rate"] / r[SMALL]["rate"] for r in rounds)
-    print(f"ratio {ratio:.2f} (goal 0.85), start below 3 s, memory below 300 MB")
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(json.dumps(asyncio.run(measure(Path(sys.argv[1])))), flush=True)
+        print(json.dumps(asyncio.run(measure(Path(sys.argv[1]), float(sys.argv[2])))), flush=True)
         os._exit(0)
     main()

@@ -83,6 +83,14 @@ async def test_a_live_event_passes_a_replayed_one_that_waits_to_be_tried_again(w
     assert await drain(world) == ["old"]
 
 
+async def test_a_replayed_event_of_a_visitor_stands_behind_live_ones_of_whom_the_visitor_became_meanwhile(world):
+    await bury(world, event("old", anonymous="a1"))
+    await world.append(event("signed in", "ana", anonymous="a1"), event("new", "ana"))
+    await replay(world)
+
+    assert await drain(world) == ["signed in", "new", "old"]
+
+
 @pytest.mark.parametrize("fate", ["lost lease", "crash"])
 async def test_a_live_event_passes_a_replayed_one_whose_lease_was_lost(world, fate):
     await bury(world, event("old", "ana"))

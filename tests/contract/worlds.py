@@ -1,6 +1,7 @@
 """One small World per backend: how to open it, crash it, and let time pass. Tests talk to a World and know no backend."""
 
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from penstock.buffer.memory import MemoryBuffer
@@ -16,6 +17,8 @@ from penstock.clock import Clock, ManualClock
 from penstock.event import Event, MessageId
 
 DESTINATION = "custify"
+# Where a sync costs nothing, for tests that open thousands of stores and do not ask what a power cut leaves.
+QUICK_DISK = Path("/dev/shm")
 
 
 def event(name: str, user: str = "", *, anonymous: str = "", company: str = "", source: str = "web") -> Event:
@@ -31,6 +34,11 @@ def event(name: str, user: str = "", *, anonymous: str = "", company: str = "", 
         request_ip="127.0.0.1",
         body=f'{{"messageId":"{name}"}}'.encode(),
     )
+
+
+def quick_folder() -> tempfile.TemporaryDirectory:
+    """Return a folder for one store."""
+    return tempfile.TemporaryDirectory(prefix="penstock-", dir=QUICK_DISK if QUICK_DISK.is_dir() else None)
 
 
 class World:

@@ -1,10 +1,15 @@
 """What must hold over a history: over what the far side applied and the store says, never over our own logs."""
 
+import collections
 from collections.abc import Iterator, Sequence
 
 from penstock.buffer.port import Outcome
+from penstock.deliver.pace import BURST_S
 from sim.hostile_custify import Applied
 from sim.story import History
+
+# Times are sums of many floats.
+ROUNDING = 1e-6
 
 
 def wrong(history: History) -> list[str]:
@@ -17,6 +22,7 @@ def wrong(history: History) -> list[str]:
         *ends(history),
         *_gave_up(history),
         *_replays(history),
+        *pace(history),
         *rest(history),
     ]
 
@@ -104,6 +110,19 @@ def _replays(history: History) -> Iterator[str]:
     for mark in sorted(again):
         if mark % 17:
             yield f"m{mark} was replayed and died again, though Custify was well"
+
+
+def pace(history: History) -> Iterator[str]:
+    """A limit a second, and what may be saved up for a burst; never less than one call."""
+    calls_max = history.script.per_s_max + max(1.0, history.script.per_s_max * BURST_S)
+    began = collections.deque[float]()
+    for at in history.called_at:
+        began.append(at)
+        while began[0] <= at - 1.0:
+            began.popleft()
+        if len(began) > calls_max + ROUNDING:
+            yield f"{len(began)} calls in a second, {history.script.per_s_max:.1f} are allowed"
+            return
 
 
 def rest(history: History) -> Iterator[str]:

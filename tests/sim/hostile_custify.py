@@ -76,6 +76,7 @@ class HostileCustify:
 
     async def read(self, path: str) -> Answer:
         """Look somebody up: as slow and as unreliable as everything else, but it changes nothing."""
+        self._note_call()
         await asyncio.sleep(self.dice.uniform(0.01, 0.3))
         if not self.key_is_good:
             return Barred(401, "bad key")
@@ -93,10 +94,12 @@ class HostileCustify:
         """From now on everything works."""
         self.faults, self.key_is_good = Faults(), True
 
+    def forget_quiet(self) -> None:
+        """Whoever was asked for quiet is gone; the next one was told nothing, and learns it from its first 429."""
+        self.quiet_until = 0.0
+
     async def _serve(self, call: Call) -> Answer:
-        now = self.clock.now()
-        self.called_at.append(now)
-        self.called_too_early += self.quiet_since < now < self.quiet_until
+        self._note_call()
         await asyncio.sleep(self.dice.uniform(0.01, 0.3))
         if not self.key_is_good:
             return Barred(401, "bad key")
@@ -117,6 +120,11 @@ class HostileCustify:
         if self._happens(self.faults.unanswered):
             await asyncio.sleep(self.call_s_max * 2)
         return Accepted(200, "")
+
+    def _note_call(self) -> None:
+        now = self.clock.now()
+        self.called_at.append(now)
+        self.called_too_early += self.quiet_since < now < self.quiet_until
 
     def _heard(self, answer: Throttled) -> None:
         """From here on our side knows; what a crashed client was told, nobody can obey."""

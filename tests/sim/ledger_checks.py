@@ -8,7 +8,7 @@ import msgspec
 from penstock import causes
 from penstock.buffer.port import Outcome, Story
 from penstock.timestamps import from_ms, to_text
-from sim.checks import ends, orders_of, repeats, rest, sums
+from sim.checks import ends, orders_of, pace, repeats, rest, sums
 from sim.story import History
 
 DONE = {Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED}
@@ -20,6 +20,7 @@ def wrong_with_ledger(history: History) -> list[str]:
         *sums(history),
         *repeats(history),
         *ends(history),
+        *pace(history),
         *rest(history),
         *_vanished(history),
         *_overtaken(history),

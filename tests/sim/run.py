@@ -15,14 +15,13 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
 
-from contract.worlds import MemoryWorld, SqliteWorld
+from contract.worlds import MemoryWorld, SqliteWorld, quick_folder
 from penstock.buffer.port import Outcome
 from penstock.deliver.engine import Engine
 from penstock.ledger.rules import OFF, Rules
@@ -72,7 +71,7 @@ def be_quiet() -> None:
 
 def told(seed: int, store: str, kind: str = "plain", *, engine: type[Engine] = Engine) -> History:
     """Tell one story over a store of its own."""
-    with tempfile.TemporaryDirectory(prefix="penstock-sim-") as folder:
+    with quick_folder() as folder:
         return tell(seed, lambda clock: STORES[store](Path(folder), clock).open(), engine=engine, rules=KINDS[kind][0])
 
 

@@ -45,6 +45,7 @@ class History:
     waiting: int
     outcomes: dict[Outcome, int]
     in_flight: int
+    called_at: list[float]
     called_too_early: int
     unavailable: dict[int, int]
     held: bool
@@ -131,7 +132,6 @@ class Stage:
         self.script, self.engine_class, self.rules = script, engine, rules
         self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
         self.orders_changed = asyncio.Event()
-        self.pace = Pace(per_s_max=script.per_s_max, as_of=clock.now())
         self._start_engine()
 
     async def play(self) -> None:
@@ -164,6 +164,7 @@ class Stage:
             waiting=counts.waiting,
             outcomes={outcome: count for outcome, count in counts.outcomes.items() if count},
             in_flight=len(self.engine.in_flight),
+            called_at=self.custify.called_at,
             called_too_early=self.custify.called_too_early,
             unavailable=dict(self.custify.unavailable),
             held=self.engine.hold.is_held,
@@ -186,7 +187,7 @@ class Stage:
             backlog=LatentBacklog(self.world.backlog, self.dice),
             ledger=self.world.backlog.ledger,
             custify=self.custify,
-            pace=self.pace,
+            pace=Pace(per_s_max=self.script.per_s_max, as_of=self.clock.now()),
             policy=policy,
             clock=self.clock,
             dice=self.dice,
@@ -207,6 +208,7 @@ class Stage:
                 task.cancel()
             await asyncio.gather(*doomed, return_exceptions=True)
             await self.world.crash_and_reopen()
+            self.custify.forget_quiet()
             self._start_engine()
 
     async def _rotations(self) -> None:

@@ -256,7 +256,7 @@ def test_the_mapping_page_says_where_fields_come_from_and_which_traits_go_nowher
 
     assert "email traits.email always 50 % ana@example.com" in page
     assert "custom_attributes.plan no field of its own traits.plan always 100 %" in page
-    assert "phone traits.phone 0 % never" in page
+    assert "phone traits.phone always 0 % never" in page
     assert "traits.tags[…] 1 it is inside traits.tags, an array" in page
 
 

@@ -35,6 +35,18 @@ def test_a_fixed_limit_holds_over_ten_seconds():
     assert 195 <= len(sent) <= 200 + 20 * BURST_S + 1
 
 
+def test_calls_that_wait_for_their_turn_together_keep_the_limit():
+    pace = Pace(per_s_max=4.0, as_of=NOW)
+
+    turns = []
+    for _ in range(6):
+        turns.append(NOW + pace.wait_s(NOW))
+        pace.sent(turns[-1])
+
+    assert turns == [NOW + i / 4.0 for i in range(6)]
+    assert pace.free_calls(NOW + 1.0) == 0
+
+
 def test_a_429_stops_everybody_for_as_long_as_it_asks():
     pace = Pace(as_of=NOW)
     pace.throttled(NOW, 7.0)

@@ -175,7 +175,7 @@ class MemoryBacklog:
 
     def forget_leases(self) -> None:
         """What a crash does."""
-        self.leases = Leases()
+        self.leases, self.turns = Leases(), Turns()
 
     def _end(self, position: int, ending: Ending) -> None:
         lease, now = ending.lease, self.clock.now()

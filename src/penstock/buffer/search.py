@@ -55,9 +55,9 @@ def _key(kind: str, value: str) -> str:
 
 
 def _decoded(body: bytes) -> dict[str, object]:
-    for candidate in (body, mended(body)):
+    for read in (bytes, mended):
         try:
-            value = msgspec.json.decode(candidate)
+            value = msgspec.json.decode(read(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         return value if isinstance(value, dict) else {}

@@ -294,6 +294,8 @@ class SqliteBacklog:
             connection.execute(REPLAY_TALLY, [row[0], outcome])
 
     def _replay(self, connection: sqlite3.Connection, *, selection: Selection, job: int, limit: int) -> ReplayStep:
+        # What came before the replay says whom a visitor became, and with it the lanes of what is put back.
+        self._take_in(connection, self.clock.now())
         connection.execute("INSERT OR IGNORE INTO replay (job, destination) VALUES (?, ?)", [job, self.name])
         cursor = connection.execute("SELECT cursor FROM replay WHERE job = ?", [job]).fetchone()[0]
         rows = selectable(connection, self.name, selection, after_seq=cursor, limit=limit)

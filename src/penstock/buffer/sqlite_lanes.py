@@ -125,12 +125,18 @@ class SqliteLanes:
             self._count_again(connection, position)
 
     def all_behind(self, connection: sqlite3.Connection) -> list[int]:
-        """Return the positions of all events of a later priority that could be leased."""
-        rows = connection.execute(
-            "SELECT position FROM waiting WHERE destination = ? AND priority > ? AND blocked = 0",
-            [self.name, Priority.LIVE],
-        )
-        return [row[0] for row in rows]
+        """Return the positions of all events that may stand wrong after a crash, when nobody is under way any more.
+
+        Those of a later priority that could be leased, and those that were parked with whoever passed them.
+        """
+        later = "SELECT position FROM waiting WHERE destination = ? AND priority > ? AND blocked = 0"
+        found = [row[0] for row in connection.execute(later, [self.name, Priority.LIVE])]
+        awake = "SELECT position FROM waiting WHERE destination = ? AND parked_at IS NOT NULL AND blocked <> -1"
+        for (position,) in connection.execute(awake, [self.name]).fetchall():
+            lanes = self._lanes(connection, position) or ()
+            behind = (connection.execute(BEHIND, [self.name, lane, position]).fetchone() for lane in lanes)
+            found += [position, *(row[0] for row in behind if row)]
+        return found
 
     def _unpark(self, connection: sqlite3.Connection, position: int, *, due: float) -> None:
         lanes = self._lanes(connection, position) or ()

@@ -48,13 +48,13 @@ class Pace:
         """Return how long to wait until one call may be sent; 0 means now."""
         self._advance(now)
         blocked_s, limit = self.blocked_s(now), self.limit
-        return blocked_s if math.isinf(limit) else max(blocked_s, (1.0 - self.tokens) / limit)
+        return blocked_s if math.isinf(limit) else max(blocked_s, (1.0 - self._tokens_at(now)) / limit)
 
     def free_calls(self, now: float) -> float:
         """Return how many calls may start now; math.inf when nothing limits them."""
         if self.wait_s(now) > 0:
             return 0
-        return math.inf if math.isinf(self.limit) else math.floor(self.tokens)
+        return math.inf if math.isinf(self.limit) else math.floor(self._tokens_at(now))
 
     def sent(self, now: float) -> None:
         """Count a call that was sent."""
@@ -75,6 +75,10 @@ class Pace:
         if first_of_its_window:
             self.per_s = max(PER_S_MIN, DECREASE * min(self.limit, self.measured_per_s))
         self.tokens = min(self.tokens, 0.0)
+
+    def _tokens_at(self, now: float) -> float:
+        """Return the tokens of now: calls that wait for their turn are counted ahead, up to the time of the last."""
+        return self.tokens - max(0.0, self.as_of - now) * self.limit
 
     def _advance(self, now: float) -> None:
         """Let tokens and the measured rate follow the time."""

@@ -16,6 +16,7 @@ CREATE TABLE calls (
 -- A parked event stands in no lane, which `blocked` = -1 says; it waits for something to be learned of a subject.
 ALTER TABLE waiting ADD COLUMN parked_at REAL;
 CREATE INDEX waiting_parked ON waiting (destination, due) WHERE blocked = -1;
+CREATE INDEX waiting_once_parked ON waiting (destination, position) WHERE parked_at IS NOT NULL;
 CREATE TABLE parked (
     destination TEXT    NOT NULL,
     subject     TEXT    NOT NULL,
