@@ -9,6 +9,7 @@ import binascii
 import collections
 import dataclasses
 import functools
+import operator
 import urllib.parse
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -38,6 +39,7 @@ UNKNOWN_KEY = SdkError(401, "invalid write key")
 DISABLED = SdkError(404, "source is disabled")
 # A client that is still sending cannot read why it is refused; so much more is read and forgotten before we hang up.
 DISCARDED_BYTES_MAX = 64 * 1024 * 1024
+TYPE_OF = operator.attrgetter("type")
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 
 
@@ -145,8 +147,8 @@ class Gateway:
         events = self._events(route, body, source=source, scope=scope)
         await self.log.append(events)
         self.requests[source.name, 200] += 1
-        for event in events:
-            self.events[source.name, event.type if event.type in TYPES else "other"] += 1
+        for type_, count in collections.Counter(map(TYPE_OF, events)).items():
+            self.events[source.name, type_ if type_ in TYPES else "other"] += count
         return replies.OK
 
     def _events(self, route: Route, body: bytes, *, source: Source, scope: Any) -> list[Event]:
