@@ -1,6 +1,7 @@
 """The backlogs on SQLite: deliver's end. delivery.db is written here, events.db is attached and only read."""
 
 import functools
+import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +16,14 @@ from penstock.buffer.search import keys_of
 from penstock.buffer.shares import Turns
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_writer
 from penstock.buffer.sqlite_lanes import SqliteLanes
-from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_event, selectable
+from penstock.buffer.sqlite_rows import selectable
+from penstock.buffer.sqlite_segments import event_at, events_after, first_seq
 from penstock.clock import Clock
 
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
 # Index entries looked at by one round of retention.
 SWEPT_MAX = 5_000
-UNTAKEN = f"SELECT seq, {EVENT_COLUMNS} FROM log.events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 READY = """
 SELECT position, seq, attempt, first_failed_at FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
@@ -169,8 +170,8 @@ class SqliteBacklog:
 
     def _grant(self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float) -> Lease:
         position, seq, attempt, first_failed_at = row
-        select = f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?"  # noqa: S608 - our own constant
-        event = read_event(connection.execute(select, [seq]).fetchone())
+        event = event_at(connection, seq)
+        assert event is not None, "an event that waits is never removed"
         return self.leases.grant(
             position, event=event, seq=seq, attempt=attempt, first_failed_at=first_failed_at, expires_at=expires_at
         )
@@ -198,17 +199,16 @@ class SqliteBacklog:
     def _take_in(self, connection: sqlite3.Connection, now: float) -> None:
         """Give new events of the log their places in their lanes."""
         cursor, position, received = self._destination(connection)
-        rows = connection.execute(UNTAKEN, [cursor, TAKE_IN_MAX]).fetchall()
+        rows = list(itertools.islice(events_after(connection, cursor), TAKE_IN_MAX))
         self.is_behind = len(rows) == TAKE_IN_MAX
         if not rows:
             return
         sources = frozenset(self.sources())
         keys: list[tuple[str, int]] = []
-        for row in rows:
-            event = read_event(row[1:])
+        for seq, event in rows:
             if event.source in sources:
-                keys += [(key, row[0]) for key in keys_of(event)]
-                self.lanes.enter(connection, event, seq=row[0], position=place(Priority.LIVE, position), due=now)
+                keys += [(key, seq) for key in keys_of(event)]
+                self.lanes.enter(connection, event, seq=seq, position=place(Priority.LIVE, position), due=now)
                 position, received = position + 1, received + 1
         connection.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", sorted(keys))
         connection.execute(
@@ -246,22 +246,21 @@ class SqliteBacklog:
 
     def _put_back(self, connection: sqlite3.Connection, row: Sequence[Any], *, selection: Selection, job: int) -> bool:
         seq, outcome = row
-        select = f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?"  # noqa: S608 - our own constant
-        found = connection.execute(select, [seq]).fetchone()
-        if found is None or not selection.takes(read_event(found)):
+        event = event_at(connection, seq)
+        if event is None or not selection.takes(event):
             return False
         connection.execute("DELETE FROM outcome WHERE destination = ? AND seq = ?", [self.name, seq])
         connection.execute(TALLY, [self.name, outcome, -1])
         _, number, _ = self._destination(connection)
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [number + 1, self.name])
         position = place(Priority.REPLAY, number)
-        self.lanes.enter(connection, read_event(found), seq=seq, position=position, due=self.clock.now(), job=job)
+        self.lanes.enter(connection, event, seq=seq, position=position, due=self.clock.now(), job=job)
         return True
 
 
 def _prune(connection: sqlite3.Connection, *, minute: int) -> int:
     connection.execute("DELETE FROM minute WHERE minute < ?", [minute - MINUTES_KEPT])
-    oldest = connection.execute("SELECT coalesce(min(seq), 0) FROM log.events").fetchone()[0]
+    oldest = first_seq(connection) or 0
     removed = 0
     for table in ("outcome", "attempt"):
         for (name,) in connection.execute("SELECT name FROM destination").fetchall():
