@@ -11,6 +11,7 @@ import pytest
 from contract.worlds import SqliteWorld, event
 from penstock.buffer.port import Ending, Outcome
 from penstock.buffer.sqlite import DELIVERY, EVENTS
+from penstock.buffer.sqlite_segments import events_after
 
 SECTOR, WAL_HEADER = 512, 32
 ROUNDS = 25
@@ -45,7 +46,7 @@ def restart(tmp_path, number: int, files: dict[str, bytes]):
 
 async def stored(folder) -> set[str]:
     world = await SqliteWorld(folder).open()
-    names = {row[0] for row in world.log.connection.execute("SELECT message_id FROM events")}
+    names = {event.message_id for _, event in events_after(world.log.connection, 0)}
     assert world.log.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     await world.close()
     return names

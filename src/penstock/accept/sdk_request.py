@@ -5,6 +5,7 @@ is kept as text, one event's request_ip stays its own, corrupt gzip is the sende
 """
 
 import zlib
+from typing import Annotated
 
 import msgspec
 
@@ -24,8 +25,23 @@ GZIP = 16 + zlib.MAX_WBITS
 ID_CHARS_MAX = 512
 
 
-class Head(msgspec.Struct, rename="camel"):
-    """What accept reads of an event; all else passes through unread."""
+Text = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)]
+
+
+class Head(msgspec.Struct, rename="camel", gc=False):
+    """What accept reads of an event as SDKs send it; all else passes through unread."""
+
+    user_id: Text | None = None
+    anonymous_id: Text | None = None
+    message_id: Text | None = None
+    type: str | None = None
+    group_id: object = None
+    traits: msgspec.Raw = msgspec.Raw(b"{}")
+    request_ip: str | None = msgspec.field(default=None, name="request_ip")
+
+
+class OddHead(msgspec.Struct, rename="camel", gc=False):
+    """The same, whatever the values are: numbers, objects, endless texts."""
 
     user_id: object = None
     anonymous_id: object = None
@@ -39,7 +55,13 @@ class Head(msgspec.Struct, rename="camel"):
 class Batch(msgspec.Struct):
     """Only `batch` counts; everything beside it is ignored, as RudderStack does."""
 
-    batch: msgspec.Raw = msgspec.Raw(b"null")
+    batch: list[msgspec.Raw] | None = None
+
+
+class BatchOfOne(msgspec.Struct):
+    """A `batch` that is no list; a single event is taken as it is."""
+
+    batch: msgspec.Raw
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -51,8 +73,9 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 head_of = msgspec.json.Decoder(Head).decode
+odd_head_of = msgspec.json.Decoder(OddHead).decode
 batch_of = msgspec.json.Decoder(Batch).decode
-items_of = msgspec.json.Decoder(list[msgspec.Raw]).decode
+batch_of_one = msgspec.json.Decoder(BatchOfOne).decode
 
 
 def inflated(body: bytes, *, bytes_max: int) -> bytes:
@@ -98,36 +121,54 @@ def read_batch(body: bytes, *, origin: Origin, dice: Dice) -> list[Event]:
 
 
 def _batch(body: bytes, *, origin: Origin, dice: Dice) -> list[Event]:
-    batch = bytes(batch_of(body).batch)
-    if batch == b"null":
-        raise EMPTY_BATCH
-    items = [batch] if batch.startswith(b"{") else [bytes(item) for item in items_of(batch)]
+    items = _items(body)
     if not items:
         raise EMPTY_BATCH
-    return [_event(item, type_="", origin=origin, dice=dice) for item in items]
+    return [_event(bytes(item), type_="", origin=origin, dice=dice) for item in items]
+
+
+def _items(body: bytes) -> list[msgspec.Raw] | None:
+    try:
+        return batch_of(body).batch
+    except msgspec.ValidationError:
+        item = batch_of_one(body).batch
+        if bytes(item).startswith(b"{"):
+            return [item]
+        raise
 
 
 def _event(raw: bytes, *, type_: str, origin: Origin, dice: Dice) -> Event:
-    head = head_of(raw)
-    user_id, anonymous_id = _id(head.user_id), _id(head.anonymous_id)
+    try:
+        head = head_of(raw)
+    except msgspec.ValidationError:
+        head = _plain(odd_head_of(raw))
+    user_id, anonymous_id = (head.user_id or "").strip(), (head.anonymous_id or "").strip()
     if not user_id and not anonymous_id:
         raise NO_IDENTITY
-    kind = type_ or (head.type.strip().lower() if isinstance(head.type, str) else "")
+    kind = type_ or (head.type or "").strip().lower()
     return Event(
         source=origin.source,
-        message_id=MessageId(_message_id(head.message_id) or dice.fresh_id()),
+        message_id=MessageId((head.message_id or "").strip() or dice.fresh_id()),
         type=kind,
         user_id=user_id,
         anonymous_id=anonymous_id,
         company_id=_company_id(head) if kind == "group" else "",
         received_at_ms=origin.received_at_ms,
-        request_ip=_text(head.request_ip) or origin.ip,
+        request_ip=head.request_ip or origin.ip,
         body=raw,
     )
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def _plain(head: OddHead) -> Head:
+    return Head(
+        user_id=_id(head.user_id),
+        anonymous_id=_id(head.anonymous_id),
+        message_id=_message_id(head.message_id),
+        type=head.type if isinstance(head.type, str) else None,
+        group_id=head.group_id,
+        traits=head.traits,
+        request_ip=head.request_ip if isinstance(head.request_ip, str) else None,
+    )
 
 
 def _id(value: object) -> str:

@@ -11,7 +11,7 @@ from penstock.errors import BufferUnavailable, PenstockError, SettingsError, Sto
 
 EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
-    EVENTS: ("events_0001.sql",),
+    EVENTS: ("events_0001.sql", "events_0002.sql"),
     DELIVERY: ("delivery_0001.sql", "delivery_0002.sql", "delivery_0003.sql", "delivery_0004.sql", "delivery_0005.sql"),
     CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql"),
 }

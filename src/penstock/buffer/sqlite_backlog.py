@@ -1,6 +1,7 @@
 """The backlog of one destination on SQLite: deliver's end. Opened by sqlite_delivery.py."""
 
 import functools
+import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -26,13 +27,13 @@ from penstock.buffer.search import keys_of
 from penstock.buffer.shares import Turns
 from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_ledger import SqliteLedger
-from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_event, selectable
+from penstock.buffer.sqlite_rows import selectable
+from penstock.buffer.sqlite_segments import event_at, events_after
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event
 
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
-UNTAKEN = f"SELECT seq, {EVENT_COLUMNS} FROM log.events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 READY = """
 SELECT position, seq, attempt, first_failed_at, parked_at FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
@@ -176,8 +177,7 @@ class SqliteBacklog:
         self.lanes.unpark_due(connection, now)
         self._take_in(connection, now)
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
-        leases = [self._grant(connection, row, now + lease_s) for _, row in picked]
-        return [self._with_followers(connection, lease, together) if together else lease for lease in leases]
+        return [self._with_followers(connection, row, now + lease_s, together=together) for _, row in picked]
 
     def _ready(self, connection: sqlite3.Connection, now: float, limit: int) -> dict[Priority, list[Any]]:
         ready = {}
@@ -200,21 +200,24 @@ class SqliteBacklog:
         )
 
     def _event(self, connection: sqlite3.Connection, seq: int) -> Event:
-        select = f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?"  # noqa: S608 - our own constant
-        return read_event(connection.execute(select, [seq]).fetchone())
+        event = event_at(connection, seq)
+        assert event is not None, "an event that waits is never removed"
+        return event
 
-    def _with_followers(self, connection: sqlite3.Connection, first: Lease, together: int) -> Lease:
-        """Lease the upserts right behind one along with it."""
-        position = self.leases.position(first, float("-inf"))
-        if first.event.type not in UPSERTS or self.lanes.is_awaited(connection, position):
+    def _with_followers(
+        self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float, *, together: int
+    ) -> Lease:
+        """Lease an event, and the upserts right behind one along with it."""
+        first, position = self._grant(connection, row, expires_at), row[0]
+        if not together or first.event.type not in UPSERTS or self.lanes.is_awaited(connection, position):
             return first
         positions, followers = [position], list[Lease]()
         while len(followers) < together:
-            row = self.lanes.next_behind(connection, positions, now=self.clock.now())
-            if row is None or self._event(connection, row[1]).type not in UPSERTS:
+            behind = self.lanes.next_behind(connection, positions, now=self.clock.now())
+            if behind is None or self._event(connection, behind[1]).type not in UPSERTS:
                 break
-            positions.append(row[0])
-            followers.append(self._grant(connection, row, first.expires_at))
+            positions.append(behind[0])
+            followers.append(self._grant(connection, behind, expires_at))
         return self.leases.with_followers(first, followers) if followers else first
 
     def _end(self, connection: sqlite3.Connection, ending: Ending, position: int) -> None:
@@ -263,17 +266,16 @@ class SqliteBacklog:
     def _take_in(self, connection: sqlite3.Connection, now: float) -> None:
         """Give new events of the log their places in their lanes."""
         cursor, position, received = self._destination(connection)
-        rows = connection.execute(UNTAKEN, [cursor, TAKE_IN_MAX]).fetchall()
+        rows = list(itertools.islice(events_after(connection, cursor), TAKE_IN_MAX))
         self.is_behind = len(rows) == TAKE_IN_MAX
         if not rows:
             return
         sources = frozenset(self.sources())
         keys: list[tuple[str, int]] = []
-        for row in rows:
-            event = read_event(row[1:])
+        for seq, event in rows:
             if event.source in sources:
-                keys += [(key, row[0]) for key in keys_of(event)]
-                self.lanes.enter(connection, event, seq=row[0], position=place(Priority.LIVE, position), due=now)
+                keys += [(key, seq) for key in keys_of(event)]
+                self.lanes.enter(connection, event, seq=seq, position=place(Priority.LIVE, position), due=now)
                 position, received = position + 1, received + 1
         connection.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", sorted(keys))
         connection.execute(
@@ -313,14 +315,13 @@ class SqliteBacklog:
 
     def _put_back(self, connection: sqlite3.Connection, row: Sequence[Any], *, selection: Selection, job: int) -> bool:
         seq, outcome = row
-        select = f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?"  # noqa: S608 - our own constant
-        found = connection.execute(select, [seq]).fetchone()
-        if found is None or not selection.takes(read_event(found)):
+        event = event_at(connection, seq)
+        if event is None or not selection.takes(event):
             return False
         connection.execute("DELETE FROM outcome WHERE destination = ? AND seq = ?", [self.name, seq])
         connection.execute(TALLY, [self.name, outcome, -1])
         _, number, _ = self._destination(connection)
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [number + 1, self.name])
         position = place(Priority.REPLAY, number)
-        self.lanes.enter(connection, read_event(found), seq=seq, position=position, due=self.clock.now(), job=job)
+        self.lanes.enter(connection, event, seq=seq, position=position, due=self.clock.now(), job=job)
         return True

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from penstock.buffer.port import Outcome, Problem, Progress, Selected, Selection, Story
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
-from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_story, selectable
-
-EVENT = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE seq = ?"  # noqa: S608 - our own constant
+from penstock.buffer.sqlite_rows import read_story, selectable
+from penstock.buffer.sqlite_segments import event_at
 
 
 class SqliteDeadLetters:
@@ -57,5 +56,5 @@ class SqliteDeadLetters:
 
 def _story(delivery: sqlite3.Connection, events: sqlite3.Connection, destination: str, seq: int) -> Story | None:
     # An outcome whose event retention has just taken: it is nobody's any more.
-    row = events.execute(EVENT, [seq]).fetchone()
-    return read_story(delivery, destination, row) if row else None
+    event = event_at(events, seq)
+    return read_story(delivery, destination, seq, event) if event else None

@@ -9,6 +9,7 @@ from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_writer
 from penstock.buffer.sqlite_backlog import SqliteBacklog
 from penstock.buffer.sqlite_ledger import SqliteLedger
+from penstock.buffer.sqlite_segments import first_seq
 from penstock.clock import Clock
 
 # Index entries looked at by one round of retention.
@@ -58,7 +59,7 @@ class DeliveryStore:
 
 def _prune(connection: sqlite3.Connection, *, minute: int) -> int:
     connection.execute("DELETE FROM minute WHERE minute < ?", [minute - MINUTES_KEPT])
-    oldest = connection.execute("SELECT coalesce(min(seq), 0) FROM log.events").fetchone()[0]
+    oldest = first_seq(connection) or 0
     removed = 0
     for table in ("outcome", "attempt"):
         for (name,) in connection.execute("SELECT name FROM destination").fetchall():

@@ -5,6 +5,7 @@ Runs on a stopped store when it repairs, and on one consistent view of each file
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY
 from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS, damage_of, open_writer
 from penstock.buffer.sqlite_lanes import SqliteLanes
-from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_event
+from penstock.buffer.sqlite_segments import event_at, events_after, last_seq
 from penstock.clock import Clock
 
 FILES = (EVENTS, DELIVERY, CONTROL)
@@ -128,34 +129,32 @@ class Doctor:
     def _missing(self, connection: sqlite3.Connection, name: str, cursor: int) -> list[int]:
         """Return the places of events that were taken in and have neither an outcome nor a place in a lane."""
         taken = "SELECT seq FROM outcome WHERE destination = ?1 UNION SELECT seq FROM waiting WHERE destination = ?1"
-        rows = connection.execute(
-            f"SELECT seq, source FROM log.events WHERE seq <= ?2 AND seq NOT IN ({taken})",  # noqa: S608 - our own text
-            [name, cursor],
-        )
+        known = {row[0] for row in connection.execute(taken, [name])}
         sources = frozenset(self.sources_of.get(name, ()))
-        return [seq for seq, source in rows if source in sources]
+        until = itertools.takewhile(lambda each: each[0] <= cursor, events_after(connection, 0))
+        return [seq for seq, event in until if seq not in known and event.source in sources]
 
     def _enter_again(self, connection: sqlite3.Connection, name: str, seqs: Sequence[int]) -> None:
         lanes = SqliteLanes(name, under_way=(), clock=self.clock)
         select = "SELECT next_position FROM destination WHERE name = ?"
         position = connection.execute(select, [name]).fetchone()[0]
         for number, seq in enumerate(seqs):
-            row = connection.execute(f"SELECT {EVENT_COLUMNS} FROM log.events WHERE seq = ?", [seq]).fetchone()  # noqa: S608
-            lanes.enter(connection, read_event(row), seq=seq, position=position + number, due=self.clock.now())
+            event = event_at(connection, seq)
+            assert event is not None, "it was read from the log just now"
+            lanes.enter(connection, event, seq=seq, position=position + number, due=self.clock.now())
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [position + len(seqs), name])
 
 
 def _log(connection: sqlite3.Connection) -> Iterator[tuple[str, Repair | None]]:
     """No destination is ahead of the log: after an old copy of events.db came back, new events would be skipped."""
     ahead = connection.execute("SELECT coalesce(max(cursor), 0) FROM destination").fetchone()[0]
-    row = connection.execute("SELECT seq FROM log.sqlite_sequence WHERE name = 'events'").fetchone()
-    last = row[0] if row else 0
+    last = last_seq(connection, file="log")
     if ahead > last:
         sentence = f"the log ends at {last}, but was read up to {ahead}: an older copy of the file came back"
 
         def repair(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM log.sqlite_sequence WHERE name = 'events'")
-            connection.execute("INSERT INTO log.sqlite_sequence VALUES ('events', ?)", [ahead])
+            connection.execute("DELETE FROM log.sqlite_sequence WHERE name = 'segment'")
+            connection.execute("INSERT INTO log.sqlite_sequence VALUES ('segment', ?)", [ahead])
 
         yield sentence, repair
 
@@ -181,7 +180,9 @@ def _twice(connection: sqlite3.Connection, name: str) -> Iterator[tuple[str, Rep
 def _without_payload(connection: sqlite3.Connection, name: str) -> Iterator[tuple[str, Repair | None]]:
     """Every waiting event is in the log. One that is not can never be sent; it must not stop its lane for ever."""
     rows = connection.execute(
-        "SELECT position, seq FROM waiting WHERE destination = ? AND seq NOT IN (SELECT seq FROM log.events)", [name]
+        "SELECT position, seq FROM waiting WHERE destination = ? AND seq <= coalesce((SELECT last_seq - count"
+        " FROM segment WHERE last_seq >= waiting.seq ORDER BY last_seq LIMIT 1), waiting.seq)",
+        [name],
     ).fetchall()
     if rows:
 

@@ -7,11 +7,10 @@ from pathlib import Path
 from penstock.buffer.port import TAKEN
 from penstock.buffer.spread import spread
 from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite_segments import event_at, first_seq, last_seq
 
 # Files whose time of change tells that somebody committed; a checkpoint changes them too, which costs one more look.
 WATCHED = tuple(f"{name}{ending}" for name in (EVENTS, DELIVERY, CONTROL) for ending in ("", "-wal"))
-PLACE = "SELECT seq, received_at_ms FROM events WHERE seq >= ? ORDER BY seq LIMIT 1"
-TIMES = "SELECT received_at_ms FROM events WHERE seq = ?"
 ENDED = "SELECT at, outcome FROM outcome WHERE destination = ? AND seq = ?"
 
 
@@ -31,10 +30,10 @@ class SqliteGauge:
         with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
             if events is None or delivery is None:
                 return minutes
-            last = events.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
-            first = _first_from(events, since * 60_000, low=1, high=last + 1)
+            oldest, beyond = first_seq(events), last_seq(events) + 1
+            first = _first_from(events, since * 60_000, low=oldest or beyond, high=beyond)
             for minute in range(since, until + 1):
-                end = _first_from(events, (minute + 1) * 60_000, low=first, high=last + 1)
+                end = _first_from(events, (minute + 1) * 60_000, low=first, high=beyond)
                 seqs = spread(range(first, end), of_each)
                 if found := [lag for seq in seqs for lag in _lag(events, delivery, destination, seq)]:
                     minutes[minute] = found
@@ -46,18 +45,18 @@ def _first_from(events: sqlite3.Connection, received_at_ms: int, *, low: int, hi
     """Return the place of the first event that came then or later. Later places were received later, near enough."""
     while low < high:
         middle = (low + high) // 2
-        seq, came_at_ms = events.execute(PLACE, [middle]).fetchone()
-        if came_at_ms >= received_at_ms:
+        event = event_at(events, middle)
+        if event is not None and event.received_at_ms >= received_at_ms:
             high = middle
         else:
-            low = seq + 1
+            low = middle + 1
     return low
 
 
 def _lag(events: sqlite3.Connection, delivery: sqlite3.Connection, destination: str, seq: int) -> list[float]:
     ended = delivery.execute(ENDED, [destination, seq]).fetchone()
-    came = events.execute(TIMES, [seq]).fetchone()
-    return [max(0.0, ended[0] - came[0] / 1000)] if ended and came and ended[1] in TAKEN else []
+    event = event_at(events, seq)
+    return [max(0.0, ended[0] - event.received_at_ms / 1000)] if ended and event and ended[1] in TAKEN else []
 
 
 def _changed_at(path: Path) -> tuple[int, int]:

@@ -1,32 +1,29 @@
 """The log on SQLite: accept's end. One writer, group commit, bounded by the disk."""
 
 import collections
+import functools
+import itertools
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import msgspec
-
+from penstock.buffer import sqlite_segments
 from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer
+from penstock.buffer.sqlite_ids import MessageIds
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable
 from penstock.event import Event
 
-# The columns are the fields of Event, in their order.
-INSERT = """
-INSERT OR IGNORE INTO events
-    (source, message_id, type, user_id, anonymous_id, company_id, received_at_ms, request_ip, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
 COUNT = """
 INSERT INTO accepted VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET count = count + excluded.count
 """
 # How often the disk and the size of the log are looked at; a disk does not fill faster than the reserve in this time.
 LOOK_S = 1.0
-# Events removed in one transaction, so that retention never delays an append for long.
-PRUNE_EVENTS_MAX = 2_000
+# What is removed in one transaction, so that retention never delays an append for long.
+PRUNE_ROWS_MAX, PRUNE_PAGES_MAX = 500, 2_000
 
 
 class SqliteLog:
@@ -36,13 +33,14 @@ class SqliteLog:
         self.data_dir, self.clock = data_dir, clock
         self.disk_free_bytes_min, self.waiting_events_max = disk_free_bytes_min, waiting_events_max
         self.looked_at, self.trouble = float("-inf"), ""
-        self.new: collections.Counter[str] = collections.Counter()
 
     async def open(self) -> None:
         """Open the file, made new if it is not there. Raises BufferUnavailable, SettingsError."""
         self.connection = open_writer(self.data_dir / EVENTS)
-        transactions = SqliteTransactions(self.connection, before_commit=self._write_counts)
-        self.group: GroupCommit[sqlite3.Connection] = GroupCommit(transactions)
+        self.appends = Appends(self.connection)
+        self.group: GroupCommit[sqlite3.Connection] = GroupCommit(self.appends)
+        # What is stored already is read now, and not while the first request waits.
+        await self.group.run(lambda _: None)
 
     async def close(self) -> None:
         """Write what is pending and close."""
@@ -53,8 +51,7 @@ class SqliteLog:
         """Store all events, or none, and return how many were new; see port.Log."""
         if problem := self.problem():
             raise BufferUnavailable(problem)
-        rows = [msgspec.structs.astuple(event) for event in events]
-        return await self.group.run(lambda connection: self._insert(connection, rows))
+        return await self.group.run(lambda _: self.appends.take(events))
 
     def problem(self) -> str:
         """Return why nothing can be stored now; empty when it can."""
@@ -68,23 +65,14 @@ class SqliteLog:
 
         Removes a bounded number; returns how many. Never one that a destination has not settled.
         """
-        floor = self._settled_below(destinations)
-        return await self.group.run(
-            lambda connection: _prune(connection, floor=floor, older_than_ms=older_than_ms, bytes_max=bytes_max)
+        prune = functools.partial(
+            _prune,
+            floor=self._settled_below(destinations),
+            older_than_ms=older_than_ms,
+            bytes_max=bytes_max,
+            ids=self.appends.ids,
         )
-
-    def _insert(self, connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> int:
-        before = connection.total_changes
-        connection.executemany(INSERT, rows)
-        stored = connection.total_changes - before
-        # A request comes from one source: its write key says which.
-        self.new[str(rows[0][0])] += stored
-        return stored
-
-    def _write_counts(self) -> None:
-        if self.new:
-            counts, self.new = self.new, collections.Counter()
-            self.connection.executemany(COUNT, [item for item in counts.items() if item[1]])
+        return await self.group.run(prune)
 
     def _look(self) -> str:
         free = shutil.disk_usage(self.data_dir).free
@@ -94,12 +82,12 @@ class SqliteLog:
         if with_reader is None:
             return ""
         try:
-            first, last = with_reader.execute("SELECT min(seq), max(seq) FROM events").fetchone()
+            first, last = sqlite_segments.first_seq(with_reader), sqlite_segments.last_seq(with_reader)
         except sqlite3.Error:
             return ""  # being written for the first time
         finally:
             with_reader.close()
-        stored = last - first + 1 if last else 0
+        stored = last - first + 1 if first else 0
         return (
             f"{stored} events are stored, {self.waiting_events_max} are allowed"
             if stored >= self.waiting_events_max
@@ -124,17 +112,77 @@ class SqliteLog:
         return min(floors, default=None)
 
 
-def _prune(connection: sqlite3.Connection, *, floor: int | None, older_than_ms: int, bytes_max: int) -> int:
+class Appends:
+    """Stores the events of all appends of a group with one write; see group_commit.Transactions."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection, self.ids = connection, MessageIds(connection)
+        self.transactions = SqliteTransactions(connection, before_commit=self._write)
+        self.last_seq, self.fresh = 0, list[Event]()
+        #: SQLite's word for the state that memory agrees with; None: it may not agree with any.
+        self.version: int | None = None
+
+    def commit(self, operations: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+        """Run all in one transaction, synced to disk."""
+        self.fresh.clear()
+        try:
+            return self.transactions.commit([self._agree, *operations])[1:]
+        except BaseException:
+            # What was remembered of this group is not stored.
+            self.version = None
+            raise
+
+    def take(self, events: Sequence[Event]) -> int:
+        """Take those events that are not stored yet; return how many."""
+        before = len(self.fresh)
+        for source, part in itertools.groupby(events, sqlite_segments.source_of):
+            self._take(source, list(part))
+        return len(self.fresh) - before
+
+    def _take(self, source: str, events: list[Event]) -> None:
+        ids: list[str] = [event.message_id for event in events]
+        known = self.ids.known(source, ids)
+        if known or len(set(ids)) < len(ids):
+            first_of_each: dict[str, Event] = {}
+            for event in events:
+                if event.message_id not in known:
+                    first_of_each.setdefault(event.message_id, event)
+            ids, events = list(first_of_each), list(first_of_each.values())
+        self.ids.add(source, ids, first_seq=self.last_seq + len(self.fresh) + 1)
+        self.fresh += events
+
+    def _agree(self, connection: sqlite3.Connection) -> None:
+        """Read the file again when memory does not agree with it: at first, after a failure, after somebody else wrote."""
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self.version:
+            self.last_seq = sqlite_segments.last_seq(connection)
+            self.ids.read()
+            self.version = version
+
+    def _write(self) -> None:
+        if not self.fresh:
+            return
+        sqlite_segments.write(self.connection, self.fresh, after_seq=self.last_seq)
+        self.connection.executemany(COUNT, collections.Counter(map(sqlite_segments.source_of, self.fresh)).items())
+        self.last_seq += len(self.fresh)
+        self.ids.write_run(self.last_seq)
+
+
+def _prune(
+    connection: sqlite3.Connection, *, floor: int | None, older_than_ms: int, bytes_max: int, ids: MessageIds
+) -> int:
     pages, free, size = (
         connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("page_count", "freelist_count", "page_size")
     )
     too_large = (pages - free) * size > bytes_max
-    bound = connection.execute("SELECT coalesce(max(seq), 0) + 1 FROM events").fetchone()[0] if floor is None else floor
-    removed = connection.execute(
-        "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq < ? ORDER BY seq LIMIT ?)"
-        " AND (? OR received_at_ms < ?)",
-        [bound, PRUNE_EVENTS_MAX, too_large, older_than_ms],
-    ).rowcount
+    bound = sqlite_segments.SEQ_MAX if floor is None else floor
+    removed = sqlite_segments.remove(
+        connection,
+        below_seq=bound,
+        older_than_ms=sqlite_segments.SEQ_MAX if too_large else older_than_ms,
+        rows_max=PRUNE_ROWS_MAX,
+    )
     if removed:
-        connection.execute(f"PRAGMA incremental_vacuum({PRUNE_EVENTS_MAX})").fetchall()
+        ids.prune()
+        connection.execute(f"PRAGMA incremental_vacuum({PRUNE_PAGES_MAX})").fetchall()
     return removed

@@ -1,35 +1,14 @@
 """How rows of our tables become values, and the queries that several readers share."""
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
 
 from penstock import causes
 from penstock.buffer.port import Attempt, Selection, Story
-from penstock.event import Event, MessageId
-
-EVENT_COLUMNS = "source, message_id, type, user_id, anonymous_id, company_id, received_at_ms, request_ip, body"
+from penstock.event import Event
 
 
-def read_event(row: Sequence[Any]) -> Event:
-    """Return the event of EVENT_COLUMNS."""
-    source, message_id, type_, user_id, anonymous_id, company_id, received_at_ms, request_ip, body = row
-    return Event(
-        source=source,
-        message_id=MessageId(message_id),
-        type=type_,
-        user_id=user_id,
-        anonymous_id=anonymous_id,
-        company_id=company_id,
-        received_at_ms=received_at_ms,
-        request_ip=request_ip,
-        body=body,
-    )
-
-
-def read_story(delivery: sqlite3.Connection | None, destination: str, row: Sequence[Any]) -> Story:
-    """Return how far an event has come; `row` is its seq and EVENT_COLUMNS."""
-    seq, event = row[0], read_event(row[1:])
+def read_story(delivery: sqlite3.Connection | None, destination: str, seq: int, event: Event) -> Story:
+    """Return how far an event has come."""
     if delivery is None:
         return Story(event=event, seq=seq, state="waiting", reason="", cause="", ended_at=None, attempts=())
     where = [destination, seq]

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from penstock.buffer.sqlite import open_writer
+from penstock.buffer.sqlite_segments import is_whole
 
+LOG = "segment"
+# accept makes these of the log when it starts.
+MADE_ANEW = ("run", "message")
 # Rows read in one query, and how far a reader jumps over places that cannot be read.
 PAGE, JUMP_MAX = 500, 2**20
 
@@ -20,7 +24,7 @@ class Salvage:
     file: str
     #: Where the damaged file was put.
     kept_as: Path
-    #: Rows saved, by table.
+    #: Rows saved, by table; of the log, events.
     rows: dict[str, int]
 
 
@@ -34,25 +38,27 @@ def salvage(path: Path, *, stamp: str) -> Salvage:
         # Otherwise SQLite reads nothing at all of a file that is shorter than it says.
         old.execute("PRAGMA writable_schema = ON")
         tables = [row[0] for row in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        rows = {table: _copy(old, new, table) for table in tables}
+        tables = [table for table in tables if table not in MADE_ANEW]
+        rows = {"events" if table == LOG else table: _copy(old, new, table) for table in tables}
     return Salvage(file=path.name, kept_as=kept_as, rows=rows)
 
 
 def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
-    """Copy a table row by row; return how many could be read."""
+    """Copy a table row by row; return how many rows, or events of the log, could be read."""
     columns = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
     listed, marks = ", ".join(columns), ", ".join("?" * len(columns))
     saved = 0
     new.execute("BEGIN")
     for row in _rows(old, table, listed):
         # A row that was damaged may break a rule of the table; the others must not suffer for it.
-        saved += new.execute(f"INSERT OR IGNORE INTO {table} ({listed}) VALUES ({marks})", row).rowcount  # noqa: S608
+        rows = new.execute(f"INSERT OR IGNORE INTO {table} ({listed}) VALUES ({marks})", row).rowcount  # noqa: S608
+        saved += rows * (row[1] if table == LOG else 1)
     new.execute("COMMIT")
     return saved
 
 
 def _rows(old: sqlite3.Connection, table: str, listed: str) -> Iterator[Sequence[Any]]:
-    if table == "events":
+    if table == LOG:
         yield from _by_place(old, listed)
         return
     # From both ends: what cannot be read in the middle hides nothing behind it.
@@ -77,12 +83,12 @@ def _until_it_breaks(old: sqlite3.Connection, select: str) -> Iterator[Sequence[
 
 def _by_place(old: sqlite3.Connection, listed: str) -> Iterator[Sequence[Any]]:
     """Read the log forward; jump over what cannot be read, a little further each time."""
-    select = f"SELECT {listed} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own names
+    select = f"SELECT {listed} FROM segment WHERE last_seq > ? ORDER BY last_seq LIMIT ?"  # noqa: S608 - our own names
     after, jump, page = 0, 1, PAGE
     while jump <= JUMP_MAX:
         rows = _page(old, select, after, page)
         if rows:
-            yield from rows
+            yield from filter(is_whole, rows)
             after, jump = rows[-1][0], 1
         elif rows is None and page > 1:
             page = 1

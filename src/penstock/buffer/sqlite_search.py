@@ -1,19 +1,20 @@
 """Finding events on SQLite. Opens both files read-only for each question; every question does bounded work."""
 
+import itertools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from penstock.buffer.search import Query
 from penstock.buffer.search_port import Found, Seen
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
-from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_event, read_story
+from penstock.buffer.sqlite_ids import places_of
+from penstock.buffer.sqlite_rows import read_story
+from penstock.buffer.sqlite_segments import event_at, events_before
+from penstock.event import Event
 
 # Events looked at for one page; a filter that fits few of them gets a page with a cursor to go on from.
 LOOKED_AT_MAX = 2_000
-EVENT = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE seq = ?"  # noqa: S608 - our own constant
-NEWEST = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?"  # noqa: S608
-BY_MESSAGE = f"SELECT seq, {EVENT_COLUMNS} FROM events WHERE message_id = ? AND seq < ?"  # noqa: S608
 UNTIL = 2**62
 
 
@@ -29,10 +30,10 @@ class SqliteSearch:
             if events is None:
                 return Found(stories=(), next_seq=None)
             stories, looked_at, last = [], 0, 0
-            for row in _candidates(events, delivery, destination, query, before_seq or UNTIL):
-                looked_at, last = looked_at + 1, row[0]
-                if query.takes(read_event(row[1:])):
-                    story = read_story(delivery, destination, row)
+            for seq, event in _candidates(events, delivery, destination, query, before_seq or UNTIL):
+                looked_at, last = looked_at + 1, seq
+                if query.takes(event):
+                    story = read_story(delivery, destination, seq, event)
                     if query.state in {"", story.state}:
                         stories.append(story)
                 if len(stories) == limit or looked_at == LOOKED_AT_MAX:
@@ -66,14 +67,15 @@ class SqliteSearch:
 
 def _candidates(
     events: sqlite3.Connection, delivery: sqlite3.Connection | None, destination: str, query: Query, before: int
-) -> Iterator[tuple[int, ...]]:
+) -> Iterator[tuple[int, Event]]:
     """Yield events that may fit, the newest first, by the best index there is for the question."""
     if query.message_id:
-        yield from events.execute(BY_MESSAGE, [query.message_id, before])
+        places = (seq for seq in places_of(events, query.message_id) if seq < before)
+        yield from _stored(events, sorted(places, reverse=True))
         return
     keys = query.keys()
     if delivery is None or not (keys or query.state in {"dead", "rejected"}):
-        yield from events.execute(NEWEST, [before, LOOKED_AT_MAX])
+        yield from itertools.islice(events_before(events, before), LOOKED_AT_MAX)
         return
     if keys:
         select = "SELECT seq FROM found WHERE key = ? AND seq < ? ORDER BY seq DESC"
@@ -84,7 +86,12 @@ def _candidates(
             " ORDER BY seq DESC"
         )
         seqs = delivery.execute(select, [destination, before])
-    for (seq,) in seqs:
-        row = events.execute(EVENT, [seq]).fetchone()
-        if row is not None:
-            yield row
+    yield from _stored(events, (row[0] for row in seqs))
+
+
+def _stored(events: sqlite3.Connection, seqs: Iterable[int]) -> Iterator[tuple[int, Event]]:
+    """Yield those that retention has not taken."""
+    for seq in seqs:
+        event = event_at(events, seq)
+        if event is not None:
+            yield seq, event

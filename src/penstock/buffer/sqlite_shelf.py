@@ -1,15 +1,19 @@
 """The shelf on SQLite: operate's end. Opens both files read-only for each look, and changes nothing."""
 
+import itertools
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port import SEQ_MAX, Counts, Outcome, Story
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
-from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_story
+from penstock.buffer.sqlite_ids import places_of
+from penstock.buffer.sqlite_rows import read_story
+from penstock.buffer.sqlite_segments import event_at, events_after, events_before
 
+# Of the segment that the cursor stands in, only what lies behind it.
+BEHIND = "min(count, last_seq - ?)"
 NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
-SELECT = f"SELECT seq, {EVENT_COLUMNS} FROM events"  # noqa: S608 - our own constant
 
 
 class SqliteShelf:
@@ -52,13 +56,13 @@ class SqliteShelf:
         newest: bool = False,
     ) -> Sequence[Story]:
         """Return events between two places in the log, oldest first; the first `limit`, or the newest."""
-        order = "DESC" if newest else "ASC"
         with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
             if events is None:
                 return ()
-            between = f"{SELECT} WHERE seq > ? AND seq < ? ORDER BY seq {order} LIMIT ?"
-            rows = events.execute(between, [after_seq, before_seq, limit]).fetchall()
-            return [read_story(delivery, destination, row) for row in sorted(rows)]
+            found = events_before(events, before_seq) if newest else events_after(events, after_seq)
+            between = itertools.takewhile(lambda each: after_seq < each[0] < before_seq, found)
+            some = list(itertools.islice(between, limit))
+            return [read_story(delivery, destination, *each) for each in (reversed(some) if newest else some)]
 
     def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
         """Return how many events ended how in each minute."""
@@ -72,8 +76,11 @@ class SqliteShelf:
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""
         with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
-            row = events.execute(f"{SELECT} WHERE message_id = ?", [message_id]).fetchone() if events else None
-            return read_story(delivery, destination, row) if row else None
+            if events is None:
+                return None
+            stored = ((seq, event_at(events, seq)) for seq in places_of(events, message_id))
+            stories = (read_story(delivery, destination, seq, event) for seq, event in stored if event is not None)
+            return next(stories, None)
 
 
 def _taken(
@@ -102,7 +109,7 @@ def _untaken(events: sqlite3.Connection | None, cursor: int, sources: Sequence[s
         return 0, None
     marks = ", ".join("?" * len(sources))
     row = events.execute(
-        f"SELECT count(*), min(received_at_ms) FROM events WHERE seq > ? AND source IN ({marks})",  # noqa: S608 - marks
-        [cursor, *sources],
+        f"SELECT coalesce(sum({BEHIND}), 0), min(received_at_ms) FROM segment WHERE last_seq > ? AND source IN ({marks})",  # noqa: S608 - marks
+        [cursor, cursor, *sources],
     ).fetchone()
     return row[0], row[1]
