@@ -1,10 +1,7 @@
 """What the shelf promises: the sums add up, and looking changes nothing."""
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from contract.worlds import DESTINATION, MemoryWorld, SqliteWorld, event
-from penstock.buffer.port import Ending, Outcome, Selection
+from contract.worlds import DESTINATION, event
+from penstock.buffer.port import Outcome
 
 
 def adds_up(world) -> bool:
@@ -132,56 +129,3 @@ async def test_what_ended_is_counted_by_the_minute(world):
     assert sum(sum(counts.values()) for counts in counted.values()) == 3
     assert counted[now][Outcome.DELIVERED] == (2 if now == minute else 1)
     assert world.shelf.by_minute(DESTINATION, since=now + 1) == {}
-
-
-step = st.tuples(
-    st.sampled_from(["append", "lease", "settle", "retry", "bury", "replay", "time", "crash"]), st.integers(0, 9)
-)
-
-
-@given(steps=st.lists(step, max_size=25))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_memory_and_sqlite_are_twins(tmp_path_factory, steps):
-    twins = [await kind(tmp_path_factory.mktemp("twin")).open() for kind in (MemoryWorld, SqliteWorld)]
-    held: list[list] = [[], []]
-    for number, (what, n) in enumerate(steps):
-        answers = [await _do(twin, leases, what, n, number) for twin, leases in zip(twins, held, strict=True)]
-        assert answers[0] == answers[1], (what, n)
-        assert all(adds_up(twin) for twin in twins)
-        assert twins[0].counts() == twins[1].counts()
-        assert twins[0].dead.problems(DESTINATION) == twins[1].dead.problems(DESTINATION)
-        assert [twins[0].dead.progress(job) for job in range(5)] == [twins[1].dead.progress(job) for job in range(5)]
-    for twin in twins:
-        await twin.close()
-
-
-async def _do(world, held, what, n, number):
-    if what == "append":
-        return await world.append(event(f"m{number}", f"u{n % 3}", anonymous=f"a{n % 2}" if n > 4 else ""))
-    if what == "lease":
-        leases = await world.lease(n + 1)
-        held.extend(leases)
-        return [(lease.event.message_id, lease.attempt, lease.first_failed_at) for lease in leases]
-    if what == "time":
-        return world.pass_time(n * 10.0)
-    if what == "crash":
-        held.clear()
-        return await world.crash_and_reopen()
-    if what == "replay":
-        return await world.backlog.replay(Selection(cause="c" if n % 2 else ""), job=n // 3 + 1, limit=n % 3 + 1)
-    return await _end(world, held, what, n)
-
-
-async def _end(world, held, what, n):
-    if not held:
-        return None
-    lease = held.pop(n % len(held))
-    try:
-        if what == "retry":
-            await world.backlog.retry(lease, at=world.clock.now() + n, first_failed_at=1.0, counts=n % 2 == 0)
-        else:
-            outcome = Outcome.DEAD if what == "bury" else Outcome.DELIVERED
-            await world.backlog.settle(Ending(lease=lease, outcome=outcome, cause="cd"[n % 2], reason=what))
-    except Exception as error:  # noqa: BLE001 - the twins must fail alike
-        return type(error)
-    return what

@@ -158,6 +158,8 @@ class Twins(RuleBasedStateMachine):
     def the_same_is_seen(self):
         memory, sqlite = ([*self._seen(world)] for world in self.worlds)
         assert memory == sqlite
+        counts = memory[0]
+        assert counts.received == counts.waiting + sum(counts.outcomes.values())
 
     def teardown(self):
         try:

@@ -71,8 +71,8 @@ async def live(folder):
     return others, crowd, counts
 
 
-def test_a_lane_of_a_hundred_thousand_that_fails_delays_nobody_else_and_keeps_its_order(tmp_path):
-    (others, crowd, counts), _ = run_virtually(live(tmp_path))
+def test_a_lane_of_a_hundred_thousand_that_fails_delays_nobody_else_and_keeps_its_order(folder):
+    (others, crowd, counts), _ = run_virtually(live(folder))
 
     assert len(others) == OTHERS
     assert max(others.values()) < LATENCY_S_MAX

@@ -118,9 +118,9 @@ async def send_for(seconds: float, world) -> None:
         await world.append(track(number))
 
 
-def test_nothing_is_lost_or_dead_the_order_holds_and_nobody_is_overrun(tmp_path):
+def test_nothing_is_lost_or_dead_the_order_holds_and_nobody_is_overrun(folder):
     async def make_world(clock):
-        return await SqliteWorld(tmp_path, clock).open()
+        return await SqliteWorld(folder, clock).open()
 
     day, _ = run_virtually(live(make_world))
 

@@ -59,7 +59,8 @@ class Leases:
         """Take back what ran out, and return where those events wait."""
         ran_out = [position for position, lease in tuple(self.held.items()) if lease.expires_at <= now]
         for position in ran_out:
-            del self.held[position]
+            # The event loop may have ended it just now.
+            self.held.pop(position, None)
             self.ran_out[position] += 1
         return ran_out
 
@@ -73,6 +74,6 @@ class Leases:
     def end(self, lease: Lease, now: float) -> int:
         """Take a lease back with its verdict, and return where the event waits. Raises LeaseLost."""
         position = self.position(lease, now)
-        del self.held[position]
+        self.held.pop(position, None)
         del self.ran_out[position]
         return position
