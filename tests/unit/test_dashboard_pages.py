@@ -295,7 +295,7 @@ def test_a_whole_document_is_planned_and_put_through_the_api(world, admin):
     document["destinations"]["custify"]["page_views"] = True
 
     planned = admin.client.post("/api/v1/settings", json=document | {"dry_run": True}).json()
-    assert planned["changes"] == ["destinations.custify.page_views = True, it was False"]
+    assert planned["changes"] == ["destinations.custify.page_views = true, it was false"]
     assert not world.desk.settings().destinations["custify"].page_views
     admin.client.post("/api/v1/settings", json=document)
     assert world.desk.settings().destinations["custify"].page_views
