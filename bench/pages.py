@@ -104,9 +104,11 @@ def client(folder: Path) -> TestClient:
     return visitor
 
 
-def read_pages(folder: Path) -> None:
+def read_pages(folder: Path, is_reading) -> None:
     """Read one page after the other, until ended."""
     visitor = client(folder)
+    visitor.get("/")
+    is_reading.set()
     for path in itertools.cycle(PATHS):
         began = time.perf_counter()
         visitor.get(path)
@@ -119,12 +121,16 @@ def ingest_rate(folder: Path, turn: int, *, with_reader: bool) -> float:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     processes = [multiprocessing.Process(target=server, args=("durable", port, str(folder)))]
+    is_reading = multiprocessing.Event()
     if with_reader:
-        processes.append(multiprocessing.Process(target=read_pages, args=(folder,)))
+        processes.append(multiprocessing.Process(target=read_pages, args=(folder, is_reading)))
     for process in processes:
         process.start()
     try:
         until_open(port)
+        if with_reader:
+            # What it costs to start is not what reading costs.
+            assert is_reading.wait(60)
         return asyncio.run(load(port, 32, 1, 10**12 * (2 * turn + with_reader + 1)))
     finally:
         for process in processes:

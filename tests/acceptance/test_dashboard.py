@@ -227,6 +227,7 @@ async def test_the_keyboard_is_enough_and_a_paused_page_stands_still(start, sand
     await page.keyboard.press("/")
     await page.wait_for_url("**/live#person")
     assert await page.evaluate("document.activeElement.id") == "person"
+    assert penstock.stop(s_max=15) == 0, "an open page must not hold the server up"
 
 
 async def test_every_page_is_useful_without_javascript(start, sandbox, page):

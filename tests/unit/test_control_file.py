@@ -52,6 +52,14 @@ def test_deeds_come_newest_first_and_no_more_than_asked_for(control, clock):
     assert control.deeds()[0].by == "ana"
 
 
+def test_the_oldest_deeds_are_forgotten(control, monkeypatch):
+    monkeypatch.setattr("penstock.buffer.sqlite_control.DEEDS_MAX", 2)
+    for number in range(5):
+        control.note("ana", f"deed {number}")
+
+    assert [deed.what for deed in control.deeds()] == ["deed 4", "deed 3"]
+
+
 def test_a_new_password_ends_sessions_and_not_what_was_shared(control, clock):
     access = Access(control, clock=clock)
     ana = User(name="ana", role=Role.OPERATOR)

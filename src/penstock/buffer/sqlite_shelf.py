@@ -1,5 +1,6 @@
 """The shelf on SQLite: operate's end. Opens both files read-only for each look, and changes nothing."""
 
+import collections
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from penstock.buffer.port import SEQ_MAX, Counts, Outcome, Story
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_rows import EVENT_COLUMNS, read_story
+from penstock.buffer.sqlite_tail import Tail
 
 NOTHING = Counts(received=0, waiting=0, retrying=0, outcomes={}, oldest_received_at_ms=None)
 SELECT = f"SELECT seq, {EVENT_COLUMNS} FROM events"  # noqa: S608 - our own constant
@@ -17,6 +19,7 @@ class SqliteShelf:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
+        self.tails: dict[tuple[str, tuple[str, ...]], Tail] = collections.defaultdict(Tail)
 
     def accepted(self) -> Mapping[str, int]:
         """Return the number of events ever stored, by source."""
@@ -32,7 +35,7 @@ class SqliteShelf:
         with snapshot(self.data_dir / DELIVERY) as delivery:
             cursor, received, outcomes, retrying, oldest = _taken(delivery, destination)
         with snapshot(self.data_dir / EVENTS) as events:
-            untaken, oldest_untaken = _untaken(events, cursor, sources)
+            untaken, oldest_untaken = self._untaken(events, destination, cursor, tuple(sources))
         return Counts(
             received=received + untaken,
             waiting=received - sum(outcomes.values()) + untaken,
@@ -40,6 +43,14 @@ class SqliteShelf:
             outcomes=outcomes,
             oldest_received_at_ms=min(filter(None, (oldest, oldest_untaken)), default=None),
         )
+
+    def _untaken(
+        self, events: sqlite3.Connection | None, destination: str, cursor: int, sources: tuple[str, ...]
+    ) -> tuple[int, int | None]:
+        if events is None or not sources:
+            return 0, None
+        untaken = self.tails[destination, sources].after(events, cursor, sources)
+        return untaken, _oldest(events, cursor, sources) if untaken else None
 
     def stories(
         self,
@@ -96,12 +107,9 @@ def _taken(
     return row[0], row[1], outcomes, retrying, oldest[0] if oldest else None
 
 
-def _untaken(events: sqlite3.Connection | None, cursor: int, sources: Sequence[str]) -> tuple[int, int | None]:
-    if events is None or not sources:
-        return 0, None
+def _oldest(events: sqlite3.Connection, cursor: int, sources: Sequence[str]) -> int | None:
+    """Return when the first event behind the cursor was received."""
     marks = ", ".join("?" * len(sources))
-    row = events.execute(
-        f"SELECT count(*), min(received_at_ms) FROM events WHERE seq > ? AND source IN ({marks})",  # noqa: S608 - marks
-        [cursor, *sources],
-    ).fetchone()
-    return row[0], row[1]
+    select = f"SELECT received_at_ms FROM events WHERE seq > ? AND source IN ({marks}) ORDER BY seq LIMIT 1"  # noqa: S608
+    row = events.execute(select, [cursor, *sources]).fetchone()
+    return row[0] if row else None
