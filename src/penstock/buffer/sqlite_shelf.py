@@ -99,7 +99,9 @@ def _taken(
     tally = delivery.execute("SELECT outcome, count FROM tally WHERE destination = ?", [destination])
     outcomes = {Outcome(outcome): count for outcome, count in tally if count}
     retrying = delivery.execute(
-        "SELECT count(*) FROM waiting WHERE destination = ? AND attempt > 1", [destination]
+        # Named, for SQLite takes the primary key otherwise and reads the whole backlog.
+        "SELECT count(*) FROM waiting INDEXED BY waiting_retrying WHERE destination = ? AND attempt > 1",
+        [destination],
     ).fetchone()[0]
     oldest = delivery.execute(
         "SELECT received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
