@@ -16,7 +16,7 @@ from acceptance.test_sdks import CHROMIUM_ARGUMENTS
 PATHS = {
     "overview": "/", "live": "/live", "problems": "/problems", "mapping": "/mapping/custify?preview=1&nested=flatten&page_views=on",
     "problem": "/problems/custify/custify.refused.422",
-    "event": "/events/custify/m2", "dead": "/events/custify/m0", "people": "/people?person=u2", "sources": "/sources",
+    "event": "/events/custify/m2", "dead": "/events/custify/m0", "people": "/people?person=u2&field=plan", "sources": "/sources",
     "source": "/sources/web", "source_new": "/sources/new", "destinations": "/destinations", "destination": "/destinations/custify",
     "destination_pick": "/destinations/new", "destination_new": "/destinations/new/custify", "replays": "/replays",
     "activity": "/activity", "users": "/users", "tokens": "/tokens", "links": "/links", "rerun": "/events/custify/m2?rerun=1",

@@ -228,6 +228,7 @@ async def test_the_keyboard_is_enough_and_a_paused_page_stands_still(start, sand
     await page.keyboard.press("/")
     await page.wait_for_url("**/live#person")
     assert await page.evaluate("document.activeElement.id") == "person"
+    assert penstock.stop() == 0, "an open page must not hold the server up"
 
 
 async def test_every_page_is_useful_without_javascript(start, sandbox, page):
@@ -264,7 +265,7 @@ async def test_a_link_for_cs_opens_without_signing_in(start, sandbox, page):
 
 @pytest.mark.parametrize("look", ["light", "dark", "narrow"])
 async def test_axe_finds_nothing_on_any_page(start, sandbox, page, look):
-    from acceptance.screenshots import LOOKS, PATHS, traffic
+    from acceptance.screenshots import LOOKS, OURS, PATHS, set_up_here, traffic
 
     missing("axe-core", AXE.exists(), "make setup-browser")
     penstock = start()
@@ -275,23 +276,28 @@ async def test_axe_finds_nothing_on_any_page(start, sandbox, page, look):
     await page.goto(f"{penstock.admin_url}/signin")
     found += [("signin", *violation) for violation in await violations(page)]
     await sign_in(page, penstock)
-    for name, path in PATHS.items():
+    await set_up_here(page, penstock.admin_url, sandbox.url)
+    for name, path in {**PATHS, **OURS}.items():
         await page.goto(penstock.admin_url + path)
-        found += [(name, *violation) for violation in await violations(page)]
+        # In the dark the same page has other colours, and nothing else.
+        found += [
+            (name, *violation) for violation in await violations(page, only="color-contrast" if look == "dark" else "")
+        ]
         is_wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         assert not is_wide, f"{name} is wider than the window"
 
     assert found == []
 
 
-async def violations(page) -> list[tuple[str, str]]:
-    """Run axe on the page, in a world of its own that the page's policy does not bind."""
+async def violations(page, *, only: str = "") -> list[tuple[str, str]]:
+    """Run axe, or one rule of it, on the page, in a world of its own that the page's policy does not bind."""
     session = await page.context.new_cdp_session(page)
     frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
     world = await session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
     context = world["executionContextId"]
     await session.send("Runtime.evaluate", {"expression": AXE.read_text(), "contextId": context})
-    run = "axe.run().then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html])))"
+    rules = json.dumps({"runOnly": [only]} if only else {})
+    run = f"axe.run({rules})" + ".then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html])))"
     done = await session.send(
         "Runtime.evaluate", {"expression": run, "contextId": context, "awaitPromise": True, "returnByValue": True}
     )

@@ -58,9 +58,9 @@ def test_a_plan_says_which_of_the_newest_events_would_become_other_calls(penstoc
 
     planned = command(penstock, "plan", file).stdout.decode()
 
-    assert "destinations.crm.page_views = True, it was False" in planned
+    assert "destinations.crm.page_views = true, it was false" in planned
     assert "crm: 1 of the newest 1 events would become other calls" in planned
-    assert "name = 'Viewed Pricing Page'" in planned
+    assert 'name = "Viewed Pricing Page"' in planned
 
 
 def test_a_file_that_cannot_be_used_is_refused_and_nothing_changes(penstock, tmp_path):
@@ -73,3 +73,34 @@ def test_a_file_that_cannot_be_used_is_refused_and_nothing_changes(penstock, tmp
     file.write_text('listen = "127.0.0.1:1"')
     assert command(penstock, "apply", file).returncode == 78
     assert command(penstock, "export").stdout == b"\n"
+
+
+def test_what_is_exported_is_valid_and_everything_together_is_a_settings_file(penstock, tmp_path):
+    file = tmp_path / "crm.toml"
+    file.write_text(FILE % "true")
+    command(penstock, "apply", file)
+    file.write_bytes(command(penstock, "export").stdout)
+
+    valid = command(penstock, "validate", file)
+    assert valid.returncode == 0
+    assert b"4 sources, 2 destinations, 4 connections; usable" in valid.stdout
+    everything = tmp_path / "everything.toml"
+    everything.write_bytes(command(penstock, "export", "--all").stdout)
+    keys = SECRET | {"CUSTIFY_API_KEY": "another-secret"}
+    alone = penstock_command("validate", "--config", everything, env=penstock.env | keys)
+    assert b"4 sources, 2 destinations, 4 connections; usable" in alone.stdout
+    assert b"a-secret-key" not in everything.read_bytes()
+
+
+def test_a_plan_reads_as_many_events_as_it_is_told(penstock, tmp_path):
+    file = tmp_path / "crm.toml"
+    file.write_text(FILE % "false")
+    command(penstock, "apply", file)
+    key = basic("shop-key", "")
+    for number in range(3):
+        page = json.dumps({"userId": "ana", "messageId": f"p{number}"}).encode()
+        until(lambda body=page: http("POST", f"{penstock.url}/v1/page", body, key)[0] == 200)
+    file.write_text(FILE % "true")
+
+    planned = command(penstock, "plan", "--last", "2", file).stdout.decode()
+    assert "crm: 2 of the newest 2 events would become other calls" in planned

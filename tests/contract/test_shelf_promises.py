@@ -1,7 +1,7 @@
 """What the shelf promises: the sums add up, and looking changes nothing."""
 
 from contract.worlds import DESTINATION, event
-from penstock.buffer.port import Outcome
+from penstock.buffer.port import Ending, Outcome
 
 
 def adds_up(world) -> bool:
@@ -21,6 +21,25 @@ async def test_events_not_yet_taken_in_are_waiting(world):
 
     assert (world.counts().received, world.counts().waiting) == (2, 2)
     assert world.counts().oldest_received_at_ms == 1_700_000_000_000
+
+
+async def test_the_sums_add_up_however_looking_and_taking_in_take_turns(world):
+    for turn in range(6):
+        await world.append(*(event(f"m{turn}.{n}", f"u{n}", source=("web", "other")[n % 2]) for n in range(10)))
+        assert (world.counts().received, adds_up(world)) == (5 * (turn + 1), True)
+        if turn % 2:
+            for lease in await world.lease(3):
+                await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
+        assert (world.counts().received, adds_up(world)) == (5 * (turn + 1), True)
+
+
+async def test_another_choice_of_sources_is_counted_anew(world):
+    await world.append(event("m1", "ana"), event("m2", "bo", source="other"))
+    assert world.counts().received == 1
+
+    assert world.shelf.counts(DESTINATION, ["web", "other"]).received == 2
+    assert world.shelf.counts(DESTINATION, []).received == 0
+    assert world.counts().received == 1
 
 
 async def test_each_outcome_is_counted_once_and_the_sums_add_up(world):

@@ -162,6 +162,21 @@ def test_a_person_has_a_timeline_with_what_was_taken_last_and_what_waits(world, 
     assert "Waiting 1" in page
 
 
+def test_where_a_value_in_custify_comes_from_is_found_from_the_person(world, admin):
+    world.receive(ANA)
+    world.settle()
+    world.receive(ANA | {"messageId": "m2", "traits": {"plan": "free", "email": "ana@example.com"}})
+    world.settle(limit=0)
+    page = text_of(admin.get("/people?person=ana&field=plan"))
+
+    assert "plan was last set by identify" in page
+    assert "traits.plan , sent as pro" in page
+    assert "1 newer would set it and were not taken: identify (waiting)" in page
+    assert "has set phone" in text_of(admin.get("/people?person=ana&field=phone"))
+    assert "ana@example.com" not in world.visitor(Role.VIEWER).get("/people?person=ana&field=email").text
+    assert "was last set by" not in world.visitor(Role.CS).get("/people?person=ana&field=plan").text
+
+
 def link_of(page) -> str:
     return re.search(r"/shared/[\w-]+", page.text)[0]
 
@@ -295,7 +310,7 @@ def test_a_whole_document_is_planned_and_put_through_the_api(world, admin):
     document["destinations"]["custify"]["page_views"] = True
 
     planned = admin.client.post("/api/v1/settings", json=document | {"dry_run": True}).json()
-    assert planned["changes"] == ["destinations.custify.page_views = True, it was False"]
+    assert planned["changes"] == ["destinations.custify.page_views = true, it was false"]
     assert not world.desk.settings().destinations["custify"].page_views
     admin.client.post("/api/v1/settings", json=document)
     assert world.desk.settings().destinations["custify"].page_views

@@ -27,6 +27,15 @@ def test_a_form_of_another_site_does_nothing(world, admin):
     assert world.desk.document()["sources"] == {}
 
 
+def test_another_site_signs_nobody_in(world):
+    world.access.set_password(User(name="ana", role=Role.VIEWER), PASSWORD)
+    form = {"name": "ana", "password": PASSWORD}
+    answer = world.visitor().client.post("/signin", data=form, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
 def test_the_session_cookie_is_for_the_server_alone_and_new_with_each_sign_in(world):
     world.access.set_password(User(name="ana", role=Role.VIEWER), PASSWORD)
     visitor = world.visitor()

@@ -16,6 +16,9 @@ REVISION = "SELECT number, at, changed_by, note, document FROM revision ORDER BY
 CREDENTIAL_COLUMNS = "hash, kind, user, label, created_at, expires_at, scope"
 CREDENTIAL = f"SELECT {CREDENTIAL_COLUMNS} FROM credential"  # noqa: S608 - our own constant
 
+# Deeds that are kept; the oldest are forgotten first.
+DEEDS_MAX = 10_000
+
 
 class SqliteControl:
     """control.db in a data folder; see control_port.Revisions, Users and Journal."""
@@ -100,6 +103,7 @@ class SqliteControl:
         """Keep a sentence about what somebody did."""
         with self._writing() as control:
             control.execute("INSERT INTO deed VALUES (?, ?, ?)", [self.clock.now(), by, what])
+            control.execute("DELETE FROM deed WHERE rowid <= (SELECT max(rowid) FROM deed) - ?", [DEEDS_MAX])
 
     def deeds(self, *, limit: int = 100) -> Sequence[Deed]:
         """Return what was done, the newest first."""

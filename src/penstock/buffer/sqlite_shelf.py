@@ -1,5 +1,6 @@
 """The shelf on SQLite: operate's end. Opens both files read-only for each look, and changes nothing."""
 
+import collections
 import itertools
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,8 @@ from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_ids import places_of
 from penstock.buffer.sqlite_rows import read_story
 from penstock.buffer.sqlite_segments import event_at, events_after, events_before
+from penstock.buffer.sqlite_tail import Tail
 
-# Of the segment that the cursor stands in, only what lies behind it.
-BEHIND = "min(count, last_seq - ?)"
 NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
 
 
@@ -21,6 +21,7 @@ class SqliteShelf:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
+        self.tails: dict[tuple[str, tuple[str, ...]], Tail] = collections.defaultdict(Tail)
 
     def accepted(self) -> Mapping[str, int]:
         """Return the number of events ever stored, by source."""
@@ -36,7 +37,7 @@ class SqliteShelf:
         with snapshot(self.data_dir / DELIVERY) as delivery:
             cursor, received, outcomes, (retrying, parked), oldest = _taken(delivery, destination)
         with snapshot(self.data_dir / EVENTS) as events:
-            untaken, oldest_untaken = _untaken(events, cursor, sources)
+            untaken, oldest_untaken = self._untaken(events, destination, cursor, tuple(sources))
         return Counts(
             received=received + untaken,
             waiting=received - sum(outcomes.values()) + untaken,
@@ -45,6 +46,14 @@ class SqliteShelf:
             outcomes=outcomes,
             oldest_received_at_ms=min(filter(None, (oldest, oldest_untaken)), default=None),
         )
+
+    def _untaken(
+        self, events: sqlite3.Connection | None, destination: str, cursor: int, sources: tuple[str, ...]
+    ) -> tuple[int, int | None]:
+        if events is None or not sources:
+            return 0, None
+        untaken = self.tails[destination, sources].after(events, cursor, sources)
+        return untaken, _oldest(events, cursor, sources) if untaken else None
 
     def stories(
         self,
@@ -95,21 +104,21 @@ def _taken(
         return 0, 0, {}, (0, 0), None
     tally = delivery.execute("SELECT outcome, count FROM tally WHERE destination = ?", [destination])
     outcomes = {Outcome(outcome): count for outcome, count in tally if count}
-    count = "SELECT count(*) FROM waiting WHERE destination = ? AND"
-    retrying = delivery.execute(f"{count} attempt > 1 AND blocked <> -1", [destination]).fetchone()[0]
-    parked = delivery.execute(f"{count} blocked = -1", [destination]).fetchone()[0]
+    # Named, for SQLite takes the primary key otherwise and reads the whole backlog.
+    count = "SELECT count(*) FROM waiting INDEXED BY {} WHERE destination = ? AND"
+    retrying = delivery.execute(
+        f"{count.format('waiting_retrying')} attempt > 1 AND blocked <> -1", [destination]
+    ).fetchone()[0]
+    parked = delivery.execute(f"{count.format('waiting_parked')} blocked = -1", [destination]).fetchone()[0]
     oldest = delivery.execute(
         "SELECT received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
     ).fetchone()
     return row[0], row[1], outcomes, (retrying, parked), oldest[0] if oldest else None
 
 
-def _untaken(events: sqlite3.Connection | None, cursor: int, sources: Sequence[str]) -> tuple[int, int | None]:
-    if events is None or not sources:
-        return 0, None
+def _oldest(events: sqlite3.Connection, cursor: int, sources: Sequence[str]) -> int | None:
+    """Return when the first event behind the cursor was received."""
     marks = ", ".join("?" * len(sources))
-    row = events.execute(
-        f"SELECT coalesce(sum({BEHIND}), 0), min(received_at_ms) FROM segment WHERE last_seq > ? AND source IN ({marks})",  # noqa: S608 - marks
-        [cursor, cursor, *sources],
-    ).fetchone()
-    return row[0], row[1]
+    select = f"SELECT received_at_ms FROM segment WHERE last_seq > ? AND source IN ({marks}) ORDER BY last_seq LIMIT 1"  # noqa: S608
+    row = events.execute(select, [cursor, *sources]).fetchone()
+    return row[0] if row else None

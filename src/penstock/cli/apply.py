@@ -10,25 +10,28 @@ from penstock.buffer.port import Shelf
 from penstock.cli import EXIT_FAILED, config_option, config_path
 from penstock.cli.selection import printable
 from penstock.operate.compare import changes
-from penstock.operate.desk import Desk, differences, document_of, opened, toml_of
+from penstock.operate.desk import Desk, differences, document_in_force, document_of, opened, toml_of
 from penstock.reading import mapping_of
 from penstock.settings import Settings
 
-# Events looked at by a plan, and changed ones shown.
+# Events read by a plan unless it is told otherwise, and changed ones shown.
 LOOKED_AT, SHOWN = 1_000, 3
 
 
 @click.command("export")
 @config_option
-def export_command(config: Path | None) -> None:
-    """Print what was set up in the dashboard as TOML; secrets become references to the environment."""
-    click.echo(toml_of(_desk(config).document()), nl=False)
+@click.option("--all", "everything", is_flag=True, help="Also what the settings file defines.")
+def export_command(config: Path | None, *, everything: bool) -> None:
+    """Print what was set up in the dashboard as TOML; API keys become references to the environment."""
+    desk = _desk(config)
+    click.echo(toml_of(document_in_force(desk.settings()) if everything else desk.document()), nl=False)
 
 
 @click.command("plan")
 @config_option
+@click.option("--last", default=LOOKED_AT, show_default=True, type=click.IntRange(0, 100_000), help="Events to read.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def plan_command(config: Path | None, file: Path) -> None:
+def plan_command(config: Path | None, file: Path, last: int) -> None:
     """Show what `apply FILE` would change: the settings, and the calls of the newest events. Exit 1 if it would."""
     from penstock.wiring import open_shelf
 
@@ -39,7 +42,7 @@ def plan_command(config: Path | None, file: Path) -> None:
     if not lines:
         click.echo("nothing would change")
         return
-    for line in [*lines, *_differing_calls(open_shelf(before), before, after)]:
+    for line in [*lines, *_differing_calls(open_shelf(before), before, after, last=last)]:
         click.echo(printable(line))
     sys.exit(EXIT_FAILED)
 
@@ -66,12 +69,12 @@ def _desk(config: Path | None) -> Desk:
     return open_desk(path, load(path))
 
 
-def _differing_calls(shelf: Shelf, before: Settings, after: Settings) -> list[str]:
+def _differing_calls(shelf: Shelf, before: Settings, after: Settings, *, last: int) -> list[str]:
     """Return how many of the newest events would become other calls, with examples."""
     lines = []
     for name in sorted(before.destinations.keys() & after.destinations.keys()):
         sources = set(after.sources_of(name))
-        newest = shelf.stories(name, limit=LOOKED_AT, newest=True)
+        newest = shelf.stories(name, limit=last, newest=True)
         stories = [story for story in newest if story.event.source in sources]
         old, new = (mapping_of(settings.destinations[name]) for settings in (before, after))
         differing = list(changes(stories, old, new)) if old != new else []

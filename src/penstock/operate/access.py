@@ -149,7 +149,7 @@ class Access:
         user = self.find(found.user) if found and self._is_good(found, kind) else None
         if found is None or user is None:
             return None
-        return Caller(user.name, user.role, RIGHTS[user.role] & SCOPES[found.scope or "everything"])
+        return Caller(user.name, user.role, RIGHTS[user.role] & SCOPES.get(found.scope or "everything", frozenset()))
 
     def who(self, secret: str, kind: Kind) -> User | None:
         """Return who carries a session or a token."""

@@ -49,7 +49,9 @@ class Changes:
             return Response("sign in", 401)
         if self.streams >= STREAMS_MAX:
             return Response("too many open pages", 503)
-        return StreamingResponse(self.stream(), media_type="text/event-stream")
+        # nginx would keep what it is told until there is more of it.
+        headers = {"X-Accel-Buffering": "no"}
+        return StreamingResponse(self.stream(), media_type="text/event-stream", headers=headers)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield a word after each change, and sometimes without one: so it is noticed when nobody listens any more."""

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
+
 from penstock.buffer.port import Story
 from penstock.convert import convert
 from penstock.convert.explain_leaves import as_text
@@ -47,6 +49,11 @@ def in_words(meaning: Plan | Unmappable | Filtered) -> str:
     return f"not sent: {meaning.reason}"
 
 
+def json_text(value: object) -> str:
+    """Return a value as JSON writes it."""
+    return msgspec.json.encode(value).decode()
+
+
 def _call(call: Call) -> str:
-    fields = "\n".join(f"  {field} = {value!r}" for field, value in fields_of(call.body))
+    fields = "\n".join(f"  {field} = {json_text(value)}" for field, value in fields_of(call.body))
     return f"{call.method} {call.path}\n{fields}"

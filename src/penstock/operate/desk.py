@@ -1,6 +1,7 @@
 """The dashboard's settings: read, changed one revision at a time, checked before they are kept."""
 
 import copy
+import dataclasses
 import json
 import re
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 
 from penstock.buffer.control_port import Revisions
 from penstock.errors import SettingsError
-from penstock.settings import Settings, read_table
+from penstock.settings import Connection, Destination, Settings, Source, read_table
 from penstock.vault import Vault
 
 Document = dict[str, Any]
@@ -88,6 +89,15 @@ def document_of(file: Path) -> Document:
     return {key: table.get(key, copy.deepcopy(empty)) for key, empty in EMPTY.items()}
 
 
+def document_in_force(settings: Settings) -> Document:
+    """Return sources, destinations and connections wherever they were set up, without what is as by default."""
+    return {
+        "sources": {name: _block_of(source) for name, source in settings.sources.items()},
+        "destinations": {name: _block_of(destination) for name, destination in settings.destinations.items()},
+        "connections": [_block_of(connection) for connection in settings.connections],
+    }
+
+
 def toml_of(document: Mapping[str, Any]) -> str:
     """Return a document as TOML. An API key becomes a reference: NAME_API_KEY in the environment."""
     lines: list[str] = []
@@ -113,11 +123,11 @@ def differences(before_: Mapping[str, Any] | None, after_: Mapping[str, Any]) ->
         if name.endswith(f".{SECRET}"):
             lines.append(f"{name} was {'set' if old is None else 'removed' if new is None else 'changed'}")
         elif old is None:
-            lines.append(f"{name} = {new!r}")
+            lines.append(f"{name} = {_quoted(new)}")
         elif new is None:
-            lines.append(f"{name} was removed, it was {old!r}")
+            lines.append(f"{name} was removed, it was {_quoted(old)}")
         else:
-            lines.append(f"{name} = {new!r}, it was {old!r}")
+            lines.append(f"{name} = {_quoted(new)}, it was {_quoted(old)}")
     return lines
 
 
@@ -144,5 +154,20 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
     if isinstance(value, Mapping):
         return {k: v for key, inner in value.items() for k, v in _flat(inner, f"{name}.{key}".lstrip(".")).items()}
     if isinstance(value, list) and name == "connections":
-        return {f"connection {c.get('from')} to {c.get('to')}": c for c in value}
+        return {f"connection {c.get('from')} to {c.get('to')}": _events(c) for c in value}
     return {name: value}
+
+
+def _block_of(thing: Source | Destination | Connection) -> dict[str, Any]:
+    values = {field.name: (getattr(thing, field.name), field.default) for field in dataclasses.fields(thing)}
+    return {
+        name.rstrip("_"): list(value) if isinstance(value, tuple) else value
+        for name, (value, default) in values.items()
+        if name != "name" and (value != default or name == "type")
+    }
+
+
+def _events(connection: Mapping[str, Any]) -> str:
+    """Return which events pass, as people say it."""
+    allow, deny = connection.get("events_allow"), connection.get("events_deny")
+    return f"only {', '.join(allow)}" if allow else f"all but {', '.join(deny)}" if deny else "all events"

@@ -1,7 +1,7 @@
 """Questions about stored events: what became of one, and which one last set a field of a person."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -102,11 +102,19 @@ def last_set(
     shelf: Shelf, settings: Settings, destination: str, *, person: str, field: str, look_at: int
 ) -> FieldHistory:
     """Walk the stored events, newest first, up to the one whose calls set this field of this person."""
+    newest_first = _newest_first(shelf, destination, look_at)
+    return last_set_among(newest_first, settings, destination, person=person, field=field)
+
+
+def last_set_among(
+    newest_first: Iterable[Story], settings: Settings, destination: str, *, person: str, field: str
+) -> FieldHistory:
+    """Walk these events up to the one whose calls set this field of this person."""
     mapping, field = mapping_of(settings.destinations[destination]), field.removeprefix("custom_attributes.")
     sources = settings.sources_of(destination)
     not_held: list[Story] = []
     looked_at = 0
-    for looked_at, story in enumerate(_newest_first(shelf, destination, look_at), 1):
+    for looked_at, story in enumerate(newest_first, 1):
         if story.event.source not in sources or not _sets(story, mapping, person, field):
             continue
         if story.state in HELD:

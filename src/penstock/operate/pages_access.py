@@ -52,6 +52,9 @@ class AccessPages:
 
     async def sign_in(self, request: Request) -> Response:
         """Start a session for the right password. Too many wrong ones are answered with 429 for a while."""
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            # Another site must not sign its visitor in here, as somebody it knows.
+            return self._bare("signin.html", status=403, next="/", wrong="sign in on this page")
         form = await read_form(request)
         name, next_ = form.get("name", ""), _inside(form.get("next", "/"))
         if self.access.is_guessing(name):

@@ -13,17 +13,21 @@ from starlette.routing import Route
 
 from penstock.buffer.control_port import Credential, Kind
 from penstock.buffer.ledger_port import LedgerShelf
-from penstock.buffer.port import TAKEN, Query
+from penstock.buffer.port import TAKEN, Query, Story
 from penstock.buffer.search_port import Search
 from penstock.errors import SettingsError
 from penstock.operate.access import SHARING
+from penstock.operate.explain import last_set_among
 from penstock.operate.ledger import HeldRecord, held, subject_of
+from penstock.operate.masking import mask_of
 from penstock.operate.pages_ledger import masked
 from penstock.operate.rows import PAGE, Row, before_of, destination_of, older_of, query_of, row_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
 
 DAYS = ("1", "7", "30")
+# Events of a person that are read to find where a field comes from.
+LOOKED_AT = 200
 UNTAKEN = frozenset({"waiting", "retrying", "parked"})
 
 
@@ -55,6 +59,18 @@ class Timeline:
     reason: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Where a field of a person comes from, as it may be shown."""
+
+    setter: Story | None
+    #: Where in that event, what was sent, and why.
+    lines: list[tuple[str | None, str, str]]
+    #: Newer events that would set it, and have not yet.
+    not_held: tuple[Story, ...]
+    looked_at: int
+
+
 class PeoplePages:
     """Pages about one person or account."""
 
@@ -79,6 +95,8 @@ class PeoplePages:
         subject = Subject(destination=destination, person=asked.person, company=asked.company)
         is_asked = bool(destination) and bool(subject.person or subject.company)
         timeline = self._timeline(subject, before_of(visit)) if is_asked else None
+        field = visit.request.query_params.get("field", "").strip()
+        asks_field = is_asked and bool(field and subject.person) and visit.may("payloads")
         return visit.page(
             "people.html",
             subject=subject,
@@ -89,6 +107,8 @@ class PeoplePages:
             companies=[] if is_asked else self.search.companies(asked.company),
             destinations=list(self.reader.settings.destinations),
             days=DAYS,
+            field=field,
+            history=self._history(subject, field, visit) if asks_field else None,
         )
 
     def links(self, visit: Visit) -> Response:
@@ -148,6 +168,19 @@ class PeoplePages:
             state=status.state,
             reason=status.reason,
         )
+
+    def _history(self, subject: Subject, field: str, visit: Visit) -> History:
+        """Find the event that a field of this person comes from, among the newest of theirs."""
+        settings = self.reader.settings
+        found = self.search.find(subject.destination, Query(person=subject.person), limit=LOOKED_AT)
+        history = last_set_among(found.stories, settings, subject.destination, person=subject.person, field=field)
+        lines: list[tuple[str | None, str, str]] = []
+        if history.setter:
+            mask = mask_of(history.setter.event, settings, personal=visit.may("personal"))
+            lines = [
+                (line.source, str(mask.value(line.sent, line.field)), mask.text(line.why)) for line in history.lines
+            ]
+        return History(setter=history.setter, lines=lines, not_held=history.not_held, looked_at=history.looked_at)
 
     def _known_links(self, visit: Visit) -> list[tuple[Credential, Subject]]:
         users = [user.name for user in self.access.users.users()] if visit.may("settings") else [visit.user.name]
