@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,3 +133,37 @@ def test_the_pace_always_answers_with_a_finite_wait(steps):
             pace.throttled(now, retry_after_s)
         assert 0.0 <= pace.wait_s(now) < math.inf
         assert 0.0 < pace.limit <= 50.0
+
+
+def test_a_learned_limit_is_news_when_it_has_moved_by_a_tenth():
+    pace = Pace()
+    assert not pace.is_news
+    pace.per_s = 10.0
+    assert pace.is_news
+
+    pace.to_notes()
+    pace.per_s = 10.9
+    assert not pace.is_news
+    pace.per_s = 11.5
+    assert pace.is_news
+
+
+def test_after_a_restart_the_limit_and_the_quiet_that_custify_asked_for_are_still_known():
+    before = Pace()
+    before.sent(0.0)
+    before.throttled(1.0, 30.0)
+    after = Pace(as_of=2.0)
+
+    after.recall(before.to_notes())
+
+    assert after.per_s == pytest.approx(before.per_s, abs=0.01)
+    assert after.wait_s(2.0) >= 29.0
+    assert not after.is_news
+
+
+def test_notes_of_another_time_teach_nothing():
+    pace = Pace()
+
+    pace.recall({"pace_per_s": "fast", "blocked_until": None})
+
+    assert (pace.per_s, pace.blocked_until) == (math.inf, 0.0)

@@ -7,7 +7,6 @@ nothing here decides (decide.py), measures time (clock) or speaks HTTP (custify.
 import asyncio
 import contextlib
 import functools
-import math
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Mapping as Table
@@ -266,15 +265,12 @@ class Engine:
         self.hold = HoldState.from_notes(notes)
         if paused_by:
             self.pause(paused_by)
-        learned = notes.get("pace_per_s")
-        if isinstance(learned, int | float) and learned > 0:
-            self.pace.per_s = float(learned)
+        self.pace.recall(notes)
 
     async def _write_notes(self) -> None:
-        if self.is_unwritten:
+        if self.is_unwritten or self.pace.is_news:
             self.is_unwritten = False
-            learned = None if math.isinf(self.pace.per_s) else round(self.pace.per_s, 2)
-            await self.backlog.remember(self.hold.to_notes() | {"pace_per_s": learned})
+            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes())
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))

@@ -7,6 +7,7 @@ nobody tries, during an outage or a quiet night, stays what was learned.
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 # Tokens for a fifth of a second may be saved up: enough for smooth flow, too little for a burst after a pause.
 BURST_S = 0.2
@@ -16,6 +17,8 @@ DECREASE = 0.7
 INCREASE_PER_S = 1.0
 # Never slower than this, or a held-back destination could not find out that it may go on.
 PER_S_MIN = 0.5
+# A learned limit is written down again when it has moved by about a tenth.
+NEWS_MIN, NEWS_MAX = 0.9, 1.1
 # Weight of the newest second in the measured rate.
 SMOOTHING_S = 1.0
 
@@ -34,11 +37,32 @@ class Pace:
     measured_per_s: float = 0.0
     tokens: float = 1.0
     as_of: float = 0.0
+    #: The learned limit as it was last written down.
+    noted_per_s: float = math.inf
 
     @property
     def limit(self) -> float:
         """Return the limit in force, in calls per second."""
         return min(self.per_s, self.per_s_max)
+
+    @property
+    def is_news(self) -> bool:
+        """Return whether the learned limit is another one by now than the one that was written down."""
+        return not math.isinf(self.per_s) and not NEWS_MIN < self.noted_per_s / self.per_s < NEWS_MAX
+
+    def to_notes(self) -> dict[str, object]:
+        """Return what must survive a restart."""
+        self.noted_per_s = self.per_s
+        learned = None if math.isinf(self.per_s) else round(self.per_s, 2)
+        return {"pace_per_s": learned, "blocked_until": self.blocked_until}
+
+    def recall(self, notes: Mapping[str, object]) -> None:
+        """Read `to_notes` back."""
+        learned, until = notes.get("pace_per_s"), notes.get("blocked_until")
+        if isinstance(learned, int | float) and learned > 0:
+            self.per_s = self.noted_per_s = float(learned)
+        if isinstance(until, int | float):
+            self.blocked_until = float(until)
 
     def blocked_s(self, now: float) -> float:
         """Return how long Custify still wants quiet."""
