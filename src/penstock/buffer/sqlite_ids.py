@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from penstock.buffer.sqlite_segments import first_seq
+from penstock.buffer.sqlite_segments import first_seq, insert
 
 RUN_IDS, IDS_OF_A_ROW = 65_536, 32
 HEADS = "SELECT last_seq, count, source, heads FROM segment WHERE last_seq > ? ORDER BY last_seq"
@@ -77,7 +77,7 @@ class MessageIds:
             return
         for source, places in self.recent.items():
             self.connection.execute("INSERT INTO run VALUES (?, ?)", [last_seq, source])
-            self.connection.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?)", _rows(last_seq, source, places))
+            insert(self.connection, "message", _rows(last_seq, source, places))
         self._filter(last_seq, itertools.chain.from_iterable(self.recent.values()))
         self.recent.clear()
 

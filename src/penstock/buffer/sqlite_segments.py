@@ -3,16 +3,17 @@
 import itertools
 import operator
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from penstock.event import Event, MessageId
 
+# Rows written by one statement: between two of them Python's lock may go to a thread that reads requests meanwhile.
+ROWS_MAX = 32
 # One event is read by reading its segment: large enough to spare most rows, small enough to be read for one event.
 EVENTS_MAX, BYTES_MAX = 64, 64 * 1024
-INSERT = "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?)"
 SELECT = "SELECT last_seq, source, ends, heads, bodies FROM segment"
 # The segment that an event is in, if it is stored, is the first that ends there or behind.
 AT = f"{SELECT} WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
@@ -55,7 +56,15 @@ def write(connection: sqlite3.Connection, events: Sequence[Event], *, after_seq:
     for part in _parts(events):
         after_seq += len(part)
         rows.append(_row(part, last_seq=after_seq))
-    connection.executemany(INSERT, rows)
+    insert(connection, "segment", rows)
+
+
+def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
+    """Insert rows, many with each statement."""
+    left = iter(rows)
+    while some := list(itertools.islice(left, ROWS_MAX)):
+        marks = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+        connection.execute(f"INSERT INTO {table} VALUES {marks}", list(itertools.chain.from_iterable(some)))  # noqa: S608
 
 
 def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
@@ -92,7 +101,7 @@ def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int
         if len(kept) == len(events):
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
-        connection.execute(INSERT, _row(kept, last_seq=row[0]))
+        insert(connection, "segment", [_row(kept, last_seq=row[0])])
         removed += len(events) - len(kept)
     return removed
 
