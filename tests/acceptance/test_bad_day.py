@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -141,30 +140,29 @@ def test_a_port_that_is_taken_stops_the_start_with_78(penstock, tmp_path):
     assert b"listen: expected a free address" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("headers", "body", "status", "text"),
-    [
-        ({}, b"{}", 401, b"failed to read writekey from header\n"),
-        ({"Authorization": "Basic bm9ib2R5Og=="}, b"{}", 401, b"invalid write key\n"),
-        ({"key": "server"}, b"{nope", 400, b"invalid json\n"),
-        ({"key": "server"}, b'{"event":"x"}', 400, b"request neither has anonymousId nor userId\n"),
-        ({"key": "server", "Content-Encoding": "gzip"}, b"not gzip", 400, b"failed to uncompress request body\n"),
-        ({"key": "server"}, b'{"userId":"' + b"x" * 5_000_000 + b'"}', 413, b"request size exceeds max limit\n"),
-        (
-            {"key": "server", "Content-Encoding": "gzip"},
-            gzip.compress(b" " * 50_000_000),
-            413,
-            b"request size exceeds max limit\n",
-        ),
-    ],
-)
-def test_bad_requests_are_told_and_nothing_is_stored(penstock, headers, body, status, text):
-    if "key" in headers:
-        headers = {k: v for k, v in headers.items() if k != "key"} | penstock.auth()
+BAD_REQUESTS = [
+    ({}, b"{}", 401, b"failed to read writekey from header\n"),
+    ({"Authorization": "Basic bm9ib2R5Og=="}, b"{}", 401, b"invalid write key\n"),
+    ({"key": "server"}, b"{nope", 400, b"invalid json\n"),
+    ({"key": "server"}, b'{"event":"x"}', 400, b"request neither has anonymousId nor userId\n"),
+    ({"key": "server", "Content-Encoding": "gzip"}, b"not gzip", 400, b"failed to uncompress request body\n"),
+    ({"key": "server"}, b'{"userId":"' + b"x" * 5_000_000 + b'"}', 413, b"request size exceeds max limit\n"),
+    (
+        {"key": "server", "Content-Encoding": "gzip"},
+        gzip.compress(b" " * 50_000_000),
+        413,
+        b"request size exceeds max limit\n",
+    ),
+]
 
-    answer = http("POST", f"{penstock.url}/v1/track", body, headers)
 
-    assert (answer[0], answer[2]) == (status, text)
+def test_bad_requests_are_told_and_nothing_is_stored(penstock):
+    for given, body, status, text in BAD_REQUESTS:
+        headers = {k: v for k, v in given.items() if k != "key"} | (penstock.auth() if "key" in given else {})
+
+        answer = http("POST", f"{penstock.url}/v1/track", body, headers)
+
+        assert (answer[0], answer[2]) == (status, text)
     assert penstock.counts()["received"] == 0
 
 

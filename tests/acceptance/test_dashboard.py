@@ -210,6 +210,8 @@ async def test_the_keyboard_is_enough_and_a_paused_page_stands_still(start, sand
     await page.keyboard.press("?")
     assert await page.locator("#keys").is_visible()
     await page.keyboard.press("Escape")
+    # The browser closes a dialog in its own time; a key pressed before that is the dialog's.
+    await page.locator("#keys").wait_for(state="hidden")
     await page.keyboard.press("/")
     assert await page.evaluate("document.activeElement.id") == "person"
     await page.evaluate("document.activeElement.blur()")
@@ -227,7 +229,7 @@ async def test_the_keyboard_is_enough_and_a_paused_page_stands_still(start, sand
     await page.wait_for_url("**/events/custify/m2")
     await page.keyboard.press("/")
     await page.wait_for_url("**/live#person")
-    assert await page.evaluate("document.activeElement.id") == "person"
+    await page.locator("#person:focus").wait_for()
     assert penstock.stop() == 0, "an open page must not hold the server up"
 
 
@@ -263,28 +265,28 @@ async def test_a_link_for_cs_opens_without_signing_in(start, sandbox, page):
     assert "ana@example.com" not in await stranger.content()
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
-async def test_axe_finds_nothing_on_any_page(start, sandbox, page, look):
+@pytest.mark.parametrize("half", [0, 1])
+async def test_axe_finds_nothing_on_any_page_light_dark_or_narrow(start, sandbox, page, half):
     from acceptance.screenshots import LOOKS, OURS, PATHS, set_up_here, traffic
 
     missing("axe-core", AXE.exists(), "make setup-browser")
     penstock = start()
     traffic(penstock, sandbox)
-    await page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
-    await page.set_viewport_size(LOOKS[look]["viewport"])
     found = []
     await page.goto(f"{penstock.admin_url}/signin")
     found += [("signin", *violation) for violation in await violations(page)]
     await sign_in(page, penstock)
     await set_up_here(page, penstock.admin_url, sandbox.url)
-    for name, path in {**PATHS, **OURS}.items():
+    for name, path in [*PATHS.items(), *OURS.items()][half::2]:
         await page.goto(penstock.admin_url + path)
-        # In the dark the same page has other colours, and nothing else.
-        found += [
-            (name, *violation) for violation in await violations(page, only="color-contrast" if look == "dark" else "")
-        ]
-        is_wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        assert not is_wide, f"{name} is wider than the window"
+        for look, wanted in LOOKS.items():
+            await page.emulate_media(color_scheme=wanted["color_scheme"])
+            await page.set_viewport_size(wanted["viewport"])
+            # In the dark the same page has other colours, and nothing else.
+            only = "color-contrast" if look == "dark" else ""
+            found += [(name, look, *violation) for violation in await violations(page, only=only)]
+            is_wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+            assert not is_wide, f"{name} is wider than the window ({look})"
 
     assert found == []
 

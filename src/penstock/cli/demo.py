@@ -56,8 +56,8 @@ def demo_command(*, once: bool) -> None:
         settings = load(None)
         path.write_text(_config(settings, Path(folder)))
         link = _sign_in_link(load(path))
-        with _running("sandbox", path), _running("serve", path):
-            arrived = _show(settings)
+        with _running("sandbox", path) as sandbox, _running("serve", path) as server:
+            arrived = _show(settings, is_over=lambda: sandbox.poll() is not None or server.poll() is not None)
             if not arrived:
                 sys.exit(EXIT_FAILED)
             if not once:
@@ -70,7 +70,7 @@ def _config(settings: Settings, folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _running(command: str, path: Path) -> Iterator[None]:
+def _running(command: str, path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run one of our own commands beside us, and end it cleanly."""
     # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
     process = subprocess.Popen(  # noqa: S603 - our own command line
@@ -79,7 +79,7 @@ def _running(command: str, path: Path) -> Iterator[None]:
         stderr=None,
     )
     try:
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -89,10 +89,11 @@ def _running(command: str, path: Path) -> Iterator[None]:
             process.wait()
 
 
-def _show(settings: Settings) -> bool:
+def _show(settings: Settings, *, is_over: Callable[[], bool]) -> bool:
     """Send the sample traffic and print what became of it; return whether all arrived."""
-    if not _until(lambda: _is_up(settings), s_max=READY_S_MAX):
-        click.echo(f"penstock: not ready after {READY_S_MAX:.0f} s. Hint: is another program on our ports?", err=True)
+    if not _until(lambda: is_over() or _is_up(settings), s_max=READY_S_MAX) or is_over():
+        why = "one of our processes has ended" if is_over() else f"not ready after {READY_S_MAX:.0f} s"
+        click.echo(f"penstock: {why}. Hint: is another program on our ports?", err=True)
         return False
     click.echo("Sending sample traffic with the RudderStack Python SDK …", err=True)
     send_sample_traffic(f"http://{settings.listen}")

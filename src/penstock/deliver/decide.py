@@ -27,7 +27,7 @@ RETRY_AFTER_S_DEFAULT = 10.0
 # A far side that asks for days would look like a loss; a day is longer than any published limit window.
 RETRY_AFTER_S_MAX = 86_400.0
 # How often a lane that waits for an attribute's approval looks whether it came.
-APPROVAL_S = 30.0
+APPROVAL_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
