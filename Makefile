@@ -47,8 +47,8 @@ sim-long: $(STAMP) ## Tell N stories, some over SQLite too; drive the stores as 
 	$(BIN)/python -m pytest -q --timeout=0 --hypothesis-profile=deep tests/model/test_memory_and_sqlite_are_twins.py
 	PYTHONPATH=tests $(BIN)/python tests/fuzz_ingest.py $(or $(N),100000)
 
-sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711, KIND=ledger for the one with the ledger)
-	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --first $(or $(SEED),4711) --story $(or $(KIND),plain)
+sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711; KIND=plain or ledger for the other one)
+	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --first $(or $(SEED),4711) --story $(or $(KIND),story)
 
 screenshots: $(STAMP) ## Write a picture of every page, light, dark and narrow (OUT=screenshots)
 	PYTHONPATH=tests $(BIN)/python tests/acceptance/screenshots.py $(or $(OUT),screenshots)
