@@ -111,3 +111,13 @@ def test_who_may_not_see_what_names_a_person_sees_it_masked(world, admin, monkey
 
     assert "ana@example.com" not in page
     assert "custom_attributes.plan pro" in page
+
+
+def test_the_page_of_a_coalesced_event_leads_to_the_one_that_carried_it(world, admin):
+    world.receive(ANA | {"messageId": "m/2"}, ANA | {"messageId": "m3"})
+    world.settle(Outcome.COALESCED, reason="sent with the call of m/2")
+
+    page = admin.get("/events/custify/m3")
+
+    assert 'href="/events/custify/m/2"' in page.text
+    assert "None: no call was needed" in text_of(page)

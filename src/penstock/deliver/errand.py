@@ -11,7 +11,7 @@ from penstock.convert.plan import Call, Meaning, Plan
 from penstock.deliver.decide import Said
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Alias, Delta
-from penstock.ledger.weigh import Note, Part, Weighed
+from penstock.ledger.weigh import CARRIED_BY, Note, Part, Weighed
 
 #: In front of a subject: what Custify would hold if the destination were live.
 SHADOW = "~"
@@ -98,7 +98,7 @@ class Errand:
         if not is_carried:
             return Ending(lease=lease, outcome=Outcome.NO_OP, reason="Custify holds all of it already", notes=said)
         if lease is not carrier:
-            reason = f"sent with the call of {carrier.event.message_id if carrier else ''}"
+            reason = CARRIED_BY + (carrier.event.message_id if carrier else "")
             return Ending(lease=lease, outcome=Outcome.COALESCED, reason=reason, notes=said)
         if self.is_shadow:
             reason = "shadow: what would have been sent is kept, and nothing was written"

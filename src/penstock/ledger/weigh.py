@@ -34,6 +34,9 @@ from penstock.ledger.record import (
 )
 from penstock.ledger.rules import Rules
 
+#: How the reason of a coalesced event begins; the message id of the event that carried it follows.
+CARRIED_BY = "sent with the call of "
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Part:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from penstock.buffer.ledger_port import CallFigures, LedgerShelf
-from penstock.buffer.port import Story
+from penstock.buffer.port import Outcome, Story
 from penstock.ledger.guard import SUBJECT, Suspicion
 from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Value, company_subject, decoded, email_subject, is_digest
-from penstock.ledger.weigh import Note
+from penstock.ledger.weigh import CARRIED_BY, Note
 from penstock.timestamps import from_ms, to_text
 
 MEMBERSHIP: Mapping[int, str] = {LEFT: "left", MEMBER: "member", UNPROVEN: "linked before the company was known"}
@@ -83,3 +83,8 @@ def notes_of(story: Story) -> Sequence[Note]:
         ]
     except msgspec.DecodeError:
         return ()
+
+
+def carrier_of(story: Story) -> str:
+    """Return the message id of the event whose call carried a coalesced one; empty for every other event."""
+    return story.reason.removeprefix(CARRIED_BY) if story.state == Outcome.COALESCED else ""

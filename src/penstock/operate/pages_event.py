@@ -14,6 +14,7 @@ from penstock.event import Event, mended
 from penstock.operate.desk import Desk
 from penstock.operate.diagram import diagram
 from penstock.operate.explain import Account, accounts_of, masked
+from penstock.operate.ledger import carrier_of
 from penstock.operate.masking import Mask, mask_of
 from penstock.operate.rerun import Rerun, rerun
 from penstock.operate.rows import pretty, row_of
@@ -63,6 +64,7 @@ class EventPages:
             account=account,
             story=account.story,
             row=row_of(account.story, name),
+            carrier=carrier_of(account.story),
             body=pretty(body.encode()),
             exchanges=_exchanges(account),
             diagram=diagram(account.explanation),
