@@ -117,7 +117,4 @@ def test_the_page_of_a_coalesced_event_leads_to_the_one_that_carried_it(world, a
     world.receive(ANA | {"messageId": "m/2"}, ANA | {"messageId": "m3"})
     world.settle(Outcome.COALESCED, reason="sent with the call of m/2")
 
-    page = admin.get("/events/custify/m3")
-
-    assert 'href="/events/custify/m/2"' in page.text
-    assert "None: no call was needed" in text_of(page)
+    assert 'href="/events/custify/m/2"' in admin.get("/events/custify/m3").text
