@@ -201,9 +201,15 @@ def settings_in_force(path: Path | None) -> Settings:
 
 def open_control(settings: Settings) -> "SqliteControl":
     """Return the dashboard's settings and users."""
+    return _control(settings.data_dir)
+
+
+@functools.cache
+def _control(data_dir: Path) -> "SqliteControl":
+    """One for each folder: it remembers what it read, and every process asks it every second."""
     from penstock.buffer.sqlite_control import SqliteControl
 
-    return SqliteControl(settings.data_dir, clock=SystemClock())
+    return SqliteControl(data_dir, clock=SystemClock())
 
 
 def open_desk(path: Path | None, settings: Settings) -> Desk:

@@ -10,6 +10,7 @@ import msgspec
 
 from penstock.buffer.control_port import Credential, Deed, Kind, Revision, Role, User
 from penstock.buffer.sqlite import CONTROL, open_writer, snapshot
+from penstock.buffer.sqlite_remembered import Remembered
 from penstock.clock import Clock
 
 REVISION = "SELECT number, at, changed_by, note, document FROM revision ORDER BY number DESC LIMIT ?"
@@ -25,6 +26,7 @@ class SqliteControl:
 
     def __init__(self, data_dir: Path, *, clock: Clock) -> None:
         self.path, self.clock = data_dir / CONTROL, clock
+        self.remembered = Remembered(self.path, clock=clock)
 
     def bring_up_to_date(self) -> None:
         """Bring a file of an older Penstock to the present schema, before anybody reads its settings."""
@@ -34,7 +36,7 @@ class SqliteControl:
 
     def newest(self) -> Revision | None:
         """Return the revision in force."""
-        return next(iter(self.revisions(limit=1)), None)
+        return self.remembered.read("newest", lambda: next(iter(self.revisions(limit=1)), None))
 
     def revisions(self, *, limit: int = 100) -> Sequence[Revision]:
         """Return revisions, the newest first."""

@@ -11,6 +11,7 @@ import msgspec
 from penstock.buffer.ledger_port import Asked, ForgetOrder
 from penstock.buffer.port import ReplayOrder, Selection
 from penstock.buffer.sqlite import CONTROL, open_writer, snapshot
+from penstock.buffer.sqlite_remembered import Remembered
 from penstock.clock import Clock
 
 COLUMNS = "id, destination, selection, asked_at, asked_by, stopped"
@@ -21,6 +22,7 @@ class SqliteOrders:
 
     def __init__(self, data_dir: Path, *, clock: Clock) -> None:
         self.path, self.clock = data_dir / CONTROL, clock
+        self.remembered = Remembered(self.path, clock=clock)
 
     def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
         """Order a replay of what has ended so far; return its number."""
@@ -39,6 +41,17 @@ class SqliteOrders:
 
     def replays(self) -> Sequence[ReplayOrder]:
         """Return all replays, the newest first."""
+        return self.remembered.read("replays", self._replays)
+
+    def paused(self) -> Mapping[str, str]:
+        """Return who paused what: person by destination."""
+        return self.remembered.read("paused", self._paused)
+
+    def discarded(self) -> Sequence[str]:
+        """Return the destinations whose backlog was given up."""
+        return self.remembered.read("discarded", self._discarded)
+
+    def _replays(self) -> Sequence[ReplayOrder]:
         with snapshot(self.path) as control:
             if control is None:
                 return ()
@@ -55,13 +68,11 @@ class SqliteOrders:
             else:
                 control.execute("DELETE FROM pause WHERE destination = ?", [destination])
 
-    def paused(self) -> Mapping[str, str]:
-        """Return who paused what: person by destination."""
+    def _paused(self) -> Mapping[str, str]:
         with snapshot(self.path) as control:
             return dict(control.execute("SELECT destination, asked_by FROM pause")) if control else {}
 
-    def discarded(self) -> Sequence[str]:
-        """Return the destinations whose backlog was given up."""
+    def _discarded(self) -> Sequence[str]:
         with snapshot(self.path) as control:
             rows = (
                 control.execute("SELECT destination FROM pause WHERE discard ORDER BY 1").fetchall() if control else []
@@ -77,6 +88,7 @@ class SqliteLedgerOrders:
 
     def __init__(self, data_dir: Path, *, clock: Clock) -> None:
         self.path, self.clock = data_dir / CONTROL, clock
+        self.remembered = Remembered(self.path, clock=clock)
 
     def ask_forget(self, destination: str, prefix: str, *, by: str) -> int:
         """Order that records are forgotten; return the order's number."""
@@ -93,6 +105,9 @@ class SqliteLedgerOrders:
 
     def asked(self, destination: str, *, after: int) -> Asked:
         """Return the orders to forget with a larger number, in order, and all approvals."""
+        return self.remembered.read((destination, after), lambda: self._asked(destination, after))
+
+    def _asked(self, destination: str, after: int) -> Asked:
         forgets = "SELECT id, prefix FROM forget_order WHERE destination = ? AND id > ? ORDER BY id"
         approved = "SELECT attribute FROM attribute_approval WHERE destination = ?"
         with snapshot(self.path) as control:
