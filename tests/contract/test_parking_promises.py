@@ -99,7 +99,9 @@ async def test_a_parked_event_is_waiting_and_says_so(world):
 
     counts = world.counts()
     assert (counts.received, counts.waiting, counts.parked, counts.retrying) == (1, 1, 1, 0)
-    assert [story.state for story in world.stories()] == ["parked"]
+    [story] = world.stories()
+    assert (story.state, story.cause) == ("parked", "custify.person_unknown")
+    assert "waits for an identify or group call" in story.reason
 
 
 async def test_parking_survives_a_crash(world):

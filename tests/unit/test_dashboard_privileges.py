@@ -69,6 +69,12 @@ PAGES = {
 API = {
     "GET /api/openapi.json": ALL,
     "GET /api/v1/people": ALL,
+    "GET /api/v1/tokens": ALL,
+    "POST /api/v1/tokens/{hash}/end": ALL,
+    "GET /api/v1/explain": STAFF,
+    "GET /api/v1/users": ADMIN,
+    "POST /api/v1/users": ADMIN,
+    "POST /api/v1/users/{name}/remove": ADMIN,
     "GET /api/v1/companies": ALL,
     "GET /api/v1/sources": STAFF,
     "GET /api/v1/destinations": STAFF,

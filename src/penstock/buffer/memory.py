@@ -4,8 +4,10 @@ import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
+from penstock import causes
 from penstock.buffer.memory_backlog import MemoryBacklog
 from penstock.buffer.port import (
+    PARKED,
     SEQ_MAX,
     TAKEN,
     Counts,
@@ -161,9 +163,13 @@ class MemoryBuffer:
         if backlog and seq in backlog.ended:
             return dataclasses.replace(backlog.ended[seq], attempts=attempts)
         own = next((w for w in backlog.waiting.values() if w.seq == seq), None) if backlog else None
-        state = (
-            "waiting" if own is None else "parked" if own.parked_for else "retrying" if own.attempt > 1 else "waiting"
-        )
+        is_parked = own is not None and bool(own.parked_for)
         return Story(
-            event=self.events[seq - 1], seq=seq, state=state, reason="", cause="", ended_at=None, attempts=attempts
+            event=self.events[seq - 1],
+            seq=seq,
+            state="parked" if is_parked else "retrying" if own is not None and own.attempt > 1 else "waiting",
+            reason=PARKED if is_parked else "",
+            cause=causes.PERSON_UNKNOWN if is_parked else "",
+            ended_at=None,
+            attempts=attempts,
         )

@@ -254,6 +254,10 @@ class Story:
     notes: str = ""
 
 
+#: Why an event is parked, as long as it is.
+PARKED = "Custify does not know the person yet; the event waits for an identify or group call"
+
+
 class Shelf(Protocol):
     """operate's end: look, never change."""
 

@@ -3,7 +3,7 @@
 import sqlite3
 
 from penstock import causes
-from penstock.buffer.port import Attempt, Selection, Story
+from penstock.buffer.port import PARKED, Attempt, Selection, Story
 from penstock.event import Event
 
 
@@ -15,17 +15,20 @@ def read_story(delivery: sqlite3.Connection | None, destination: str, seq: int, 
     ended = delivery.execute(
         "SELECT outcome, reason, cause, at, notes FROM outcome WHERE destination = ? AND seq = ?", where
     ).fetchone()
-    state, reason, cause, at, notes = ended or (_state(delivery, destination, seq), "", "", None, "")
+    state, reason, cause, at, notes = ended or _unended(delivery, destination, seq)
     attempts = _attempts(delivery, destination, seq)
     return Story(
         event=event, seq=seq, state=state, reason=reason, cause=cause, ended_at=at, attempts=attempts, notes=notes
     )
 
 
-def _state(delivery: sqlite3.Connection, destination: str, seq: int) -> str:
+def _unended(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[str, str, str, None, str]:
+    """Return how an event stands that has no outcome: state, reason, cause, and what it has not yet."""
     select = "SELECT attempt, blocked FROM waiting WHERE destination = ? AND seq = ?"
     attempt, blocked = delivery.execute(select, [destination, seq]).fetchone() or (1, 0)
-    return "parked" if blocked == -1 else "retrying" if attempt > 1 else "waiting"
+    if blocked == -1:
+        return "parked", PARKED, causes.PERSON_UNKNOWN, None, ""
+    return "retrying" if attempt > 1 else "waiting", "", "", None, ""
 
 
 def selectable(

@@ -20,6 +20,7 @@ GUESSES_MAX, GUESSES_S = 5, 300.0
 # Names that are remembered for their wrong passwords; strangers choose them.
 GUESSED_NAMES_MAX = 10_000
 ADMIN = "admin"
+NAME_CHARS_MAX = 64
 #: `personal`: sees also the fields that are masked for viewers.
 RIGHTS = {
     Role.ADMIN: frozenset({"settings", "act", "personal", "payloads", "look"}),
@@ -75,6 +76,18 @@ class Access:
         admin = self.find(ADMIN)
         if admin is None or not admin.password_hash or not self._is_password(admin.password_hash, password):
             self.set_password(User(name=ADMIN, role=Role.ADMIN), password)
+
+    def add(self, name: str, role: str, *, by: str) -> str:
+        """Add somebody, or let somebody choose a new password; return a one-time secret. Raises SettingsError."""
+        if not name or len(name) > NAME_CHARS_MAX or not name.isprintable() or "/" in name:
+            raise SettingsError("name", expected="a name without slashes", got=name)
+        if role not in set(Role):
+            raise SettingsError("role", expected=", ".join(Role), got=role)
+        if name == by:
+            raise SettingsError("name", expected="somebody else", got=name, hint="nobody changes their own role")
+        known = self.find(name)
+        self.users.put_user(User(name=name, role=Role(role), password_hash=known.password_hash if known else ""))
+        return self.invite(name)
 
     def invite(self, name: str) -> str:
         """Return a one-time secret with which somebody chooses a password."""

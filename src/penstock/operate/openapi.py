@@ -44,6 +44,10 @@ NEW_SETTINGS: Schema = {
 }
 WHO = dict.fromkeys(("person", "email", "company"), TEXT)
 FORGET: Schema = {"type": "object", "additionalProperties": False, "properties": {**WHO, "all": FLAG}}
+INVITE: Schema = {
+    "type": "object", "required": ["name", "role"], "additionalProperties": False,
+    "properties": {"name": TEXT, "role": {"enum": ["admin", "operator", "viewer", "cs"]}},
+}  # fmt: skip
 APPROVE: Schema = {
     "type": "object", "required": ["attribute"], "additionalProperties": False, "properties": {"attribute": TEXT},
 }  # fmt: skip
@@ -102,6 +106,19 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
     ("get", "/api/v1/replays/{job}", "One replay", {}, None, (404,)),
     ("post", "/api/v1/replays/{job}/stop", "Stop a replay", {}, {}, (404, 413, 415)),
     ("post", "/api/v1/replays/{job}/resume", "Let a stopped replay go on", {}, {}, (404, 413, 415)),
+    (
+        "get",
+        "/api/v1/explain",
+        "The event that a field of a person comes from",
+        {"destination": TEXT, "person": TEXT, "field": TEXT, "newest": PLACE},
+        None,
+        (400, 404),
+    ),
+    ("get", "/api/v1/users", "Everybody who may sign in", {}, None, ()),
+    ("post", "/api/v1/users", "Invite somebody", {}, INVITE, (400, 413, 415, 422)),
+    ("post", "/api/v1/users/{name}/remove", "Remove somebody", {}, {}, (404, 413, 415)),
+    ("get", "/api/v1/tokens", "One's own tokens, without their secrets", {}, None, ()),
+    ("post", "/api/v1/tokens/{hash}/end", "End one of them", {}, {}, (404, 413, 415)),
     ("get", "/api/v1/people", "Ids of people that begin with a text", {"prefix": TEXT}, None, ()),
     ("get", "/api/v1/companies", "Ids of companies that begin with a text", {"prefix": TEXT}, None, ()),
     ("get", "/api/v1/refused", "Kinds of requests that ingest refused lately", {}, None, ()),

@@ -9,11 +9,10 @@ from starlette.routing import Route
 
 from penstock.buffer.control_port import Deed, Kind, Revision, Role, User
 from penstock.errors import SettingsError
-from penstock.operate.access import SCOPES, SESSION_S
+from penstock.operate.access import NAME_CHARS_MAX, SCOPES, SESSION_S
 from penstock.operate.desk import Desk, differences
 from penstock.operate.web import COOKIE, Form, Pages, Visit, read_form, redirect
 
-NAME_CHARS_MAX = 64
 # Passwords looked at at once: each costs 64 MiB and a tenth of a second on purpose, and strangers ask for it.
 HASHES_AT_ONCE = 2
 # Deeds and revisions on one page.
@@ -93,18 +92,9 @@ class AccessPages:
 
     def invite(self, visit: Visit, form: Form) -> Response:
         """Add somebody, or let somebody choose a new password; the link is shown once."""
-        name = form.get("name", "")
-        if not name or len(name) > NAME_CHARS_MAX or not name.isprintable() or "/" in name:
-            raise SettingsError("name", expected="a name without slashes", got=name)
-        if form.get("role") not in set(Role):
-            raise SettingsError("role", expected=", ".join(Role), got=form.get("role"))
-        if name == visit.user.name:
-            raise SettingsError("name", expected="somebody else", got=name, hint="nobody changes their own role")
-        known = self.access.find(name)
-        hash_ = known.password_hash if known else ""
-        self.access.users.put_user(User(name=name, role=Role(form["role"]), password_hash=hash_))
-        link = f"{visit.request.base_url}welcome/{self.access.invite(name)}"
-        visit.note(f"{name} was invited as {form['role']}")
+        name, role = form.get("name", ""), form.get("role", "")
+        link = f"{visit.request.base_url}welcome/{self.access.add(name, role, by=visit.user.name)}"
+        visit.note(f"{name} was invited as {role}")
         return visit.page("users.html", users=self.access.users.users(), roles=list(Role), link=link)
 
     def remove(self, visit: Visit, _: Form) -> Response:

@@ -7,12 +7,15 @@ from starlette.routing import Route
 
 from penstock.buffer.port import Shelf, Story
 from penstock.buffer.search_port import Search
-from penstock.operate.api import ApiError, api_route, caller_of, query_of, story_as_json
-from penstock.operate.explain import account_as_json, accounts_of, masked
+from penstock.operate.api import ApiError, api_route, caller_of, query_of, story_as_json, whole
+from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set, masked
 from penstock.operate.masking import mask_of
 from penstock.operate.openapi import describe
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
+
+# Events looked at for the origin of a field: unless asked otherwise, and at most.
+LOOKED_AT, LOOKED_AT_MAX = 10_000, 100_000
 
 
 class ReadApi:
@@ -28,6 +31,7 @@ class ReadApi:
             api_route("GET", "/api/v1/destinations", self.destinations, right="payloads"),
             api_route("GET", "/api/v1/events", self.events, right="payloads"),
             api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain, right="payloads"),
+            api_route("GET", "/api/v1/explain", self.explain_field, right="payloads"),
             api_route("GET", "/api/v1/people", self.people, right="look"),
             api_route("GET", "/api/v1/companies", self.companies, right="look"),
             api_route("GET", "/api/v1/refused", self.refused, right="payloads"),
@@ -98,6 +102,21 @@ class ReadApi:
     def refused(self, _: Request, __: bytes) -> object:
         """Return the kinds of requests that ingest refused lately, the newest first."""
         return {"refused": self.snapshots.read("accept").get("refused", [])}
+
+    def explain_field(self, request: Request, _: bytes) -> object:
+        """Return the event that a field of a person comes from, and what would set it."""
+        names, given = self._names(), dict(request.query_params)
+        destination = given.pop("destination", names[0] if len(names) == 1 else "")
+        if destination not in names:
+            raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
+        look_at = min(whole(given, "newest", LOOKED_AT), LOOKED_AT_MAX)
+        if given.keys() != {"person", "field"}:
+            raise ApiError(400, "query", expected="person and field", got=", ".join(given)[:100])
+        history = last_set(self.shelf, self.reader.settings, destination, **given, look_at=look_at)
+        if history.setter is None or "personal" in caller_of(request).rights:
+            return history_as_json(history)
+        mask = mask_of(history.setter.event, self.reader.settings, personal=False)
+        return mask.value(history_as_json(history))
 
     def description(self, _: Request, __: bytes) -> object:
         """Return the OpenAPI document."""

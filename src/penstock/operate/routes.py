@@ -10,6 +10,7 @@ from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
 from penstock.buffer.search_port import Search
 from penstock.operate.access import Access
+from penstock.operate.access_api import AccessApi
 from penstock.operate.changes import Changes
 from penstock.operate.delivery_api import DeliveryApi
 from penstock.operate.desk import Desk
@@ -60,6 +61,7 @@ def all_routes(p: Parts) -> list[Route]:
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal),
         LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal),
         SettingsApi(reader=p.reader, desk=p.desk, shelf=p.shelf, journal=p.journal, try_connection=p.try_connection),
+        AccessApi(access=p.access, journal=p.journal),
         AccessPages(pages, desk=p.desk),
         Changes(pages, gauge=p.gauge, snapshots=p.snapshots, is_stopping=p.is_stopping),
         OverviewPages(pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead),
