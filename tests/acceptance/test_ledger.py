@@ -2,7 +2,7 @@
 
 import json
 
-from acceptance.conftest import API_KEY, until
+from acceptance.conftest import API_KEY, Sandbox, until
 from acceptance.test_commands import penstock_command
 
 
@@ -125,6 +125,24 @@ def test_an_attribute_that_nearly_repeats_another_waits_for_approval(start, sand
 
     run(penstock, "ledger", "attributes", "--approve", "people.planName")
     until(lambda: sandbox.person("bo"), s_max=60)
+
+
+def test_another_base_url_is_another_custify_of_which_nothing_is_known(penstock, sandbox, tmp_path):
+    penstock.send(identify("ana", "i1", plan="pro"))
+    penstock.until_settled()
+    (tmp_path / "elsewhere").mkdir()
+    other = Sandbox(tmp_path / "elsewhere")
+    try:
+        penstock.sandbox = other
+        penstock.write_settings()
+        until(lambda: "ledger_forgot" in penstock.log.read_text())
+
+        penstock.send(identify("ana", "i2", plan="pro"))
+
+        until(lambda: other.person("ana"))
+        assert penstock.until_settled()["outcomes"]["no-op"] == 0
+    finally:
+        other.end()
 
 
 def test_with_the_mapping_rudderstack_everything_is_sent_as_it_is(start, sandbox):

@@ -17,6 +17,8 @@ from penstock.ledger.weigh import Records, subjects_of, together, weigh, whose
 
 # What a look-up found is believed this long: an unknown person with many events is looked up once.
 LOOK_UP_S, LOOK_UPS_MAX = 60.0, 10_000
+# Records removed in one transaction: few enough not to delay a verdict.
+FORGOTTEN_AT_ONCE = 2_000
 # Two events of one person can stand in different lanes only when one names no user id. The second waits a moment.
 BUSY_S = 0.5
 
@@ -46,6 +48,14 @@ class Books:
         records = await self._records({s for read in run for s in subjects_of(read.part().plan)}, prefix)
         errand = await self._errand(run, records, rules, look_up, is_shadow=is_shadow)
         return errand if rules.guard == "off" else await self._guarded(errand, rules, look_up)
+
+    async def forget(self, prefix: str = "") -> int:
+        """Forget all subjects that begin with a text, a little at a time; return how many."""
+        self.looked_up.clear()
+        total = 0
+        while count := await self.ledger.forget(prefix, limit=FORGOTTEN_AT_ONCE):
+            total += count
+        return total
 
     def take(self, errand: Errand, token: int) -> bool:
         """Reserve the records an errand changes for a lease; False when another is changing one of them."""

@@ -61,6 +61,8 @@ class Engine:
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
         self.books = Books(ledger, clock=clock)
         self.hold, self.width = HoldState(), Width(calls_max=policy.in_flight_max)
+        #: The Custify that the ledger is about; empty before the first one.
+        self.origin = ""
         #: Something was learned that must survive a restart.
         self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
@@ -207,6 +209,8 @@ class Engine:
         """Take as many events as may be under way now; none while held or paused."""
         try:
             await self._write_notes()
+            if self.policy.origin != self.origin and not await self._has_moved():
+                return ()
             if self.hold.is_paused or (self.hold.is_held and not await self._probe_succeeds()):
                 return ()
             free = self.width.limit - len(self.in_flight)
@@ -220,6 +224,17 @@ class Engine:
             self.log.warning("buffer_unavailable", reason=error.reason)
             await self._rest(DISK_REST_S)
             return ()
+
+    async def _has_moved(self) -> bool:
+        """Forget what another Custify held, once nothing is under way to it; return whether that is done."""
+        if self.in_flight:
+            return False
+        if self.origin:
+            count = await self.books.forget()
+            self.log.info("ledger_forgot", order="base_url changed", records=count)
+        self.origin = self.policy.origin
+        await self.backlog.remember({"origin": self.origin})
+        return True
 
     async def _call(
         self, method: str, path: str, make: Callable[[], Awaitable[Answer]], attempts: list[Attempt]
@@ -266,6 +281,7 @@ class Engine:
         if paused_by:
             self.pause(paused_by)
         self.pace.recall(notes)
+        self.origin = str(notes.get("origin", ""))
 
     async def _write_notes(self) -> None:
         if self.is_unwritten or self.pace.is_news:

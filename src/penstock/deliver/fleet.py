@@ -155,8 +155,8 @@ class Fleet:
 
     def _serve(self, destination: Destination) -> Served:
         name, engine = destination.name, self._engine(destination)
-        ledger, orders = self.ledger_of(name), self.ledger_orders
-        return Served(destination, engine, LedgerWishes(name, backlog=engine.backlog, ledger=ledger, orders=orders))
+        wishes = LedgerWishes(name, backlog=engine.backlog, books=engine.books, orders=self.ledger_orders)
+        return Served(destination, engine, wishes)
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name
@@ -183,6 +183,7 @@ class Fleet:
     def _policy(self, destination: Destination) -> DeliveryPolicy:
         return DeliveryPolicy(
             mapping=mapping_of(destination),
+            origin=destination.base_url,
             retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600, park_s=destination.park_hours * 3600),
             in_flight_max=destination.calls_in_flight_max,
             call_s_max=self.settings.call_timeout_s,

@@ -37,6 +37,8 @@ class DeliveryPolicy:
 
     mapping: Mapping
     retry: RetryPolicy
+    #: Where calls go. Another origin is another Custify, of which nothing is known.
+    origin: str = ""
     in_flight_max: int = 32
     call_s_max: float = 10.0
     #: How often an engine without work looks for new events, in seconds.

@@ -2,22 +2,21 @@
 
 import structlog
 
-from penstock.buffer.ledger_port import Ledger, LedgerOrders
+from penstock.buffer.ledger_port import LedgerOrders
 from penstock.buffer.port import Backlog
+from penstock.deliver.books import Books
 from penstock.deliver.errand import SHADOW
 
 log = structlog.get_logger()
 
-# Records removed in one transaction: few enough not to delay a verdict.
-FORGOTTEN_AT_ONCE = 2_000
 NOTE = "forgotten"
 
 
 class LedgerWishes:
     """The wishes of one destination; each order to forget is followed once, also across restarts."""
 
-    def __init__(self, name: str, *, backlog: Backlog, ledger: Ledger, orders: LedgerOrders) -> None:
-        self.name, self.backlog, self.ledger, self.orders = name, backlog, ledger, orders
+    def __init__(self, name: str, *, backlog: Backlog, books: Books, orders: LedgerOrders) -> None:
+        self.name, self.backlog, self.books, self.orders = name, backlog, books, orders
         self.done: int | None = None
         self.is_live = False
 
@@ -27,21 +26,15 @@ class LedgerWishes:
         Once a destination is written to, what it would have held in shadow is forgotten.
         """
         if is_live and not self.is_live:
-            await self._forget(SHADOW)
+            await self.books.forget(SHADOW)
         self.is_live = is_live
         if self.done is None:
             noted = (await self.backlog.notes()).get(NOTE)
             self.done = noted if isinstance(noted, int) else 0
         asked = self.orders.asked(self.name, after=self.done)
         for order in asked.forgets:
-            count = await self._forget(order.prefix)
+            count = await self.books.forget(order.prefix)
             await self.backlog.remember({NOTE: order.id})
             self.done = order.id
             log.info("ledger_forgot", destination=self.name, order=order.id, records=count)
         return asked.approved
-
-    async def _forget(self, prefix: str) -> int:
-        total = 0
-        while count := await self.ledger.forget(prefix, limit=FORGOTTEN_AT_ONCE):
-            total += count
-        return total
