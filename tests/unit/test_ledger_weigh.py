@@ -247,6 +247,13 @@ def test_after_a_while_all_that_is_known_is_sent_again_but_not_what_others_maint
     assert learned(result, "user:ana", record).asserted_at == NOW
 
 
+def test_an_event_that_says_nothing_new_carries_the_re_assertion():
+    result = weighed(part("m1", person(name="Ana")), user_ana=held(at=NOW - 31 * DAY, name="Ana", phone="1"))
+
+    assert result.calls == (person(name="Ana", phone="1"),)
+    assert result.is_carried == (True,)
+
+
 def test_everything_goes_out_when_nothing_may_be_skipped():
     call = person(name="Ana")
 

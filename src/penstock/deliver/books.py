@@ -91,7 +91,7 @@ class Books:
             records[subject] = answer
             if answer is not None:
                 learned[subject] = Delta(fields=answer.fields, asserted_at=answer.asserted_at)
-        if run[0].part().plan.calls[0].path == "/event":
+        if any(call.path == "/event" for call in run[0].part().plan.calls):
             return self._event(run[0], records, rules, learned=learned, is_shadow=is_shadow)
         weighed = weigh([read.part() for read in run], records, rules, now=self.clock.now())
         return errand_of(run, weighed, seen=learned, is_shadow=is_shadow)

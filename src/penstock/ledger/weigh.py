@@ -122,7 +122,8 @@ def weigh(parts: Sequence[Part], records: Records, rules: Rules, *, now: float) 
             subject = whose(call, records)
             if subject not in drafts:
                 drafts[subject] = Draft(call.path, records.get(subject), rules, known=known)
-            if drafts[subject].add(call, part, said) or not rules.skip_unchanged:
+            says_something = drafts[subject].add(call, part, said)
+            if says_something or drafts[subject].is_stale(now) or not rules.skip_unchanged:
                 touched[-1].add(subject)
         notes.append(tuple(said))
     calls = {subject: made for subject, draft in drafts.items() if (made := draft.call(now)) is not None}
@@ -168,7 +169,7 @@ class Draft:
     def call(self, now: float) -> Call | None:
         """Return the call to make; None when Custify holds all of it."""
         assert self.first is not None
-        stale = self._is_stale(now)
+        stale = self.is_stale(now)
         if self.rules.skip_unchanged and self.before is not None and not (self.changed or self.relinked or stale):
             return None
         if stale:
@@ -188,7 +189,7 @@ class Draft:
             companies={company: self.after.companies[company] for company in self.links},
             times={name: self.after.times[name] for name in self.fields if name in self.after.times},
             last_group=group,
-            asserted_at=now if self.before is None or self._is_stale(now) else None,
+            asserted_at=now if self.before is None or self.is_stale(now) else None,
         )
         return {subject: delta} | self._aliases(subject)
 
@@ -220,7 +221,8 @@ class Draft:
     def _had_time(self, name: str, at: int) -> bool:
         return self.before is not None and self.before.times.get(name) == at
 
-    def _is_stale(self, now: float) -> bool:
+    def is_stale(self, now: float) -> bool:
+        """Return whether all that is known is due to be said again."""
         return self.before is not None and now - self.before.asserted_at > self.rules.reassert_s
 
     def _assert_again(self) -> None:
