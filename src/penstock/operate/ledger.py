@@ -9,6 +9,8 @@ from penstock.buffer.port import Outcome, Story
 from penstock.ledger.guard import SUBJECT, Suspicion
 from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Value, company_subject, decoded, email_subject, is_digest
 from penstock.ledger.weigh import CARRIED_BY, Note
+from penstock.operate.masking import Mask
+from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
 
 MEMBERSHIP: Mapping[int, str] = {LEFT: "left", MEMBER: "member", UNPROVEN: "linked before the company was known"}
@@ -60,6 +62,15 @@ def held(shelf: LedgerShelf, destination: str, subject: str) -> HeldRecord | Non
         asserted_at=to_text(from_ms(round(record.asserted_at * 1000))),
         user_id=record.user_id,
     )
+
+
+def shown(record: HeldRecord | None, settings: Settings, *, personal: bool) -> HeldRecord | None:
+    """Return a record as somebody may see it who may, or may not, see what names a person."""
+    if record is None or personal:
+        return record
+    mask = Mask(settings.masked_fields)
+    fields = {name: mask.value(value, name) for name, value in record.fields.items()}
+    return msgspec.structs.replace(record, fields=fields)
 
 
 def suspicions(shelf: LedgerShelf, destination: str) -> Sequence[Suspicion]:

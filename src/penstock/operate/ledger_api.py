@@ -7,8 +7,7 @@ from starlette.routing import Route
 from penstock.buffer.control_port import Journal
 from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.operate.api import ApiError, api_route, caller_of, read
-from penstock.operate.ledger import WHO, held, subject_of, suspicions
-from penstock.operate.masking import Mask
+from penstock.operate.ledger import WHO, held, shown, subject_of, suspicions
 from penstock.operate.status import StatusReader
 
 
@@ -52,11 +51,7 @@ class LedgerApi:
         record = held(self.ledger, name, subject)
         if record is None:
             raise ApiError(404, "record", expected="somebody Custify is known to hold", got=subject[:200])
-        if "personal" in caller_of(request).rights:
-            return record
-        mask = Mask(self.reader.settings.masked_fields)
-        fields = {field: mask.value(value, field) for field, value in record.fields.items()}
-        return msgspec.structs.replace(record, fields=fields)
+        return shown(record, self.reader.settings, personal="personal" in caller_of(request).rights)
 
     def forget(self, request: Request, body: bytes) -> object:
         """Order that one record, or all, are forgotten."""

@@ -1,6 +1,5 @@
 """The ledger of a destination: calls saved, what Custify is known to hold, attributes that look like mistakes, shadow."""
 
-import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -9,8 +8,7 @@ from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.buffer.port import DeadLetters
 from penstock.errors import SettingsError
 from penstock.ledger.policies import MEANING
-from penstock.operate.ledger import WHO, HeldRecord, held, saved_percent, subject_of, suspicions
-from penstock.operate.masking import Mask
+from penstock.operate.ledger import WHO, held, saved_percent, shown, subject_of, suspicions
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
 from penstock.reading import mode_of, rules_of
@@ -47,7 +45,9 @@ class LedgerPages:
             name=name,
             given=given,
             subject=subject,
-            record=masked(held(self.ledger, name, subject), visit, self.reader) if subject else None,
+            record=shown(held(self.ledger, name, subject), self.reader.settings, personal=visit.may("personal"))
+            if subject
+            else None,
             status=status,
             saved=saved_percent(status.calls),
             rules=rules_of(destination),
@@ -85,12 +85,3 @@ class LedgerPages:
         if name not in self.reader.settings.destinations:
             raise SettingsError("destination", expected=", ".join(self.reader.settings.destinations), got=name)
         return name
-
-
-def masked(record: HeldRecord | None, visit: Visit, reader: StatusReader) -> HeldRecord | None:
-    """Return a record as this visitor may see it."""
-    if record is None or visit.may("personal"):
-        return record
-    mask = Mask(reader.settings.masked_fields)
-    fields = {name: mask.value(value, name) for name, value in record.fields.items()}
-    return msgspec.structs.replace(record, fields=fields)

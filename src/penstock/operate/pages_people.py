@@ -18,9 +18,8 @@ from penstock.buffer.search_port import Search
 from penstock.errors import SettingsError
 from penstock.operate.access import SHARING
 from penstock.operate.explain import last_set_among
-from penstock.operate.ledger import HeldRecord, held, subject_of
+from penstock.operate.ledger import HeldRecord, held, shown, subject_of
 from penstock.operate.masking import mask_of
-from penstock.operate.pages_ledger import masked
 from penstock.operate.rows import PAGE, Row, before_of, destination_of, older_of, query_of, row_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
@@ -101,7 +100,7 @@ class PeoplePages:
             "people.html",
             subject=subject,
             timeline=timeline,
-            record=masked(self._held(subject), visit, self.reader) if is_asked else None,
+            record=self._held(subject, personal=visit.may("personal")) if is_asked else None,
             older=older_of(visit, timeline) if timeline else "",
             people=[] if is_asked else self.search.people(asked.person),
             companies=[] if is_asked else self.search.companies(asked.company),
@@ -147,10 +146,11 @@ class PeoplePages:
         timeline = self._timeline(subject, None)
         return self.pages.bare("shared.html", subject=subject, timeline=timeline, expires_at=credential.expires_at)
 
-    def _held(self, subject: Subject) -> HeldRecord | None:
+    def _held(self, subject: Subject, *, personal: bool) -> HeldRecord | None:
         """Return what Custify is known to hold; of two ids, the person's."""
         named = {"person": subject.person} if subject.person else {"company": subject.company}
-        return held(self.ledger, subject.destination, subject_of(named))
+        record = held(self.ledger, subject.destination, subject_of(named))
+        return shown(record, self.reader.settings, personal=personal)
 
     def _timeline(self, subject: Subject, before: int | None) -> Timeline:
         query = Query(person=subject.person, company=subject.company)
