@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import secrets
 import select
 import signal
 import sys
@@ -151,3 +152,15 @@ def only_one(data_dir: Path, role: str) -> Iterator[None]:
             log.warning("waiting_for_other_process", data_dir=str(data_dir))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def hash_seed(data_dir: Path) -> int:
+    """Return the seed of Python's hashes for this data folder, drawn once: nobody outside can tell what will collide."""
+    path = data_dir / "hash.seed"
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        seed = 1 + secrets.randbelow(2**32 - 1)
+        path.touch(mode=0o600)
+        path.write_text(f"{seed}", encoding="ascii")
+        return seed

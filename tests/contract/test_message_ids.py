@@ -8,7 +8,7 @@ import pytest
 from contract.worlds import SqliteWorld, event
 from penstock.buffer.search import Query
 from penstock.buffer.sqlite import EVENTS
-from penstock.buffer.sqlite_ids import Filter
+from penstock.buffer.sqlite_ids import FILTER_RUNS, Filter
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_segments import events_after
 from penstock.errors import BufferUnavailable
@@ -93,6 +93,32 @@ async def test_retention_forgets_the_ids_of_events_that_are_gone(many_runs):
 
     runs = many_runs.log.connection.execute("SELECT count(DISTINCT run) FROM message").fetchone()[0]
     assert runs <= 2
+
+
+async def test_full_filters_are_read_again_after_a_crash_and_the_ids_are_not(many_runs, monkeypatch):
+    for start in range(100, 400, 10):
+        await many_runs.append(*(event(f"m{i}", "ana") for i in range(start, start + 10)))
+    read = []
+    add = Filter.add
+    monkeypatch.setattr(Filter, "add", lambda self, run, ids: (read.append(run), add(self, run, ids)))
+
+    await many_runs.crash_and_reopen()
+
+    runs = many_runs.log.connection.execute("SELECT count(DISTINCT last_seq) FROM run").fetchone()[0]
+    assert runs > FILTER_RUNS
+    assert len(read) == runs % FILTER_RUNS
+    assert await again(many_runs) == [0] * 100
+
+
+async def test_filters_of_a_process_that_hashed_otherwise_are_made_anew(many_runs):
+    for start in range(100, 300, 10):
+        await many_runs.append(*(event(f"m{i}", "ana") for i in range(start, start + 10)))
+    many_runs.log.connection.execute("UPDATE filter SET hashing = hashing + 1, bits = zeroblob(length(bits))")
+
+    await many_runs.crash_and_reopen()
+
+    assert await again(many_runs) == [0] * 100
+    assert many_runs.log.connection.execute("SELECT count(*) FROM filter").fetchone()[0] == 1
 
 
 def test_a_filter_lets_most_strangers_pass():

@@ -25,6 +25,8 @@ SELECT ids, seqs FROM run CROSS JOIN message ON message.run = run.last_seq AND m
 """
 OF_SOURCE = f"{ROWS} AND run.source = :source"
 MARK = "SELECT coalesce(max(last_seq), 0) FROM run"
+# Python's hash of a text differs from process to process, but for those that `penstock serve` starts with one seed.
+HASHING = hash("penstock")
 
 
 class Named(msgspec.Struct, array_like=True, gc=False):
@@ -88,6 +90,7 @@ class MessageIds:
         if run is not None and (oldest is None or run < oldest):
             self.connection.execute("DELETE FROM message WHERE run = ?", [run])
             self.connection.execute("DELETE FROM run WHERE last_seq = ?", [run])
+            self.connection.execute("DELETE FROM filter WHERE last_run <= ?", [run])
             self.filters = [filter_ for filter_ in self.filters if max(filter_.runs) > run]
 
     def _read_runs(self) -> None:
@@ -97,14 +100,29 @@ class MessageIds:
             filter_.runs = [run for run in filter_.runs if run in runs]
             runs.difference_update(filter_.runs)
         self.filters = [filter_ for filter_ in self.filters if filter_.runs]
+        if not self.filters:
+            self._read_filters(runs)
         for run in sorted(runs):
             rows = self.connection.execute("SELECT ids FROM message WHERE run = ?", [run])
             self._filter(run, itertools.chain.from_iterable(ids_of(row[0]) for row in rows))
 
+    def _read_filters(self, runs: set[int]) -> None:
+        """Take the stored filters, as far as their runs are there; these leave the set. Others are of no use."""
+        self.connection.execute("DELETE FROM filter WHERE hashing <> ? OR length(bits) <> ?", [HASHING, FILTER_BYTES])
+        for covered, bits in self.connection.execute("SELECT runs, bits FROM filter ORDER BY last_run"):
+            present = [run for run in seqs_of(covered) if run in runs]
+            if present:
+                self.filters.append(Filter(bits, present))
+                runs.difference_update(present)
+
     def _filter(self, run: int, ids: Iterable[str]) -> None:
-        if not self.filters or len(self.filters[-1].runs) == FILTER_RUNS:
+        if not self.filters or len(self.filters[-1].runs) >= FILTER_RUNS:
             self.filters.append(Filter())
-        self.filters[-1].add(run, ids)
+        newest = self.filters[-1]
+        newest.add(run, ids)
+        if len(newest.runs) == FILTER_RUNS:
+            row = [run, msgspec.json.encode(newest.runs).decode(), HASHING, bytes(newest.bits)]
+            self.connection.execute("INSERT OR REPLACE INTO filter VALUES (?, ?, ?, ?)", row)
 
 
 # An id sets two bits of one byte. With four bytes an id, at most one new id in eighty is looked for in the filter's runs.
@@ -117,8 +135,8 @@ HASH_MASK = FILTER_BYTES * len(MASKS) - 1
 class Filter:
     """Knows of nearly every id that is not in its runs that it is not: a Bloom filter."""
 
-    def __init__(self) -> None:
-        self.bits, self.runs = bytearray(FILTER_BYTES), list[int]()
+    def __init__(self, bits: bytes = bytes(FILTER_BYTES), runs: Sequence[int] = ()) -> None:
+        self.bits, self.runs = bytearray(bits), list(runs)
 
     def add(self, run: int, ids: Iterable[str]) -> None:
         """Cover one more run."""

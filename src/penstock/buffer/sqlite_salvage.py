@@ -12,7 +12,7 @@ from penstock.buffer.sqlite_segments import is_whole
 
 LOG = "segment"
 # accept makes these of the log when it starts.
-MADE_ANEW = ("run", "message")
+MADE_ANEW = ("run", "message", "filter")
 # Rows read in one query, and how far a reader jumps over places that cannot be read.
 PAGE, JUMP_MAX = 500, 2**20
 

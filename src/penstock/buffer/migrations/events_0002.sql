@@ -31,3 +31,11 @@ CREATE TABLE message (
     seqs     TEXT    NOT NULL,
     PRIMARY KEY (run, source, first_id)
 ) STRICT, WITHOUT ROWID;
+-- Filters that are full, so that a start need not read every id again; of use only to a process that hashes alike.
+CREATE TABLE filter (
+    last_run INTEGER PRIMARY KEY,
+    -- JSON: the runs that it covers.
+    runs     TEXT    NOT NULL,
+    hashing  INTEGER NOT NULL,
+    bits     BLOB    NOT NULL
+) STRICT;
