@@ -26,6 +26,8 @@ RELOAD_S = 1.0
 ROLES = ("accept", "deliver", "operate")
 # Chores such as retention work in slices: one after the other while there is something to do, else now and then.
 CHORE_S, CHORE_REST_S = 10.0, 0.1
+# The largest PYTHONHASHSEED that Python takes; 0 would let everybody know how it hashes.
+HASH_SEED_MAX = 2**32 - 1
 
 
 class Process:
@@ -157,10 +159,12 @@ def only_one(data_dir: Path, role: str) -> Iterator[None]:
 def hash_seed(data_dir: Path) -> int:
     """Return the seed of Python's hashes for this data folder, drawn once: nobody outside can tell what will collide."""
     path = data_dir / "hash.seed"
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        seed = 1 + secrets.randbelow(2**32 - 1)
-        path.touch(mode=0o600)
-        path.write_text(f"{seed}", encoding="ascii")
-        return seed
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        seed = int(path.read_text(encoding="ascii"))
+        if 0 < seed <= HASH_SEED_MAX:
+            return seed
+    # None yet, or one that Python would not take: a new one costs no more than filters made anew.
+    seed = 1 + secrets.randbelow(HASH_SEED_MAX)
+    path.touch(mode=0o600)
+    path.write_text(f"{seed}", encoding="ascii")
+    return seed

@@ -142,7 +142,7 @@ class Filter:
         """Cover one more run."""
         self.runs.append(run)
         bits = self.bits
-        # Python's own hash: a sender cannot choose ids that meet, for it differs from process to process.
+        # Python's own hash: a sender cannot choose ids that meet, for the seed is secret, or drawn for each process.
         for hash_ in map(hash, ids):
             place = hash_ & HASH_MASK
             bits[place >> 5] |= MASKS[place & 31]
