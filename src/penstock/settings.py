@@ -166,8 +166,6 @@ class Settings:
 
 SCALARS = tuple(f for f in dataclasses.fields(Settings) if f.name not in {"sources", "destinations", "connections"})
 ENVIRONMENT = {f"PENSTOCK_{f.name.upper()}": f for f in SCALARS}
-#: Names of the environment that are not twins of a setting.
-ENVIRONMENT_ONLY = {"PENSTOCK_CONFIG"}
 
 
 def load(

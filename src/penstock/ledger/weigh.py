@@ -12,6 +12,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from penstock.convert.plan import Call, Path, Plan
 from penstock.ledger.policies import withheld
 from penstock.ledger.record import (
@@ -144,7 +146,7 @@ class Draft:
 
     def __init__(self, path: Path, record: Record | None, rules: Rules, *, known: set[str]) -> None:
         self.path, self.rules, self.before = path, rules, record
-        self.after = decopied(record) if record else Record()
+        self.after = changeable(record) if record else Record()
         self.known = known
         self.first: Call | None = None
         self.ids: dict[str, object] = {}
@@ -261,13 +263,8 @@ class Draft:
         return aliases
 
 
-def decopied(record: Record) -> Record:
+def changeable(record: Record) -> Record:
     """Return a record that can be changed without changing this one."""
-    return Record(
-        fields=dict(record.fields),
-        companies=dict(record.companies),
-        last_group=record.last_group,
-        times=dict(record.times),
-        asserted_at=record.asserted_at,
-        user_id=record.user_id,
+    return msgspec.structs.replace(
+        record, fields=dict(record.fields), companies=dict(record.companies), times=dict(record.times)
     )

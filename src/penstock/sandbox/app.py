@@ -21,8 +21,6 @@ from penstock.sandbox.gate import Gate
 from penstock.sandbox.journal import Journal
 from penstock.sandbox.store import Store
 
-FAULTS_BYTES_MAX = 4096
-
 
 def create_app(
     *,
