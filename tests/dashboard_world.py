@@ -106,7 +106,15 @@ class World:
         asyncio.run(store())
 
     def settle(
-        self, outcome: Outcome = Outcome.DELIVERED, *, cause="", reason="", answer='{"id":"5e"}', limit=100, **ledger
+        self,
+        outcome: Outcome = Outcome.DELIVERED,
+        *,
+        cause="",
+        reason="",
+        answer='{"id":"5e"}',
+        looked_up=(),
+        limit=100,
+        **ledger,
     ) -> None:
         """Let what is due end, as deliver does."""
 
@@ -114,12 +122,12 @@ class World:
             store = DeliveryStore(self.folder, clock=self.clock)
             await store.open()
             backlog = store.backlog("custify", lambda: ["web"])
-            attempt = Attempt(
-                at=self.clock.now(), method="POST", path="/people", status=200, answer=answer, duration_ms=5
-            )
+            call = {"at": self.clock.now(), "status": 200, "answer": answer, "duration_ms": 5}
+            attempts = [Attempt(method="GET", path=path, **call) for path in looked_up]
+            attempts.append(Attempt(method="POST", path="/people", **call))
             while leases := await backlog.lease(limit=limit, lease_s=60):
                 for lease in leases:
-                    ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=[attempt])
+                    ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=attempts)
                     await backlog.settle(ending, **ledger)
             await store.close()
 

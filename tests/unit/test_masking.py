@@ -57,3 +57,18 @@ def test_a_document_nested_without_end_is_no_trouble():
 
     assert mask.text("x") == "x"
     assert mask.value(deep)["email"] == MASK
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/people?email=ana%40example.com", f"/people?email={MASK}"),
+        ("/people?user_id=u1", "/people?user_id=u1"),
+        ("/people?limit=1&E-Mail=a%40b", f"/people?limit=1&E-Mail={MASK}"),
+        ("/people?", "/people?"),
+        ("/people", "/people"),
+    ],
+)
+def test_a_look_up_does_not_say_by_which_address(mask, path, shown):
+    assert mask.address(path) == shown
+    assert Mask("").address(path) == path

@@ -1,6 +1,5 @@
 """What the routes of the admin API share: bodies, errors, and how an event looks as JSON."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -96,6 +95,7 @@ def whole(given: dict[str, str], key: str, default: int) -> int:
 
 def story_as_json(story: Story, mask: Mask) -> dict[str, Any]:
     """Return an event and how it stands, as it may be shown."""
+    story = mask.story(story)
     return {
         "message_id": story.event.message_id,
         "source": story.event.source,
@@ -106,9 +106,9 @@ def story_as_json(story: Story, mask: Mask) -> dict[str, Any]:
         "seq": story.seq,
         "state": story.state,
         "cause": story.cause,
-        "reason": mask.text(story.reason),
+        "reason": story.reason,
         "ended_at": story.ended_at,
-        "attempts": [dataclasses.replace(each, answer=mask.json(each.answer)) for each in story.attempts],
+        "attempts": story.attempts,
     }
 
 

@@ -1,7 +1,7 @@
 """Questions about stored events: what became of one, and which one last set a field of a person."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -75,26 +75,39 @@ def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
 
 def masked(account: Account, mask: Mask) -> Account:
     """Return an account as it may be shown."""
-    story, explanation = account.story, account.explanation
-    attempts = tuple(dataclasses.replace(each, answer=mask.json(each.answer)) for each in story.attempts)
-    lines = tuple(
-        dataclasses.replace(
-            line,
-            value=mask.value(line.value, line.source),
-            sent=mask.value(line.sent, line.field),
-            why=mask.text(line.why),
-        )
-        for line in explanation.lines
-    )
-    meaning = explanation.meaning
+    meaning = account.explanation.meaning
     if isinstance(meaning, Plan):
         meaning = Plan(tuple(dataclasses.replace(call, body=mask.value(call.body)) for call in meaning.calls))
     else:
         meaning = dataclasses.replace(meaning, reason=mask.text(meaning.reason))
     return dataclasses.replace(
         account,
-        story=dataclasses.replace(story, reason=mask.text(story.reason), attempts=attempts),
-        explanation=dataclasses.replace(explanation, lines=lines, meaning=meaning),
+        story=mask.story(account.story),
+        explanation=dataclasses.replace(
+            account.explanation, lines=_lines_masked(account.explanation.lines, mask), meaning=meaning
+        ),
+    )
+
+
+def masked_history(history: FieldHistory, mask_of: Callable[[Event], Mask]) -> FieldHistory:
+    """Return a field's history as it may be shown; each event has a mask of its own."""
+    not_held = tuple(mask_of(story.event).story(story) for story in history.not_held)
+    if history.setter is None:
+        return dataclasses.replace(history, not_held=not_held)
+    mask = mask_of(history.setter.event)
+    lines = _lines_masked(history.lines, mask)
+    return dataclasses.replace(history, setter=mask.story(history.setter), lines=lines, not_held=not_held)
+
+
+def _lines_masked(lines: Iterable[Line], mask: Mask) -> tuple[Line, ...]:
+    return tuple(
+        dataclasses.replace(
+            line,
+            value=mask.value(line.value, line.source),
+            sent=mask.value(line.sent, line.field),
+            why=mask.text(line.why),
+        )
+        for line in lines
     )
 
 

@@ -4,11 +4,13 @@ Fields are recognised by their names, however they are spelt; their values are t
 Custify's answers and Explain's sentences repeat them. Ids are not masked: without them no event could be found.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from penstock.buffer.port import Story
 from penstock.event import Event, enriched
 from penstock.settings import Settings
 
@@ -69,6 +71,21 @@ class Mask:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return self.text(text)
         return msgspec.json.encode(self.value(document)).decode()
+
+    def address(self, path: str) -> str:
+        """Return the path of a call as it may be shown: a look-up names a person in its query."""
+        path, mark, query = path.partition("?")
+        pairs = [pair.partition("=") for pair in query.split("&")]
+        shown = [f"{name}={MASK}" if self.hides(name) else f"{name}{sign}{value}" for name, sign, value in pairs]
+        return path + mark + "&".join(shown)
+
+    def story(self, story: Story) -> Story:
+        """Return an event's story with what Custify said as it may be shown; the event itself stays as it is."""
+        attempts = tuple(
+            dataclasses.replace(each, path=self.address(each.path), answer=self.json(each.answer))
+            for each in story.attempts
+        )
+        return dataclasses.replace(story, reason=self.text(story.reason), attempts=attempts)
 
     def _named(self, document: object, depth: int) -> Iterator[str]:
         """Yield the texts of masked fields."""

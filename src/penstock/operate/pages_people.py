@@ -4,6 +4,7 @@ A link shows one of them to whoever has it: read-only, for some days, and revoca
 """
 
 import dataclasses
+import functools
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -13,11 +14,11 @@ from starlette.routing import Route
 
 from penstock.buffer.control_port import Credential, Kind
 from penstock.buffer.ledger_port import LedgerShelf
-from penstock.buffer.port import TAKEN, Query, Story
+from penstock.buffer.port import TAKEN, Query
 from penstock.buffer.search_port import Search
 from penstock.errors import SettingsError
 from penstock.operate.access import SHARING
-from penstock.operate.explain import last_set_among
+from penstock.operate.explain import FieldHistory, last_set_among, masked_history
 from penstock.operate.ledger import HeldRecord, held, shown, subject_of
 from penstock.operate.masking import mask_of
 from penstock.operate.rows import PAGE, Row, before_of, destination_of, older_of, query_of, row_of
@@ -56,18 +57,6 @@ class Timeline:
     more_wait: bool
     state: str
     reason: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """Where a field of a person comes from, as it may be shown."""
-
-    setter: Story | None
-    #: Where in that event, what was sent, and why.
-    lines: list[tuple[str | None, str, str]]
-    #: Newer events that would set it, and have not yet.
-    not_held: tuple[Story, ...]
-    looked_at: int
 
 
 class PeoplePages:
@@ -169,18 +158,13 @@ class PeoplePages:
             reason=status.reason,
         )
 
-    def _history(self, subject: Subject, field: str, visit: Visit) -> History:
+    def _history(self, subject: Subject, field: str, visit: Visit) -> FieldHistory:
         """Find the event that a field of this person comes from, among the newest of theirs."""
         settings = self.reader.settings
         found = self.search.find(subject.destination, Query(person=subject.person), limit=LOOKED_AT)
         history = last_set_among(found.stories, settings, subject.destination, person=subject.person, field=field)
-        lines: list[tuple[str | None, str, str]] = []
-        if history.setter:
-            mask = mask_of(history.setter.event, settings, personal=visit.may("personal"))
-            lines = [
-                (line.source, str(mask.value(line.sent, line.field)), mask.text(line.why)) for line in history.lines
-            ]
-        return History(setter=history.setter, lines=lines, not_held=history.not_held, looked_at=history.looked_at)
+        mask = functools.partial(mask_of, settings=settings, personal=visit.may("personal"))
+        return masked_history(history, mask)
 
     def _known_links(self, visit: Visit) -> list[tuple[Credential, Subject]]:
         users = [user.name for user in self.access.users.users()] if visit.may("settings") else [visit.user.name]

@@ -1,5 +1,6 @@
 """The admin API for looking: sources, destinations, events and what became of them, and its own description."""
 
+import functools
 from collections.abc import Sequence
 
 from starlette.requests import Request
@@ -8,7 +9,7 @@ from starlette.routing import Route
 from penstock.buffer.port import Shelf, Story
 from penstock.buffer.search_port import Search
 from penstock.operate.api import ApiError, api_route, caller_of, query_of, story_as_json, whole
-from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set, masked
+from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set, masked, masked_history
 from penstock.operate.masking import mask_of
 from penstock.operate.openapi import describe
 from penstock.operate.snapshot import Snapshots
@@ -113,10 +114,9 @@ class ReadApi:
         if given.keys() != {"person", "field"}:
             raise ApiError(400, "query", expected="person and field", got=", ".join(given)[:100])
         history = last_set(self.shelf, self.reader.settings, destination, **given, look_at=look_at)
-        if history.setter is None or "personal" in caller_of(request).rights:
-            return history_as_json(history)
-        mask = mask_of(history.setter.event, self.reader.settings, personal=False)
-        return mask.value(history_as_json(history))
+        personal = "personal" in caller_of(request).rights
+        mask = functools.partial(mask_of, settings=self.reader.settings, personal=personal)
+        return history_as_json(masked_history(history, mask))
 
     def description(self, _: Request, __: bytes) -> object:
         """Return the OpenAPI document."""
