@@ -22,8 +22,11 @@ LONE_SURROGATE = re.compile(
 Lane = NewType("Lane", str)
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One SDK call. `body` is what came; the other fields stand beside it and never change it."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """One SDK call. `body` is what came; the other fields stand beside it and never change it.
+
+    The order of the fields is how events are stored: a new one comes last, with a default.
+    """
 
     #: Name of the source whose write key the request carried.
     source: str

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from contract.worlds import SqliteWorld, event
+from contract.worlds import SqliteWorld, event, incompressible
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 
@@ -59,7 +59,7 @@ async def test_a_full_disk_refuses_and_loses_nothing(sqlite_world):
     sqlite_world.fill_the_disk()
 
     with pytest.raises(BufferUnavailable):
-        await sqlite_world.append(*(event(f"big{i}", "ana" * 100) for i in range(500)))
+        await sqlite_world.append(*(event(f"big{i}", incompressible(i)) for i in range(500)))
 
     sqlite_world.empty_the_disk()
     assert await sqlite_world.append(event("m2", "ana")) == 1

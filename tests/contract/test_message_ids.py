@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from contract.worlds import SqliteWorld, event
+from contract.worlds import SqliteWorld, event, incompressible
 from penstock.buffer.search import Query
 from penstock.buffer.sqlite import EVENTS
 from penstock.buffer.sqlite_ids import FILTER_RUNS, Filter
@@ -70,7 +70,7 @@ async def test_ids_that_contain_one_another_are_different_ids(sqlite_world):
 
 async def test_what_could_not_be_stored_is_stored_when_it_is_sent_again(sqlite_world):
     sqlite_world.fill_the_disk()
-    lost = [event(f"big{i}", "ana" * 100) for i in range(500)]
+    lost = [event(f"big{i}", incompressible(i)) for i in range(500)]
     with pytest.raises(BufferUnavailable):
         await sqlite_world.append(*lost)
     sqlite_world.empty_the_disk()

@@ -1,5 +1,6 @@
 """One small World per backend: how to open it, crash it, and let time pass. Tests talk to a World and know no backend."""
 
+import random
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -34,6 +35,11 @@ def event(name: str, user: str = "", *, anonymous: str = "", company: str = "", 
         request_ip="127.0.0.1",
         body=f'{{"messageId":"{name}"}}'.encode(),
     )
+
+
+def incompressible(number: int, *, size: int = 150) -> str:
+    """Return a text that takes that many bytes of the disk, however it is packed."""
+    return random.Random(number).randbytes(size).hex()
 
 
 def quick_folder() -> tempfile.TemporaryDirectory:

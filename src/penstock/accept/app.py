@@ -159,9 +159,12 @@ class Gateway:
         if source is None:
             source = self._enabled(_body_key(body), missing=NO_HEADER_KEY)
         events = self._events(route, body, source=source, scope=scope)
-        await self.log.append(events)
-        self.requests[source.name, 200] += 1
         types = [event.type for event in events]
+        storing = self.log.append(events)
+        # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
+        del events
+        await storing
+        self.requests[source.name, 200] += 1
         for type_ in set(types):
             self.events[source.name, type_ if type_ in TYPES else "other"] += types.count(type_)
         return replies.OK

@@ -5,6 +5,7 @@ is kept as text, one event's request_ip stays its own, corrupt gzip is the sende
 """
 
 import zlib
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -58,6 +59,12 @@ class Batch(msgspec.Struct):
     batch: list[msgspec.Raw] | None = None
 
 
+class BatchOfHeads(msgspec.Struct):
+    """All events of a batch as SDKs send them, read at once."""
+
+    batch: list[Head]
+
+
 class BatchOfOne(msgspec.Struct):
     """A `batch` that is no list; a single event is taken as it is."""
 
@@ -74,6 +81,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 head_of = msgspec.json.Decoder(Head).decode
 odd_head_of = msgspec.json.Decoder(OddHead).decode
+heads_of = msgspec.json.Decoder(BatchOfHeads).decode
 batch_of = msgspec.json.Decoder(Batch).decode
 batch_of_one = msgspec.json.Decoder(BatchOfOne).decode
 
@@ -95,11 +103,11 @@ def inflated(body: bytes, *, bytes_max: int) -> bytes:
 def read_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> list[Event]:
     """Read the one event of /v1/<type>; the path's type wins. Raises SdkError."""
     try:
-        return [_event(body, type_=type_, origin=origin, dice=dice)]
+        return [_event(_head(body), body, type_=type_, origin=origin, dice=dice)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         clean = mended(body)
     try:
-        return [_event(clean, type_=type_, origin=origin, dice=dice)]
+        return [_event(_head(clean), clean, type_=type_, origin=origin, dice=dice)]
     except msgspec.ValidationError as error:
         raise NOT_AN_EVENT from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -124,7 +132,19 @@ def _batch(body: bytes, *, origin: Origin, dice: Dice) -> list[Event]:
     items = _items(body)
     if not items:
         raise EMPTY_BATCH
-    return [_event(bytes(item), type_="", origin=origin, dice=dice) for item in items]
+    bodies = map(bytes, items)
+    return [
+        _event(head, raw, type_="", origin=origin, dice=dice)
+        for head, raw in zip(_heads(body, items), bodies, strict=True)
+    ]
+
+
+def _heads(body: bytes, items: Sequence[msgspec.Raw]) -> Iterable[Head]:
+    """Read what is asked of each event: of all at once, or one by one, for some are odd."""
+    try:
+        return heads_of(body).batch
+    except msgspec.ValidationError:
+        return map(_head, items)
 
 
 def _items(body: bytes) -> list[msgspec.Raw] | None:
@@ -137,11 +157,14 @@ def _items(body: bytes) -> list[msgspec.Raw] | None:
         raise
 
 
-def _event(raw: bytes, *, type_: str, origin: Origin, dice: Dice) -> Event:
+def _head(raw: bytes | msgspec.Raw) -> Head:
     try:
-        head = head_of(raw)
+        return head_of(raw)
     except msgspec.ValidationError:
-        head = _plain(odd_head_of(raw))
+        return _plain(odd_head_of(raw))
+
+
+def _event(head: Head, raw: bytes, *, type_: str, origin: Origin, dice: Dice) -> Event:
     user_id, anonymous_id = (head.user_id or "").strip(), (head.anonymous_id or "").strip()
     if not user_id and not anonymous_id:
         raise NO_IDENTITY

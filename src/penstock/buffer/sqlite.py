@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.buffer.packing import packed_columns
 from penstock.errors import BufferUnavailable, PenstockError, SettingsError, StoreDamaged
 
 EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
-    EVENTS: ("events_0001.sql", "events_0002.sql"),
+    EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql"),
     DELIVERY: ("delivery_0001.sql", "delivery_0002.sql", "delivery_0003.sql", "delivery_0004.sql", "delivery_0005.sql"),
     CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql"),
 }
@@ -114,6 +115,7 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Run what this file lacks, each step in one transaction."""
     steps = SCHEMAS[path.name]
+    connection.create_function("packed_columns", 4, packed_columns)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(steps):
         raise SettingsError(
@@ -128,8 +130,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
                 for statement in _statements(script):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number}")
-        finally:
             connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 def _statements(script: str) -> list[str]:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY
-from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS, damage_of, open_writer
+from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS, damage_of, open_writer, snapshot
 from penstock.buffer.sqlite_lanes import SqliteLanes
-from penstock.buffer.sqlite_segments import event_at, events_after, last_seq
+from penstock.buffer.sqlite_segments import event_at, events_after, last_seq, unreadable
 from penstock.clock import Clock
 
 FILES = (EVENTS, DELIVERY, CONTROL)
@@ -38,11 +38,11 @@ class Doctor:
         self.data_dir, self.sources_of, self.clock = data_dir, sources_of, clock
 
     def damaged(self) -> list[Finding]:
-        """Return the files that SQLite itself cannot read as they are. Reads every page."""
+        """Return the files that cannot be read as they are. Reads every page, and unpacks every event."""
         findings = []
         for name in FILES:
             path = self.data_dir / name
-            if path.exists() and (damage := damage_of(path)):
+            if path.exists() and (damage := damage_of(path) or _packed_badly(path)):
                 findings.append(Finding(name, f"damaged: {damage}; penstock doctor --repair saves what can be read"))
         return findings
 
@@ -143,6 +143,15 @@ class Doctor:
             assert event is not None, "it was read from the log just now"
             lanes.enter(connection, event, seq=seq, position=position + number, due=self.clock.now())
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [position + len(seqs), name])
+
+
+def _packed_badly(path: Path) -> str:
+    """Look for what only the checksums of segments can tell; SQLite has none of its own."""
+    if path.name != EVENTS:
+        return ""
+    with snapshot(path) as events:
+        count = unreadable(events) if events else 0
+    return f"{count} segments cannot be unpacked" if count else ""
 
 
 def _log(connection: sqlite3.Connection) -> Iterator[tuple[str, Repair | None]]:

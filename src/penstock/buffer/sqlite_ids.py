@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from penstock.buffer.sqlite_segments import first_seq, insert
+from penstock.buffer.sqlite_segments import first_seq, insert, names_after
 
-RUN_IDS, IDS_OF_A_ROW = 65_536, 32
-HEADS = "SELECT last_seq, count, source, heads FROM segment WHERE last_seq > ? ORDER BY last_seq"
+RUN_IDS, IDS_OF_A_ROW = 65_536, 128
 # In each run at most one row can have the id; `instr` spares reading those that have not.
 ROWS = """
 SELECT ids, seqs FROM run CROSS JOIN message ON message.run = run.last_seq AND message.source = run.source AND first_id = (
@@ -29,13 +28,6 @@ MARK = "SELECT coalesce(max(last_seq), 0) FROM run"
 HASHING = hash("penstock")
 
 
-class Named(msgspec.Struct, array_like=True, gc=False):
-    """As much of a stored head as is needed here."""
-
-    message_id: str
-
-
-named_of = msgspec.json.Decoder(list[Named]).decode
 ids_of = msgspec.json.Decoder(list[str]).decode
 seqs_of = msgspec.json.Decoder(list[int]).decode
 
@@ -54,8 +46,8 @@ class MessageIds:
         self._read_runs()
         self.recent.clear()
         mark = self.connection.execute(MARK).fetchone()[0]
-        for seq, source, message_id in _ids_after(self.connection, mark):
-            self.recent[source][message_id] = seq
+        for seq, event in names_after(self.connection, mark):
+            self.recent[event.source][event.message_id] = seq
             self.write_run(seq)
 
     def known(self, source: str, ids: Sequence[str]) -> set[str]:
@@ -156,7 +148,7 @@ class Filter:
 def places_of(connection: sqlite3.Connection, message_id: str) -> list[int]:
     """Return where the events with an id are, of all sources; for readers, who have no memory of it."""
     mark = connection.execute(MARK).fetchone()[0]
-    recent = [seq for seq, _, id_ in _ids_after(connection, mark) if id_ == message_id]
+    recent = [seq for seq, event in names_after(connection, mark) if event.message_id == message_id]
     return [*_places(connection, ROWS, message_id, {"first": 0, "last": mark}), *recent]
 
 
@@ -164,7 +156,7 @@ def _rows(run: int, source: str, places: dict[str, int]) -> Iterator[tuple[objec
     ids = sorted(places)
     for start in range(0, len(ids), IDS_OF_A_ROW):
         some = ids[start : start + IDS_OF_A_ROW]
-        seqs = [places[id_] for id_ in some]
+        seqs = list(map(places.__getitem__, some))
         yield run, source, some[0], msgspec.json.encode(some).decode(), msgspec.json.encode(seqs).decode()
 
 
@@ -173,10 +165,3 @@ def _places(connection: sqlite3.Connection, select: str, id_: str, where: dict[s
     for ids, seqs in connection.execute(select, {"id": id_, "quoted": quoted, **where}):
         # A quoted id may also stand inside of another.
         yield from (seq for each, seq in zip(ids_of(ids), seqs_of(seqs), strict=True) if each == id_)
-
-
-def _ids_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, str, str]]:
-    """Yield number, source and id of the events behind a place."""
-    for last_seq, count, source, heads in connection.execute(HEADS, [seq]):
-        for number, named in enumerate(named_of(heads), last_seq - count + 1):
-            yield number, source, named.message_id

@@ -2,7 +2,6 @@
 
 import collections
 import functools
-import itertools
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from penstock.buffer import sqlite_segments
 from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer
 from penstock.buffer.sqlite_ids import MessageIds
+from penstock.buffer.sqlite_segments import Part
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable
 from penstock.event import Event
@@ -51,7 +51,10 @@ class SqliteLog:
         """Store all events, or none, and return how many were new; see port.Log."""
         if problem := self.problem():
             raise BufferUnavailable(problem)
-        return await self.group.run(lambda _: self.appends.take(events))
+        # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
+        parts = list(sqlite_segments.parts(events))
+        del events
+        return await self.group.run(lambda _: self.appends.take(parts))
 
     def problem(self) -> str:
         """Return why nothing can be stored now; empty when it can."""
@@ -118,13 +121,14 @@ class Appends:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection, self.ids = connection, MessageIds(connection)
         self.transactions = SqliteTransactions(connection, before_commit=self._write)
-        self.last_seq, self.fresh = 0, list[Event]()
+        self.last_seq, self.fresh, self.fresh_count = 0, list[Part](), 0
         #: SQLite's word for the state that memory agrees with; None: it may not agree with any.
         self.version: int | None = None
 
     def commit(self, operations: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
         """Run all in one transaction, synced to disk."""
         self.fresh.clear()
+        self.fresh_count = 0
         try:
             return self.transactions.commit([self._agree, *operations])[1:]
         except BaseException:
@@ -132,24 +136,22 @@ class Appends:
             self.version = None
             raise
 
-    def take(self, events: Sequence[Event]) -> int:
+    def take(self, parts: Sequence[Part]) -> int:
         """Take those events that are not stored yet; return how many."""
-        before = len(self.fresh)
-        for source, part in itertools.groupby(events, sqlite_segments.source_of):
-            self._take(source, list(part))
-        return len(self.fresh) - before
+        return sum(map(self._take, parts))
 
-    def _take(self, source: str, events: list[Event]) -> None:
-        ids: list[str] = [event.message_id for event in events]
-        known = self.ids.known(source, ids)
-        if known or len(set(ids)) < len(ids):
-            first_of_each: dict[str, Event] = {}
-            for event in events:
-                if event.message_id not in known:
-                    first_of_each.setdefault(event.message_id, event)
-            ids, events = list(first_of_each), list(first_of_each.values())
-        self.ids.add(source, ids, first_seq=self.last_seq + len(self.fresh) + 1)
-        self.fresh += events
+    def _take(self, part: Part) -> int:
+        known = self.ids.known(part.source, part.ids)
+        if known or len(set(part.ids)) < len(part.ids):
+            left = part.without(known)
+            if left is None:
+                return 0
+            part = left
+        count = len(part.ids)
+        self.ids.add(part.source, part.ids, first_seq=self.last_seq + self.fresh_count + 1)
+        self.fresh.append(part)
+        self.fresh_count += count
+        return count
 
     def _agree(self, connection: sqlite3.Connection) -> None:
         """Read the file again when memory does not agree with it: at first, after a failure, after somebody else wrote."""
@@ -162,9 +164,11 @@ class Appends:
     def _write(self) -> None:
         if not self.fresh:
             return
-        sqlite_segments.write(self.connection, self.fresh, after_seq=self.last_seq)
-        self.connection.executemany(COUNT, collections.Counter(map(sqlite_segments.source_of, self.fresh)).items())
-        self.last_seq += len(self.fresh)
+        self.last_seq = sqlite_segments.write(self.connection, self.fresh, after_seq=self.last_seq)
+        counts: collections.Counter[str] = collections.Counter()
+        for part in self.fresh:
+            counts[part.source] += len(part.ids)
+        self.connection.executemany(COUNT, counts.items())
         self.ids.write_run(self.last_seq)
 
 

@@ -1,26 +1,32 @@
-"""How events get into the segments of events.db, and out of them. A segment is a row with several events."""
+"""How events get into the segments of events.db, and out of them. A segment is a row with several events, packed.
+
+What reads a segment raises StoreDamaged when it cannot be unpacked.
+"""
 
 import itertools
 import operator
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-import msgspec
+from penstock.buffer import packing
+from penstock.buffer.sqlite import EVENTS
+from penstock.errors import StoreDamaged
+from penstock.event import Event
 
-from penstock.event import Event, MessageId
+Unpacked = TypeVar("Unpacked")
 
 # Rows written by one statement: between two of them Python's lock may go to a thread that reads requests meanwhile.
 ROWS_MAX = 32
 # One event is read by reading its segment: large enough to spare most rows, small enough to be read for one event.
 EVENTS_MAX, BYTES_MAX = 64, 64 * 1024
-SELECT = "SELECT last_seq, source, ends, heads, bodies FROM segment"
+SELECT = "SELECT last_seq, packed FROM segment"
 # The segment that an event is in, if it is stored, is the first that ends there or behind.
-AT = f"{SELECT} WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
+AT = "SELECT last_seq, packed, count FROM segment WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 AFTER = f"{SELECT} WHERE last_seq > ? ORDER BY last_seq"
 REACHING = "coalesce((SELECT min(last_seq) FROM segment WHERE last_seq >= ?), ?)"
 BEFORE = f"{SELECT} WHERE last_seq <= {REACHING} ORDER BY last_seq DESC"
-OLDEST = "SELECT last_seq, source, ends, heads, bodies, received_at_ms FROM segment ORDER BY last_seq LIMIT 1"
+OLDEST = "SELECT last_seq, packed, received_at_ms FROM segment ORDER BY last_seq LIMIT 1"
 REMOVE = """
 DELETE FROM segment WHERE last_seq IN (SELECT last_seq FROM segment WHERE last_seq < ? ORDER BY last_seq LIMIT ?)
 AND received_at_ms < ? RETURNING count
@@ -29,34 +35,43 @@ FIRST = "SELECT last_seq - count + 1 FROM segment ORDER BY last_seq LIMIT 1"
 SEQ_MAX = 2**62
 
 source_of = operator.attrgetter("source")
-body_of = operator.attrgetter("body")
-ends_of = msgspec.json.Decoder(list[int]).decode
-heads_of = msgspec.json.Decoder(list[msgspec.Raw]).decode
+id_of = operator.attrgetter("message_id")
 
 
-class Head(msgspec.Struct, array_like=True, gc=False):
-    """What is stored beside a body; the source is the segment's."""
+class Part(NamedTuple):
+    """Some events of one source, as they go into a segment: alone, or with the parts behind them."""
 
-    message_id: MessageId
-    type: str
-    user_id: str
-    anonymous_id: str
-    company_id: str
+    source: str
+    ids: Sequence[str]
+    #: When the first of them came.
     received_at_ms: int
-    request_ip: str
+    encoding: bytes
+
+    def without(self, known: Container[str]) -> "Part | None":
+        """Return what is left of it without some ids, and without its own repeats; None when that is nothing."""
+        first_of_each: dict[str, Event] = {}
+        for event in packing.decoded(self.encoding, count=len(self.ids)):
+            if event.message_id not in known:
+                first_of_each.setdefault(event.message_id, event)
+        left = list(first_of_each.values())
+        return _part(left) if left else None
 
 
-head_of = msgspec.json.Decoder(Head).decode
-head_fields = operator.attrgetter(*Head.__struct_fields__)
+def parts(events: Sequence[Event]) -> Iterator[Part]:
+    """Cut events into parts: of one source each, in the order they came, and bounded."""
+    for _, of_source in itertools.groupby(events, source_of):
+        while some := list(itertools.islice(of_source, EVENTS_MAX)):
+            yield from _halves(_part(some), some)
 
 
-def write(connection: sqlite3.Connection, events: Sequence[Event], *, after_seq: int) -> None:
-    """Append events; the first gets the number after `after_seq`."""
+def write(connection: sqlite3.Connection, parts: Sequence[Part], *, after_seq: int) -> int:
+    """Append events; the first gets the number after `after_seq`. Return the number of the last."""
     rows = []
-    for part in _parts(events):
-        after_seq += len(part)
-        rows.append(_row(part, last_seq=after_seq))
+    for together in _together(parts):
+        after_seq += sum(len(part.ids) for part in together)
+        rows.append(_row(together, last_seq=after_seq))
     insert(connection, "segment", rows)
+    return after_seq
 
 
 def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
@@ -72,9 +87,9 @@ def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
     row = connection.execute(AT, [seq]).fetchone()
     if row is None:
         return None
-    ends = ends_of(row[2])
-    index = seq - row[0] + len(ends) - 1
-    return _event(row, ends, heads_of(row[3]), index) if index >= 0 else None
+    last, packed, count = row
+    index = seq - last + count - 1
+    return _readable(packing.unpacked_one, packed, index) if index >= 0 else None
 
 
 def events_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, Event]]:
@@ -89,6 +104,13 @@ def events_before(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[in
         yield from (found for found in reversed(_events(row)) if found[0] < seq)
 
 
+def names_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, packing.Named]]:
+    """Yield numbers and names of events behind a place, oldest first."""
+    for last, packed in connection.execute(AFTER, [seq]):
+        names = _readable(packing.unpacked_names, packed)
+        yield from (found for found in enumerate(names, last - len(names) + 1) if found[0] > seq)
+
+
 def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int, rows_max: int) -> int:
     """Remove the oldest events: those before a place and of a time, a bounded number; return how many."""
     counts = connection.execute(REMOVE, [below_seq, rows_max, older_than_ms]).fetchall()
@@ -101,7 +123,7 @@ def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int
         if len(kept) == len(events):
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
-        insert(connection, "segment", [_row(kept, last_seq=row[0])])
+        insert(connection, "segment", [_row([_part(kept)], last_seq=row[0])])
         removed += len(events) - len(kept)
     return removed
 
@@ -118,54 +140,58 @@ def last_seq(connection: sqlite3.Connection, *, file: str = "main") -> int:
     return row[0] if row else 0
 
 
+def unreadable(connection: sqlite3.Connection) -> int:
+    """Return how many segments cannot be unpacked. Reads them all."""
+    return sum(not is_whole(row) for row in connection.execute("SELECT last_seq, count, packed FROM segment"))
+
+
 def is_whole(row: Sequence[Any]) -> bool:
     """Return whether all events of a row of `segment` can be read."""
     try:
-        events = _events((row[0], row[2], row[4], row[5], row[6]))
-    except (msgspec.DecodeError, IndexError):
+        return len(packing.unpacked(row[-1])) == int(row[1])
+    except packing.UNREADABLE:
         return False
-    return bool(len(events) == row[1])
 
 
-def _parts(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    """Cut events into segments: of one source each, in the order they came, and bounded."""
-    for _, of_source in itertools.groupby(events, source_of):
-        while part := list(itertools.islice(of_source, EVENTS_MAX)):
-            yield from _halves(part)
+def _part(events: Sequence[Event]) -> Part:
+    return Part(events[0].source, list(map(id_of, events)), events[0].received_at_ms, packing.encoded(events))
 
 
-def _halves(part: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    if len(part) == 1 or sum(map(len, map(body_of, part))) <= BYTES_MAX:
+def _halves(part: Part, events: Sequence[Event]) -> Iterator[Part]:
+    if len(events) == 1 or len(part.encoding) <= BYTES_MAX:
         yield part
         return
-    middle = len(part) // 2
-    yield from _halves(part[:middle])
-    yield from _halves(part[middle:])
+    for half in (events[: len(events) // 2], events[len(events) // 2 :]):
+        yield from _halves(_part(half), half)
 
 
-def _row(part: Sequence[Event], *, last_seq: int) -> tuple[object, ...]:
-    bodies = [event.body for event in part]
-    ends = msgspec.json.encode(list(itertools.accumulate(map(len, bodies)))).decode()
-    heads = msgspec.json.encode(list(map(head_fields, part))).decode()
-    return last_seq, len(part), part[0].source, part[0].received_at_ms, ends, heads, b"".join(bodies)
+def _together(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Put parts together that fit into one segment: single events that came at once, above all."""
+    some: list[Part] = []
+    count = size = 0
+    for part in parts:
+        count, size = count + len(part.ids), size + len(part.encoding)
+        if some and (count > EVENTS_MAX or size > BYTES_MAX or part.source != some[0].source):
+            yield some
+            some, count, size = [], len(part.ids), len(part.encoding)
+        some.append(part)
+    if some:
+        yield some
+
+
+def _row(parts: Sequence[Part], *, last_seq: int) -> tuple[object, ...]:
+    count = sum(len(part.ids) for part in parts)
+    frame = packing.packed((part.encoding for part in parts), count=count)
+    return last_seq, count, parts[0].source, parts[0].received_at_ms, frame
 
 
 def _events(row: Sequence[Any]) -> list[tuple[int, Event]]:
-    ends, heads = ends_of(row[2]), heads_of(row[3])
-    first = row[0] - len(ends) + 1
-    return [(first + index, _event(row, ends, heads, index)) for index in range(len(ends))]
+    events = _readable(packing.unpacked, row[1])
+    return list(enumerate(events, row[0] - len(events) + 1))
 
 
-def _event(row: Sequence[Any], ends: Sequence[int], heads: Sequence[msgspec.Raw], index: int) -> Event:
-    head = head_of(heads[index])
-    return Event(
-        source=row[1],
-        message_id=head.message_id,
-        type=head.type,
-        user_id=head.user_id,
-        anonymous_id=head.anonymous_id,
-        company_id=head.company_id,
-        received_at_ms=head.received_at_ms,
-        request_ip=head.request_ip,
-        body=row[4][ends[index - 1] if index else 0 : ends[index]],
-    )
+def _readable(unpack: Callable[..., Unpacked], *arguments: Any) -> Unpacked:
+    try:
+        return unpack(*arguments)
+    except packing.UNREADABLE as error:
+        raise StoreDamaged(EVENTS, f"a segment cannot be read: {error}") from error

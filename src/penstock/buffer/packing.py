@@ -1,0 +1,104 @@
+"""Several events as one text, compressed together: what SDKs send repeats itself from event to event.
+
+A frame is a zstd frame with its checksum, and in it MessagePack: a list of events, each the list of its fields in their
+order in `Event`.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import zstandard
+
+from penstock.event import Event, MessageId
+
+# Higher levels take longer to save a few bytes more.
+LEVEL = 1
+# MessagePack begins a list of fewer with one byte.
+FIXED_LISTS = 16
+#: What reading a damaged frame raises: one that claims to be endless, and one that has fewer events than its row says, too.
+UNREADABLE = (zstandard.ZstdError, msgspec.DecodeError, MemoryError, IndexError)
+
+
+class Named(msgspec.Struct, array_like=True, gc=False):
+    """As much of a packed event as tells which one it is."""
+
+    source: str
+    message_id: str
+
+
+class _Contexts(threading.local):
+    """zstd's working memory: made once for each thread, for making it takes longer than a frame does."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+        self.decompressor = zstandard.ZstdDecompressor()
+        self.buffer = bytearray()
+
+
+_contexts = _Contexts()
+_encode_into = msgspec.msgpack.Encoder().encode_into
+_events_of = msgspec.msgpack.Decoder(list[Event]).decode
+_event_of = msgspec.msgpack.Decoder(Event).decode
+_named_of = msgspec.msgpack.Decoder(list[Named]).decode
+_raws_of = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+
+
+def encoded(events: Sequence[Event]) -> bytes:
+    """Return events as MessagePack, one behind the other: what `packed` makes frames of, from several if need be."""
+    # Memory that is there already: to find some for each list took longer than to write what goes into it.
+    _encode_into(events, _contexts.buffer)
+    return bytes(memoryview(_contexts.buffer)[1 if len(events) < FIXED_LISTS else 3 :])
+
+
+def decoded(encoding: bytes, *, count: int) -> list[Event]:
+    """Return the events of an encoding."""
+    return _events_of(_head_of_list(count) + encoding)
+
+
+def packed(encodings: Iterable[bytes], *, count: int) -> bytes:
+    """Return the events of some encodings, `count` in all, as a frame."""
+    return _contexts.compressor.compress(_head_of_list(count) + b"".join(encodings))
+
+
+def unpacked(frame: bytes) -> list[Event]:
+    """Return the events of a frame. Raises what UNREADABLE lists."""
+    return _events_of(_contexts.decompressor.decompress(frame))
+
+
+def unpacked_one(frame: bytes, index: int) -> Event:
+    """Return one event of a frame, without making the others. Raises what UNREADABLE lists."""
+    return _event_of(_raws_of(_contexts.decompressor.decompress(frame))[index])
+
+
+def unpacked_names(frame: bytes) -> list[Named]:
+    """Return which events are in a frame. Raises what UNREADABLE lists."""
+    return _named_of(_contexts.decompressor.decompress(frame))
+
+
+def _head_of_list(count: int) -> bytes:
+    """Return how MessagePack begins a list; of at most 65 535."""
+    return bytes([0x90 | count]) if count < FIXED_LISTS else b"\xdc" + count.to_bytes(2)
+
+
+def packed_columns(source: str, ends: str, heads: str, bodies: bytes) -> bytes:
+    """Return a segment of schema 2 of events.db as a frame: a function of the statement that brings it forward."""
+    stops = msgspec.json.decode(ends, type=list[int])
+    each = msgspec.json.decode(heads, type=list[tuple[str, str, str, str, str, int, str]])
+    events = [
+        Event(
+            source=source,
+            message_id=MessageId(message_id),
+            type=type_,
+            user_id=user_id,
+            anonymous_id=anonymous_id,
+            company_id=company_id,
+            received_at_ms=received_at_ms,
+            request_ip=request_ip,
+            body=bodies[start:end],
+        )
+        for (message_id, type_, user_id, anonymous_id, company_id, received_at_ms, request_ip), start, end in zip(
+            each, [0, *stops], stops, strict=False
+        )
+    ]
+    return packed([encoded(events)], count=len(events))

@@ -1,0 +1,161 @@
+"""Events are packed together and come out as they went in; what was damaged on the disk is never taken for an event."""
+
+import importlib.resources
+import json
+import sqlite3
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract.worlds import SqliteWorld, event, incompressible
+from penstock.buffer import packing
+from penstock.buffer.sqlite import EVENTS, open_writer
+from penstock.buffer.sqlite_doctor import Doctor
+from penstock.buffer.sqlite_salvage import salvage
+from penstock.buffer.sqlite_segments import BYTES_MAX, EVENTS_MAX, event_at, events_after, events_before
+from penstock.clock import ManualClock
+from penstock.errors import BufferUnavailable, StoreDamaged
+from penstock.event import Event
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+any_events = st.lists(
+    st.builds(
+        Event,
+        source=st.sampled_from(["web", "sérver"]),
+        message_id=texts,
+        type=texts,
+        user_id=texts,
+        anonymous_id=texts,
+        company_id=texts,
+        received_at_ms=st.integers(0, 2**53),
+        request_ip=texts,
+        body=st.binary(max_size=300),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def folder_of_schema(number: int, folder, *statements: tuple[str, list]) -> None:
+    """Write events.db as an older Penstock did."""
+    with sqlite3.connect(folder / EVENTS) as connection:
+        for step in range(1, number + 1):
+            script = importlib.resources.files("penstock.buffer").joinpath("migrations", f"events_000{step}.sql")
+            connection.executescript(script.read_text())
+        for statement, values in statements:
+            connection.execute(statement, values)
+        connection.execute(f"PRAGMA user_version = {number}")
+    connection.close()
+
+
+@given(any_events)
+def test_what_is_packed_comes_out_as_it_went_in(events):
+    frame = packing.packed([packing.encoded(events[:7]), packing.encoded(events[7:])], count=len(events))
+
+    assert packing.unpacked(frame) == events
+    assert [packing.unpacked_one(frame, index) for index in range(len(events))] == events
+    names = [(each.source, each.message_id) for each in packing.unpacked_names(frame)]
+    assert names == [(each.source, each.message_id) for each in events]
+    assert packing.decoded(packing.encoded(events), count=len(events)) == events
+
+
+async def test_a_hundred_similar_events_take_less_room_than_ten(sqlite_world):
+    body = json.dumps({"context": {"locale": "en-GB", "page": {"path": "/checkout"}}, "event": "Order Completed"})
+    similar = [msgspec.structs.replace(event(f"m{i}", "ana"), body=body.encode()) for i in range(100)]
+    await sqlite_world.append(*similar)
+
+    stored = sqlite_world.log.connection.execute("SELECT sum(length(packed)) FROM segment").fetchone()[0]
+
+    assert stored < sum(len(each.body) for each in similar) / 10
+
+
+async def test_single_events_that_come_at_once_share_a_segment(sqlite_world):
+    group = sqlite_world.log.group
+    await group.run(lambda _: [sqlite_world.log.appends.take([part]) for part in parts_of("web", 10)])
+    await group.run(lambda _: [sqlite_world.log.appends.take([part]) for part in parts_of("server", 100)])
+
+    rows = sqlite_world.log.connection.execute("SELECT count, source FROM segment ORDER BY last_seq").fetchall()
+    assert rows == [(10, "web"), (EVENTS_MAX, "server"), (100 - EVENTS_MAX, "server")]
+
+
+def parts_of(source: str, count: int):
+    from penstock.buffer.sqlite_segments import parts
+
+    return [part for i in range(count) for part in parts([event(f"m{i}", "ana", source=source)])]
+
+
+async def test_a_segment_of_large_events_is_bounded(sqlite_world):
+    large = [msgspec.structs.replace(event(f"m{i}", "ana"), body=incompressible(i).encode() * 100) for i in range(20)]
+    endless = msgspec.structs.replace(event("endless", "ana"), body=b"{" * 3 * BYTES_MAX)
+    await sqlite_world.append(*large, endless)
+
+    rows = sqlite_world.log.connection.execute("SELECT count, packed FROM segment ORDER BY last_seq").fetchall()
+    sizes = [sum(len(each.body) for each in packing.unpacked(packed)) for _, packed in rows]
+    assert all(size <= BYTES_MAX for size in sizes[:-1])
+    assert rows[-1][0] == 1
+    assert [each for _, each in events_after(sqlite_world.log.connection, 0)] == [*large, endless]
+
+
+async def test_a_flipped_bit_is_found_and_the_other_events_are_saved(tmp_path):
+    world = await SqliteWorld(tmp_path).open()
+    for start in range(0, 300, 50):
+        await world.append(*(event(f"m{i}", f"u{i}") for i in range(start, start + 50)))
+    connection = world.log.connection
+    last, packed = connection.execute(
+        "SELECT last_seq, packed FROM segment ORDER BY last_seq LIMIT 1 OFFSET 2"
+    ).fetchone()
+    middle = len(packed) // 2
+    flipped = packed[:middle] + bytes([packed[middle] ^ 1]) + packed[middle + 1 :]
+    connection.execute("UPDATE segment SET packed = ? WHERE last_seq = ?", [flipped, last])
+
+    for read in (lambda: event_at(connection, last), lambda: list(events_after(connection, 0))):
+        with pytest.raises(StoreDamaged, match="penstock doctor --repair"):
+            read()
+    with pytest.raises(StoreDamaged):
+        list(events_before(connection, 300))
+    assert event_at(connection, last + 1).message_id == f"m{last}"
+    await world.close()
+    doctor = Doctor(tmp_path, sources_of={"custify": ["web"]}, clock=ManualClock())
+    assert [finding.sentence[:44] for finding in doctor.damaged()] == ["damaged: 1 segments cannot be unpacked; pens"]
+
+    saved = salvage(tmp_path / EVENTS, stamp="1")
+
+    assert saved.rows["events"] == 250
+    assert doctor.damaged() == []
+
+
+async def test_a_file_of_the_second_schema_is_brought_forward(tmp_path):
+    heads = [["m1", "track", "ana", "", "", 1_700_000_000_001, "::1"], ["m\0", "töck", "", "x", "", 2, ""]]
+    bodies = [b'{"a":1}', b"\x00\xff"]
+    insert = "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?)"
+    two = [5, 2, "web", 1_700_000_000_001, json.dumps([7, 9]), json.dumps(heads), b"".join(bodies)]
+    gone = [9, 1, "web", 3, "[0]", json.dumps(heads[:1]), b""]
+    statements = [(insert, two), (insert, gone), ("DELETE FROM segment WHERE last_seq = 9", [])]
+    folder_of_schema(2, tmp_path, *statements)
+
+    world = await SqliteWorld(tmp_path).open()
+    assert await world.append(event("m1", "ana"), event("m\0", "ana"), event("new", "ana")) == 1
+    stored = list(events_after(world.log.connection, 0))
+    await world.close()
+
+    assert [seq for seq, _ in stored] == [4, 5, 10]
+    fields = ("message_id", "type", "user_id", "anonymous_id", "company_id", "received_at_ms", "request_ip")
+    assert [[getattr(each, field) for field in fields] for _, each in stored[:2]] == heads
+    assert [(each.source, each.body) for _, each in stored[:2]] == [("web", body) for body in bodies]
+
+
+def test_a_file_that_cannot_be_brought_forward_stays_as_it_was(tmp_path):
+    damaged = (1, 1, "web", 3, "no JSON", "[]", b"")
+    folder_of_schema(2, tmp_path, ("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?)", list(damaged)))
+
+    with pytest.raises(BufferUnavailable, match=r"events\.db cannot be opened"):
+        open_writer(tmp_path / EVENTS)
+
+    with sqlite3.connect(tmp_path / EVENTS) as connection:
+        assert connection.execute("SELECT * FROM segment").fetchall() == [damaged]
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    assert "packed_segment" not in tables
