@@ -35,7 +35,8 @@ async def test_nothing_received_has_no_lags(world):
 
 
 async def test_lags_are_told_by_the_minute_in_which_events_were_received(world):
-    await world.append(*(received(f"m{minute}", minute=MINUTE + minute) for minute in (0, 1, 4, 9)))
+    for minute in (0, 1, 4, 9):
+        await world.append(received(f"m{minute}", minute=MINUTE + minute))
     await settle_all(world)
     took = world.clock.now() - MINUTE * 60
 

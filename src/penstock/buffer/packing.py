@@ -4,6 +4,7 @@ A frame is a zstd frame with its checksum, and in it MessagePack: a list of even
 order in `Event`.
 """
 
+import functools
 import threading
 from collections.abc import Iterable, Sequence
 
@@ -14,6 +15,8 @@ from penstock.event import Event, MessageId
 
 # Higher levels take longer to save a few bytes more.
 LEVEL = 1
+# Who asks for one event after the other often asks for neighbours.
+FRAMES_KEPT = 16
 # MessagePack begins a list of fewer with one byte.
 FIXED_LISTS = 16
 #: What reading a damaged frame raises: one that claims to be endless, and one that has fewer events than its row says, too.
@@ -68,12 +71,17 @@ def unpacked(frame: bytes) -> list[Event]:
 
 def unpacked_one(frame: bytes, index: int) -> Event:
     """Return one event of a frame, without making the others. Raises what UNREADABLE lists."""
-    return _event_of(_raws_of(_contexts.decompressor.decompress(frame))[index])
+    return _event_of(_raws_of_frame(frame)[index])
 
 
 def unpacked_names(frame: bytes) -> list[Named]:
     """Return which events are in a frame. Raises what UNREADABLE lists."""
     return _named_of(_contexts.decompressor.decompress(frame))
+
+
+@functools.lru_cache(maxsize=FRAMES_KEPT)
+def _raws_of_frame(frame: bytes) -> list[msgspec.Raw]:
+    return _raws_of(_contexts.decompressor.decompress(frame))
 
 
 def _head_of_list(count: int) -> bytes:

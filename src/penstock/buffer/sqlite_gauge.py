@@ -7,7 +7,7 @@ from pathlib import Path
 from penstock.buffer.port import TAKEN
 from penstock.buffer.spread import spread
 from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS, snapshot
-from penstock.buffer.sqlite_segments import event_at, first_seq, last_seq
+from penstock.buffer.sqlite_segments import came_at, first_seq, last_seq
 
 # Files whose time of change tells that somebody committed; a checkpoint changes them too, which costs one more look.
 WATCHED = tuple(f"{name}{ending}" for name in (EVENTS, DELIVERY, CONTROL) for ending in ("", "-wal"))
@@ -45,8 +45,8 @@ def _first_from(events: sqlite3.Connection, received_at_ms: int, *, low: int, hi
     """Return the place of the first event that came then or later. Later places were received later, near enough."""
     while low < high:
         middle = (low + high) // 2
-        event = event_at(events, middle)
-        if event is not None and event.received_at_ms >= received_at_ms:
+        came = came_at(events, middle)
+        if came is not None and came >= received_at_ms:
             high = middle
         else:
             low = middle + 1
@@ -55,8 +55,8 @@ def _first_from(events: sqlite3.Connection, received_at_ms: int, *, low: int, hi
 
 def _lag(events: sqlite3.Connection, delivery: sqlite3.Connection, destination: str, seq: int) -> list[float]:
     ended = delivery.execute(ENDED, [destination, seq]).fetchone()
-    event = event_at(events, seq)
-    return [max(0.0, ended[0] - event.received_at_ms / 1000)] if ended and event and ended[1] in TAKEN else []
+    came = came_at(events, seq)
+    return [max(0.0, ended[0] - came / 1000)] if ended and came is not None and ended[1] in TAKEN else []
 
 
 def _changed_at(path: Path) -> tuple[int, int]:

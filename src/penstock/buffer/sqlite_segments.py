@@ -23,6 +23,7 @@ EVENTS_MAX, BYTES_MAX = 64, 64 * 1024
 SELECT = "SELECT last_seq, packed FROM segment"
 # The segment that an event is in, if it is stored, is the first that ends there or behind.
 AT = "SELECT last_seq, packed, count FROM segment WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
+CAME_AT = "SELECT received_at_ms, last_seq - count FROM segment WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 AFTER = f"{SELECT} WHERE last_seq > ? ORDER BY last_seq"
 REACHING = "coalesce((SELECT min(last_seq) FROM segment WHERE last_seq >= ?), ?)"
 BEFORE = f"{SELECT} WHERE last_seq <= {REACHING} ORDER BY last_seq DESC"
@@ -90,6 +91,12 @@ def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
     last, packed, count = row
     index = seq - last + count - 1
     return _readable(packing.unpacked_one, packed, index) if index >= 0 else None
+
+
+def came_at(connection: sqlite3.Connection, seq: int) -> int | None:
+    """Return when an event came, in ms, give or take what one sync takes; None when it is not stored. Unpacks nothing."""
+    row = connection.execute(CAME_AT, [seq]).fetchone()
+    return row[0] if row and seq > row[1] else None
 
 
 def events_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, Event]]:
