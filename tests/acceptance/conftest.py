@@ -5,6 +5,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,9 +22,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+# The environment of our commands: without some packages that only tests need.
+AS_INSTALLED = os.environ | {"PYTHONPATH": str(Path(__file__).parent / "as_installed")}
 NODE = Path(__file__).parent / "node"
 KEYS = {"web": "web-key", "mobile": "mobile-key", "server": "server-key"}
 API_KEY = "sandbox-api-key"
+PASSWORD = "correct horse battery"
 
 
 def free_port() -> int:
@@ -62,6 +66,11 @@ def basic(name: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
+def sign_in_link(penstock) -> str:
+    """Return the link with which the first administrator chooses a password."""
+    return until(lambda: re.search(r"http://[^\s\"]+/welcome/[\w-]+", penstock.log.read_text()))[0]
+
+
 def missing(tool: str, found: object, how: str) -> None:
     """Skip for want of a tool, and say how to get it; where everything must run, fail."""
     if found:
@@ -89,7 +98,7 @@ class Running:
     def __init__(self, folder: Path, name: str, *arguments: str, env: dict[str, str]) -> None:
         self.log = folder / f"{name}.log"
         self.command = [sys.executable, "-m", "penstock", *arguments]
-        self.env = os.environ | env
+        self.env = AS_INSTALLED | env
         self.start()
 
     def start(self) -> None:
@@ -128,6 +137,10 @@ class Sandbox(Running):
         address = self.url.removeprefix("http://")
         super().__init__(folder, "sandbox", "sandbox", "--api-key", API_KEY, env={"PENSTOCK_SANDBOX_LISTEN": address})
         until(lambda: get_json(f"{self.url}/_sandbox/state"), what="the sandbox did not start")
+
+    def reset(self) -> None:
+        status, _, body = http("POST", f"{self.url}/_sandbox/reset")
+        assert status == 200, body
 
     def state(self) -> dict:
         return get_json(f"{self.url}/_sandbox/state")
@@ -255,11 +268,39 @@ class QuietHandler(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def sandbox(tmp_path) -> Iterator[Sandbox]:
-    running = Sandbox(tmp_path)
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory) -> Iterator[Sandbox]:
+    """Start one sandbox for all tests of this process."""
+    running = Sandbox(tmp_path_factory.mktemp("sandbox"))
     yield running
     running.end()
+
+
+@pytest.fixture
+def sandbox(running_sandbox) -> Iterator[Sandbox]:
+    """Return a sandbox that knows nothing and has no faults."""
+    running_sandbox.reset()
+    yield running_sandbox
+    # Healed at once, so that no call of this test is still being delayed when the next begins.
+    running_sandbox.faults()
+
+
+@pytest.fixture(scope="module")
+def share(tmp_path_factory, running_sandbox) -> Iterator[Callable[..., Penstock]]:
+    """Start a Penstock for all tests of a module: they send other people's events each, and reset nothing.
+
+    The module is one xdist_group, so that it is started once.
+    """
+    running_sandbox.reset()
+    started: list[Penstock] = []
+
+    def begin(**settings) -> Penstock:
+        started.append(Penstock(tmp_path_factory.mktemp("shared"), running_sandbox, **settings))
+        return started[-1]
+
+    yield begin
+    for penstock in started:
+        penstock.end()
 
 
 @pytest.fixture

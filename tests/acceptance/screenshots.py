@@ -9,8 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from acceptance.conftest import API_KEY, KEYS, Penstock, Sandbox, basic, http, until
-from acceptance.test_dashboard import PASSWORD, sign_in_link
+from acceptance.conftest import API_KEY, KEYS, PASSWORD, Penstock, Sandbox, basic, http, sign_in_link, until
 from acceptance.test_sdks import CHROMIUM_ARGUMENTS
 
 PATHS = {

@@ -4,7 +4,6 @@ import datetime as dt
 import gzip
 import http.server as http_server
 import json
-import os
 import ssl
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from acceptance.conftest import free_port, get_json, http, until
+from acceptance.conftest import AS_INSTALLED, free_port, get_json, http, until
 
 
 def identify(i, **traits):
@@ -106,7 +105,7 @@ def test_wrong_settings_stop_the_start_with_78_and_one_sentence(tmp_path):
     config.write_text('[sources.web]\nwrite_kee = "k"\n')
     done = subprocess.run(
         [sys.executable, "-m", "penstock", "serve", "--config", config],
-        env=os.environ | {"PENSTOCK_DATA_DIR": str(tmp_path)},
+        env=AS_INSTALLED | {"PENSTOCK_DATA_DIR": str(tmp_path)},
         capture_output=True,
         check=False,
         timeout=20,

@@ -1,17 +1,16 @@
 """What a person types: the README's commands, and what they print."""
 
 import json
-import os
 import subprocess
 import sys
 
-from acceptance.conftest import free_port, until
+from acceptance.conftest import AS_INSTALLED, free_port, until
 
 
 def penstock_command(*arguments, env=None, stdin=b"", timeout=60):
     command = [sys.executable, "-m", "penstock", *map(str, arguments)]
     return subprocess.run(
-        command, env=os.environ | (env or {}), input=stdin, capture_output=True, timeout=timeout, check=False
+        command, env=AS_INSTALLED | (env or {}), input=stdin, capture_output=True, timeout=timeout, check=False
     )
 
 

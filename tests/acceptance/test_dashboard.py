@@ -6,12 +6,16 @@ import re
 import shutil
 
 import pytest
+import pytest_asyncio
 
-from acceptance.conftest import API_KEY, NODE, Penstock, http, missing, until
+from acceptance.conftest import API_KEY, NODE, PASSWORD, Penstock, http, missing, sign_in_link, until
+from acceptance.screenshots import LOOKS, OURS, PATHS, set_up_here, traffic
 from acceptance.test_sdks import CHROMIUM_ARGUMENTS, RUDDER_BUNDLE, RUDDER_PAGE
 
-PASSWORD = "correct horse battery"
 AXE = NODE / "node_modules" / "axe-core" / "axe.min.js"
+AXE_RUN = "axe.run(%s).then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html])))"
+# One browser for all of them.
+pytestmark = [pytest.mark.xdist_group("dashboard"), pytest.mark.asyncio(loop_scope="module")]
 
 
 class Unset(Penstock):
@@ -34,28 +38,47 @@ def unset(tmp_path, sandbox):
     print(running.log.read_text()[-4000:])
 
 
-@pytest.fixture
-async def page():
+@pytest.fixture(scope="module")
+def busy(share):
+    """Return a Penstock with some traffic behind it, of which tests show pages."""
+    penstock = share(password=PASSWORD)
+    traffic(penstock, penstock.sandbox)
+    return penstock
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser():
     missing("chromium", shutil.which("chromium"), "make setup-browser")
     missing("playwright", importlib.util.find_spec("playwright"), "make setup")
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
-        page = await browser.new_page()
-        page.set_default_timeout(15_000)
-        page.complaints = []
-        page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        yield page
+        yield browser
         await browser.close()
 
 
-def sign_in_link(penstock) -> str:
-    return until(lambda: re.search(r"http://[^\s\"]+/welcome/[\w-]+", penstock.log.read_text()))[0]
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser):
+    """Return a page of somebody who was never here before."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    await context.close()
 
 
 async def sign_in(page, penstock) -> None:
+    """Sign in as the administrator: with the password of the file, or the first time, with the link of the log."""
+    if penstock.password:
+        await page.goto(f"{penstock.admin_url}/signin")
+        await page.fill("#name", "admin")
+        await page.fill("#password", penstock.password)
+        await page.click("main button")
+        return
     await page.goto(sign_in_link(penstock))
     await page.fill("#password", PASSWORD)
     await page.click("text=Set password")
@@ -233,29 +256,23 @@ async def test_the_keyboard_is_enough_and_a_paused_page_stands_still(start, sand
     assert penstock.stop() == 0, "an open page must not hold the server up"
 
 
-async def test_every_page_is_useful_without_javascript(start, sandbox, page):
-    from acceptance.screenshots import PATHS, traffic
-
-    penstock = start()
-    traffic(penstock, sandbox)
-    context = await page.context.browser.new_context(java_script_enabled=False)
+async def test_every_page_is_useful_without_javascript(busy, browser):
+    context = await browser.new_context(java_script_enabled=False)
     plain = await context.new_page()
-    await sign_in(plain, penstock)
+    await sign_in(plain, busy)
     for path in PATHS.values():
-        answer = await plain.goto(penstock.admin_url + path)
+        answer = await plain.goto(busy.admin_url + path)
         assert answer.status == 200, path
         assert await plain.locator("h1").count() == 1, path
-    await plain.goto(f"{penstock.admin_url}/live?person=u2")
+    await plain.goto(f"{busy.admin_url}/live?destination=custify&person=u2")
     await plain.click("#events a >> nth=0")
     assert await plain.locator("svg.diagram path").count() > 0
+    await context.close()
 
 
-async def test_a_link_for_cs_opens_without_signing_in(start, sandbox, page):
-    penstock = start()
-    penstock.send({"type": "identify", "userId": "ana", "messageId": "m1", "traits": {"email": "ana@example.com"}})
-    penstock.until_settled()
-    await sign_in(page, penstock)
-    await page.goto(f"{penstock.admin_url}/people?person=ana")
+async def test_a_link_for_cs_opens_without_signing_in(busy, page):
+    await sign_in(page, busy)
+    await page.goto(f"{busy.admin_url}/people?destination=custify&person=u2")
     await page.click("text=Make a link")
     link = await page.inner_text("#link")
 
@@ -265,42 +282,37 @@ async def test_a_link_for_cs_opens_without_signing_in(start, sandbox, page):
     assert "ana@example.com" not in await stranger.content()
 
 
-@pytest.mark.parametrize("half", [0, 1])
-async def test_axe_finds_nothing_on_any_page_light_dark_or_narrow(start, sandbox, page, half):
-    from acceptance.screenshots import LOOKS, OURS, PATHS, set_up_here, traffic
-
+async def test_axe_finds_nothing_on_any_page_light_dark_or_narrow(busy, page):
     missing("axe-core", AXE.exists(), "make setup-browser")
-    penstock = start()
-    traffic(penstock, sandbox)
     found = []
-    await page.goto(f"{penstock.admin_url}/signin")
-    found += [("signin", *violation) for violation in await violations(page)]
-    await sign_in(page, penstock)
-    await set_up_here(page, penstock.admin_url, sandbox.url)
-    for name, path in [*PATHS.items(), *OURS.items()][half::2]:
-        await page.goto(penstock.admin_url + path)
-        for look, wanted in LOOKS.items():
-            await page.emulate_media(color_scheme=wanted["color_scheme"])
-            await page.set_viewport_size(wanted["viewport"])
-            # In the dark the same page has other colours, and nothing else.
-            only = "color-contrast" if look == "dark" else ""
-            found += [(name, look, *violation) for violation in await violations(page, only=only)]
-            is_wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-            assert not is_wide, f"{name} is wider than the window ({look})"
+    await page.goto(f"{busy.admin_url}/signin")
+    found += await violations_of_page(page, "signin")
+    await sign_in(page, busy)
+    await set_up_here(page, busy.admin_url, busy.sandbox.url)
+    for name, path in [*PATHS.items(), *OURS.items()]:
+        await page.goto(busy.admin_url + path)
+        found += await violations_of_page(page, name)
 
     assert found == []
 
 
-async def violations(page, *, only: str = "") -> list[tuple[str, str]]:
-    """Run axe, or one rule of it, on the page, in a world of its own that the page's policy does not bind."""
+async def violations_of_page(page, name: str) -> list[tuple[str, ...]]:
+    """Run axe on a page in all its looks, in a world of its own that the page's policy does not bind."""
     session = await page.context.new_cdp_session(page)
     frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
     world = await session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
-    context = world["executionContextId"]
-    await session.send("Runtime.evaluate", {"expression": AXE.read_text(), "contextId": context})
-    rules = json.dumps({"runOnly": [only]} if only else {})
-    run = f"axe.run({rules})" + ".then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html])))"
-    done = await session.send(
-        "Runtime.evaluate", {"expression": run, "contextId": context, "awaitPromise": True, "returnByValue": True}
-    )
-    return [tuple(each) for each in json.loads(done["result"]["value"])]
+    await session.send("Runtime.evaluate", {"expression": AXE.read_text(), "contextId": world["executionContextId"]})
+    found = []
+    for look, wanted in LOOKS.items():
+        await page.emulate_media(color_scheme=wanted["color_scheme"])
+        await page.set_viewport_size(wanted["viewport"])
+        # In the dark the same page has other colours, and nothing else.
+        only = {"runOnly": ["color-contrast"]} if look == "dark" else {}
+        run = AXE_RUN % json.dumps({"resultTypes": ["violations"], "preload": False} | only)
+        evaluate = {"expression": run, "contextId": world["executionContextId"], "awaitPromise": True}
+        done = await session.send("Runtime.evaluate", evaluate | {"returnByValue": True})
+        found += [(name, look, *violation) for violation in json.loads(done["result"]["value"])]
+        is_wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not is_wide, f"{name} is wider than the window ({look})"
+    await session.detach()
+    return found

@@ -4,16 +4,23 @@ import json
 
 import pytest
 
-from acceptance.conftest import http, until
+from acceptance.conftest import PASSWORD, http, until
 from acceptance.test_commands import penstock_command
 
 JSON = {"Content-Type": "application/json"}
+pytestmark = pytest.mark.xdist_group("replay")
 
 
 @pytest.fixture
-def penstock(start, tmp_path):
+def penstock(start):
     """Return a Penstock with an administrator's password, as scripts need it."""
-    return start(password="the-administrators-password")
+    return start(password=PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def idle(share):
+    """Return a Penstock for those who ask for what cannot be."""
+    return share(password=PASSWORD)
 
 
 def identify(i):
@@ -113,8 +120,8 @@ def test_without_a_server_a_replay_waits_for_one_and_says_so(with_dead, sandbox)
         (("--stop", "77"), "there is no replay 77"),
     ],
 )
-def test_a_replay_that_cannot_be_is_named(penstock, arguments, complaint):
-    done = command(penstock, "replay", *arguments)
+def test_a_replay_that_cannot_be_is_named(idle, arguments, complaint):
+    done = command(idle, "replay", *arguments)
 
     assert done.returncode == 2
     assert complaint in done.stderr.decode()
@@ -147,16 +154,16 @@ BAD_QUESTIONS = [
 ]
 
 
-def test_the_admin_api_says_what_it_expected(penstock):
+def test_the_admin_api_says_what_it_expected(idle):
     for method, path, body, status in BAD_QUESTIONS:
-        answered, facts = ask(penstock, method, path, body)
+        answered, facts = ask(idle, method, path, body)
 
         assert answered == status
         assert set(facts["error"]) == {"name", "expected", "got", "hint"}
 
 
-def test_a_page_of_another_site_cannot_give_orders(penstock):
-    status, _ = ask(penstock, "POST", "/destinations/custify/pause", {}, {"Content-Type": "text/plain"})
+def test_a_page_of_another_site_cannot_give_orders(idle):
+    status, _ = ask(idle, "POST", "/destinations/custify/pause", {}, {"Content-Type": "text/plain"})
 
     assert status == 415
 

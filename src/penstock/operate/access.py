@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import hmac
 import secrets
@@ -54,11 +55,14 @@ class Access:
     def __init__(self, users: Users, *, clock: Clock, hasher: PasswordHasher | None = None) -> None:
         self.users, self.clock = users, clock
         self.hasher = hasher or PasswordHasher()
-        # What a wrong name is checked against, so that it takes as long as a wrong password.
-        self.nobody = self.hasher.hash(secrets.token_urlsafe())
         self.guesses: dict[str, collections.deque[float]] = collections.defaultdict(
             lambda: collections.deque(maxlen=GUESSES_MAX)
         )
+
+    @functools.cached_property
+    def nobody(self) -> str:
+        """What a wrong name is checked against, so that it takes as long as a wrong password."""
+        return self.hasher.hash(secrets.token_urlsafe())
 
     def find(self, name: str) -> User | None:
         """Return a user by name."""
@@ -126,7 +130,9 @@ class Access:
         if self.is_guessing(name):
             return None
         user = self.find(name)
-        known = user.password_hash if user and user.password_hash else self.nobody
+        # Made by the first who comes, whoever it is: the time it takes must not tell which names are known.
+        nobody = self.nobody
+        known = user.password_hash if user and user.password_hash else nobody
         if not self._is_password(known, password):
             self._remember_guess(name[:64])
             return None
