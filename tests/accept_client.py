@@ -7,7 +7,7 @@ from penstock.accept.app import Gateway, Limits
 from penstock.accept.sources import Sources
 from penstock.buffer.memory import MemoryBuffer
 from penstock.clock import ManualClock, SeededDice
-from penstock.errors import BufferUnavailable
+from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.settings import Source
 
 KEY = "web-key"
@@ -64,13 +64,20 @@ class FullBuffer(MemoryBuffer):
         raise BufferUnavailable("0 bytes are free")
 
 
+class DamagedBuffer:
+    """A file that cannot be read any more."""
+
+    async def append(self, events):
+        raise StoreDamaged("events.db", "a segment cannot be read")
+
+
 class Client:
     """A gateway and somebody who talks to it."""
 
     def __init__(self, *, buffer=None, **limits) -> None:
         self.clock = ManualClock()
         self.buffer = buffer or MemoryBuffer(clock=self.clock)
-        self.problem = ""
+        self.problem, self.damage = "", []
         self.gateway = Gateway(
             log=self.buffer,
             sources=Sources(SOURCES),
@@ -79,6 +86,7 @@ class Client:
             limits=Limits(**limits),
             version="1.2.3",
             problem=lambda: self.problem,
+            on_damage=self.damage.append,
         )
 
     async def __call__(self, method, path, body=b"", headers=AUTH, **scope) -> Answer:

@@ -40,6 +40,8 @@ class Process:
         #: Reads the settings again; raises SettingsError.
         self.read = read
         self.stopping, self.complaint = asyncio.Event(), ""
+        #: Why this process must not go on.
+        self.damage: StoreDamaged | None = None
         self.clock, self.dice = SystemClock(), SystemDice()
         self.snapshots = Snapshots(settings.data_dir)
         self.on_change: Callable[[Settings], None] = lambda _: None
@@ -59,6 +61,32 @@ class Process:
         finally:
             chores.cancel()
             log.info("stopped")
+
+    def give_up(self, damage: StoreDamaged) -> None:
+        """End: a file cannot be read any more, and to go on would make it worse."""
+        self.damage = damage
+        self.stopping.set()
+
+    @contextlib.asynccontextmanager
+    async def regularly(self, chore: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
+        """Do a chore now and then while inside; a full disk makes it wait for the next time."""
+
+        async def repeat() -> None:
+            removed = 0
+            while not self.damage:
+                await asyncio.sleep(CHORE_REST_S if removed else CHORE_S)
+                try:
+                    removed = await chore()
+                except BufferUnavailable as error:
+                    log.warning("buffer_unavailable", reason=error.reason)
+                except StoreDamaged as error:
+                    self.give_up(error)
+
+        task = asyncio.create_task(repeat())
+        try:
+            yield
+        finally:
+            task.cancel()
 
     def _supervisor_said_something(self) -> None:
         # Nothing is ever written to this pipe: readable means closed, and closed means the supervisor is gone.
@@ -98,26 +126,6 @@ def is_orphan() -> bool:
     """Return whether the pipe to the supervisor is closed; nothing is ever written to it."""
     readable, _, _ = select.select([sys.stdin], [], [], 0)
     return bool(readable)
-
-
-@contextlib.asynccontextmanager
-async def regularly(chore: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
-    """Do a chore now and then while inside; a full disk makes it wait for the next time."""
-
-    async def repeat() -> None:
-        removed = 0
-        while True:
-            await asyncio.sleep(CHORE_REST_S if removed else CHORE_S)
-            try:
-                removed = await chore()
-            except BufferUnavailable as error:
-                log.warning("buffer_unavailable", reason=error.reason)
-
-    task = asyncio.create_task(repeat())
-    try:
-        yield
-    finally:
-        task.cancel()
 
 
 def is_running(settings: Settings, role: str) -> bool:

@@ -18,7 +18,7 @@ from penstock.operate.desk import Desk, opened
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
-from penstock.process import Process, is_orphan, only_one, regularly
+from penstock.process import Process, is_orphan, only_one
 from penstock.settings import Settings, host_and_port, load
 from penstock.vault import Vault
 
@@ -48,6 +48,8 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
         process.snapshots.write(f"{role}.damage", {})
         try:
             asyncio.run(part(process))
+            if process.damage is not None:
+                raise process.damage
         except StoreDamaged as error:
             # Said once, and left for whoever looks; the supervisor does not start this role again.
             log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
@@ -82,6 +84,7 @@ async def run_accept(process: Process) -> None:
         limits=limits,
         version=__version__,
         problem=store.problem,
+        on_damage=process.give_up,
     )
     host, port = host_and_port("listen", settings.listen)
     await store.open()
@@ -95,7 +98,7 @@ async def run_accept(process: Process) -> None:
             destinations=tuple(in_force.destinations),
         )
 
-    async with process.running("accept", gateway.facts), regularly(prune):
+    async with process.running("accept", gateway.facts), process.regularly(prune):
         await serve(gateway, interface=Interfaces.RSGI, host=host, port=port, stop=process.stopping)
     await store.close()
 
@@ -122,7 +125,7 @@ async def run_deliver(process: Process) -> None:
     async def prune() -> int:
         return await store.prune()
 
-    async with process.running("deliver", fleet.facts), regularly(prune):
+    async with process.running("deliver", fleet.facts), process.regularly(prune):
         await fleet.until(process.stopping)
         await fleet.stop()
     await store.close()

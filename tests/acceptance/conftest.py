@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ports import free_port
+
 # The environment of our commands: without some packages that only tests need.
 AS_INSTALLED = os.environ | {"PYTHONPATH": str(Path(__file__).parent / "as_installed")}
 NODE = Path(__file__).parent / "node"
@@ -30,18 +31,14 @@ API_KEY = "sandbox-api-key"
 PASSWORD = "correct horse battery"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def until(condition: Callable[[], object], *, s_max: float = 30.0, what: str = "it did not happen"):
     """Look again and again until the condition holds; return what it answered."""
-    deadline = time.monotonic() + s_max
+    deadline, pause_s = time.monotonic() + s_max, 0.02
     while not (answer := condition()):
         assert time.monotonic() < deadline, what
-        time.sleep(0.03)
+        # Less and less often: to look costs the server under test as much as much of its work.
+        time.sleep(pause_s)
+        pause_s = min(0.2, pause_s * 1.5)
     return answer
 
 

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from acceptance.conftest import AS_INSTALLED, free_port, get_json, http, until
+from acceptance.conftest import AS_INSTALLED, get_json, http, until
+from ports import free_port
 
 
 def identify(i, **traits):

@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 
-from acceptance.conftest import AS_INSTALLED, free_port, until
+from acceptance.conftest import AS_INSTALLED, until
+from ports import free_port
 
 
 def penstock_command(*arguments, env=None, stdin=b"", timeout=60):

@@ -1,6 +1,7 @@
 """Is the house in order? Imports, sizes, doors and promises, checked on the source itself."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,11 @@ DOORS = {
 FUNCTION_LINES_MAX, FILE_LINES_MAX, PORT_VERBS_MAX = 60, 400, 6
 
 
+@functools.cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
     """Yield every module that is imported, wherever in the file."""
     for node in ast.walk(tree):
@@ -66,7 +72,7 @@ def file(request: pytest.FixtureRequest) -> Path:
 def test_a_part_knows_only_what_comes_before_it(file: Path) -> None:
     here = file.relative_to(SRC)
     stage = here.parts[0]
-    for module in imported(ast.parse(file.read_text())):
+    for module in imported(parsed(file)):
         root, *rest = module.split(".")
         if root != "penstock" or not rest or stage not in MAY_KNOW or rest[0] in {stage, "__version__"}:
             continue
@@ -79,14 +85,14 @@ def test_a_part_knows_only_what_comes_before_it(file: Path) -> None:
 
 def test_a_library_with_side_effects_is_imported_in_one_place(file: Path) -> None:
     here = file.relative_to(SRC).as_posix()
-    for module in imported(ast.parse(file.read_text())):
+    for module in imported(parsed(file)):
         place = ONLY_IN.get(module.split(".")[0])
         assert place is None or here.startswith(place), f"{here}: {module} belongs in {place}"
 
 
 def test_time_and_chance_come_through_the_door(file: Path) -> None:
     here = file.relative_to(SRC).as_posix()
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
@@ -97,7 +103,7 @@ def test_time_and_chance_come_through_the_door(file: Path) -> None:
 
 def test_only_the_command_line_prints(file: Path) -> None:
     here = file.relative_to(SRC)
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
             assert here.parts[0] == "cli", f"{here}:{node.lineno}: print; log an event instead"
 
@@ -105,14 +111,14 @@ def test_only_the_command_line_prints(file: Path) -> None:
 def test_functions_fit_a_screen_and_files_an_evening(file: Path) -> None:
     text = file.read_text()
     assert text.count("\n") <= FILE_LINES_MAX, f"{file}: more than {FILE_LINES_MAX} lines"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             assert lines <= FUNCTION_LINES_MAX, f"{file}:{node.lineno}: {node.name} has {lines} lines"
 
 
 def test_ports_are_few_verbs_and_every_verb_promises_something(file: Path) -> None:
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
             verbs = [f for f in node.body if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)]
             assert len(verbs) <= PORT_VERBS_MAX, f"{node.name} has {len(verbs)} verbs"
@@ -121,7 +127,7 @@ def test_ports_are_few_verbs_and_every_verb_promises_something(file: Path) -> No
 
 
 def test_nothing_is_silently_swallowed(file: Path) -> None:
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.ExceptHandler):
             kind = ast.unparse(node.type) if node.type else "everything"
             silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)

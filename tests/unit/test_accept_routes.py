@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from accept_client import AUTH, KEY, Client, FullBuffer
+from accept_client import AUTH, KEY, Client, DamagedBuffer, FullBuffer
 
 EVENT = b'{"userId":"ana","event":"Signed Up"}'
 ORIGIN = {"origin": "https://shop.example"}
@@ -170,6 +170,15 @@ async def test_a_body_at_the_limit_is_taken_and_one_byte_more_is_not():
 
     assert (await exact("POST", "/v1/track", body)).status == 200
     assert (await small("POST", "/v1/track", body)).status == 413
+
+
+async def test_a_damaged_file_is_answered_503_and_told_to_the_process(client):
+    client.gateway.log = DamagedBuffer()
+
+    answer = await client("POST", "/v1/track", b'{"userId":"ana"}')
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "10")
+    assert [str(error.file) for error in client.damage] == ["events.db"]
 
 
 async def test_a_full_disk_is_503_with_a_time_to_come_back():

@@ -3,24 +3,19 @@
 import http.client
 import json
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from ports import free_port
+
 PROGRAM = """
 import pathlib, sys
 from penstock.sandbox.serve import serve
 serve(host="127.0.0.1", port=int(sys.argv[1]), data=pathlib.Path(sys.argv[2]), api_keys=frozenset({"k"}))
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Program:

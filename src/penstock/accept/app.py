@@ -26,7 +26,7 @@ from penstock.accept.source_config import rudder_source_config, segment_settings
 from penstock.accept.sources import Sources
 from penstock.buffer.port import Log
 from penstock.clock import Clock, Dice
-from penstock.errors import BufferUnavailable, SdkError
+from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
 from penstock.event import Event
 from penstock.settings import Source
 from penstock.timestamps import from_ms, to_text
@@ -82,9 +82,10 @@ class Gateway:
         limits: Limits,
         version: str,
         problem: Callable[[], str] = lambda: "",
+        on_damage: Callable[[StoreDamaged], None] = lambda _: None,
     ) -> None:
         self.log, self.sources, self.clock, self.dice = log, sources, clock, dice
-        self.limits, self.version, self.problem = limits, version, problem
+        self.limits, self.version, self.problem, self.on_damage = limits, version, problem, on_damage
         self.open_requests = 0
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -136,6 +137,11 @@ class Gateway:
         except BufferUnavailable as error:
             self.requests["", 503] += 1
             return refusal(503, "service unavailable", ("retry-after", str(error.retry_after_s)))
+        except StoreDamaged as error:
+            # Told to the process, which ends; whoever sent this sends it again.
+            self.on_damage(error)
+            self.requests["", 503] += 1
+            return refusal(503, "service unavailable", ("retry-after", "10"))
         except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an answer
             # Only the kind is logged: the text may quote the event.
             log.error("request_crashed", error=type(error).__name__, route=route.kind.value)  # noqa: TRY400

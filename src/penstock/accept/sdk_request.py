@@ -143,7 +143,7 @@ def _heads(body: bytes, items: Sequence[msgspec.Raw]) -> Iterable[Head]:
     """Read what is asked of each event: of all at once, or one by one, for some are odd."""
     try:
         return heads_of(body).batch
-    except msgspec.ValidationError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return map(_head, items)
 
 

@@ -7,6 +7,7 @@ order in `Event`.
 import functools
 import threading
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 import zstandard
@@ -19,8 +20,8 @@ LEVEL = 1
 FRAMES_KEPT = 16
 # MessagePack begins a list of fewer with one byte.
 FIXED_LISTS = 16
-#: What reading a damaged frame raises: one that claims to be endless, and one that has fewer events than its row says, too.
-UNREADABLE = (zstandard.ZstdError, msgspec.DecodeError, MemoryError, IndexError)
+#: What reading a damaged frame raises: also one that claims to be endless, or has not as many events as its row says.
+UNREADABLE = (zstandard.ZstdError, msgspec.DecodeError, MemoryError, ValueError, TypeError)
 
 
 class Named(msgspec.Struct, array_like=True, gc=False):
@@ -39,6 +40,7 @@ class _Contexts(threading.local):
         self.buffer = bytearray()
 
 
+Found = TypeVar("Found")
 _contexts = _Contexts()
 _encode_into = msgspec.msgpack.Encoder().encode_into
 _events_of = msgspec.msgpack.Decoder(list[Event]).decode
@@ -64,19 +66,29 @@ def packed(encodings: Iterable[bytes], *, count: int) -> bytes:
     return _contexts.compressor.compress(_head_of_list(count) + b"".join(encodings))
 
 
-def unpacked(frame: bytes) -> list[Event]:
-    """Return the events of a frame. Raises what UNREADABLE lists."""
-    return _events_of(_contexts.decompressor.decompress(frame))
+def unpacked(frame: bytes, *, count: int) -> list[Event]:
+    """Return the `count` events of a frame. Raises what UNREADABLE lists."""
+    return _all(_events_of(_contexts.decompressor.decompress(frame)), count)
 
 
-def unpacked_one(frame: bytes, index: int) -> Event:
+def unpacked_one(frame: bytes, index: int, *, count: int) -> Event:
     """Return one event of a frame, without making the others. Raises what UNREADABLE lists."""
-    return _event_of(_raws_of_frame(frame)[index])
+    if count == 1:
+        # Alone, an event may be large: it is not kept for its neighbours.
+        return unpacked(frame, count=1)[index]
+    return _event_of(_all(_raws_of_frame(frame), count)[index])
 
 
-def unpacked_names(frame: bytes) -> list[Named]:
+def unpacked_names(frame: bytes, *, count: int) -> list[Named]:
     """Return which events are in a frame. Raises what UNREADABLE lists."""
-    return _named_of(_contexts.decompressor.decompress(frame))
+    return _all(_named_of(_contexts.decompressor.decompress(frame)), count)
+
+
+def _all(found: list[Found], count: int) -> list[Found]:
+    # A number beside the frame has no checksum; a wrong one must not give somebody the event of somebody else.
+    if len(found) != count:
+        raise ValueError(f"{count} events are said to be there, {len(found)} are")
+    return found
 
 
 @functools.lru_cache(maxsize=FRAMES_KEPT)
@@ -90,7 +102,10 @@ def _head_of_list(count: int) -> bytes:
 
 
 def packed_columns(source: str, ends: str, heads: str, bodies: bytes) -> bytes:
-    """Return a segment of schema 2 of events.db as a frame: a function of the statement that brings it forward."""
+    """Return a segment of schema 2 of events.db as a frame: a function of the statement that brings it forward.
+
+    Raises ValueError when its columns do not fit together, and msgspec's errors.
+    """
     stops = msgspec.json.decode(ends, type=list[int])
     each = msgspec.json.decode(heads, type=list[tuple[str, str, str, str, str, int, str]])
     events = [
@@ -106,7 +121,7 @@ def packed_columns(source: str, ends: str, heads: str, bodies: bytes) -> bytes:
             body=bodies[start:end],
         )
         for (message_id, type_, user_id, anonymous_id, company_id, received_at_ms, request_ip), start, end in zip(
-            each, [0, *stops], stops, strict=False
+            each, [0, *stops[:-1]], stops, strict=True
         )
     ]
     return packed([encoded(events)], count=len(events))

@@ -128,12 +128,22 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         try:
             if connection.execute("PRAGMA user_version").fetchone()[0] < number:
                 for statement in _statements(script):
-                    connection.execute(statement)
+                    _step(connection, path, statement)
                 connection.execute(f"PRAGMA user_version = {number}")
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+
+def _step(connection: sqlite3.Connection, path: Path, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        # All that SQLite says of an error in `packed_columns`.
+        if "user-defined function" in str(error):
+            raise StoreDamaged(path.name, "a segment of an older schema cannot be read") from error
+        raise
 
 
 def _statements(script: str) -> list[str]:
@@ -168,7 +178,7 @@ class SqliteTransactions:
     def _answer(self, operation: Callable[[sqlite3.Connection], Any]) -> Any:
         try:
             return operation(self.connection)
-        except BufferUnavailable:
+        except (BufferUnavailable, StoreDamaged):
             raise
         except PenstockError as error:
             return error

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY
-from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS, damage_of, open_writer, snapshot
+from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS, damage_of, open_reader, open_writer
 from penstock.buffer.sqlite_lanes import SqliteLanes
-from penstock.buffer.sqlite_segments import event_at, events_after, last_seq, unreadable
+from penstock.buffer.sqlite_salvage import log_rows
+from penstock.buffer.sqlite_segments import event_at, events_after, is_whole, last_seq
 from penstock.clock import Clock
 
 FILES = (EVENTS, DELIVERY, CONTROL)
@@ -147,11 +148,17 @@ class Doctor:
 
 def _packed_badly(path: Path) -> str:
     """Look for what only the checksums of segments can tell; SQLite has none of its own."""
-    if path.name != EVENTS:
+    connection = open_reader(path) if path.name == EVENTS else None
+    if connection is None:
         return ""
-    with snapshot(path) as events:
-        count = unreadable(events) if events else 0
+    with contextlib.closing(connection):
+        rows = connection.execute(f"SELECT {log_rows(connection)}") if _has_a_log(connection) else ()
+        count = sum(not is_whole(row) for row in rows)
     return f"{count} segments cannot be unpacked" if count else ""
+
+
+def _has_a_log(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _log(connection: sqlite3.Connection) -> Iterator[tuple[str, Repair | None]]:

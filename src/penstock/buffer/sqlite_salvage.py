@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.buffer.packing import UNREADABLE, packed_columns
 from penstock.buffer.sqlite import open_writer
 from penstock.buffer.sqlite_segments import is_whole
 
@@ -26,6 +27,26 @@ class Salvage:
     kept_as: Path
     #: Rows saved, by table; of the log, events.
     rows: dict[str, int]
+
+
+def log_rows(old: sqlite3.Connection) -> str:
+    """Return the columns of `segment`, and where an events.db of whatever schema has them; for a statement."""
+    old.create_function("packed_columns", 4, _packed_if_whole)
+    columns = {row[1] for row in old.execute("PRAGMA table_info(segment)")}
+    if "packed" in columns:
+        return "last_seq, count, source, received_at_ms, packed FROM segment"
+    if columns:
+        return "last_seq, count, source, received_at_ms, packed_columns(source, ends, heads, bodies) FROM segment"
+    head = "message_id, type, user_id, anonymous_id, company_id, received_at_ms, request_ip"
+    packed = f"packed_columns(source, json_array(length(body)), json_array(json_array({head})), body)"
+    return f"last_seq, 1, source, received_at_ms, {packed} FROM (SELECT seq AS last_seq, * FROM events)"  # noqa: S608
+
+
+def _packed_if_whole(*columns: Any) -> bytes:
+    try:
+        return packed_columns(*columns)
+    except UNREADABLE:
+        return b""
 
 
 def salvage(path: Path, *, stamp: str) -> Salvage:
@@ -59,7 +80,7 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
 
 def _rows(old: sqlite3.Connection, table: str, listed: str) -> Iterator[Sequence[Any]]:
     if table == LOG:
-        yield from _by_place(old, listed)
+        yield from _by_place(old)
         return
     # From both ends: what cannot be read in the middle hides nothing behind it.
     first = list(_until_it_breaks(old, f"SELECT {listed} FROM {table} ORDER BY 1, 2"))  # noqa: S608 - our own names
@@ -81,9 +102,9 @@ def _until_it_breaks(old: sqlite3.Connection, select: str) -> Iterator[Sequence[
         return
 
 
-def _by_place(old: sqlite3.Connection, listed: str) -> Iterator[Sequence[Any]]:
+def _by_place(old: sqlite3.Connection) -> Iterator[Sequence[Any]]:
     """Read the log forward; jump over what cannot be read, a little further each time."""
-    select = f"SELECT {listed} FROM segment WHERE last_seq > ? ORDER BY last_seq LIMIT ?"  # noqa: S608 - our own names
+    select = f"SELECT {log_rows(old)} WHERE last_seq > ? ORDER BY last_seq LIMIT ?"
     after, jump, page = 0, 1, PAGE
     while jump <= JUMP_MAX:
         rows = _page(old, select, after, page)

@@ -20,14 +20,14 @@ Unpacked = TypeVar("Unpacked")
 ROWS_MAX = 32
 # One event is read by reading its segment: large enough to spare most rows, small enough to be read for one event.
 EVENTS_MAX, BYTES_MAX = 64, 64 * 1024
-SELECT = "SELECT last_seq, packed FROM segment"
+SELECT = "SELECT last_seq, count, packed FROM segment"
 # The segment that an event is in, if it is stored, is the first that ends there or behind.
-AT = "SELECT last_seq, packed, count FROM segment WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
+AT = f"{SELECT} WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 CAME_AT = "SELECT received_at_ms, last_seq - count FROM segment WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 AFTER = f"{SELECT} WHERE last_seq > ? ORDER BY last_seq"
 REACHING = "coalesce((SELECT min(last_seq) FROM segment WHERE last_seq >= ?), ?)"
 BEFORE = f"{SELECT} WHERE last_seq <= {REACHING} ORDER BY last_seq DESC"
-OLDEST = "SELECT last_seq, packed, received_at_ms FROM segment ORDER BY last_seq LIMIT 1"
+OLDEST = "SELECT last_seq, count, packed, received_at_ms FROM segment ORDER BY last_seq LIMIT 1"
 REMOVE = """
 DELETE FROM segment WHERE last_seq IN (SELECT last_seq FROM segment WHERE last_seq < ? ORDER BY last_seq LIMIT ?)
 AND received_at_ms < ? RETURNING count
@@ -88,9 +88,9 @@ def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
     row = connection.execute(AT, [seq]).fetchone()
     if row is None:
         return None
-    last, packed, count = row
+    last, count, packed = row
     index = seq - last + count - 1
-    return _readable(packing.unpacked_one, packed, index) if index >= 0 else None
+    return _readable(packing.unpacked_one, packed, index, count=count) if index >= 0 else None
 
 
 def came_at(connection: sqlite3.Connection, seq: int) -> int | None:
@@ -113,9 +113,9 @@ def events_before(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[in
 
 def names_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, packing.Named]]:
     """Yield numbers and names of events behind a place, oldest first."""
-    for last, packed in connection.execute(AFTER, [seq]):
-        names = _readable(packing.unpacked_names, packed)
-        yield from (found for found in enumerate(names, last - len(names) + 1) if found[0] > seq)
+    for last, count, packed in connection.execute(AFTER, [seq]):
+        names = _readable(packing.unpacked_names, packed, count=count)
+        yield from (found for found in enumerate(names, last - count + 1) if found[0] > seq)
 
 
 def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int, rows_max: int) -> int:
@@ -147,17 +147,13 @@ def last_seq(connection: sqlite3.Connection, *, file: str = "main") -> int:
     return row[0] if row else 0
 
 
-def unreadable(connection: sqlite3.Connection) -> int:
-    """Return how many segments cannot be unpacked. Reads them all."""
-    return sum(not is_whole(row) for row in connection.execute("SELECT last_seq, count, packed FROM segment"))
-
-
 def is_whole(row: Sequence[Any]) -> bool:
     """Return whether all events of a row of `segment` can be read."""
     try:
-        return len(packing.unpacked(row[-1])) == int(row[1])
+        packing.unpacked(row[-1], count=row[1])
     except packing.UNREADABLE:
         return False
+    return True
 
 
 def _part(events: Sequence[Event]) -> Part:
@@ -193,12 +189,12 @@ def _row(parts: Sequence[Part], *, last_seq: int) -> tuple[object, ...]:
 
 
 def _events(row: Sequence[Any]) -> list[tuple[int, Event]]:
-    events = _readable(packing.unpacked, row[1])
-    return list(enumerate(events, row[0] - len(events) + 1))
+    last, count, packed = row[:3]
+    return list(enumerate(_readable(packing.unpacked, packed, count=count), last - count + 1))
 
 
-def _readable(unpack: Callable[..., Unpacked], *arguments: Any) -> Unpacked:
+def _readable(unpack: Callable[..., Unpacked], *arguments: Any, count: int) -> Unpacked:
     try:
-        return unpack(*arguments)
+        return unpack(*arguments, count=count)
     except packing.UNREADABLE as error:
         raise StoreDamaged(EVENTS, f"a segment cannot be read: {error}") from error
