@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
@@ -64,74 +62,80 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.relative_to(SRC).as_posix())
-def file(request: pytest.FixtureRequest) -> Path:
-    return request.param
+def test_a_part_knows_only_what_comes_before_it() -> None:
+    for file in FILES:
+        here = file.relative_to(SRC)
+        stage = here.parts[0]
+        for module in imported(parsed(file)):
+            root, *rest = module.split(".")
+            if root != "penstock" or not rest or stage not in MAY_KNOW or rest[0] in {stage, "__version__"}:
+                continue
+            assert rest[0] in MAY_KNOW[stage], f"{here}: {stage} must not know {rest[0]}"
+            if rest[0] == "buffer" and stage in ONLY_PORT:
+                assert rest[1] in {"port", "control_port", "ledger_port", "search_port"}, (
+                    f"{here}: {stage} knows the buffer by its port alone, not {module}"
+                )
 
 
-def test_a_part_knows_only_what_comes_before_it(file: Path) -> None:
-    here = file.relative_to(SRC)
-    stage = here.parts[0]
-    for module in imported(parsed(file)):
-        root, *rest = module.split(".")
-        if root != "penstock" or not rest or stage not in MAY_KNOW or rest[0] in {stage, "__version__"}:
-            continue
-        assert rest[0] in MAY_KNOW[stage], f"{here}: {stage} must not know {rest[0]}"
-        if rest[0] == "buffer" and stage in ONLY_PORT:
-            assert rest[1] in {"port", "control_port", "ledger_port", "search_port"}, (
-                f"{here}: {stage} knows the buffer by its port alone, not {module}"
-            )
+def test_a_library_with_side_effects_is_imported_in_one_place() -> None:
+    for file in FILES:
+        here = file.relative_to(SRC).as_posix()
+        for module in imported(parsed(file)):
+            place = ONLY_IN.get(module.split(".")[0])
+            assert place is None or here.startswith(place), f"{here}: {module} belongs in {place}"
 
 
-def test_a_library_with_side_effects_is_imported_in_one_place(file: Path) -> None:
-    here = file.relative_to(SRC).as_posix()
-    for module in imported(parsed(file)):
-        place = ONLY_IN.get(module.split(".")[0])
-        assert place is None or here.startswith(place), f"{here}: {module} belongs in {place}"
+def test_time_and_chance_come_through_the_door() -> None:
+    for file in FILES:
+        here = file.relative_to(SRC).as_posix()
+        tree = parsed(file)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                for name, door in DOORS.items():
+                    if (
+                        called == name
+                        or called.endswith(f".{name}")
+                        or (name.endswith(".") and called.startswith(name))
+                    ):
+                        assert here == door, f"{here}:{node.lineno}: {called} belongs in {door}"
 
 
-def test_time_and_chance_come_through_the_door(file: Path) -> None:
-    here = file.relative_to(SRC).as_posix()
-    tree = parsed(file)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            for name, door in DOORS.items():
-                if called == name or called.endswith(f".{name}") or (name.endswith(".") and called.startswith(name)):
-                    assert here == door, f"{here}:{node.lineno}: {called} belongs in {door}"
+def test_only_the_command_line_prints() -> None:
+    for file in FILES:
+        here = file.relative_to(SRC)
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                assert here.parts[0] == "cli", f"{here}:{node.lineno}: print; log an event instead"
 
 
-def test_only_the_command_line_prints(file: Path) -> None:
-    here = file.relative_to(SRC)
-    for node in ast.walk(parsed(file)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
-            assert here.parts[0] == "cli", f"{here}:{node.lineno}: print; log an event instead"
+def test_functions_fit_a_screen_and_files_an_evening() -> None:
+    for file in FILES:
+        text = file.read_text()
+        assert text.count("\n") <= FILE_LINES_MAX, f"{file}: more than {FILE_LINES_MAX} lines"
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines <= FUNCTION_LINES_MAX, f"{file}:{node.lineno}: {node.name} has {lines} lines"
 
 
-def test_functions_fit_a_screen_and_files_an_evening(file: Path) -> None:
-    text = file.read_text()
-    assert text.count("\n") <= FILE_LINES_MAX, f"{file}: more than {FILE_LINES_MAX} lines"
-    for node in ast.walk(parsed(file)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or 0) - node.lineno + 1
-            assert lines <= FUNCTION_LINES_MAX, f"{file}:{node.lineno}: {node.name} has {lines} lines"
+def test_ports_are_few_verbs_and_every_verb_promises_something() -> None:
+    for file in FILES:
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
+                verbs = [f for f in node.body if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)]
+                assert len(verbs) <= PORT_VERBS_MAX, f"{node.name} has {len(verbs)} verbs"
+                for verb in verbs:
+                    assert ast.get_docstring(verb), f"{node.name}.{verb.name} promises nothing"
 
 
-def test_ports_are_few_verbs_and_every_verb_promises_something(file: Path) -> None:
-    for node in ast.walk(parsed(file)):
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
-            verbs = [f for f in node.body if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)]
-            assert len(verbs) <= PORT_VERBS_MAX, f"{node.name} has {len(verbs)} verbs"
-            for verb in verbs:
-                assert ast.get_docstring(verb), f"{node.name}.{verb.name} promises nothing"
-
-
-def test_nothing_is_silently_swallowed(file: Path) -> None:
-    for node in ast.walk(parsed(file)):
-        if isinstance(node, ast.ExceptHandler):
-            kind = ast.unparse(node.type) if node.type else "everything"
-            silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
-            assert not (silent and kind in {"everything", "Exception", "BaseException"}), f"{file}:{node.lineno}"
+def test_nothing_is_silently_swallowed() -> None:
+    for file in FILES:
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.ExceptHandler):
+                kind = ast.unparse(node.type) if node.type else "everything"
+                silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
+                assert not (silent and kind in {"everything", "Exception", "BaseException"}), f"{file}:{node.lineno}"
 
 
 def test_every_package_opens_with_its_promise() -> None:
