@@ -5,6 +5,9 @@ BIN := .venv/bin
 # The environment is made anew when what it is made from changes.
 STAMP := .venv/.made
 
+# What Python has compiled is kept, whatever the shell says: each server under test would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-browser demo test check fmt sim sim-long sim-seed screenshots docs cases-accept bench clean
 
