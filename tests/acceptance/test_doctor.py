@@ -1,7 +1,9 @@
 """A damaged file: Penstock says so once, does not start over and over, and saves what can be saved."""
 
+import contextlib
 import random
 import re
+import sqlite3
 
 from acceptance.conftest import until
 from acceptance.test_commands import penstock_command
@@ -60,6 +62,20 @@ def test_a_cut_log_ends_the_server_once_and_the_doctor_saves_the_rest(penstock, 
     penstock.send(identify(4711))
     until(lambda: sandbox.person("u4711"))
     penstock.counts()
+
+
+def test_damage_that_is_found_under_way_is_answered_503_and_ends_the_server_once(penstock):
+    penstock.send(*(identify(i) for i in range(5)))
+    penstock.until_settled()
+    with contextlib.closing(sqlite3.connect(penstock.folder / "data" / "events.db", isolation_level=None)) as events:
+        events.execute("UPDATE segment SET packed = zeroblob(length(packed))")
+
+    assert penstock.send(identify(6))[0] == 503
+
+    assert penstock.process.wait(30) == 1
+    assert '"role": "accept", "code": 74' in penstock.log.read_text()
+    assert penstock.log.read_text().count("store_damaged") <= 2
+    assert b"1 segments cannot be unpacked" in doctor(penstock).stdout
 
 
 def test_with_a_cut_backlog_events_are_still_accepted_and_the_status_says_what_to_do(penstock, sandbox):

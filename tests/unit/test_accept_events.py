@@ -73,6 +73,23 @@ def test_an_event_with_broken_text_is_still_an_event(text):
     }
 
 
+def test_one_odd_event_of_a_batch_changes_nothing_for_the_others():
+    plain, odd = b'{"userId":"ana","x":1.50}', b'{"userId":7,"messageId":12}'
+
+    events = read_batch(b'{"batch":[%b,%b,%b]}' % (plain, odd, plain), origin=ORIGIN, dice=SeededDice(1))
+
+    assert [(event.user_id, event.body) for event in events] == [("ana", plain), ("7", odd), ("ana", plain)]
+
+
+def test_a_batch_that_does_not_count_mends_nothing_of_the_one_that_does():
+    event = b'{"userId":"ana","x":"\xff"}'
+    body = b'{"batch":[{"userId":"\xff"}],"batch":[%b]}' % event
+
+    [read] = read_batch(body, origin=ORIGIN, dice=SeededDice(1))
+
+    assert read.body == event
+
+
 def test_an_escaped_backslash_is_no_escape():
     assert mended(rb'"\\ud800"') == rb'"\\ud800"'
 
