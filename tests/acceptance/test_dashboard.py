@@ -219,7 +219,7 @@ async def test_the_first_mistake_is_visible_and_a_test_event_shows_the_way(unset
     await page.click("text=Send a test event")
     await page.locator("#events tr", has_text="penstock-test").wait_for()
     until(lambda: sandbox.person("penstock-test"))
-    # Nobody reloads: the page is told when the event has ended.
+    # Nobody reloads: the page is told when the event has ended, also when that was before it began to listen.
     await page.locator("#events tr", has_text="delivered").wait_for()
     assert page.complaints == []
 

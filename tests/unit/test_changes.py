@@ -1,19 +1,23 @@
 """The stream that tells open pages to look again."""
 
 import pytest
+from starlette.requests import Request
 
-from penstock.operate.changes import CHANGED, NOTHING_NEW, SIGN_OF_LIFE, STREAMS_MAX, Changes
+from penstock.operate.changes import NOTHING_NEW, SIGN_OF_LIFE, STREAMS_MAX, Changes, changed
 
 
 class Store:
-    """Something with a mark; also what waits between two looks, and does something then."""
+    """Stands for the pages, which know a mark of how things stand; also what waits between two looks, and acts then."""
 
     def __init__(self) -> None:
         self.looks, self.changes_at, self.stops_at = 0, set(), 10**9
         self.version = 0
 
-    def mark(self):
-        return self.version
+    def visit(self, _):
+        return "somebody"
+
+    def mark(self) -> str:
+        return f"v{self.version}"
 
     async def wait(self, _: float) -> None:
         self.looks += 1
@@ -30,17 +34,37 @@ def store():
 
 @pytest.fixture
 def changes(store):
-    return Changes(None, gauge=store, snapshots=store, is_stopping=store.is_stopping, wait=store.wait)
+    return Changes(store, is_stopping=store.is_stopping, wait=store.wait)
 
 
-async def words(changes) -> list[bytes]:
-    return [word async for word in changes.stream()]
+async def words(changes, since: str = "v0") -> list[bytes]:
+    return [word async for word in changes.stream(since)]
+
+
+async def words_answered(changes, query: str = "", **headers: str) -> list[bytes]:
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    request = Request({"type": "http", "query_string": query.encode(), "headers": named})
+    return [word async for word in (await changes.answer(request)).body_iterator]
 
 
 async def test_a_change_is_told_once(store, changes):
     store.changes_at, store.stops_at = {2, 5}, 8
 
-    assert (await words(changes)).count(CHANGED) == 2
+    assert await words(changes) == [NOTHING_NEW, changed("v1"), changed("v2")]
+
+
+async def test_what_happened_between_the_page_and_its_stream_is_told_at_once(store, changes):
+    store.version, store.stops_at = 7, 3
+
+    assert await words_answered(changes, "since=v6") == [changed("v7")]
+    store.looks = 0
+    assert await words_answered(changes, "since=v7") == [NOTHING_NEW]
+
+
+async def test_a_stream_that_was_lost_goes_on_where_it_was(store, changes):
+    store.version, store.stops_at = 7, 3
+
+    assert await words_answered(changes, "since=v1", last_event_id="v7") == [NOTHING_NEW]
 
 
 async def test_a_quiet_stream_gives_a_sign_of_life(store, changes):
@@ -57,9 +81,5 @@ async def test_a_stream_ends_by_itself_and_when_the_server_does(store, changes):
 
 
 async def test_there_are_no_more_streams_than_the_server_can_feed(changes):
-    class Somebody:
-        def visit(self, _):
-            return "somebody"
-
-    changes.pages, changes.streams = Somebody(), STREAMS_MAX
+    changes.streams = STREAMS_MAX
     assert (await changes.answer(None)).status_code == 503

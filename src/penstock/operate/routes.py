@@ -1,6 +1,7 @@
 """Every page and every route of the admin API, from what they look at and whom they tell."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 from starlette.routing import Route
@@ -11,7 +12,7 @@ from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
 from penstock.buffer.search_port import Search
 from penstock.operate.access import Access
 from penstock.operate.access_api import AccessApi
-from penstock.operate.changes import Changes
+from penstock.operate.changes import Changes, mark_of
 from penstock.operate.delivery_api import DeliveryApi
 from penstock.operate.desk import Desk
 from penstock.operate.ledger_api import LedgerApi
@@ -55,7 +56,7 @@ class Parts:
 
 def all_routes(p: Parts) -> list[Route]:
     """Return all routes."""
-    pages = Pages(p.access, p.journal)
+    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots))
     parts = (
         ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots),
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal),
@@ -63,7 +64,7 @@ def all_routes(p: Parts) -> list[Route]:
         SettingsApi(reader=p.reader, desk=p.desk, shelf=p.shelf, journal=p.journal, try_connection=p.try_connection),
         AccessApi(access=p.access, journal=p.journal),
         AccessPages(pages, desk=p.desk),
-        Changes(pages, gauge=p.gauge, snapshots=p.snapshots, is_stopping=p.is_stopping),
+        Changes(pages, is_stopping=p.is_stopping),
         OverviewPages(pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead),
         LivePages(pages, reader=p.reader, search=p.search, snapshots=p.snapshots, send_trial=p.send_trial),
         EventPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),

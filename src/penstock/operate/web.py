@@ -50,6 +50,8 @@ class Visit:
     session: str
     templates: jinja2.Environment
     journal: Journal
+    #: How things stood before the page was made; see changes.py.
+    mark: str
 
     def may(self, right: str) -> bool:
         """Return whether this visitor has a right."""
@@ -79,8 +81,8 @@ class Visit:
 class Pages:
     """Makes routes that know who is asking."""
 
-    def __init__(self, access: Access, journal: Journal) -> None:
-        self.access, self.journal = access, journal
+    def __init__(self, access: Access, journal: Journal, *, mark: Callable[[], str]) -> None:
+        self.access, self.journal, self.mark = access, journal, mark
         self.templates = page_templates()
 
     def show(self, path: str, handler: Show, *, right: str) -> Route:
@@ -120,7 +122,7 @@ class Pages:
         """Return who is asking, if they are signed in."""
         session = request.cookies.get(COOKIE, "")
         user = self.access.who(session, Kind.SESSION)
-        return Visit(request, user, session, self.templates, self.journal) if user else None
+        return Visit(request, user, session, self.templates, self.journal, self.mark()) if user else None
 
 
 async def read_form(request: Request) -> Form:

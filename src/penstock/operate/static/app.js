@@ -95,12 +95,13 @@
   };
 
   // One stream for each page that is looked at: browsers allow few, so a hidden page gives its own back.
-  let stream = null, timer = null;
+  // It begins where the page was made: what happened since is told at once.
+  let stream = null, timer = null, since = document.body.dataset.mark;
   const listen = () => {
     if (document.hidden) { stream?.close(); stream = null; clearInterval(timer); timer = null; return; }
     if (stream || timer) return;
-    stream = new EventSource("/changes");
-    stream.onmessage = refresh;
+    stream = new EventSource(`/changes?since=${since}`);
+    stream.onmessage = (word) => { since = word.lastEventId; refresh(); };
     stream.onerror = () => {
       if (stream?.readyState !== EventSource.CLOSED) return;
       stream = null;
