@@ -23,7 +23,7 @@ from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.clock import SystemClock
 from penstock.deliver import fleet  # noqa: F401 - what the deliver process loads counts in its memory and its start
-from penstock.event import Event, MessageId
+from penstock.event import Batch, Event, MessageId
 
 PEOPLE, SMALL, LARGE = 50_000, 10_000, int(os.environ.get("BENCH_WAITING", "1000000"))
 ROUNDS, MEASURED = int(os.environ.get("BENCH_ROUNDS", "5")), 3_000
@@ -50,7 +50,7 @@ async def grow(folder: Path, waiting: int) -> None:
     log = SqliteLog(folder, clock=SystemClock(), disk_free_bytes_min=0, waiting_events_max=10**9)
     await log.open()
     for start in range(0, waiting, BATCH):
-        await log.append([event(number) for number in range(start, min(start + BATCH, waiting))])
+        await log.append([Batch.of(event(number)) for number in range(start, min(start + BATCH, waiting))])
     await log.close()
     store = DeliveryStore(folder, clock=SystemClock())
     await store.open()

@@ -29,7 +29,7 @@ from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.event import Event, MessageId
+from penstock.event import Batch, Event, MessageId
 
 EVENTS, PEOPLE, ROUNDS, IN_FLIGHT = 4_000, 1_000, 5, 32
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
@@ -94,7 +94,7 @@ async def events_per_s(api) -> float:
     clock, folder = SystemClock(), Path(tempfile.mkdtemp(prefix="penstock-bench-"))
     log = SqliteLog(folder, clock=clock, disk_free_bytes_min=0, waiting_events_max=10**9)
     await log.open()
-    await log.append([event(i) for i in range(EVENTS)])
+    await log.append([Batch.of(event(i)) for i in range(EVENTS)])
     store, shelf = DeliveryStore(folder, clock=clock), SqliteShelf(folder)
     await store.open()
     backlog = store.backlog("custify", lambda: ["web"])

@@ -51,7 +51,7 @@ from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import Custify, DeliveryPolicy
-from penstock.event import Event, enriched
+from penstock.event import Batch, Event, enriched
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import Part, subjects_of, weigh
 from penstock.reading import mapping_of, rules_of
@@ -137,11 +137,11 @@ async def store(folder: Path, bodies: Sequence[Body], clock: Clock) -> None:
     log = SqliteLog(folder, clock=clock, disk_free_bytes_min=0, waiting_events_max=10**9)
     await log.open()
     for first in range(0, len(bodies), BATCH):
-        await log.append(read(bodies[first : first + BATCH]))
+        await log.append([read(bodies[first : first + BATCH])])
     await log.close()
 
 
-def read(bodies: Sequence[Body]) -> list[Event]:
+def read(bodies: Sequence[Body]) -> Batch:
     origin = Origin(source="web", received_at_ms=1_772_500_000_000, ip="127.0.0.1")
     return read_batch(json.dumps({"batch": bodies}).encode(), origin=origin, dice=SystemDice())
 
@@ -288,7 +288,7 @@ def typical_people() -> Iterator[Sequence[Body]]:
 
 def learned_of(bodies: Sequence[Body]) -> Mapping[str, Delta | Alias]:
     """Return what the ledger learns of calls about somebody who was not known before."""
-    parts = [part_of(event) for event in read(bodies)]
+    parts = [part_of(event) for event in read(bodies).events()]
     records = dict.fromkeys(subject for part in parts for subject in subjects_of(part.plan))
     return weigh(parts, records, rules_of(WITH), now=SystemClock().now()).learned
 

@@ -25,7 +25,7 @@ from penstock.buffer.port import Ending, Outcome
 from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.clock import SystemClock
-from penstock.event import Event, MessageId
+from penstock.event import Batch, Event, MessageId
 from penstock.operate.access import Access
 from penstock.operate.app import create_app
 from penstock.operate.snapshot import Snapshots
@@ -76,7 +76,7 @@ async def grow(folder: Path) -> None:
     log = SqliteLog(folder, clock=SystemClock(), disk_free_bytes_min=0, waiting_events_max=10**9)
     await log.open()
     for start in range(0, STORED, BATCH):
-        await log.append([event(number) for number in range(start, min(start + BATCH, STORED))])
+        await log.append([Batch.of(event(number)) for number in range(start, min(start + BATCH, STORED))])
     await log.close()
     store = DeliveryStore(folder, clock=SystemClock())
     await store.open()

@@ -100,7 +100,7 @@ class World:
             await log.open()
             origin = Origin("web", int(self.clock.now() * 1000), "10.0.0.1")
             body = json.dumps({"batch": list(events)}).encode()
-            await log.append(read_batch(body, origin=origin, dice=SeededDice(1)))
+            await log.append([read_batch(body, origin=origin, dice=SeededDice(1))])
             await log.close()
 
         asyncio.run(store())

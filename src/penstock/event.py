@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterator, Sequence
 from typing import NewType
 
 import msgspec
@@ -22,14 +23,12 @@ LONE_SURROGATE = re.compile(
 Lane = NewType("Lane", str)
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
-    """One SDK call. `body` is what came; the other fields stand beside it and never change it.
+class Head(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """What accept reads of an event, as text; the events of a batch differ in it.
 
-    The order of the fields is how events are stored: a new one comes last, with a default.
+    The order of the fields is how they are stored: a new one comes last, with a default.
     """
 
-    #: Name of the source whose write key the request carried.
-    source: str
     #: Chosen by the SDK, else by us; within one source the same id is stored once, however often it is sent.
     message_id: MessageId
     #: identify, track, group, page, screen, alias or whatever the sender wrote; the path's type wins over the body's.
@@ -40,12 +39,86 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
     anonymous_id: str
     #: The company a group call writes, as text; empty for every other call.
     company_id: str
-    #: When the request came, in milliseconds since 1970, UTC.
-    received_at_ms: int
     #: The sender's address, or the `request_ip` that the event brought itself.
     request_ip: str
+
+
+class Event(Head, frozen=True, kw_only=True, gc=False, array_like=False):
+    """One SDK call. `body` is what came; the other fields stand beside it and never change it."""
+
+    #: Name of the source whose write key the request carried.
+    source: str
+    #: When the request came, in milliseconds since 1970, UTC.
+    received_at_ms: int
     #: The call's JSON, byte for byte as it came, so that a corrected mapping can be applied later.
     body: bytes
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """The events of one request, together as they came; stored so, and taken apart when one of them is asked for.
+
+    The order of the fields is how it is stored: a new one comes last, with a default.
+    """
+
+    source: str
+    received_at_ms: int
+    #: One for each event, in their order; never empty.
+    heads: list[Head]
+    #: The body of the one event; of several, the JSON list that they came in.
+    text: bytes
+
+    @classmethod
+    def of(cls, event: Event) -> "Batch":
+        """Return one event as a batch."""
+        head = Head(**{field: getattr(event, field) for field in Head.__struct_fields__})
+        return cls(source=event.source, received_at_ms=event.received_at_ms, heads=[head], text=event.body)
+
+    def events(self) -> list[Event]:
+        """Return the events. Raises ValueError and msgspec.DecodeError when heads and text do not fit together."""
+        return [self.event(head, body) for head, body in zip(self.heads, self.bodies(), strict=True)]
+
+    def bodies(self) -> Sequence[bytes | msgspec.Raw]:
+        """Return the JSON of each event. Raises msgspec.DecodeError."""
+        return [self.text] if len(self.heads) == 1 else items_of(self.text)
+
+    def event(self, head: Head, body: bytes | msgspec.Raw) -> Event:
+        """Return one event, given its own parts."""
+        return Event(
+            source=self.source,
+            message_id=head.message_id,
+            type=head.type,
+            user_id=head.user_id,
+            anonymous_id=head.anonymous_id,
+            company_id=head.company_id,
+            received_at_ms=self.received_at_ms,
+            request_ip=head.request_ip,
+            body=bytes(body),
+        )
+
+
+_raws_of = msgspec.json.Decoder(list[msgspec.Raw]).decode
+# What matters to whoever looks for the ends of values: texts, for what is in them does not count, and punctuation.
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+
+
+def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
+    """Return the JSON of each item of a JSON list, byte for byte. Raises msgspec.DecodeError."""
+    try:
+        return _raws_of(text)
+    except RecursionError:
+        # How deep JSON may be nested depends on how deep the caller is; what accept could read, everybody must.
+        return list(_items_one_by_one(bytes(text)))
+
+
+def _items_one_by_one(text: bytes) -> Iterator[bytes]:
+    depth = start = 0
+    for mark in _MARKS.finditer(text):
+        depth += (mark[0] in b"[{") - (mark[0] in b"]}")
+        if depth == 1 and mark[0] == b"[":
+            start = mark.end()
+        elif (depth == 1 and mark[0] == b",") or depth == 0:
+            yield text[start : mark.start()].strip()
+            start = mark.end()
 
 
 def enriched(event: Event) -> dict[str, object]:

@@ -68,7 +68,7 @@ def test_damage_that_is_found_under_way_is_answered_503_and_ends_the_server_once
     penstock.send(*(identify(i) for i in range(5)))
     penstock.until_settled()
     with contextlib.closing(sqlite3.connect(penstock.folder / "data" / "events.db", isolation_level=None)) as events:
-        events.execute("UPDATE segment SET packed = zeroblob(length(packed))")
+        events.execute("UPDATE segment SET frame = zeroblob(length(frame))")
 
     assert penstock.send(identify(6))[0] == 503
 

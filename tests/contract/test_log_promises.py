@@ -7,6 +7,7 @@ import pytest
 from contract.worlds import SqliteWorld, event, incompressible
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.event import Batch
 
 
 async def test_a_message_id_is_stored_once(world):
@@ -72,7 +73,7 @@ async def test_a_nearly_full_disk_refuses(tmp_path, sqlite_world):
     await log.open()
 
     with pytest.raises(BufferUnavailable, match="bytes are free"):
-        await log.append([event("m1", "ana")])
+        await log.append([Batch.of(event("m1", "ana"))])
 
     await log.close()
 
@@ -83,7 +84,7 @@ async def test_a_log_at_its_limit_refuses(tmp_path, sqlite_world):
     await log.open()
 
     with pytest.raises(BufferUnavailable, match="2 are allowed"):
-        await log.append([event("m3", "ana")])
+        await log.append([Batch.of(event("m3", "ana"))])
 
     await log.close()
 

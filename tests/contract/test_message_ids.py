@@ -12,6 +12,7 @@ from penstock.buffer.sqlite_ids import FILTER_RUNS, Filter
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_segments import events_after
 from penstock.errors import BufferUnavailable
+from penstock.event import Batch
 
 NAMES = [f"m{i}" for i in range(100)]
 
@@ -42,10 +43,25 @@ async def test_an_id_is_known_after_a_crash(many_runs):
     assert await again(many_runs) == [0] * 100
 
 
+async def test_an_id_is_known_while_its_run_is_being_written_and_after_a_crash_then(sqlite_world):
+    names = [f"m{i}" for i in range(1500)]
+    sqlite_world.log.appends.ids.run_ids = 1000
+    for start in range(0, 1100, 100):
+        await sqlite_world.append(*(event(name, "ana") for name in names[start : start + 100]))
+    assert sqlite_world.log.appends.ids.unfinished
+    assert await sqlite_world.append(*(event(name, "ana") for name in names[:1100])) == 0
+
+    await sqlite_world.crash_and_reopen()
+    sqlite_world.log.appends.ids.run_ids = 1000
+
+    assert await sqlite_world.append(*(event(name, "ana") for name in names)) == 400
+    assert await sqlite_world.append(*(event(name, "ana") for name in names)) == 0
+
+
 async def test_an_id_that_another_process_stored_is_known(many_runs):
     other = SqliteLog(many_runs.folder, clock=many_runs.clock, disk_free_bytes_min=0, waiting_events_max=10**9)
     await other.open()
-    assert await other.append([event("other", "ana")]) == 1
+    assert await other.append([Batch.of(event("other", "ana"))]) == 1
     await other.close()
 
     assert await many_runs.append(event("other", "ana"), event("mine", "ana")) == 1
@@ -99,8 +115,8 @@ async def test_full_filters_are_read_again_after_a_crash_and_the_ids_are_not(man
     for start in range(100, 400, 10):
         await many_runs.append(*(event(f"m{i}", "ana") for i in range(start, start + 10)))
     read = []
-    add = Filter.add
-    monkeypatch.setattr(Filter, "add", lambda self, run, ids: (read.append(run), add(self, run, ids)))
+    admit = Filter.admit
+    monkeypatch.setattr(Filter, "admit", lambda self, ids: (len(ids) > 1 and read.append(self), admit(self, ids))[1])
 
     await many_runs.crash_and_reopen()
 
@@ -123,7 +139,7 @@ async def test_filters_of_a_process_that_hashed_otherwise_are_made_anew(many_run
 
 def test_a_filter_lets_most_strangers_pass():
     filter_ = Filter()
-    filter_.add(1, (f"mine{i}" for i in range(10_000)))
+    filter_.admit(f"mine{i}" for i in range(10_000))
 
     assert filter_.suspects(["mine0", "mine9999"]) == ["mine0", "mine9999"]
     assert len(filter_.suspects(f"stranger{i}" for i in range(10_000))) < 100

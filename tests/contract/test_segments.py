@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.worlds import SqliteWorld, event, incompressible
-from penstock.buffer import packing
+from penstock.accept.sdk_request import Origin, read_batch
+from penstock.buffer import older_packing, packing
 from penstock.buffer.sqlite import EVENTS, open_writer
 from penstock.buffer.sqlite_doctor import Doctor
 from penstock.buffer.sqlite_salvage import salvage
 from penstock.buffer.sqlite_segments import BYTES_MAX, EVENTS_MAX, event_at, events_after, events_before
-from penstock.clock import ManualClock
+from penstock.clock import ManualClock, SeededDice
 from penstock.errors import StoreDamaged
-from penstock.event import Event
+from penstock.event import Batch, Event, _items_one_by_one, items_of
+
+ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 any_events = st.lists(
@@ -41,6 +44,7 @@ any_events = st.lists(
 def folder_of_schema(number: int, folder, *statements: tuple[str, list]) -> None:
     """Write events.db as an older Penstock did."""
     with sqlite3.connect(folder / EVENTS) as connection:
+        connection.create_function("packed_columns", 4, older_packing.packed_columns)
         for step in range(1, number + 1):
             script = importlib.resources.files("penstock.buffer").joinpath("migrations", f"events_000{step}.sql")
             connection.executescript(script.read_text())
@@ -52,22 +56,49 @@ def folder_of_schema(number: int, folder, *statements: tuple[str, list]) -> None
 
 @given(any_events)
 def test_what_is_packed_comes_out_as_it_went_in(events):
-    frame = packing.packed([packing.encoded(events[:7]), packing.encoded(events[7:])], count=len(events))
+    frame = packing.packed([packing.encoded(Batch.of(event)) for event in events])
 
     assert packing.unpacked(frame, count=len(events)) == events
     assert [packing.unpacked_one(frame, index, count=len(events)) for index in range(len(events))] == events
-    names = [(each.source, each.message_id) for each in packing.unpacked_names(frame, count=len(events))]
+    names = packing.unpacked_names(frame, count=len(events))
     assert names == [(each.source, each.message_id) for each in events]
-    assert packing.decoded(packing.encoded(events), count=len(events)) == events
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    st.lists(st.dictionaries(texts, json_values, max_size=4), min_size=2, max_size=8),
+    st.sampled_from(["", " ", "\n\t"]),
+)
+def test_the_events_of_a_request_keep_their_bytes(events, space):
+    bodies = [json.dumps(event | {"userId": "ana"}, indent=len(space)).encode() for event in events]
+    text = b"[" + f"{space},{space}".encode().join(bodies) + space.encode() + b"]"
+    batch = read_batch(b'{"writeKey":"secret","batch":' + text + b"}", origin=ORIGIN, dice=SeededDice(1))
+
+    assert batch.text == text
+    frame = packing.packed([packing.encoded(batch)])
+    assert [event.body for event in packing.unpacked(frame, count=len(events))] == bodies
+    assert [packing.unpacked_one(frame, n, count=len(events)).body for n in range(len(events))] == bodies
+    assert list(_items_one_by_one(text)) == bodies
+
+
+def test_what_accept_could_read_is_read_however_deep_the_reader_is():
+    deep = b'{"userId":"ana","x":%b}' % (b"[" * 100_000 + b"]" * 100_000)
+
+    assert list(items_of(b"[%b, %b]" % (deep, b'{"a":"],["}'))) == [deep, b'{"a":"],["}']
 
 
 def test_what_is_stored_today_is_read_tomorrow():
-    # MessagePack as schema 3 has it, uncompressed: whoever changes the order of Event's fields cannot read it.
-    stored = bytes.fromhex(
-        "99a3776562a26d31a5747261636ba3616e61a27631a461636d65cf0000018bcfe56800a33a3a31c4077b2261223a317d"
-    )
+    # MessagePack as schema 4 has it, uncompressed: whoever changes the order of the fields cannot read it.
+    head = "96a26d31a5747261636ba3616e61a27631a461636d65a33a3a31"
+    stored = bytes.fromhex(f"94a3776562cf0000018bcfe5680091{head}c4077b2261223a317d")
 
-    [read] = packing.decoded(stored, count=1)
+    [read] = packing.decoded(stored).events()
 
     assert read == Event(
         source="web",
@@ -82,12 +113,39 @@ def test_what_is_stored_today_is_read_tomorrow():
     )
 
 
+async def test_a_frame_of_the_third_schema_is_brought_forward(tmp_path):
+    one = bytes.fromhex(
+        "99a3776562a26d31a5747261636ba3616e61a27631a461636d65cf0000018bcfe56800a33a3a31c4077b2261223a317d"
+    )
+    insert = "INSERT INTO segment VALUES (?, ?, ?, ?, ?)"
+    folder_of_schema(
+        3, tmp_path, (insert, [5, 2, "web", 1, packing.compressed(b"\x92" + one + one.replace(b"m1", b"m2"))])
+    )
+
+    world = await SqliteWorld(tmp_path).open()
+    assert await world.append(event("m1", "ana"), event("new", "ana")) == 1
+    stored = list(events_after(world.log.connection, 0))
+    await world.close()
+
+    assert [(seq, each.message_id) for seq, each in stored] == [(4, "m1"), (5, "m2"), (6, "new")]
+    assert (stored[0][1].company_id, stored[0][1].request_ip, stored[0][1].body) == ("acme", "::1", b'{"a":1}')
+
+
+async def test_a_request_that_repeats_an_event_keeps_the_others(sqlite_world):
+    bodies = [b'{"userId":"ana","messageId":"m%d"}' % n for n in (1, 2, 1, 3)]
+    batch = read_batch(b'{"batch":[%b]}' % b", ".join(bodies), origin=ORIGIN, dice=SeededDice(1))
+
+    assert await sqlite_world.log.append([batch]) == 3
+    assert await sqlite_world.log.append([batch]) == 0
+    assert [each.body for _, each in events_after(sqlite_world.log.connection, 0)] == [bodies[0], bodies[1], bodies[3]]
+
+
 async def test_a_hundred_similar_events_take_less_room_than_ten(sqlite_world):
     body = json.dumps({"context": {"locale": "en-GB", "page": {"path": "/checkout"}}, "event": "Order Completed"})
     similar = [msgspec.structs.replace(event(f"m{i}", "ana"), body=body.encode()) for i in range(100)]
     await sqlite_world.append(*similar)
 
-    stored = sqlite_world.log.connection.execute("SELECT sum(length(packed)) FROM segment").fetchone()[0]
+    stored = sqlite_world.log.connection.execute("SELECT sum(length(frame)) FROM segment").fetchone()[0]
 
     assert stored < sum(len(each.body) for each in similar) / 10
 
@@ -95,24 +153,24 @@ async def test_a_hundred_similar_events_take_less_room_than_ten(sqlite_world):
 async def test_single_events_that_come_at_once_share_a_segment(sqlite_world):
     group = sqlite_world.log.group
     await group.run(lambda _: [sqlite_world.log.appends.take([part]) for part in parts_of("web", 10)])
-    await group.run(lambda _: [sqlite_world.log.appends.take([part]) for part in parts_of("server", 100)])
+    await group.run(lambda _: [sqlite_world.log.appends.take([part]) for part in parts_of("server", 200)])
 
     rows = sqlite_world.log.connection.execute("SELECT count, source FROM segment ORDER BY last_seq").fetchall()
-    assert rows == [(10, "web"), (EVENTS_MAX, "server"), (100 - EVENTS_MAX, "server")]
+    assert rows == [(10, "web"), (EVENTS_MAX, "server"), (200 - EVENTS_MAX, "server")]
 
 
 def parts_of(source: str, count: int):
     from penstock.buffer.sqlite_segments import parts
 
-    return [part for i in range(count) for part in parts([event(f"m{i}", "ana", source=source)])]
+    return [part for i in range(count) for part in parts(Batch.of(event(f"m{i}", "ana", source=source)))]
 
 
 async def test_a_segment_of_large_events_is_bounded(sqlite_world):
-    large = [msgspec.structs.replace(event(f"m{i}", "ana"), body=incompressible(i).encode() * 100) for i in range(20)]
+    large = [msgspec.structs.replace(event(f"m{i}", "ana"), body=incompressible(i).encode() * 100) for i in range(40)]
     endless = msgspec.structs.replace(event("endless", "ana"), body=b"{" * 3 * BYTES_MAX)
     await sqlite_world.append(*large, endless)
 
-    rows = sqlite_world.log.connection.execute("SELECT count, packed FROM segment ORDER BY last_seq").fetchall()
+    rows = sqlite_world.log.connection.execute("SELECT count, frame FROM segment ORDER BY last_seq").fetchall()
     sizes = [sum(len(each.body) for each in packing.unpacked(packed, count=count)) for count, packed in rows]
     assert all(size <= BYTES_MAX for size in sizes[:-1])
     assert rows[-1][0] == 1
@@ -125,11 +183,11 @@ async def test_a_flipped_bit_is_found_and_the_other_events_are_saved(tmp_path):
         await world.append(*(event(f"m{i}", f"u{i}") for i in range(start, start + 50)))
     connection = world.log.connection
     last, packed = connection.execute(
-        "SELECT last_seq, packed FROM segment ORDER BY last_seq LIMIT 1 OFFSET 2"
+        "SELECT last_seq, frame FROM segment ORDER BY last_seq LIMIT 1 OFFSET 2"
     ).fetchone()
     middle = len(packed) // 2
     flipped = packed[:middle] + bytes([packed[middle] ^ 1]) + packed[middle + 1 :]
-    connection.execute("UPDATE segment SET packed = ? WHERE last_seq = ?", [flipped, last])
+    connection.execute("UPDATE segment SET frame = ? WHERE last_seq = ?", [flipped, last])
 
     for read in (lambda: event_at(connection, last), lambda: list(events_after(connection, 0))):
         with pytest.raises(StoreDamaged, match="penstock doctor --repair"):

@@ -15,7 +15,7 @@ from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_search import SqliteSearch
 from penstock.buffer.sqlite_shelf import SqliteShelf
 from penstock.clock import Clock, ManualClock
-from penstock.event import Event, MessageId
+from penstock.event import Batch, Event, MessageId
 
 DESTINATION = "custify"
 # Where a sync costs nothing, for tests that open thousands of stores and do not ask what a power cut leaves.
@@ -66,7 +66,7 @@ class World:
         return self.shelf.stories(DESTINATION, limit=1_000_000)
 
     async def append(self, *events: Event) -> int:
-        return await self.log.append(events)
+        return await self.log.append([Batch.of(each) for each in events])
 
     async def lease(self, limit: int = 100):
         return await self.backlog.lease(limit=limit, lease_s=self.lease_s)

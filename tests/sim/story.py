@@ -198,7 +198,7 @@ class Stage:
     async def _senders(self) -> None:
         for request in self.script.sent:
             await self._at(request.at)
-            await self.world.log.append(request.events)
+            await self.world.append(*request.events)
 
     async def _crashes(self) -> None:
         for at in self.script.crashes_at:
@@ -249,7 +249,7 @@ class Stage:
         replays, began = Replays(self.world.backlog), asyncio.get_running_loop().time()
         for request in self.script.late:
             await self._at(began + request.at)
-            await self.world.log.append(request.events)
+            await self.world.append(*request.events)
             await replays.step([order])
         await replays.step([order])
         await self._until_nothing_waits()

@@ -18,7 +18,7 @@ ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
 
 def one(event: object, type_: str = "track") -> Event:
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
-    [event] = read_one(body, type_=type_, origin=ORIGIN, dice=SeededDice(1))
+    [event] = read_one(body, type_=type_, origin=ORIGIN, dice=SeededDice(1)).events()
     return event
 
 
@@ -76,16 +76,16 @@ def test_an_event_with_broken_text_is_still_an_event(text):
 def test_one_odd_event_of_a_batch_changes_nothing_for_the_others():
     plain, odd = b'{"userId":"ana","x":1.50}', b'{"userId":7,"messageId":12}'
 
-    events = read_batch(b'{"batch":[%b,%b,%b]}' % (plain, odd, plain), origin=ORIGIN, dice=SeededDice(1))
+    batch = read_batch(b'{"batch":[%b,%b,%b]}' % (plain, odd, plain), origin=ORIGIN, dice=SeededDice(1))
 
-    assert [(event.user_id, event.body) for event in events] == [("ana", plain), ("7", odd), ("ana", plain)]
+    assert [(event.user_id, event.body) for event in batch.events()] == [("ana", plain), ("7", odd), ("ana", plain)]
 
 
 def test_a_batch_that_does_not_count_mends_nothing_of_the_one_that_does():
     event = b'{"userId":"ana","x":"\xff"}'
     body = b'{"batch":[{"userId":"\xff"}],"batch":[%b]}' % event
 
-    [read] = read_batch(body, origin=ORIGIN, dice=SeededDice(1))
+    [read] = read_batch(body, origin=ORIGIN, dice=SeededDice(1)).events()
 
     assert read.body == event
 
@@ -156,17 +156,17 @@ def test_whatever_the_bytes_the_answer_is_events_or_a_refusal(body):
         lambda: read_batch(body, origin=ORIGIN, dice=SeededDice(1)),
     ):
         try:
-            events = read()
+            batch = read()
         except SdkError as refusal:
             assert refusal.status in {400, 413}
         else:
-            assert all(event.user_id or event.anonymous_id for event in events)
+            assert all(event.user_id or event.anonymous_id for event in batch.events())
 
 
 @given(events=st.lists(event_like, min_size=1, max_size=4))
 def test_whatever_the_events_they_are_read_and_enriched_or_refused_together(events):
     try:
-        read = read_batch(json.dumps({"batch": events}).encode(), origin=ORIGIN, dice=SeededDice(1))
+        read = read_batch(json.dumps({"batch": events}).encode(), origin=ORIGIN, dice=SeededDice(1)).events()
     except SdkError as refusal:
         assert refusal.status == 400
         return

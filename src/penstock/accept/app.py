@@ -27,7 +27,7 @@ from penstock.accept.sources import Sources
 from penstock.buffer.port import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
-from penstock.event import Event
+from penstock.event import Batch
 from penstock.settings import Source
 from penstock.timestamps import from_ms, to_text
 
@@ -164,18 +164,18 @@ class Gateway:
         body = await self._body(scope, protocol)
         if source is None:
             source = self._enabled(_body_key(body), missing=NO_HEADER_KEY)
-        events = self._events(route, body, source=source, scope=scope)
-        types = [event.type for event in events]
-        storing = self.log.append(events)
+        batch = self._batch(route, body, source=source, scope=scope)
+        types = [head.type for head in batch.heads]
+        storing = self.log.append([batch])
         # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
-        del events
+        del batch, body
         await storing
         self.requests[source.name, 200] += 1
         for type_ in set(types):
             self.events[source.name, type_ if type_ in TYPES else "other"] += types.count(type_)
         return replies.OK
 
-    def _events(self, route: Route, body: bytes, *, source: Source, scope: Any) -> list[Event]:
+    def _batch(self, route: Route, body: bytes, *, source: Source, scope: Any) -> Batch:
         origin = Origin(source.name, int(self.clock.now() * 1000), _client_ip(scope))
         if route.kind is Kind.EVENT:
             return sdk_request.read_one(body, type_=route.type, origin=origin, dice=self.dice)
@@ -254,8 +254,8 @@ class Gateway:
             return image
         try:
             source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
-            events = self._events(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
-            await self.log.append(events)
+            batch = self._batch(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
+            await self.log.append([batch])
             self.events[source.name, route.type] += 1
         except (SdkError, BufferUnavailable) as error:
             status = error.status if isinstance(error, SdkError) else 503

@@ -1,18 +1,18 @@
-"""Bytes of an SDK request in, Events out, or why not. Pure; this is where hostile input meets us first.
+"""Bytes of an SDK request in, a Batch of events out, or why not. Pure; this is where hostile input meets us first.
 
 The rules are those of RudderStack's gateway (identity, messageId, batches), with our differences: a numeric messageId
 is kept as text, one event's request_ip stays its own, corrupt gzip is the sender's fault (400).
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import msgspec
 
 from penstock.clock import Dice
 from penstock.errors import SdkError
-from penstock.event import Event, MessageId, mended
+from penstock.event import Batch, Head, MessageId, items_of, mended
 
 INVALID_JSON = SdkError(400, "invalid json")
 NOT_AN_EVENT = SdkError(400, "event is not a valid rudder event")
@@ -29,7 +29,7 @@ ID_CHARS_MAX = 512
 Text = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)]
 
 
-class Head(msgspec.Struct, rename="camel", gc=False):
+class Call(msgspec.Struct, rename="camel", gc=False):
     """What accept reads of an event as SDKs send it; all else passes through unread."""
 
     user_id: Text | None = None
@@ -41,7 +41,7 @@ class Head(msgspec.Struct, rename="camel", gc=False):
     request_ip: str | None = msgspec.field(default=None, name="request_ip")
 
 
-class OddHead(msgspec.Struct, rename="camel", gc=False):
+class OddCall(msgspec.Struct, rename="camel", gc=False):
     """The same, whatever the values are: numbers, objects, endless texts."""
 
     user_id: object = None
@@ -53,22 +53,10 @@ class OddHead(msgspec.Struct, rename="camel", gc=False):
     request_ip: object = msgspec.field(default=None, name="request_ip")
 
 
-class Batch(msgspec.Struct):
-    """Only `batch` counts; everything beside it is ignored, as RudderStack does."""
+class Request(msgspec.Struct):
+    """Only `batch` counts; everything beside it is ignored, as RudderStack does, and not kept."""
 
-    batch: list[msgspec.Raw] | None = None
-
-
-class BatchOfHeads(msgspec.Struct):
-    """All events of a batch as SDKs send them, read at once."""
-
-    batch: list[Head]
-
-
-class BatchOfOne(msgspec.Struct):
-    """A `batch` that is no list; a single event is taken as it is."""
-
-    batch: msgspec.Raw
+    batch: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -79,11 +67,10 @@ class Origin(msgspec.Struct, frozen=True):
     ip: str
 
 
-head_of = msgspec.json.Decoder(Head).decode
-odd_head_of = msgspec.json.Decoder(OddHead).decode
-heads_of = msgspec.json.Decoder(BatchOfHeads).decode
-batch_of = msgspec.json.Decoder(Batch).decode
-batch_of_one = msgspec.json.Decoder(BatchOfOne).decode
+call_of = msgspec.json.Decoder(Call).decode
+calls_of = msgspec.json.Decoder(list[Call] | None).decode
+odd_call_of = msgspec.json.Decoder(OddCall).decode
+request_of = msgspec.json.Decoder(Request).decode
 
 
 def inflated(body: bytes, *, bytes_max: int) -> bytes:
@@ -100,97 +87,86 @@ def inflated(body: bytes, *, bytes_max: int) -> bytes:
     return plain
 
 
-def read_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> list[Event]:
+def read_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch:
     """Read the one event of /v1/<type>; the path's type wins. Raises SdkError."""
-    try:
-        return [_event(_head(body), body, type_=type_, origin=origin, dice=dice)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        clean = mended(body)
-    try:
-        return [_event(_head(clean), clean, type_=type_, origin=origin, dice=dice)]
-    except msgspec.ValidationError as error:
-        raise NOT_AN_EVENT from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise INVALID_JSON from error
+    return _read(lambda text: _one(text, type_=type_, origin=origin, dice=dice), body)
 
 
-def read_batch(body: bytes, *, origin: Origin, dice: Dice) -> list[Event]:
+def read_batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch:
     """Read all events of /v1/batch, or none of them. Raises SdkError."""
+    return _read(lambda text: _batch(text, origin=origin, dice=dice), body)
+
+
+def _read(read: Callable[[bytes], Batch], body: bytes) -> Batch:
     try:
-        return _batch(body, origin=origin, dice=dice)
+        return read(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         clean = mended(body)
     try:
-        return _batch(clean, origin=origin, dice=dice)
+        return read(clean)
     except msgspec.ValidationError as error:
         raise NOT_AN_EVENT from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise INVALID_JSON from error
 
 
-def _batch(body: bytes, *, origin: Origin, dice: Dice) -> list[Event]:
-    items = _items(body)
-    if not items:
+def _one(text: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch:
+    head = _head(_call(text), type_=type_, ip=origin.ip, dice=dice)
+    return Batch(source=origin.source, received_at_ms=origin.received_at_ms, heads=[head], text=text)
+
+
+def _batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch:
+    text = bytes(request_of(body).batch)
+    if text.startswith(b"{"):
+        # A `batch` that is no list; a single event is taken as it is.
+        return _one(text, type_="", origin=origin, dice=dice)
+    heads = [_head(call, type_="", ip=origin.ip, dice=dice) for call in _calls(text)]
+    if not heads:
         raise EMPTY_BATCH
-    bodies = map(bytes, items)
-    return [
-        _event(head, raw, type_="", origin=origin, dice=dice)
-        for head, raw in zip(_heads(body, items), bodies, strict=True)
-    ]
+    if len(heads) == 1:
+        [text] = map(bytes, items_of(text))
+    return Batch(source=origin.source, received_at_ms=origin.received_at_ms, heads=heads, text=text)
 
 
-def _heads(body: bytes, items: Sequence[msgspec.Raw]) -> Iterable[Head]:
+def _calls(text: bytes) -> Iterable[Call]:
     """Read what is asked of each event: of all at once, or one by one, for some are odd."""
     try:
-        return heads_of(body).batch
+        return calls_of(text) or ()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return map(_head, items)
+        return map(_call, items_of(text))
 
 
-def _items(body: bytes) -> list[msgspec.Raw] | None:
+def _call(text: bytes | msgspec.Raw) -> Call:
     try:
-        return batch_of(body).batch
+        return call_of(text)
     except msgspec.ValidationError:
-        item = batch_of_one(body).batch
-        if bytes(item).startswith(b"{"):
-            return [item]
-        raise
+        return _plain(odd_call_of(text))
 
 
-def _head(raw: bytes | msgspec.Raw) -> Head:
-    try:
-        return head_of(raw)
-    except msgspec.ValidationError:
-        return _plain(odd_head_of(raw))
-
-
-def _event(head: Head, raw: bytes, *, type_: str, origin: Origin, dice: Dice) -> Event:
-    user_id, anonymous_id = (head.user_id or "").strip(), (head.anonymous_id or "").strip()
+def _head(call: Call, *, type_: str, ip: str, dice: Dice) -> Head:
+    user_id, anonymous_id = (call.user_id or "").strip(), (call.anonymous_id or "").strip()
     if not user_id and not anonymous_id:
         raise NO_IDENTITY
-    kind = type_ or (head.type or "").strip().lower()
-    return Event(
-        source=origin.source,
-        message_id=MessageId((head.message_id or "").strip() or dice.fresh_id()),
+    kind = type_ or (call.type or "").strip().lower()
+    return Head(
+        message_id=MessageId((call.message_id or "").strip() or dice.fresh_id()),
         type=kind,
         user_id=user_id,
         anonymous_id=anonymous_id,
-        company_id=_company_id(head) if kind == "group" else "",
-        received_at_ms=origin.received_at_ms,
-        request_ip=head.request_ip or origin.ip,
-        body=raw,
+        company_id=_company_id(call) if kind == "group" else "",
+        request_ip=call.request_ip or ip,
     )
 
 
-def _plain(head: OddHead) -> Head:
-    return Head(
-        user_id=_id(head.user_id),
-        anonymous_id=_id(head.anonymous_id),
-        message_id=_message_id(head.message_id),
-        type=head.type if isinstance(head.type, str) else None,
-        group_id=head.group_id,
-        traits=head.traits,
-        request_ip=head.request_ip if isinstance(head.request_ip, str) else None,
+def _plain(odd: OddCall) -> Call:
+    return Call(
+        user_id=_id(odd.user_id),
+        anonymous_id=_id(odd.anonymous_id),
+        message_id=_message_id(odd.message_id),
+        type=odd.type if isinstance(odd.type, str) else None,
+        group_id=odd.group_id,
+        traits=odd.traits,
+        request_ip=odd.request_ip if isinstance(odd.request_ip, str) else None,
     )
 
 
@@ -209,10 +185,10 @@ def _message_id(value: object) -> str:
     return _id(value)
 
 
-def _company_id(head: Head) -> str:
+def _company_id(call: Call) -> str:
     """Return the company a group call writes, wherever it names it."""
-    if named := _id(head.group_id):
+    if named := _id(call.group_id):
         return named
-    traits = msgspec.json.decode(head.traits)
+    traits = msgspec.json.decode(call.traits)
     candidates = [traits.get(key) for key in ("groupId", "company_id", "id")] if isinstance(traits, dict) else []
     return next((found for value in candidates if (found := _id(value))), "")

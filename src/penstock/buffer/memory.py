@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from penstock import causes
@@ -24,7 +25,7 @@ from penstock.buffer.search import keys_of
 from penstock.buffer.search_port import Found, Seen
 from penstock.buffer.spread import spread
 from penstock.clock import Clock
-from penstock.event import Event, MessageId
+from penstock.event import Batch, Event, MessageId
 
 
 class MemoryBuffer:
@@ -36,10 +37,10 @@ class MemoryBuffer:
         self.known: set[tuple[str, MessageId]] = set()
         self.backlogs: dict[str, MemoryBacklog] = {}
 
-    async def append(self, events: Sequence[Event]) -> int:
-        """Store all events, or none, and return how many were new."""
+    async def append(self, batches: Sequence[Batch]) -> int:
+        """Store all events of some batches, or none, and return how many were new."""
         before = len(self.events)
-        for event in events:
+        for event in itertools.chain.from_iterable(batch.events() for batch in batches):
             if (event.source, event.message_id) not in self.known:
                 self.known.add((event.source, event.message_id))
                 self.events.append(event)

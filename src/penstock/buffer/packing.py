@@ -1,18 +1,17 @@
-"""Several events as one text, compressed together: what SDKs send repeats itself from event to event.
+"""Several batches of events as one text, compressed together: what SDKs send repeats itself from event to event.
 
-A frame is a zstd frame with its checksum, and in it MessagePack: a list of events, each the list of its fields in their
-order in `Event`.
+A frame is a zstd frame with its checksum, and in it MessagePack: a list of batches, each the list of its fields in their
+order in `Batch`.
 """
 
 import functools
 import threading
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 import zstandard
 
-from penstock.event import Event, MessageId
+from penstock.event import Batch, Event, Head
 
 # Higher levels take longer to save a few bytes more.
 LEVEL = 1
@@ -24,11 +23,18 @@ FIXED_LISTS = 16
 UNREADABLE = (zstandard.ZstdError, msgspec.DecodeError, MemoryError, ValueError, TypeError)
 
 
-class Named(msgspec.Struct, array_like=True, gc=False):
-    """As much of a packed event as tells which one it is."""
+class _Id(msgspec.Struct, array_like=True, gc=False):
+    """As much of a head as tells which event it is of."""
+
+    message_id: str
+
+
+class _Named(msgspec.Struct, array_like=True, gc=False):
+    """As much of a batch as tells which events are in it."""
 
     source: str
-    message_id: str
+    received_at_ms: int
+    heads: list[_Id]
 
 
 class _Contexts(threading.local):
@@ -40,88 +46,80 @@ class _Contexts(threading.local):
         self.buffer = bytearray()
 
 
-Found = TypeVar("Found")
 _contexts = _Contexts()
 _encode_into = msgspec.msgpack.Encoder().encode_into
-_events_of = msgspec.msgpack.Decoder(list[Event]).decode
-_event_of = msgspec.msgpack.Decoder(Event).decode
-_named_of = msgspec.msgpack.Decoder(list[Named]).decode
-_raws_of = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_batch_of = msgspec.msgpack.Decoder(Batch).decode
+_batches_of = msgspec.msgpack.Decoder(list[Batch]).decode
+_named_of = msgspec.msgpack.Decoder(list[_Named]).decode
 
 
-def encoded(events: Sequence[Event]) -> bytes:
-    """Return events as MessagePack, one behind the other: what `packed` makes frames of, from several if need be."""
-    # Memory that is there already: to find some for each list took longer than to write what goes into it.
-    _encode_into(events, _contexts.buffer)
-    return bytes(memoryview(_contexts.buffer)[1 if len(events) < FIXED_LISTS else 3 :])
+def encoded(batch: Batch) -> bytes:
+    """Return a batch as MessagePack: what `packed` makes frames of, from several if need be."""
+    # Memory that is there already: to find some for each batch took longer than to write what goes into it.
+    _encode_into(batch, _contexts.buffer)
+    return bytes(_contexts.buffer)
 
 
-def decoded(encoding: bytes, *, count: int) -> list[Event]:
-    """Return the events of an encoding."""
-    return _events_of(_head_of_list(count) + encoding)
+def decoded(encoding: bytes) -> Batch:
+    """Return the batch of an encoding."""
+    return _batch_of(encoding)
 
 
-def packed(encodings: Iterable[bytes], *, count: int) -> bytes:
-    """Return the events of some encodings, `count` in all, as a frame."""
-    return _contexts.compressor.compress(_head_of_list(count) + b"".join(encodings))
+def packed(encodings: Sequence[bytes]) -> bytes:
+    """Return the batches of some encodings as a frame."""
+    return compressed(_head_of_list(len(encodings)) + b"".join(encodings))
 
 
 def unpacked(frame: bytes, *, count: int) -> list[Event]:
     """Return the `count` events of a frame. Raises what UNREADABLE lists."""
-    return _all(_events_of(_contexts.decompressor.decompress(frame)), count)
+    return [batch.event(head, body) for batch, head, body in _opened(frame, count)]
 
 
 def unpacked_one(frame: bytes, index: int, *, count: int) -> Event:
     """Return one event of a frame, without making the others. Raises what UNREADABLE lists."""
-    if count == 1:
-        # Alone, an event may be large: it is not kept for its neighbours.
-        return unpacked(frame, count=1)[index]
-    return _event_of(_all(_raws_of_frame(frame), count)[index])
+    # Alone, an event may be large: it is not kept for its neighbours.
+    batch, head, body = (_opened if count == 1 else _opened_lately)(frame, count)[index]
+    return batch.event(head, body)
 
 
-def unpacked_names(frame: bytes, *, count: int) -> list[Named]:
-    """Return which events are in a frame. Raises what UNREADABLE lists."""
-    return _all(_named_of(_contexts.decompressor.decompress(frame)), count)
+def unpacked_names(frame: bytes, *, count: int) -> list[tuple[str, str]]:
+    """Return the source and the message id of each event in a frame. Raises what UNREADABLE lists."""
+    named = _named_of(plain(frame))
+    names = [(batch.source, head.message_id) for batch in named for head in batch.heads]
+    _require(count, len(names))
+    return names
 
 
-def _all(found: list[Found], count: int) -> list[Found]:
+def compressed(data: bytes) -> bytes:
+    """Return what `plain` makes the data of again."""
+    return _contexts.compressor.compress(data)
+
+
+def plain(frame: bytes) -> bytes:
+    """Return the data of a frame. Raises zstandard.ZstdError."""
+    return _contexts.decompressor.decompress(frame)
+
+
+Opened = tuple[Batch, Head, bytes | msgspec.Raw]
+
+
+def _opened(frame: bytes, count: int) -> list[Opened]:
+    """Return what each event of a frame is made of."""
+    batches = _batches_of(plain(frame))
+    opened = [(batch, head, body) for batch in batches for head, body in zip(batch.heads, batch.bodies(), strict=True)]
+    _require(count, len(opened))
+    return opened
+
+
+_opened_lately = functools.lru_cache(maxsize=FRAMES_KEPT)(_opened)
+
+
+def _require(count: int, found: int) -> None:
     # A number beside the frame has no checksum; a wrong one must not give somebody the event of somebody else.
-    if len(found) != count:
-        raise ValueError(f"{count} events are said to be there, {len(found)} are")
-    return found
-
-
-@functools.lru_cache(maxsize=FRAMES_KEPT)
-def _raws_of_frame(frame: bytes) -> list[msgspec.Raw]:
-    return _raws_of(_contexts.decompressor.decompress(frame))
+    if found != count:
+        raise ValueError(f"{count} events are said to be there, {found} are")
 
 
 def _head_of_list(count: int) -> bytes:
     """Return how MessagePack begins a list; of at most 65 535."""
     return bytes([0x90 | count]) if count < FIXED_LISTS else b"\xdc" + count.to_bytes(2)
-
-
-def packed_columns(source: str, ends: str, heads: str, bodies: bytes) -> bytes:
-    """Return a segment of schema 2 of events.db as a frame: a function of the statement that brings it forward.
-
-    Raises ValueError when its columns do not fit together, and msgspec's errors.
-    """
-    stops = msgspec.json.decode(ends, type=list[int])
-    each = msgspec.json.decode(heads, type=list[tuple[str, str, str, str, str, int, str]])
-    events = [
-        Event(
-            source=source,
-            message_id=MessageId(message_id),
-            type=type_,
-            user_id=user_id,
-            anonymous_id=anonymous_id,
-            company_id=company_id,
-            received_at_ms=received_at_ms,
-            request_ip=request_ip,
-            body=bodies[start:end],
-        )
-        for (message_id, type_, user_id, anonymous_id, company_id, received_at_ms, request_ip), start, end in zip(
-            each, [0, *stops[:-1]], stops, strict=True
-        )
-    ]
-    return packed([encoded(events)], count=len(events))

@@ -12,7 +12,7 @@ from typing import Protocol
 from penstock import causes
 from penstock.buffer.search import Query as Query  # noqa: PLC0414 - part of the port
 from penstock.buffer.selection import Selection as Selection  # noqa: PLC0414 - part of the port
-from penstock.event import Event
+from penstock.event import Batch, Event
 
 
 class Outcome(enum.StrEnum):
@@ -137,8 +137,8 @@ class ReplayStep:
 class Log(Protocol):
     """accept's end: append only."""
 
-    async def append(self, events: Sequence[Event]) -> int:
-        """Store all events, or none, and return how many were new.
+    async def append(self, batches: Sequence[Batch]) -> int:
+        """Store all events of some batches, or none, and return how many were new.
 
         When this returns, they are synced to disk. A (source, message_id) seen before is not stored again.
         Raises BufferUnavailable when the disk or the buffer's limit does not allow it; nothing is kept then.

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from penstock.buffer.packing import packed_columns
+from penstock.buffer.older_packing import packed_columns, repacked
 from penstock.errors import BufferUnavailable, PenstockError, SettingsError, StoreDamaged
 
 EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
-    EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql"),
+    EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql", "events_0004.sql"),
     DELIVERY: ("delivery_0001.sql", "delivery_0002.sql", "delivery_0003.sql", "delivery_0004.sql", "delivery_0005.sql"),
     CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql"),
 }
@@ -116,6 +116,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Run what this file lacks, each step in one transaction."""
     steps = SCHEMAS[path.name]
     connection.create_function("packed_columns", 4, packed_columns)
+    connection.create_function("repacked", 1, repacked)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(steps):
         raise SettingsError(
@@ -140,7 +141,7 @@ def _step(connection: sqlite3.Connection, path: Path, statement: str) -> None:
     try:
         connection.execute(statement)
     except sqlite3.OperationalError as error:
-        # All that SQLite says of an error in `packed_columns`.
+        # All that SQLite says of an error in a function of ours.
         if "user-defined function" in str(error):
             raise StoreDamaged(path.name, "a segment of an older schema cannot be read") from error
         raise

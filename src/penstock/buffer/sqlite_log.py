@@ -15,7 +15,7 @@ from penstock.buffer.sqlite_ids import MessageIds
 from penstock.buffer.sqlite_segments import Part
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable
-from penstock.event import Event
+from penstock.event import Batch
 
 COUNT = """
 INSERT INTO accepted VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET count = count + excluded.count
@@ -47,13 +47,13 @@ class SqliteLog:
         await self.group.close()
         self.connection.close()
 
-    async def append(self, events: Sequence[Event]) -> int:
-        """Store all events, or none, and return how many were new; see port.Log."""
+    async def append(self, batches: Sequence[Batch]) -> int:
+        """Store all events of some batches, or none, and return how many were new; see port.Log."""
         if problem := self.problem():
             raise BufferUnavailable(problem)
         # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
-        parts = list(sqlite_segments.parts(events))
-        del events
+        parts = [part for batch in batches for part in sqlite_segments.parts(batch)]
+        del batches
         return await self.group.run(lambda _: self.appends.take(parts))
 
     def problem(self) -> str:
@@ -141,17 +141,16 @@ class Appends:
         return sum(map(self._take, parts))
 
     def _take(self, part: Part) -> int:
-        known = self.ids.known(part.source, part.ids)
-        if known or len(set(part.ids)) < len(part.ids):
-            left = part.without(known)
-            if left is None:
-                return 0
-            part = left
-        count = len(part.ids)
-        self.ids.add(part.source, part.ids, first_seq=self.last_seq + self.fresh_count + 1)
-        self.fresh.append(part)
-        self.fresh_count += count
-        return count
+        suspects = self.ids.suspects(part.ids)
+        known = self.ids.known(part.source, suspects)
+        is_new = not known and all(part.ids.count(id_) == 1 for id_, _ in suspects)
+        fresh = [part] if is_new else part.without(known)
+        before = self.fresh_count
+        for each in fresh:
+            self.ids.add(each.source, each.ids, first_seq=self.last_seq + self.fresh_count + 1)
+            self.fresh_count += len(each.ids)
+        self.fresh += fresh
+        return self.fresh_count - before
 
     def _agree(self, connection: sqlite3.Connection) -> None:
         """Read the file again when memory does not agree with it: at first, after a failure, after somebody else wrote."""
@@ -169,7 +168,7 @@ class Appends:
         for part in self.fresh:
             counts[part.source] += len(part.ids)
         self.connection.executemany(COUNT, counts.items())
-        self.ids.write_run(self.last_seq)
+        self.ids.write_runs(self.last_seq, came=self.fresh_count)
 
 
 def _prune(

@@ -3,11 +3,12 @@
 import contextlib
 import dataclasses
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from penstock.buffer.packing import UNREADABLE, packed_columns
+from penstock.buffer.older_packing import packed_columns, repacked
+from penstock.buffer.packing import UNREADABLE
 from penstock.buffer.sqlite import open_writer
 from penstock.buffer.sqlite_segments import is_whole
 
@@ -31,22 +32,29 @@ class Salvage:
 
 def log_rows(old: sqlite3.Connection) -> str:
     """Return the columns of `segment`, and where an events.db of whatever schema has them; for a statement."""
-    old.create_function("packed_columns", 4, _packed_if_whole)
+    old.create_function("packed_columns", 4, _if_whole(packed_columns))
+    old.create_function("repacked", 1, _if_whole(repacked))
     columns = {row[1] for row in old.execute("PRAGMA table_info(segment)")}
+    if "frame" in columns:
+        return "last_seq, count, source, received_at_ms, frame FROM segment"
     if "packed" in columns:
-        return "last_seq, count, source, received_at_ms, packed FROM segment"
+        return "last_seq, count, source, received_at_ms, repacked(packed) FROM segment"
     if columns:
-        return "last_seq, count, source, received_at_ms, packed_columns(source, ends, heads, bodies) FROM segment"
+        frame = "repacked(packed_columns(source, ends, heads, bodies))"
+        return f"last_seq, count, source, received_at_ms, {frame} FROM segment"
     head = "message_id, type, user_id, anonymous_id, company_id, received_at_ms, request_ip"
-    packed = f"packed_columns(source, json_array(length(body)), json_array(json_array({head})), body)"
-    return f"last_seq, 1, source, received_at_ms, {packed} FROM (SELECT seq AS last_seq, * FROM events)"  # noqa: S608
+    frame = f"repacked(packed_columns(source, json_array(length(body)), json_array(json_array({head})), body))"
+    return f"last_seq, 1, source, received_at_ms, {frame} FROM (SELECT seq AS last_seq, * FROM events)"  # noqa: S608
 
 
-def _packed_if_whole(*columns: Any) -> bytes:
-    try:
-        return packed_columns(*columns)
-    except UNREADABLE:
-        return b""
+def _if_whole(function: Callable[..., bytes]) -> Callable[..., bytes]:
+    def result(*values: Any) -> bytes:
+        try:
+            return function(*values)
+        except UNREADABLE:
+            return b""
+
+    return result
 
 
 def salvage(path: Path, *, stamp: str) -> Salvage:

@@ -1,10 +1,9 @@
-"""How events get into the segments of events.db, and out of them. A segment is a row with several events, packed.
+"""How events get into the segments of events.db, and out of them. A segment is a row with several events, in a frame.
 
 What reads a segment raises StoreDamaged when it cannot be unpacked.
 """
 
 import itertools
-import operator
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -12,22 +11,22 @@ from typing import Any, NamedTuple, TypeVar
 from penstock.buffer import packing
 from penstock.buffer.sqlite import EVENTS
 from penstock.errors import StoreDamaged
-from penstock.event import Event
+from penstock.event import Batch, Event
 
 Unpacked = TypeVar("Unpacked")
 
 # Rows written by one statement: between two of them Python's lock may go to a thread that reads requests meanwhile.
 ROWS_MAX = 32
-# One event is read by reading its segment: large enough to spare most rows, small enough to be read for one event.
-EVENTS_MAX, BYTES_MAX = 64, 64 * 1024
-SELECT = "SELECT last_seq, count, packed FROM segment"
+# One event is read by reading its segment: large enough for a request of an SDK, small enough to be read for one event.
+EVENTS_MAX, BYTES_MAX = 128, 128 * 1024
+SELECT = "SELECT last_seq, count, frame FROM segment"
 # The segment that an event is in, if it is stored, is the first that ends there or behind.
 AT = f"{SELECT} WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 CAME_AT = "SELECT received_at_ms, last_seq - count FROM segment WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 AFTER = f"{SELECT} WHERE last_seq > ? ORDER BY last_seq"
 REACHING = "coalesce((SELECT min(last_seq) FROM segment WHERE last_seq >= ?), ?)"
 BEFORE = f"{SELECT} WHERE last_seq <= {REACHING} ORDER BY last_seq DESC"
-OLDEST = "SELECT last_seq, count, packed, received_at_ms FROM segment ORDER BY last_seq LIMIT 1"
+OLDEST = "SELECT last_seq, count, frame, received_at_ms FROM segment ORDER BY last_seq LIMIT 1"
 REMOVE = """
 DELETE FROM segment WHERE last_seq IN (SELECT last_seq FROM segment WHERE last_seq < ? ORDER BY last_seq LIMIT ?)
 AND received_at_ms < ? RETURNING count
@@ -35,34 +34,29 @@ AND received_at_ms < ? RETURNING count
 FIRST = "SELECT last_seq - count + 1 FROM segment ORDER BY last_seq LIMIT 1"
 SEQ_MAX = 2**62
 
-source_of = operator.attrgetter("source")
-id_of = operator.attrgetter("message_id")
-
 
 class Part(NamedTuple):
-    """Some events of one source, as they go into a segment: alone, or with the parts behind them."""
+    """A batch as it goes into a segment: alone, or with others behind it."""
 
     source: str
     ids: Sequence[str]
-    #: When the first of them came.
     received_at_ms: int
     encoding: bytes
 
-    def without(self, known: Container[str]) -> "Part | None":
-        """Return what is left of it without some ids, and without its own repeats; None when that is nothing."""
+    def without(self, known: Container[str]) -> "list[Part]":
+        """Return what is left of it without some ids, and without its own repeats."""
         first_of_each: dict[str, Event] = {}
-        for event in packing.decoded(self.encoding, count=len(self.ids)):
+        for event in packing.decoded(self.encoding).events():
             if event.message_id not in known:
                 first_of_each.setdefault(event.message_id, event)
-        left = list(first_of_each.values())
-        return _part(left) if left else None
+        return [_part(Batch.of(event)) for event in first_of_each.values()]
 
 
-def parts(events: Sequence[Event]) -> Iterator[Part]:
-    """Cut events into parts: of one source each, in the order they came, and bounded."""
-    for _, of_source in itertools.groupby(events, source_of):
-        while some := list(itertools.islice(of_source, EVENTS_MAX)):
-            yield from _halves(_part(some), some)
+def parts(batch: Batch) -> list[Part]:
+    """Make ready what is to be stored: a batch as it came, or, one that is too large for a segment, event by event."""
+    if len(batch.heads) == 1 or (len(batch.heads) <= EVENTS_MAX and len(batch.text) <= BYTES_MAX):
+        return [_part(batch)]
+    return [_part(Batch.of(event)) for event in batch.events()]
 
 
 def write(connection: sqlite3.Connection, parts: Sequence[Part], *, after_seq: int) -> int:
@@ -88,9 +82,9 @@ def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
     row = connection.execute(AT, [seq]).fetchone()
     if row is None:
         return None
-    last, count, packed = row
+    last, count, frame = row
     index = seq - last + count - 1
-    return _readable(packing.unpacked_one, packed, index, count=count) if index >= 0 else None
+    return _readable(packing.unpacked_one, frame, index, count=count) if index >= 0 else None
 
 
 def came_at(connection: sqlite3.Connection, seq: int) -> int | None:
@@ -111,11 +105,11 @@ def events_before(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[in
         yield from (found for found in reversed(_events(row)) if found[0] < seq)
 
 
-def names_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, packing.Named]]:
-    """Yield numbers and names of events behind a place, oldest first."""
-    for last, count, packed in connection.execute(AFTER, [seq]):
-        names = _readable(packing.unpacked_names, packed, count=count)
-        yield from (found for found in enumerate(names, last - count + 1) if found[0] > seq)
+def names_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, str, str]]:
+    """Yield numbers, sources and message ids of events behind a place, oldest first."""
+    for last, count, frame in connection.execute(AFTER, [seq]):
+        names = _readable(packing.unpacked_names, frame, count=count)
+        yield from ((own, *name) for own, name in enumerate(names, last - count + 1) if own > seq)
 
 
 def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int, rows_max: int) -> int:
@@ -130,7 +124,7 @@ def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int
         if len(kept) == len(events):
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
-        insert(connection, "segment", [_row([_part(kept)], last_seq=row[0])])
+        insert(connection, "segment", [_row([_part(Batch.of(event)) for event in kept], last_seq=row[0])])
         removed += len(events) - len(kept)
     return removed
 
@@ -156,20 +150,13 @@ def is_whole(row: Sequence[Any]) -> bool:
     return True
 
 
-def _part(events: Sequence[Event]) -> Part:
-    return Part(events[0].source, list(map(id_of, events)), events[0].received_at_ms, packing.encoded(events))
-
-
-def _halves(part: Part, events: Sequence[Event]) -> Iterator[Part]:
-    if len(events) == 1 or len(part.encoding) <= BYTES_MAX:
-        yield part
-        return
-    for half in (events[: len(events) // 2], events[len(events) // 2 :]):
-        yield from _halves(_part(half), half)
+def _part(batch: Batch) -> Part:
+    ids = [head.message_id for head in batch.heads]
+    return Part(batch.source, ids, batch.received_at_ms, packing.encoded(batch))
 
 
 def _together(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """Put parts together that fit into one segment: single events that came at once, above all."""
+    """Put parts together that fit into one segment: small requests that came at once, above all."""
     some: list[Part] = []
     count = size = 0
     for part in parts:
@@ -184,13 +171,13 @@ def _together(parts: Sequence[Part]) -> Iterator[list[Part]]:
 
 def _row(parts: Sequence[Part], *, last_seq: int) -> tuple[object, ...]:
     count = sum(len(part.ids) for part in parts)
-    frame = packing.packed((part.encoding for part in parts), count=count)
+    frame = packing.packed([part.encoding for part in parts])
     return last_seq, count, parts[0].source, parts[0].received_at_ms, frame
 
 
 def _events(row: Sequence[Any]) -> list[tuple[int, Event]]:
-    last, count, packed = row[:3]
-    return list(enumerate(_readable(packing.unpacked, packed, count=count), last - count + 1))
+    last, count, frame = row[:3]
+    return list(enumerate(_readable(packing.unpacked, frame, count=count), last - count + 1))
 
 
 def _readable(unpack: Callable[..., Unpacked], *arguments: Any, count: int) -> Unpacked:
