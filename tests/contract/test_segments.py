@@ -140,6 +140,18 @@ async def test_a_request_that_repeats_an_event_keeps_the_others(sqlite_world):
     assert [each.body for _, each in events_after(sqlite_world.log.connection, 0)] == [bodies[0], bodies[1], bodies[3]]
 
 
+async def test_a_request_too_large_for_a_segment_is_stored_event_by_event(sqlite_world):
+    bodies = [b'{"userId":"ana","messageId":"m%d"}' % n for n in range(3 * EVENTS_MAX)]
+    few = [b'{"userId":"ana","messageId":"f%d","x":"%b"}' % (n, b"x" * BYTES_MAX) for n in range(3)]
+    for some in (bodies, few):
+        request = b'{"batch":[%b]}' % b",".join(some)
+        await sqlite_world.log.append([read_batch(request, origin=ORIGIN, dice=SeededDice(1))])
+
+    counts = [row[0] for row in sqlite_world.log.connection.execute("SELECT count FROM segment ORDER BY last_seq")]
+    assert counts == [EVENTS_MAX] * 3 + [1] * 3
+    assert [each.body for _, each in events_after(sqlite_world.log.connection, 0)] == bodies + few
+
+
 async def test_a_hundred_similar_events_take_less_room_than_ten(sqlite_world):
     body = json.dumps({"context": {"locale": "en-GB", "page": {"path": "/checkout"}}, "event": "Order Completed"})
     similar = [msgspec.structs.replace(event(f"m{i}", "ana"), body=body.encode()) for i in range(100)]

@@ -3,7 +3,7 @@
 import msgspec
 
 from penstock.buffer import packing
-from penstock.event import Batch, Head, MessageId
+from penstock.event import Batch, Event, MessageId
 
 
 class Event3(msgspec.Struct, array_like=True, gc=False):
@@ -37,17 +37,5 @@ def packed_columns(source: str, ends: str, heads: str, bodies: bytes) -> bytes:
 
 def repacked(frame: bytes) -> bytes:
     """Return a frame of schema 3 as one of schema 4: each event is a batch of its own. Raises what UNREADABLE lists."""
-    batches = (_batch(event) for event in _events_of(packing.plain(frame)))
-    return packing.packed([packing.encoded(batch) for batch in batches])
-
-
-def _batch(event: Event3) -> Batch:
-    head = Head(
-        message_id=event.message_id,
-        type=event.type,
-        user_id=event.user_id,
-        anonymous_id=event.anonymous_id,
-        company_id=event.company_id,
-        request_ip=event.request_ip,
-    )
-    return Batch(source=event.source, received_at_ms=event.received_at_ms, heads=[head], text=event.body)
+    events = (Event(**msgspec.structs.asdict(event)) for event in _events_of(packing.plain(frame)))
+    return packing.packed([packing.encoded(Batch.of(event)) for event in events])
