@@ -119,6 +119,7 @@ class SqliteWorld(World):
         for part in (self.log, self.store):
             part.group.executor.shutdown()
             part.connection.close()
+        self.store.log.close()
         await self.open()
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from penstock.buffer.group_commit import GroupCommit
+from penstock.buffer.group_commit import Answer, GroupCommit
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.leases import Leases
 from penstock.buffer.port import (
@@ -27,6 +27,7 @@ from penstock.buffer.search import keys_of
 from penstock.buffer.shares import Turns
 from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_ledger import SqliteLedger
+from penstock.buffer.sqlite_quiet import Quiet
 from penstock.buffer.sqlite_rows import selectable
 from penstock.buffer.sqlite_segments import event_at, events_after
 from penstock.clock import Clock
@@ -41,6 +42,8 @@ WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due
 TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
+NEXT_READY = "SELECT min(due) FROM waiting WHERE destination = ? AND priority = ? AND blocked = 0"
+NEXT_UNPARKED = "SELECT min(due) FROM waiting WHERE destination = ? AND blocked = -1"
 MINUTE = """
 INSERT INTO minute VALUES (?, ?, ?, 1) ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + 1
 """
@@ -59,26 +62,34 @@ class SqliteBacklog:
         *,
         group: GroupCommit[sqlite3.Connection],
         ledger: SqliteLedger,
+        quiet: Quiet,
         clock: Clock,
     ) -> None:
         self.name, self.sources, self.clock, self.group, self.ledger = name, sources, clock, group, ledger
-        self.leases, self.turns = Leases(), Turns()
+        self.leases, self.turns, self.quiet = Leases(), Turns(), quiet
         self.lanes = SqliteLanes(name, under_way=self.leases.held, clock=clock)
         #: Events no longer under way that must let those in front pass, live or unparked; None: look for all, after a start.
         self.stepping_back: set[int] | None = None
         #: The log has more events than were taken in at once.
         self.is_behind = False
+        #: When the next event can be handed out, if nothing else happens; looked up whenever nothing could be.
+        self.next_due = float("-inf")
 
     async def lease(
         self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
     ) -> Sequence[Lease]:
         """Hand out due events, at most one per lane and its followers, of each priority the longest due first."""
-        shares = shares or SHARES
+        if self.quiet.lasts():
+            return ()
+        shares, mark = shares or SHARES, self.quiet.mark()
         operation = functools.partial(self._lease, limit=limit, lease_s=lease_s, shares=shares, together=together)
         leases = await self.group.run(operation)
         while self.is_behind and not leases:
             # All that was read so far waits behind somebody; others may stand further back in the log.
             leases = await self.group.run(operation)
+        # A lease under way may run out.
+        if not leases and not self.leases:
+            self.quiet.keep(mark, until=self.next_due)
         return leases
 
     async def settle(
@@ -96,7 +107,7 @@ class SqliteBacklog:
             self.ledger.count(connection, calls)
             return self._learn(connection, learned)
 
-        self.ledger.keep(await self.group.run(operation))
+        self.ledger.keep(await self._change(operation))
         ended = [ending.lease for ending in endings]
         for lease in ended:
             self.leases.end(lease, float("-inf"))
@@ -124,7 +135,7 @@ class SqliteBacklog:
             self._write_attempts(connection, lease.seq, attempts)
             return self._learn(connection, learned)
 
-        self.ledger.keep(await self.group.run(operation))
+        self.ledger.keep(await self._change(operation))
         self._give_back(lease, *lease.followers)
 
     async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
@@ -134,18 +145,18 @@ class SqliteBacklog:
             position = self.leases.position(lease, self.clock.now())
             self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
 
-        await self.group.run(operation)
+        await self._change(operation)
         self._give_back(lease, *lease.followers)
 
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""
-        while await self.group.run(functools.partial(self.lanes.unpark_due, now=float("inf"))):
+        while await self._change(functools.partial(self.lanes.unpark_due, now=float("inf"))):
             pass
 
     async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         operation = functools.partial(self._replay, selection=selection, job=job, limit=limit)
-        return await self.group.run(operation)
+        return await self._change(operation)
 
     async def remember(self, notes: Mapping[str, object]) -> None:
         """Keep what the destination learned."""
@@ -160,6 +171,14 @@ class SqliteBacklog:
     async def notes(self) -> Mapping[str, object]:
         """Return what `remember` kept."""
         return await self.group.run(self._notes)
+
+    async def _change(self, operation: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Change what waits. A look may come before or after it within the group, so it is news at both ends."""
+        self.quiet.end()
+        try:
+            return await self.group.run(operation)
+        finally:
+            self.quiet.end()
 
     def _lease(
         self,
@@ -177,7 +196,15 @@ class SqliteBacklog:
         self.lanes.unpark_due(connection, now)
         self._take_in(connection, now)
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
+        if not picked:
+            self.next_due = self._next_due(connection)
         return [self._with_followers(connection, row, now + lease_s, together=together) for _, row in picked]
+
+    def _next_due(self, connection: sqlite3.Connection) -> float:
+        """Return when the next event may be handed out, if nothing else happens; infinity for never."""
+        rows = [connection.execute(NEXT_READY, [self.name, priority]).fetchone() for priority in Priority]
+        rows.append(connection.execute(NEXT_UNPARKED, [self.name]).fetchone())
+        return min((row[0] for row in rows if row[0] is not None), default=float("inf"))
 
     def _ready(self, connection: sqlite3.Connection, now: float, limit: int) -> dict[Priority, list[Any]]:
         ready = {}

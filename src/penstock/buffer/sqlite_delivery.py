@@ -9,6 +9,7 @@ from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_writer
 from penstock.buffer.sqlite_backlog import SqliteBacklog
 from penstock.buffer.sqlite_ledger import SqliteLedger
+from penstock.buffer.sqlite_quiet import Quiet
 from penstock.buffer.sqlite_segments import first_seq
 from penstock.clock import Clock
 
@@ -26,8 +27,9 @@ class DeliveryStore:
 
     async def open(self) -> None:
         """Open both files, made new if they are not there. Raises BufferUnavailable, SettingsError."""
-        # accept may not have started yet; its file gets its schema here then, and no rows.
-        open_writer(self.data_dir / EVENTS, checked=False).close()
+        # accept may not have started yet; its file gets its schema here then, and no rows. From then on this connection
+        # is only asked whether the log has changed.
+        self.log = open_writer(self.data_dir / EVENTS, checked=False)
         self.connection = open_writer(self.data_dir / DELIVERY)
         self.connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(SqliteTransactions(self.connection))
@@ -36,6 +38,7 @@ class DeliveryStore:
     async def close(self) -> None:
         """Write what is pending and close."""
         await self.group.close()
+        self.log.close()
         self.connection.close()
 
     def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> SqliteBacklog:
@@ -44,7 +47,8 @@ class DeliveryStore:
         A destination that is new begins with the oldest event still in the log: nothing that was accepted is left out.
         """
         ledger = self.ledger(destination)
-        return SqliteBacklog(destination, sources, group=self.group, ledger=ledger, clock=self.clock)
+        quiet = Quiet(self.log, clock=self.clock)
+        return SqliteBacklog(destination, sources, group=self.group, ledger=ledger, quiet=quiet, clock=self.clock)
 
     def ledger(self, destination: str) -> SqliteLedger:
         """Return the ledger of a destination; there is one, for it knows by heart what it wrote."""
