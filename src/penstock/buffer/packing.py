@@ -67,7 +67,17 @@ def decoded(encoding: bytes) -> Batch:
 
 def packed(encodings: Sequence[bytes]) -> bytes:
     """Return the batches of some encodings as a frame."""
-    return compressed(_head_of_list(len(encodings)) + b"".join(encodings))
+    return compressed(_text(encodings))
+
+
+def packed_each(frames: Sequence[Sequence[bytes]]) -> list[bytes]:
+    """Return several frames, each with the batches of some encodings."""
+    if len(frames) == 1:
+        return [packed(frames[0])]
+    # zstd works without Python's lock. To ask for it again after each frame would mean to wait, each time, until the event
+    # loop has read another request.
+    compressed_each = _contexts.compressor.multi_compress_to_buffer(list(map(_text, frames)))
+    return [compressed_each[i].tobytes() for i in range(len(compressed_each))]
 
 
 def unpacked(frame: bytes, *, count: int) -> list[Event]:
@@ -118,6 +128,10 @@ def _require(count: int, found: int) -> None:
     # A number beside the frame has no checksum; a wrong one must not give somebody the event of somebody else.
     if found != count:
         raise ValueError(f"{count} events are said to be there, {found} are")
+
+
+def _text(encodings: Sequence[bytes]) -> bytes:
+    return _head_of_list(len(encodings)) + b"".join(encodings)
 
 
 def _head_of_list(count: int) -> bytes:

@@ -61,12 +61,9 @@ def parts(batch: Batch) -> list[Part]:
 
 def write(connection: sqlite3.Connection, parts: Sequence[Part], *, after_seq: int) -> int:
     """Append events; the first gets the number after `after_seq`. Return the number of the last."""
-    rows = []
-    for together in _together(parts):
-        after_seq += sum(len(part.ids) for part in together)
-        rows.append(_row(together, last_seq=after_seq))
+    rows = _rows(list(_together(parts)), after_seq=after_seq)
     insert(connection, "segment", rows)
-    return after_seq
+    return rows[-1][0]
 
 
 def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
@@ -124,7 +121,8 @@ def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int
         if len(kept) == len(events):
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
-        insert(connection, "segment", [_row([_part(Batch.of(event)) for event in kept], last_seq=row[0])])
+        parts = [_part(Batch.of(event)) for event in kept]
+        insert(connection, "segment", _rows([parts], after_seq=row[0] - len(kept)))
         removed += len(events) - len(kept)
     return removed
 
@@ -169,10 +167,16 @@ def _together(parts: Sequence[Part]) -> Iterator[list[Part]]:
         yield some
 
 
-def _row(parts: Sequence[Part], *, last_seq: int) -> tuple[object, ...]:
-    count = sum(len(part.ids) for part in parts)
-    frame = packing.packed([part.encoding for part in parts])
-    return last_seq, count, parts[0].source, parts[0].received_at_ms, frame
+def _rows(segments: Sequence[Sequence[Part]], *, after_seq: int) -> list[tuple[int, int, str, int, bytes]]:
+    """Return rows of `segment`; the first event gets the number after `after_seq`."""
+    frames = packing.packed_each([[part.encoding for part in parts] for parts in segments])
+    counts = [sum(len(part.ids) for part in parts) for parts in segments]
+    lasts = itertools.accumulate(counts, initial=after_seq)
+    next(lasts)
+    return [
+        (last, count, parts[0].source, parts[0].received_at_ms, frame)
+        for last, count, parts, frame in zip(lasts, counts, segments, frames, strict=True)
+    ]
 
 
 def _events(row: Sequence[Any]) -> list[tuple[int, Event]]:
