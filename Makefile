@@ -29,8 +29,9 @@ setup-browser: $(STAMP) ## Install the npm packages of the SDK tests, and Debian
 demo: $(STAMP) ## Start everything with a Custify sandbox and send sample traffic (ARGS=--once ends by itself)
 	@$(BIN)/penstock demo $(ARGS)
 
+# One worker more than two cores have: while a test waits for a server or a browser, another one runs.
 test: $(STAMP) ## Run all tests (ARGS are pytest's)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -q $(ARGS)
 
 check: $(STAMP) ## Format, lint, types
 	$(BIN)/ruff format --check src tests bench
