@@ -1,5 +1,6 @@
 """Events are packed together and come out as they went in; what was damaged on the disk is never taken for an event."""
 
+import contextlib
 import importlib.resources
 import json
 import sqlite3
@@ -11,13 +12,13 @@ from hypothesis import strategies as st
 
 from contract.worlds import SqliteWorld, event, incompressible
 from penstock.accept.sdk_request import Origin, read_batch
-from penstock.buffer import older_packing, packing
+from penstock.buffer import older_packing, packing, sqlite
 from penstock.buffer.sqlite import EVENTS, open_writer
 from penstock.buffer.sqlite_doctor import Doctor
 from penstock.buffer.sqlite_salvage import salvage
 from penstock.buffer.sqlite_segments import BYTES_MAX, EVENTS_MAX, event_at, events_after, events_before
 from penstock.clock import ManualClock, SeededDice
-from penstock.errors import StoreDamaged
+from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.event import Batch, Event, _items_one_by_one, items_of
 
 ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
@@ -252,6 +253,24 @@ async def test_a_wrong_count_does_not_give_one_the_event_of_another(sqlite_world
 HEADS = [["m1", "track", "ana", "", "", 1, ""]]
 DAMAGED = [(1, 1, "web", 3, "no JSON", "[]", b""), (1, 1, "web", 3, "[0, 0]", json.dumps(HEADS), b"")]
 WHOLE = (2, 1, "web", 3, "[2]", json.dumps(HEADS), b"{}")
+
+
+def test_how_long_a_start_waits_for_a_process_that_brings_the_file_forward_is_a_matter_of_its_own(
+    tmp_path, monkeypatch
+):
+    folder_of_schema(3, tmp_path)
+    monkeypatch.setattr(sqlite, "MIGRATION_MS", 1)
+    with contextlib.closing(sqlite3.connect(tmp_path / EVENTS, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BufferUnavailable, match="locked"):
+            open_writer(tmp_path / EVENTS)
+        other.execute("COMMIT")
+
+    with contextlib.closing(open_writer(tmp_path / EVENTS)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == 4
+        # From then on it waits as for anybody.
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == sqlite.BUSY_MS > sqlite.MIGRATION_MS
 
 
 @pytest.mark.parametrize("damaged", DAMAGED)

@@ -18,6 +18,8 @@ SCHEMAS = {
 }
 # Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.
 BUSY_MS = 10_000
+# How long a start waits while another process brings the same file forward: up to a minute for each million events.
+MIGRATION_MS = 30 * 60_000
 # Larger pages and rarer checkpoints write each page of a growing index less often: a third more events per second.
 PAGE_BYTES, CHECKPOINT_PAGES = 8192, 4000
 # A WAL that readers kept from being reset shrinks to this again.
@@ -124,17 +126,26 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         )
     for number, name in enumerate(steps[version:], version + 1):
         script = importlib.resources.files("penstock.buffer").joinpath("migrations", name).read_text(encoding="utf-8")
-        # Two processes may open a new file at once; the second finds the work done.
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _waited_for(connection):
+            # Two processes may open a file at once; the second finds the work done.
             if connection.execute("PRAGMA user_version").fetchone()[0] < number:
                 for statement in _statements(script):
                     _step(connection, path, statement)
                 connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _waited_for(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the body in one transaction, when nobody else brings the file forward any more."""
+    connection.execute(f"PRAGMA busy_timeout = {MIGRATION_MS}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
 def _step(connection: sqlite3.Connection, path: Path, statement: str) -> None:
