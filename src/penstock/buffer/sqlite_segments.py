@@ -60,7 +60,7 @@ def parts(batch: Batch) -> list[Part]:
 
 
 def write(connection: sqlite3.Connection, parts: Sequence[Part], *, after_seq: int) -> int:
-    """Append events; the first gets the number after `after_seq`. Return the number of the last."""
+    """Append events, one at least; the first gets the number after `after_seq`. Return the number of the last."""
     rows = _rows(list(_together(parts)), after_seq=after_seq)
     insert(connection, "segment", rows)
     return rows[-1][0]
