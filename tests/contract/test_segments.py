@@ -65,6 +65,13 @@ def test_what_is_packed_comes_out_as_it_went_in(events):
     assert names == [(each.source, each.message_id) for each in events]
 
 
+@given(st.lists(any_events, min_size=1, max_size=4))
+def test_frames_that_are_packed_together_are_the_same_as_each_alone(segments):
+    encodings = [[packing.encoded(Batch.of(event)) for event in events] for events in segments]
+
+    assert packing.packed_each(encodings) == [packing.packed(each) for each in encodings]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),

@@ -173,8 +173,7 @@ class SqliteBacklog:
         return await self.group.run(self._notes)
 
     async def _change(self, operation: Callable[[sqlite3.Connection], Answer]) -> Answer:
-        """Change what waits. A look may come before or after it within the group, so it is news at both ends."""
-        self.quiet.end()
+        """Change what waits; whoever looked before or meanwhile may find something now."""
         try:
             return await self.group.run(operation)
         finally:
