@@ -22,7 +22,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Generated from `src/penstock/settings.py` by `make docs`.",
+        "Generated from `src/penstock/settings/table.py` by `make docs`.",
         "",
         "`penstock.toml` is read from `--config`, `PENSTOCK_CONFIG`, or the current folder. `${VAR}` and `${file:path}` are",
         "resolved in every text; a relative path starts at the file's folder. Unknown keys are errors. While a server runs, a",

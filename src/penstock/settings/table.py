@@ -1,0 +1,160 @@
+"""The settings table: name, type, default, meaning of everything an operator may choose.
+
+docs/settings.md is generated from the metadata below.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+SourceType = Literal["web", "mobile", "server"]
+MappingName = Literal["custify/1", "rudderstack"]
+#: `auto` is on with custify/1 and off with rudderstack, which sends what RudderStack would send and nothing less.
+Switch = Literal["auto", "on", "off"]
+Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "owner"]
+
+
+def _setting(default: typing.Any, meaning: str) -> typing.Any:
+    return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
+def _mapping(meaning: str) -> typing.Any:
+    return dataclasses.field(default_factory=dict, metadata={"meaning": meaning})
+
+
+def _required(meaning: str) -> typing.Any:
+    return dataclasses.field(metadata={"meaning": meaning})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where events come from."""
+
+    name: str
+    type: SourceType = _setting("server", "Kind of SDK: `web`, `mobile` or `server`.")
+    write_key: str = dataclasses.field(repr=False, metadata={"meaning": "The key the SDK is set up with."})
+    old_write_key: str = dataclasses.field(
+        default="",
+        repr=False,
+        metadata={"meaning": "A second key that is still taken, while applications change over."},
+    )
+    enabled: bool = _setting(True, "A disabled source is answered with 404 `source is disabled`.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """One Custify workspace."""
+
+    name: str
+    type: Literal["custify"] = _setting("custify", "The kind of destination.")
+    api_key: str = dataclasses.field(
+        repr=False, metadata={"meaning": "Custify API key (Settings, Developer, API Key)."}
+    )
+    base_url: str = _setting(
+        "https://api.custify.com", "Origin of the API; EU clusters: the origin shown beside the key."
+    )
+    anonymous_fallback: bool = _setting(False, "Fall back to anonymousId if userId is not present.")
+    mapping: MappingName = _setting("custify/1", "`custify/1`, or `rudderstack` for byte-for-byte compatibility.")
+    nested: Literal["drop", "flatten", "json"] = _setting(
+        "drop", "Arrays and objects: drop, flatten to `a.b`, or send as JSON text."
+    )
+    page_views: bool = _setting(False, "Send page and screen views as events.")
+    consent_provider: Literal["none", "custom", "iubenda", "ketch", "oneTrust"] = _setting(
+        "none", "Who manages consent; events of people who refused the categories are filtered."
+    )
+    consent_resolution: Literal["and", "or"] = _setting(
+        "and", "With `and` one refused category filters an event, with `or` only all of them; for `custom`."
+    )
+    consent_categories: tuple[str, ...] = _setting((), "The consent categories this destination needs.")
+    enabled: bool = _setting(True, "A disabled destination keeps its backlog and sends nothing.")
+    calls_in_flight_max: int = _setting(
+        32, "How many calls may be under way at most; how many are, follows Custify's answers."
+    )
+    calls_per_s_max: float = _setting(0.0, "Fixed limit of calls per second; 0 means none but what Custify asks for.")
+    replay_share: float = _setting(0.15, "Share of the pace for replays while live events are due.")
+    backfill_share: float = _setting(0.05, "Share of the pace for backfills while other events are due.")
+    skip_unchanged: Switch = _setting("auto", "Upserts that would change nothing at Custify are not sent.")
+    coalesce: Switch = _setting("auto", "Upserts of one person or company that wait together become one call.")
+    changes_only: bool = _setting(False, "Of an upsert, only the fields that differ are sent.")
+    reassert_days: float = _setting(30.0, "After so many days, all that is known of somebody is sent again in full.")
+    policies: Mapping[str, Policy] = _mapping(
+        'Who may overwrite a field, such as `"people.custom_attributes.plan" = "latest"`: `always`, `set_once`,'
+        " `never_null`, `max`, `min`, `latest` (by event time), `owner` (never sent). `people.signed_up_at` is"
+        " `set_once` unless said otherwise."
+    )
+    unknown_people: Literal["auto", "park", "create", "send"] = _setting(
+        "auto",
+        "Events of people Custify does not know: `park` until an identify or group comes, `create` them first, or"
+        " `send` all the same (Custify drops them). `auto` is park with custify/1, send with rudderstack.",
+    )
+    park_hours: float = _setting(24.0, "How long an event waits for its person before it is dead, and replayable.")
+    infer_company: Switch = _setting("auto", "An event that names no company gets its person's, where that is certain.")
+    attribute_guard: Literal["auto", "warn", "hold", "off"] = _setting(
+        "auto",
+        "A new custom attribute that looks like a mistake (a near repeat, another type, a date as text): `warn`, `hold`"
+        " its lane until a person approves it, or `off`. `auto` is warn with custify/1, off with rudderstack.",
+    )
+    mode: Literal["live", "shadow", "canary"] = _setting(
+        "live", "`shadow` writes nothing and counts what it would; `canary` writes for some."
+    )
+    canary_companies: tuple[str, ...] = _setting((), "With `canary`: whatever concerns these companies is sent.")
+    canary_percent: float = _setting(0.0, "With `canary`: this share of people too, always the same ones.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Which source feeds which destination."""
+
+    from_: str = _required("Name of the source.")
+    to: str = _required("Name of the destination.")
+    events_allow: tuple[str, ...] = _setting(
+        (), "Only these track events and views pass; `*` at the end stands for any."
+    )
+    events_deny: tuple[str, ...] = _setting(
+        (), "These track events and views do not pass; `*` at the end stands for any."
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator may choose."""
+
+    data_dir: Path = _setting(Path("./data"), "Folder of the SQLite files; a local disk, never NFS.")
+    listen: str = _setting("127.0.0.1:8080", "Where SDKs send to (ingest).")
+    admin_listen: str = _setting("127.0.0.1:8081", "Admin API, status and metrics.")
+    sandbox_listen: str = _setting("127.0.0.1:8090", "Where `penstock sandbox` listens.")
+    admin_password_file: str = _setting("", "File with the administrator's password.")
+    masked_fields: str = _setting(
+        "email, phone, name, firstName, lastName, address, birthday, ip, request_ip",
+        "Fields that viewers see masked, wherever they stand and however they are spelt; empty masks none.",
+    )
+    secret_key_file: str = _setting("", "File with the key that encrypts secrets at rest.")
+    engine: Literal["sqlite", "nats"] = _setting("sqlite", "Where events wait.")
+    nats_url: str = _setting("", "NATS server, with engine `nats`.")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Lowest level that is logged.")
+    log_format: Literal["auto", "json", "text"] = _setting(
+        "auto", "`json`, `text`, or text on a terminal and JSON elsewhere."
+    )
+    path_prefix: str = _setting(
+        "", "A second path under which ingest answers, such as `/in`, for sites with ad blockers."
+    )
+    body_bytes_max: int = _setting(4_096_000, "Largest request body, after inflating. RudderStack's own limit.")
+    waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
+    disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")
+    retention_days: float = _setting(30.0, "Events with an outcome are kept this long.")
+    retention_bytes_max: int = _setting(10_737_418_240, "Settled events are removed, oldest first, above this size.")
+    retry_hours: float = _setting(72.0, "How long a failing call is repeated before its event is dead.")
+    call_timeout_s: float = _setting(10.0, "How long one call to Custify may take.")
+    sources: Mapping[str, Source] = dataclasses.field(default_factory=dict)
+    destinations: Mapping[str, Destination] = dataclasses.field(default_factory=dict)
+    connections: tuple[Connection, ...] = ()
+
+    def sources_of(self, destination: str) -> tuple[str, ...]:
+        """Return the names of the sources that feed a destination, sorted."""
+        return tuple(sorted({c.from_ for c in self.connections if c.to == destination}))
+
+
+SCALARS = tuple(f for f in dataclasses.fields(Settings) if f.name not in {"sources", "destinations", "connections"})
+ENVIRONMENT = {f"PENSTOCK_{f.name.upper()}": f for f in SCALARS}
