@@ -4,23 +4,36 @@ ARGS ?=
 BIN := .venv/bin
 # The environment is made anew when what it is made from changes.
 STAMP := .venv/.made
+PINS := .venv-pins
 
 # What Python has compiled is kept, whatever the shell says: each server under test would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser demo test check fmt sim sim-long sim-seed screenshots docs cases-accept bench clean
+.PHONY: help setup setup-browser pins demo test check fmt sim sim-long sim-seed screenshots docs cases-accept bench clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## Create .venv with everything that make test needs from PyPI
 
-$(STAMP): pyproject.toml requirements/run.txt requirements/dev.txt
+# Nothing is installed that requirements/ has no hash of: what builds the package is pinned there too.
+$(STAMP): pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+# Versions that are pinned already stay; ARGS="--upgrade-package NAME" lets one go. No address of a registry is written.
+PIN := $(PINS)/bin/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"
+
+pins: ## Write requirements/*.txt, with all hashes, from what the *.in files beside them name
+	$(PYTHON) -m venv $(PINS)
+	$(PINS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pins.txt
+	$(PIN) $(ARGS) -o requirements/run.txt requirements/run.in
+	$(PIN) $(ARGS) -o requirements/dev.txt requirements/dev.in -c requirements/run.txt
+	$(PIN) $(ARGS) -o requirements/pins.txt requirements/pins.in
 
 setup-browser: $(STAMP) ## Install the npm packages of the SDK tests, and Debian's chromium if it is missing (as root)
 	cd tests/acceptance/node && npm install --no-package-lock --no-audit --no-fund --loglevel=error
@@ -73,4 +86,4 @@ bench: $(STAMP) ## Measure accept, deliver, buffer, convert, pages, the ledger a
 	$(BIN)/python bench/footprint.py
 
 clean: ## Remove what setup and tests made
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/acceptance/node/node_modules
+	rm -rf .venv $(PINS) .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/acceptance/node/node_modules
