@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from granian.constants import Interfaces
@@ -14,13 +15,20 @@ from granian.server.embed import Server
 from penstock.sandbox.app import create_app
 
 
-def serve(*, host: str, port: int, data: Path | None = None, api_keys: frozenset[str] | None = None) -> None:
+def serve(
+    *,
+    host: str,
+    port: int,
+    data: Path | None = None,
+    api_keys: frozenset[str] | None = None,
+    hosts: Collection[str] = (),
+) -> None:
     """Answer until SIGTERM or SIGINT. Raises JournalError or OSError if it cannot start."""
     _require_free(host, port)
     asyncio.run(
         _serve(
             Server(
-                create_app(api_keys=api_keys, data=data),
+                create_app(api_keys=api_keys, data=data, hosts={host, *hosts}),
                 address=host,
                 port=port,
                 interface=Interfaces.ASGINL,
