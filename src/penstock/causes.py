@@ -20,6 +20,7 @@ class Cause:
 KEY_REJECTED = "custify.key_rejected"
 REDIRECTED = "custify.redirected"
 CERTIFICATE = "custify.certificate"
+ADDRESS = "custify.address"
 REFUSED = "custify.refused"
 UNAVAILABLE = "custify.unavailable"
 PERSON_UNKNOWN = "custify.person_unknown"
@@ -61,6 +62,13 @@ CAUSES = {
             meaning="The certificate of Custify's address cannot be trusted.",
             advice="Look for a proxy that opens TLS, a wrong base_url, or a wrong clock on this machine. The destination is"
             " held meanwhile.",
+        ),
+        Cause(
+            code=ADDRESS,
+            meaning="Custify's address must not be connected to: base_url is no origin, or its host leads to an address that"
+            " is not the internet's. Nothing was sent.",
+            advice="Correct base_url, or what DNS says of its host. Where a host of a network of your own is meant, name it"
+            " in allowed_private_hosts. The destination is held meanwhile.",
         ),
         Cause(
             code=REFUSED,

@@ -175,7 +175,9 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
         desk=open_desk(process.path, settings),
         access=access,
         journal=open_control(settings),
-        try_connection=try_connection,
+        try_connection=lambda base_url, api_key: try_connection(
+            base_url, api_key, allowed_private_hosts=process.settings.allowed_private_hosts
+        ),
         send_trial=send_trial,
         is_stopping=process.stopping.is_set,
     )

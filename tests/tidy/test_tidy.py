@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
 
-VALUES = {"event", "errors", "timestamps", "causes"}
+VALUES = {"event", "errors", "timestamps", "causes", "origin"}
 LEAVES = VALUES | {"clock", "settings", "vault"}
 # stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
 MAY_KNOW = {
@@ -27,7 +27,8 @@ MAY_KNOW = {
     "causes.py": set(),
     "clock.py": set(),
     "timestamps.py": set(),
-    "settings": {"errors"},
+    "settings": {"errors", "origin"},
+    "origin.py": set(),
     "listening.py": {"errors"},
     "vault.py": {"errors"},
 }

@@ -18,7 +18,9 @@ CALL = Call("/people", {"user_id": "u1"})
 
 
 @contextlib.asynccontextmanager
-async def far_side(answer: bytes, *, heard: list[bytes] | None = None, tls: ssl.SSLContext | None = None):
+async def far_side(
+    answer: bytes, *, heard: list[bytes] | None = None, tls: ssl.SSLContext | None = None, allowed: tuple[str, ...] = ()
+):
     """A socket that answers each request with the same bytes, and an adapter that talks to it."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,7 +37,14 @@ async def far_side(answer: bytes, *, heard: list[bytes] | None = None, tls: ssl.
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-    api = CustifyApi(base_url=url, api_key=KEY, call_s_max=2.0, in_flight_max=4, clock=ManualClock())
+    api = CustifyApi(
+        base_url=url,
+        api_key=KEY,
+        call_s_max=2.0,
+        in_flight_max=4,
+        clock=ManualClock(),
+        allowed_private_hosts=allowed,
+    )
     try:
         yield api
     finally:
@@ -114,9 +123,16 @@ async def test_a_body_that_breaks_off_may_be_tried_again():
         assert isinstance(await api.send(CALL), Unavailable)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid"])
+class NoNames:
+    async def addresses(self, host):
+        raise OSError("no such name")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://no-such-host.invalid"])
 async def test_nobody_there_may_be_tried_again(url):
-    api = CustifyApi(base_url=url, api_key=KEY, call_s_max=2.0, in_flight_max=4, clock=ManualClock())
+    api = CustifyApi(
+        base_url=url, api_key=KEY, call_s_max=2.0, in_flight_max=4, clock=ManualClock(), resolver=NoNames()
+    )
 
     answer = await api.send(CALL)
     await api.close()
@@ -130,7 +146,7 @@ async def test_a_certificate_that_cannot_be_trusted_holds(tmp_path: Path):
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    async with far_side(http("200 OK"), tls=tls) as api:
+    async with far_side(http("200 OK"), tls=tls, allowed=("127.0.0.1",)) as api:
         answer = await api.send(CALL)
 
     assert isinstance(answer, Barred)

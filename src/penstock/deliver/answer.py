@@ -24,10 +24,12 @@ class Throttled:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Barred:
-    """401, 403, a redirect or a certificate that cannot be trusted: no call can succeed until a person mends it."""
+    """401, 403, a redirect, or a way that must not be taken: no call can succeed until a person mends it."""
 
     status: int | None
     text: str
+    #: Where there is no status: which of the causes.
+    cause: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

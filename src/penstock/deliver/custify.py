@@ -4,16 +4,21 @@ Base URL, bearer key and the harmless read are as Custify's own client uses them
 (CustifyOfficial/custify-mcp, src/api/client.ts).
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 import msgspec
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError, RequestError, RequestTimeoutError
+from pyreqwest.proxy import ProxyBuilder
+from pyreqwest.request import RequestBuilder
 
+from penstock import causes
 from penstock.clock import Clock
 from penstock.convert.plan import Call
 from penstock.deliver.answer import Answer, Barred, Unavailable, read_answer
+from penstock.deliver.egress import Egress, Resolver, Shut, SystemResolver, Way
 
 # Custify's answers to upserts echo the record: a few kB. More is not read, whoever answers.
 ANSWER_BYTES_MAX = 65_536
@@ -22,11 +27,30 @@ PROBE_PATH = "/company/all?itemsPerPage=1"
 
 
 class CustifyApi:
-    """Custify over HTTP, with one key and one address."""
+    """Custify over HTTP, with one key and one origin."""
 
-    def __init__(self, *, base_url: str, api_key: str, call_s_max: float, in_flight_max: int, clock: Clock) -> None:
-        self.base_url, self.api_key, self.clock = base_url.rstrip("/"), api_key, clock
-        self.client = _client(call_s_max=call_s_max, in_flight_max=in_flight_max)
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        call_s_max: float,
+        in_flight_max: int,
+        clock: Clock,
+        allowed_private_hosts: Collection[str] = (),
+        resolver: Resolver | None = None,
+    ) -> None:
+        self.api_key, self.clock, self.call_s_max, self.in_flight_max = api_key, clock, call_s_max, in_flight_max
+        self.egress = Egress(
+            base_url,
+            allowed=allowed_private_hosts,
+            resolver=resolver or SystemResolver(),
+            clock=clock,
+            look_up_s_max=call_s_max,
+            environ=os.environ,
+        )
+        self.client: Client | None = None
+        self.way: Way | None = None
 
     async def send(self, call: Call) -> Answer:
         """Make one call and name its answer. Never raises for anything the network or Custify does."""
@@ -42,22 +66,38 @@ class CustifyApi:
 
     async def close(self) -> None:
         """Close idle connections."""
-        await self.client.close()
+        if self.client is not None:
+            await self.client.close()
 
     async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        request = self.client.request(method, self.base_url + path).headers(self._headers(body))
-        if body is not None:
-            request = request.body_bytes(body)
+        try:
+            way = await self.egress.way()
+            request = self._request(way, method, path, body)
+        except Shut as shut:
+            return Barred(None, str(shut), causes.ADDRESS)
+        except OSError:
+            return Unavailable(None, "no usable answer" if self.egress.is_quiet else "the name has no address now")
+        except ValueError as error:
+            # What the client takes for no URL, or for no proxy; a person has to mend it.
+            return Barred(None, f"base_url or the proxy cannot be used: {error}", causes.ADDRESS)
         try:
             async with request.build_streamed() as response:
                 raw = bytes(await response.body_reader.read(ANSWER_BYTES_MAX) or b"")
                 headers = {"retry-after": response.get_header("retry-after") or ""}
                 text = self._redacted(raw.decode(errors="replace"))
                 return read_answer(response.status, headers=headers, text=text, now=self.clock.now())
-        except RequestTimeoutError:
-            return Unavailable(None, "no answer in time")
         except PyreqwestError as error:
+            self.egress.failed(way)
             return self._trouble(error)
+
+    def _request(self, way: Way, method: str, path: str, body: bytes | None) -> RequestBuilder:
+        """Begin a request. Connections are kept while the way stays the same. Raises ValueError."""
+        if self.client is None or way != self.way:
+            # Calls under way on the old client end there.
+            self.client = _client(way, call_s_max=self.call_s_max, in_flight_max=self.in_flight_max)
+            self.way = way
+        request = self.client.request(method, f"{way.origin}{path}").headers(self._headers(body))
+        return request if body is None else request.body_bytes(body)
 
     def _headers(self, body: bytes | None) -> Mapping[str, str]:
         headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json"}
@@ -65,24 +105,33 @@ class CustifyApi:
 
     def _trouble(self, error: PyreqwestError) -> Answer:
         """Name what went wrong on the way. A certificate will not mend itself; everything else may."""
-        causes = (error.details.get("causes") or []) if isinstance(error, RequestError) else []
-        text = self._redacted(": ".join([error.message, *(cause["message"] for cause in causes)]))
+        below = (error.details.get("causes") or []) if isinstance(error, RequestError) else []
+        text = self._redacted(": ".join([error.message, *(cause["message"] for cause in below)]))
         if "certificate" in text.lower():
-            return Barred(None, f"Custify's certificate cannot be trusted: {text}")
-        return Unavailable(None, text)
+            return Barred(None, f"Custify's certificate cannot be trusted: {text}", causes.CERTIFICATE)
+        if self.egress.is_quiet:
+            return Unavailable(None, "no usable answer")
+        return Unavailable(None, "no answer in time" if isinstance(error, RequestTimeoutError) else text)
 
     def _redacted(self, text: str) -> str:
         # A key of a few letters guards nothing, and would make every text unreadable.
         return text.replace(self.api_key, "[key]") if len(self.api_key) >= REDACTED_CHARS_MIN else text
 
 
-def _client(*, call_s_max: float, in_flight_max: int) -> Client:
+def _client(way: Way, *, call_s_max: float, in_flight_max: int) -> Client:
+    """Return a client for one way alone. Raises ValueError for a proxy that is none."""
     # Redirects are not followed: a 302 would turn a POST into a GET, and could lead to a private address.
-    return (
+    builder = (
         ClientBuilder()
         .timeout(timedelta(seconds=call_s_max))
         .max_connections(in_flight_max)
         .follow_redirects(enable=False)
         .user_agent("Penstock")
-        .build()
+        .no_proxy()
     )
+    if way.proxy:
+        builder = builder.proxy(ProxyBuilder.all(way.proxy))
+    if way.address:
+        # The address that was judged; the certificate is still checked for the name.
+        builder = builder.resolve(way.origin.host, way.address, way.origin.port)
+    return builder.build()

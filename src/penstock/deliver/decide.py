@@ -111,8 +111,8 @@ def decide(
             # "Not now" is not "not you": a 429 must not bring an event closer to its end.
             wait = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
             return RetryIn(min(wait, RETRY_AFTER_S_MAX), counts=False)
-        case Barred(status, text):
-            return _barred(status, text)
+        case Barred():
+            return _barred(answer)
         case Refused(status, text):
             return Settle(Outcome.DEAD, f"Custify refused the call with {status}: {text}", causes.refused(status))
         case Unavailable(status, text) if failing_for_s >= policy.give_up_after_s:
@@ -146,10 +146,11 @@ def _without_a_call(
             assert_never(answer)
 
 
-def _barred(status: int | None, text: str) -> Hold:
+def _barred(answer: Barred) -> Hold:
+    status = answer.status
     if status in {401, 403}:
-        return Hold(f"Custify refused the API key with {status}: {text}", causes.KEY_REJECTED)
+        return Hold(f"Custify refused the API key with {status}: {answer.text}", causes.KEY_REJECTED)
     if status is not None:
         reason = f"Custify's address answers with a redirect ({status}); is base_url the origin shown beside the key?"
         return Hold(reason, causes.REDIRECTED)
-    return Hold(text, causes.CERTIFICATE)
+    return Hold(answer.text, answer.cause or causes.CERTIFICATE)

@@ -38,8 +38,11 @@ BacklogOf = Callable[[str, Callable[[], Sequence[str]]], Backlog]
 class Served:
     """A destination that is served now: its engine, the task that runs it, and what it counted."""
 
-    def __init__(self, destination: Destination, engine: Engine, wishes: LedgerWishes) -> None:
+    def __init__(
+        self, destination: Destination, engine: Engine, wishes: LedgerWishes, *, allowed_hosts: Sequence[str]
+    ) -> None:
         self.destination, self.engine, self.wishes = destination, engine, wishes
+        self.allowed_hosts = allowed_hosts
         self.replays = Replays(engine.backlog)
         self.attempts: collections.Counter[tuple[str, str]] = collections.Counter()
         self.buckets = [0] * (len(DURATION_BUCKETS_S) + 1)
@@ -156,7 +159,7 @@ class Fleet:
     def _serve(self, destination: Destination) -> Served:
         name, engine = destination.name, self._engine(destination)
         wishes = LedgerWishes(name, backlog=engine.backlog, books=engine.books, orders=self.ledger_orders)
-        return Served(destination, engine, wishes)
+        return Served(destination, engine, wishes, allowed_hosts=self.settings.allowed_private_hosts)
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name
@@ -178,6 +181,7 @@ class Fleet:
             call_s_max=self.settings.call_timeout_s,
             in_flight_max=destination.calls_in_flight_max,
             clock=self.clock,
+            allowed_private_hosts=self.settings.allowed_private_hosts,
         )
 
     def _policy(self, destination: Destination) -> DeliveryPolicy:
@@ -194,10 +198,10 @@ class Fleet:
         )
 
     def _change(self, served: Served, destination: Destination) -> None:
-        policy = self._policy(destination)
-        if served.destination == destination and served.engine.policy == policy:
+        policy, allowed = self._policy(destination), self.settings.allowed_private_hosts
+        if (served.destination, served.engine.policy, served.allowed_hosts) == (destination, policy, allowed):
             return
-        served.destination = destination
+        served.destination, served.allowed_hosts = destination, allowed
         served.engine.reconfigure(
             custify=self._api(destination),
             policy=policy,

@@ -1,20 +1,44 @@
-"""Test connection: one harmless read, and in words what it found."""
+"""Test connection: one harmless read, and in words what it found.
+
+What it says of hosts that are not the internet's never tells an open port from a closed one, nor does how long it takes:
+whoever may change settings could search this machine and its networks with it.
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 
-from penstock.clock import SystemClock
-from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled
+from penstock.clock import Clock, SystemClock
+from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.custify import CustifyApi
+from penstock.deliver.egress import Resolver
 
 # Somebody is waiting in front of a page.
 ANSWER_S_MAX = 5.0
 
 
-def try_connection(base_url: str, api_key: str) -> tuple[bool, str]:
+def try_connection(
+    base_url: str,
+    api_key: str,
+    *,
+    allowed_private_hosts: Collection[str] = (),
+    resolver: Resolver | None = None,
+    clock: Clock | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> tuple[bool, str]:
     """Return whether Custify can be reached with this key, and a sentence about it. Blocks; not for an event loop."""
-    return in_words(asyncio.run(_probe(base_url, api_key)), base_url)
+    clock = clock or SystemClock()
+    api = CustifyApi(
+        base_url=base_url,
+        api_key=api_key,
+        call_s_max=ANSWER_S_MAX,
+        in_flight_max=1,
+        clock=clock,
+        allowed_private_hosts=allowed_private_hosts,
+        resolver=resolver,
+    )
+    return asyncio.run(_ask(api, base_url, clock, sleep))
 
 
 def in_words(answer: Answer, base_url: str) -> tuple[bool, str]:
@@ -36,16 +60,40 @@ def in_words(answer: Answer, base_url: str) -> tuple[bool, str]:
                 f"{base_url} answers {status}: this is not Custify's API; is it the origin shown beside the key?",
             )
         case _:
-            problem = f"{answer.status}" if answer.status else answer.text
-            return False, f"{base_url} gives no usable answer ({problem}): wrong address, wrong cluster, or an outage."
+            problem = f" ({answer.status})" if answer.status else ""
+            return False, f"{base_url} gives no usable answer{problem}: wrong address, wrong cluster, or an outage."
 
 
-async def _probe(base_url: str, api_key: str) -> Answer:
-    api = CustifyApi(base_url=base_url, api_key=api_key, call_s_max=ANSWER_S_MAX, in_flight_max=1, clock=SystemClock())
+async def _ask(
+    api: CustifyApi, base_url: str, clock: Clock, sleep: Callable[[float], Awaitable[None]]
+) -> tuple[bool, str]:
+    began = clock.now()
     try:
-        return await api.probe()
+        answer = await api.probe()
     finally:
         await api.close()
+    if api.egress.is_quiet and not _is_of_custify(answer):
+        await sleep(max(0.0, ANSWER_S_MAX - (clock.now() - began)))
+        answer = Unavailable(None, "")
+    return in_words(answer, base_url)
+
+
+def _is_of_custify(answer: Answer) -> bool:
+    """Return whether it can be told, or the way was not taken at all: Custify answers in JSON, also when it refuses."""
+    match answer:
+        case Barred(None, _):
+            return True
+        case Accepted(_, text) | Throttled(_, text) | Barred(401 | 403, text):
+            return _is_json(text)
+        case _:
+            return False
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(text), dict | list)
+    except msgspec.DecodeError:
+        return False
 
 
 def _companies(text: str) -> str:

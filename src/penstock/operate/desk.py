@@ -11,12 +11,14 @@ from typing import Any
 
 from penstock.buffer.control_port import Revisions
 from penstock.errors import SettingsError
+from penstock.origin import origin_of
 from penstock.settings import Connection, Destination, Settings, Source, read_table
 from penstock.vault import Vault
 
 Document = dict[str, Any]
 EMPTY: Mapping[str, Any] = {"sources": {}, "destinations": {}, "connections": []}
 SECRET = "api_key"  # noqa: S105 - the name of the field
+BASE_URL = next(field.default for field in dataclasses.fields(Destination) if field.name == "base_url")
 
 
 class Desk:
@@ -48,7 +50,7 @@ class Desk:
 
     def preview(self, document: Mapping[str, Any]) -> Settings:
         """Return the settings that a document would give. Raises SettingsError."""
-        return self.load(opened(document, self.vault))
+        return self._judged(document, self.document())
 
     def put(self, document: Mapping[str, Any], *, by: str, note: str) -> Settings:
         """Put a whole document in force. Raises SettingsError, and then everything stays as it was."""
@@ -61,12 +63,36 @@ class Desk:
             earlier = next((r for r in self.revisions.revisions() if r.number == number), None)
             if earlier is None:
                 raise SettingsError("revision", expected="the number of a revision", got=number)
-            return self._keep(dict(earlier.document), by=by, note=f"back to revision {number}")
+            # Its keys go where they went then.
+            note = f"back to revision {number}"
+            return self._keep(dict(earlier.document), by=by, note=note, before=earlier.document)
 
-    def _keep(self, document: Document, *, by: str, note: str) -> Settings:
-        settings = self.load(opened(document, self.vault))
+    def _keep(self, document: Document, *, by: str, note: str, before: Mapping[str, Any] | None = None) -> Settings:
+        settings = self._judged(document, self.document() if before is None else before)
         self.revisions.save(sealed(document, self.vault), by=by, note=note)
         return settings
+
+    def _judged(self, document: Mapping[str, Any], before: Mapping[str, Any]) -> Settings:
+        settings = self.load(opened(document, self.vault))
+        keys_stay_with_their_origins(document, before)
+        return settings
+
+
+def keys_stay_with_their_origins(document: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Refuse a key that was not entered anew for an origin it was not entered for. Raises SettingsError.
+
+    Whoever may change settings need not know the key; sent to a host of theirs, they would.
+    """
+    kept = {(block.get(SECRET), _origin(block)) for block in before["destinations"].values()}
+    for name, block in document["destinations"].items():
+        key = block.get(SECRET)
+        if isinstance(key, str) and _is_sealed(key) and (key, _origin(block)) not in kept:
+            raise SettingsError(
+                f"destinations.{name}.{SECRET}",
+                expected="the key, entered again",
+                got="the one that is kept",
+                hint="it was entered for another base_url",
+            )
 
 
 def opened(document: Mapping[str, Any], vault: Vault) -> Document:
@@ -148,6 +174,15 @@ def _with_secrets(document: Mapping[str, Any], treat: Callable[[str], str]) -> D
 
 def _is_sealed(text: str) -> bool:
     return text.startswith("sealed:")
+
+
+def _origin(block: Mapping[str, Any]) -> str:
+    """Return where a block's key goes; both spellings of one origin are one."""
+    text = block.get("base_url", BASE_URL)
+    try:
+        return str(origin_of(text))
+    except (ValueError, TypeError):
+        return repr(text)
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 
 from penstock.errors import SettingsError
+from penstock.origin import Origin, host_of, is_forbidden_name, is_open_to, literal, origin_of
 from penstock.settings.table import Destination, Settings
 
 
@@ -18,8 +19,10 @@ def check(settings: Settings) -> None:
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
         )
     _check_sources(settings)
+    allowed = _allowed_hosts(settings)
     for name, destination in settings.destinations.items():
         _check_destination(f"destinations.{name}", destination)
+        _check_origin(f"destinations.{name}.base_url", destination.base_url, allowed)
 
 
 def host_and_port(name: str, value: str) -> tuple[str, int]:
@@ -53,11 +56,6 @@ def _check_destination(name: str, destination: Destination) -> None:
         )
     if not destination.api_key.isascii() or not destination.api_key.isprintable():
         raise SettingsError(f"{name}.api_key", expected="printable ASCII", got="(hidden)", hint="a stray line end?")
-    loopback = re.match(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)", destination.base_url)
-    if not destination.base_url.startswith("https://") and not loopback:
-        raise SettingsError(
-            f"{name}.base_url", expected="https://…", got=destination.base_url, hint="http only to loopback"
-        )
     if destination.calls_in_flight_max < 1:
         raise SettingsError(f"{name}.calls_in_flight_max", expected="1 or more", got=destination.calls_in_flight_max)
     for share in ("replay_share", "backfill_share"):
@@ -71,6 +69,40 @@ def _check_destination(name: str, destination: Destination) -> None:
     if destination.calls_per_s_max < 0:
         raise SettingsError(f"{name}.calls_per_s_max", expected="0 or more", got=destination.calls_per_s_max)
     _check_ledger(name, destination)
+
+
+def _allowed_hosts(settings: Settings) -> frozenset[str]:
+    try:
+        return frozenset(map(host_of, settings.allowed_private_hosts))
+    except ValueError as error:
+        got = list(settings.allowed_private_hosts)
+        raise SettingsError("allowed_private_hosts", expected=str(error), got=got) from error
+
+
+def _check_origin(name: str, text: str, allowed: frozenset[str]) -> None:
+    """Refuse what is no origin, and what can be told from it alone; where a name leads is judged at each connection."""
+    try:
+        origin = origin_of(text)
+    except ValueError as error:
+        hint = "no path, no user, no question mark"
+        raise SettingsError(name, expected=str(error), got=_without_user(text), hint=hint) from error
+    if origin.scheme == "http" and not origin.is_this_machine:
+        raise SettingsError(name, expected="https://…", got=text, hint="http only to loopback")
+    if not _may_be_meant(origin, allowed):
+        hint = "allowed_private_hosts names hosts of your own networks"
+        raise SettingsError(name, expected="a host of the internet", got=text, hint=hint)
+
+
+def _may_be_meant(origin: Origin, allowed: frozenset[str]) -> bool:
+    address = literal(origin.host)
+    if is_forbidden_name(origin, allowed=allowed) or (origin.host == "localhost" and not origin.is_this_machine):
+        return origin.host in allowed
+    return address is None or is_open_to(origin, address, allowed=allowed)
+
+
+def _without_user(text: str) -> str:
+    """Return what was given, but never a password that stands in it."""
+    return re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)
 
 
 def _check_ledger(name: str, destination: Destination) -> None:

@@ -130,6 +130,11 @@ class Settings:
         "email, phone, name, firstName, lastName, address, birthday, ip, request_ip",
         "Fields that viewers see masked, wherever they stand and however they are spelt; empty masks none.",
     )
+    allowed_private_hosts: tuple[str, ...] = _setting(
+        (),
+        "Hosts of your own networks that a destination may be at, by name or address. All others must be addresses of"
+        " the internet; this machine is reached over http, for the sandbox.",
+    )
     secret_key_file: str = _setting("", "File with the key that encrypts secrets at rest.")
     engine: Literal["sqlite", "nats"] = _setting("sqlite", "Where events wait.")
     nats_url: str = _setting("", "NATS server, with engine `nats`.")
