@@ -123,7 +123,7 @@ async def run_deliver(process: Process) -> None:
     fleet.follow(process.settings)
 
     async def prune() -> int:
-        return await store.prune()
+        return await store.prune(ledger_days=process.settings.ledger_days)
 
     async with process.running("deliver", fleet.facts), process.regularly(prune):
         await fleet.until(process.stopping)

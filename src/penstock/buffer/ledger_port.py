@@ -72,3 +72,6 @@ class LedgerOrders(Protocol):
 
     def asked(self, destination: str, *, after: int) -> Asked:
         """Return the orders to forget with a larger number, in order, and all approvals."""
+
+    def followed(self, destination: str, *, up_to: int) -> None:
+        """Forget orders up to this number: they name who was to be forgotten. Numbers are never used again."""

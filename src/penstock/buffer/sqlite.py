@@ -13,7 +13,7 @@ from penstock.errors import BufferUnavailable, PenstockError, SettingsError, Sto
 EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
     EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql", "events_0004.sql"),
-    DELIVERY: ("delivery_0001.sql", "delivery_0002.sql", "delivery_0003.sql", "delivery_0004.sql", "delivery_0005.sql"),
+    DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 7)),
     CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql"),
 }
 # Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.
@@ -45,6 +45,8 @@ def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
             f"journal_size_limit = {WAL_BYTES_MAX}",
             "cache_size = -16000",
             "temp_store = MEMORY",
+            # What is deleted is overwritten, and not only taken out of sight.
+            "secure_delete = ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
         _migrate(connection, path)

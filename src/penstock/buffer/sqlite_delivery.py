@@ -1,22 +1,19 @@
 """delivery.db: what deliver writes, with the backlogs and ledgers of all destinations; events.db is attached and read."""
 
+import asyncio
 import functools
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from penstock.buffer import sqlite_retention
 from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_writer
 from penstock.buffer.sqlite_backlog import SqliteBacklog
 from penstock.buffer.sqlite_ledger import SqliteLedger
 from penstock.buffer.sqlite_quiet import Quiet
-from penstock.buffer.sqlite_segments import first_seq
+from penstock.buffer.sqlite_retention import BEGINNING, DAY_S
 from penstock.clock import Clock
-
-# Index entries looked at by one round of retention.
-SWEPT_MAX = 5_000
-# How long the figures of a minute are kept.
-MINUTES_KEPT = 2 * 24 * 60
 
 
 class DeliveryStore:
@@ -34,6 +31,9 @@ class DeliveryStore:
         self.connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(SqliteTransactions(self.connection))
         self.ledgers: dict[str, SqliteLedger] = {}
+        #: How far the walk through all ledgers came; and something was forgotten that the WAL may still hold.
+        self.swept: Sequence[str] = BEGINNING
+        self.must_scrub = False
 
     async def close(self) -> None:
         """Write what is pending and close."""
@@ -53,35 +53,38 @@ class DeliveryStore:
     def ledger(self, destination: str) -> SqliteLedger:
         """Return the ledger of a destination; there is one, for it knows by heart what it wrote."""
         if destination not in self.ledgers:
-            self.ledgers[destination] = SqliteLedger(destination, self.group)
+            self.ledgers[destination] = SqliteLedger(destination, self.group, clock=self.clock)
         return self.ledgers[destination]
 
-    async def prune(self) -> int:
-        """Remove outcomes and attempts of events that retention took from the log; return how many rows."""
-        return await self.group.run(functools.partial(_prune, minute=int(self.clock.now() // 60)))
+    async def prune(self, *, ledger_days: float = 0.0) -> int:
+        """Remove what retention took from the log, and a slice of those of whom nothing was learned for so many days.
 
+        0 days keep everybody. Returns how many rows were removed.
+        """
+        now = self.clock.now()
+        removed = await self.group.run(functools.partial(sqlite_retention.prune, minute=int(now // 60)))
+        if ledger_days:
+            removed += await self._expire(int(now // DAY_S), max(1, int(ledger_days)))
+        if self.must_scrub or any(ledger.has_forgotten for ledger in self.ledgers.values()):
+            await self._scrub()
+        return removed
 
-def _prune(connection: sqlite3.Connection, *, minute: int) -> int:
-    connection.execute("DELETE FROM minute WHERE minute < ?", [minute - MINUTES_KEPT])
-    oldest = first_seq(connection) or 0
-    removed = 0
-    for table in ("outcome", "attempt"):
-        for (name,) in connection.execute("SELECT name FROM destination").fetchall():
-            removed += connection.execute(
-                f"DELETE FROM {table} WHERE destination = ? AND seq < ?",  # noqa: S608 - our own names
-                [name, oldest],
-            ).rowcount
-    return removed + _sweep(connection, oldest)
+    async def _expire(self, today: int, days: int) -> int:
+        expire = functools.partial(sqlite_retention.expire, after=self.swept, today=today, days=days)
+        forgotten, self.swept = await self.group.run(expire)
+        for destination, subjects in forgotten.items():
+            self.ledger(destination).drop(subjects)
+        self.must_scrub = self.must_scrub or bool(forgotten)
+        return sum(map(len, forgotten.values()))
 
-
-def _sweep(connection: sqlite3.Connection, oldest: int) -> int:
-    """Remove index entries of events that are gone, from the next slice of the table; return how many."""
-    key, seq = connection.execute("SELECT key, seq FROM found_swept").fetchone()
-    rows = connection.execute(
-        "SELECT key, seq FROM found WHERE (key, seq) > (?, ?) ORDER BY key, seq LIMIT ?", [key, seq, SWEPT_MAX]
-    ).fetchall()
-    gone = [row for row in rows if row[1] < oldest]
-    connection.executemany("DELETE FROM found WHERE key = ? AND seq = ?", gone)
-    reached = rows[-1] if len(rows) == SWEPT_MAX else ("", 0)
-    connection.execute("UPDATE found_swept SET key = ?, seq = ?", reached)
-    return len(gone)
+    async def _scrub(self) -> None:
+        """Empty the WAL; while somebody reads, the next round tries again."""
+        ledgers = [ledger for ledger in self.ledgers.values() if ledger.has_forgotten]
+        # The writer's own thread: between two transactions, never inside one.
+        done = await asyncio.get_running_loop().run_in_executor(
+            self.group.executor, sqlite_retention.scrub, self.connection
+        )
+        if done:
+            self.must_scrub = False
+            for ledger in ledgers:
+                ledger.has_forgotten = False

@@ -13,10 +13,13 @@ from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.ledger_port import CallFigures
 from penstock.buffer.port import CallCount, Learned
 from penstock.buffer.sqlite import DELIVERY, snapshot
+from penstock.buffer.sqlite_retention import DAY_S
+from penstock.clock import Clock
 
 # Records of typical people take some 300 bytes: 10 MB at most, and few reads for those who are active.
 CACHED_MAX = 20_000
 SELECT = "SELECT record FROM ledger WHERE destination = ? AND subject = ?"
+KEEP = "INSERT OR REPLACE INTO ledger (destination, subject, record, seen_day) VALUES (?, ?, ?, ?)"
 # Greater than any character, so that a range takes in everything that begins with a text.
 LAST = "\U0010ffff"
 COUNT = """
@@ -27,8 +30,10 @@ INSERT INTO calls VALUES (?, ?, ?, ?) ON CONFLICT (destination, path, kind) DO U
 class SqliteLedger:
     """One destination's records; see ledger_port.Ledger."""
 
-    def __init__(self, destination: str, group: GroupCommit[sqlite3.Connection]) -> None:
-        self.name, self.group = destination, group
+    def __init__(self, destination: str, group: GroupCommit[sqlite3.Connection], *, clock: Clock) -> None:
+        self.name, self.group, self.clock = destination, group, clock
+        #: The WAL may still hold what was forgotten.
+        self.has_forgotten = False
         self.cache: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
 
     async def known(self, subjects: Collection[str]) -> Mapping[str, bytes]:
@@ -49,17 +54,24 @@ class SqliteLedger:
 
         removed = await self.group.run(operation)
         self.cache.clear()
+        self.has_forgotten = self.has_forgotten or removed > 0
         return removed
+
+    def drop(self, subjects: Collection[str]) -> None:
+        """Take subjects out of memory that are no longer in the file."""
+        for subject in subjects:
+            self.cache.pop(subject, None)
 
     def learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change records inside a transaction; hand the answer to `keep` once it is committed."""
         records: dict[str, bytes | None] = {}
+        today = int(self.clock.now() // DAY_S)
         for subject, learn in learned.items():
             records[subject] = record = learn(self._read(connection, [subject])[subject])
             if record is None:
                 connection.execute("DELETE FROM ledger WHERE destination = ? AND subject = ?", [self.name, subject])
             else:
-                connection.execute("INSERT OR REPLACE INTO ledger VALUES (?, ?, ?)", [self.name, subject, record])
+                connection.execute(KEEP, [self.name, subject, record, today])
         return records
 
     def count(self, connection: sqlite3.Connection, calls: Sequence[CallCount]) -> None:

@@ -12,6 +12,7 @@ from penstock.buffer.ledger_port import Asked, ForgetOrder
 from penstock.buffer.port import ReplayOrder, Selection
 from penstock.buffer.sqlite import CONTROL, open_writer, snapshot
 from penstock.buffer.sqlite_remembered import Remembered
+from penstock.buffer.sqlite_retention import scrub
 from penstock.clock import Clock
 
 COLUMNS = "id, destination, selection, asked_at, asked_by, stopped"
@@ -106,6 +107,17 @@ class SqliteLedgerOrders:
     def asked(self, destination: str, *, after: int) -> Asked:
         """Return the orders to forget with a larger number, in order, and all approvals."""
         return self.remembered.read((destination, after), lambda: self._asked(destination, after))
+
+    def followed(self, destination: str, *, up_to: int) -> None:
+        """Forget orders up to this number."""
+        followed = "FROM forget_order WHERE destination = ? AND id <= ?"
+        with snapshot(self.path) as control:
+            if control is None or not control.execute(f"SELECT 1 {followed}", [destination, up_to]).fetchone():
+                return
+        with _writing(self.path) as control:
+            control.execute(f"DELETE {followed}", [destination, up_to])
+            # The WAL still holds the order as it was; while somebody reads, the next writer's checkpoint takes it.
+            scrub(control)
 
     def _asked(self, destination: str, after: int) -> Asked:
         forgets = "SELECT id, prefix FROM forget_order WHERE destination = ? AND id > ? ORDER BY id"

@@ -75,6 +75,9 @@ def salvage(path: Path, *, stamp: str) -> Salvage:
 def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
     """Copy a table row by row; return how many rows, or events of the log, could be read."""
     columns = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
+    if table != LOG:
+        # An older file lacks what later steps added; the new one fills that in.
+        columns = [name for name in columns if name in _columns(old, table, otherwise=columns)]
     listed, marks = ", ".join(columns), ", ".join("?" * len(columns))
     saved = 0
     new.execute("BEGIN")
@@ -84,6 +87,13 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
         saved += rows * (row[1] if table == LOG else 1)
     new.execute("COMMIT")
     return saved
+
+
+def _columns(old: sqlite3.Connection, table: str, *, otherwise: Sequence[str]) -> Sequence[str]:
+    try:
+        return [row[1] for row in old.execute(f"PRAGMA table_info({table})")]
+    except sqlite3.DatabaseError:
+        return otherwise  # the table is tried all the same
 
 
 def _rows(old: sqlite3.Connection, table: str, listed: str) -> Iterator[Sequence[Any]]:

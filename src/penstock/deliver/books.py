@@ -57,6 +57,20 @@ class Books:
             total += count
         return total
 
+    async def forget_named(self, subject: str) -> int:
+        """Forget a subject under every name it is known by, in shadow too; return how many records. Empty: everybody."""
+        if not subject:
+            return await self.forget()
+        spaces = ("", SHADOW)
+        names = {name for space in spaces for name in await self._names(space, subject)}
+        return sum([await self.forget(space + name) for space in spaces for name in sorted(names)])
+
+    async def _names(self, prefix: str, subject: str) -> set[str]:
+        """Return a subject with the user id and the e-mail that its records tie it to."""
+        records = await self._records({subject}, prefix)
+        emails = [record.fields["email"] for record in records.values() if record and "email" in record.fields]
+        return {subject, *records, *(email_subject(str(email)) for email in emails)}
+
     def take(self, errand: Errand, token: int) -> bool:
         """Reserve the records an errand changes for a lease; False when another is changing one of them."""
         if any(self.busy.get(subject, token) != token for subject in errand.learned):

@@ -1,5 +1,7 @@
 """What people ask of the ledger: to forget, a little at a time, and to let attributes through."""
 
+import asyncio
+
 import structlog
 
 from penstock.buffer.ledger_port import LedgerOrders
@@ -31,10 +33,16 @@ class LedgerWishes:
         if self.done is None:
             noted = (await self.backlog.notes()).get(NOTE)
             self.done = noted if isinstance(noted, int) else 0
+            await self._is_done()
         asked = self.orders.asked(self.name, after=self.done)
         for order in asked.forgets:
-            count = await self.books.forget(order.prefix)
+            count = await self.books.forget_named(order.prefix)
             await self.backlog.remember({NOTE: order.id})
             self.done = order.id
             log.info("ledger_forgot", destination=self.name, order=order.id, records=count)
+            await self._is_done()
         return asked.approved
+
+    async def _is_done(self) -> None:
+        """Take followed orders away: an order that names somebody would outlive what it made forgotten."""
+        await asyncio.to_thread(self.orders.followed, self.name, up_to=self.done or 0)

@@ -193,7 +193,7 @@ class Draft:
             last_group=group,
             asserted_at=now if self.before is None or self.is_stale(now) else None,
         )
-        return {subject: delta} | self._aliases(subject)
+        return {subject: delta} | self._aliases(subject, anew=delta.asserted_at is not None)
 
     def _take(self, name: str, value: Value, *, part: Part, notes: list[Note]) -> bool:
         policy = self.rules.policy(self.path, name)
@@ -252,13 +252,16 @@ class Draft:
         }
         return body
 
-    def _aliases(self, subject: str) -> dict[str, Delta | Alias]:
-        """Return to whom e-mails belong after this call."""
+    def _aliases(self, subject: str, *, anew: bool) -> dict[str, Delta | Alias]:
+        """Return to whom e-mails belong after this call; one that is said `anew` is as fresh as its person's record."""
         email = self.fields.get("email")
-        if self.path != "/people" or email is None or not subject.startswith("user:") or same(self.old_email, email):
+        if self.path != "/people" or email is None or not subject.startswith("user:"):
+            return {}
+        is_same = same(self.old_email, email)
+        if is_same and not anew:
             return {}
         aliases: dict[str, Delta | Alias] = {email_subject(str(email)): Alias(subject.removeprefix("user:"))}
-        if self.old_email is not None:
+        if self.old_email is not None and not is_same:
             aliases[email_subject(str(self.old_email))] = Alias("")
         return aliases
 

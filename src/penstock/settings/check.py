@@ -14,6 +14,8 @@ def check(settings: Settings) -> None:
     for name in ("body_bytes_max", "waiting_events_max", "retention_days", "retry_hours", "call_timeout_s"):
         if getattr(settings, name) <= 0:
             raise SettingsError(name, expected="a number above 0", got=getattr(settings, name))
+    if settings.ledger_days < 0:
+        raise SettingsError("ledger_days", expected="0 or more", got=settings.ledger_days)
     if settings.path_prefix and not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", settings.path_prefix):
         raise SettingsError(
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"

@@ -149,6 +149,11 @@ class Settings:
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
     disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")
     retention_days: float = _setting(30.0, "Events with an outcome are kept this long.")
+    ledger_days: float = _setting(
+        395.0,
+        "People and companies of whom Custify acknowledged nothing for so many days are forgotten by the ledger; 0 keeps"
+        " them. Those who come back are looked up or sent in full.",
+    )
     retention_bytes_max: int = _setting(10_737_418_240, "Settled events are removed, oldest first, above this size.")
     retry_hours: float = _setting(72.0, "How long a failing call is repeated before its event is dead.")
     call_timeout_s: float = _setting(10.0, "How long one call to Custify may take.")
