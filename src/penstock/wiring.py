@@ -18,6 +18,7 @@ from penstock.operate.desk import Desk, opened
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
+from penstock.private import tighten
 from penstock.process import Process, is_orphan, only_one
 from penstock.settings import Settings, host_and_port, load
 from penstock.vault import Vault
@@ -39,7 +40,8 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     open_control(load(path)).bring_up_to_date()
     settings = settings_in_force(path)
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if not supervised:  # the supervisor has done it
+        tighten(settings.data_dir)
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
     process = Process(path, settings, read=functools.partial(settings_in_force, path), supervised=supervised)
     with only_one(settings.data_dir, role):

@@ -1,6 +1,7 @@
 """The command line: parse, call wiring, print. Data on stdout, talk on stderr; no decisions here."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def config_path(given: Path | None) -> Path | None:
 
 def main() -> None:
     """Run; settings that cannot be used end with 78 and one sentence."""
+    # Whatever the shell says: files that this process and its children make are for their user alone.
+    os.umask(0o077)
     try:
         penstock(standalone_mode=True)
     except SettingsError as error:

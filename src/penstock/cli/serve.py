@@ -10,6 +10,7 @@ from penstock.cli import config_option, config_path
 from penstock.clock import SystemClock
 from penstock.errors import StoreDamaged
 from penstock.operate.supervise import EXIT_DAMAGED
+from penstock.private import tighten
 from penstock.process import ROLES, hash_seed
 from penstock.settings import load
 
@@ -39,7 +40,7 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
     from penstock.operate.supervise import supervise
 
     set_up_logs(level=settings.log_level, style=settings.log_format, role="supervisor")
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    tighten(settings.data_dir)
     # All who serve this folder hash alike, so that what accept stored of its filters serves it again after a start.
     os.environ.setdefault("PYTHONHASHSEED", str(hash_seed(settings.data_dir)))
     options = ["--config", str(path)] if path else []
