@@ -299,3 +299,12 @@ async def test_the_test_names_no_address_of_a_name_it_refuses():
     assert not reached
     assert "allowed_private_hosts" in said
     assert "127." not in said
+
+
+async def test_nor_do_attempts_at_a_host_of_ones_own_networks():
+    names = Names(custify_example=["127.0.0.1"])
+    api = adapter("https://custify.example:1", names, allowed=["127.0.0.1"])
+    answer = await api.send(Call("/people", {}))
+    await api.close()
+
+    assert answer == Unavailable(None, "no usable answer")

@@ -138,3 +138,13 @@ def test_a_loopback_destination_may_be_plain_http(file):
     settings = load(file("[destinations.c]\napi_key='k'\nbase_url='http://127.0.0.1:8090'"), {})
 
     assert settings.destinations["c"].base_url == "http://127.0.0.1:8090"
+
+
+def test_a_list_comes_from_the_environment_with_commas():
+    settings = load(None, {"PENSTOCK_ALLOWED_PRIVATE_HOSTS": "relay.corp, 10.0.0.7"})
+
+    assert settings.allowed_private_hosts == ("relay.corp", "10.0.0.7")
+
+
+def test_people_cannot_be_forgotten_before_they_were_seen():
+    assert "ledger_days: expected 0 or more" in refusal(None, {"PENSTOCK_LEDGER_DAYS": "-1"})

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from penstock.clock import Clock
-from penstock.origin import Origin, host_of, is_forbidden_name, is_open_to, literal, origin_of
+from penstock.origin import Origin, embedded, host_of, is_forbidden_name, is_open_to, is_public, literal, origin_of
 
 # An address that was found good is kept this long. Shorter than most records live, so a move is noticed within a minute.
 LOOK_AGAIN_S = 60.0
@@ -77,9 +77,11 @@ class Egress:
     @property
     def is_quiet(self) -> bool:
         """Return whether what a connection attempt found would tell strangers about networks of one's own."""
+        if self.found and self.found.address:
+            return not is_public(embedded(ipaddress.ip_address(self.found.address)))
         with contextlib.suppress(ValueError):
             origin = origin_of(self.base_url)
-            return origin.is_this_machine or bool({origin.host} & self.allowed)
+            return origin.is_this_machine or origin.host in self.allowed
         return True
 
     async def way(self) -> Way:

@@ -1,0 +1,31 @@
+"""What a running engine takes over when settings change."""
+
+import dataclasses
+
+from penstock.buffer.memory import MemoryBuffer
+from penstock.buffer.sqlite_orders import SqliteLedgerOrders, SqliteOrders
+from penstock.clock import ManualClock, SeededDice
+from penstock.deliver.fleet import Fleet
+from penstock.settings import Destination, Settings
+
+
+async def test_hosts_that_are_allowed_later_are_allowed_at_once(tmp_path):
+    clock = ManualClock()
+    backlogs = MemoryBuffer(clock=clock)
+    fleet = Fleet(
+        backlog_of=backlogs.backlog,
+        ledger_of=lambda name: backlogs.backlog(name, list).ledger,
+        orders=SqliteOrders(tmp_path, clock=clock),
+        ledger_orders=SqliteLedgerOrders(tmp_path, clock=clock),
+        clock=clock,
+        dice=SeededDice(1),
+    )
+    destination = Destination(name="custify", api_key="k", base_url="https://relay.corp")
+    settings = Settings(destinations={"custify": destination})
+    fleet.follow(settings)
+    before = fleet.served["custify"].engine.custify.egress.allowed
+    fleet.follow(dataclasses.replace(settings, allowed_private_hosts=("relay.corp",)))
+    after = fleet.served["custify"].engine.custify.egress.allowed
+    await fleet.stop()
+
+    assert (before, after) == (frozenset(), frozenset({"relay.corp"}))
