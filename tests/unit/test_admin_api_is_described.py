@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from dashboard_world import World
 from penstock.buffer.control_port import Role, User
+from penstock.operate.desk import opened
 from penstock.operate.openapi import ROUTES, describe
 
 # Requests for one route; all routes together stay below half a minute.
@@ -50,7 +51,9 @@ class Described(World):
         self.receive(EVENT)
         self.settle()
         token = self.access.issue_token(User(name="admin", role=Role.ADMIN), "test")
-        self.headers, self.document = {"Authorization": f"Bearer {token}"}, self.desk.document()
+        self.headers = {"Authorization": f"Bearer {token}"}
+        # With its key in the clear: a kept one does not come back once its destination is gone.
+        self.document = opened(self.desk.document(), self.desk.vault)
 
 
 world = Described()
