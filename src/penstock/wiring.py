@@ -75,7 +75,11 @@ async def run_accept(process: Process) -> None:
         disk_free_bytes_min=settings.disk_free_bytes_min,
         waiting_events_max=settings.waiting_events_max,
     )
-    limits = Limits(body_bytes_max=settings.body_bytes_max, path_prefix=settings.path_prefix)
+    limits = Limits(
+        body_bytes_max=settings.body_bytes_max,
+        path_prefix=settings.path_prefix,
+        trusted_proxies=settings.trusted_proxies,
+    )
     gateway = Gateway(
         log=store,
         sources=sources,

@@ -138,3 +138,15 @@ def test_a_loopback_destination_may_be_plain_http(file):
     settings = load(file("[destinations.c]\napi_key='k'\nbase_url='http://127.0.0.1:8090'"), {})
 
     assert settings.destinations["c"].base_url == "http://127.0.0.1:8090"
+
+
+def test_proxies_are_networks_and_a_wrong_one_is_refused(tmp_path):
+    file = tmp_path / "penstock.toml"
+    file.write_text('trusted_proxies = ["10.0.0.1/8"]')
+
+    with pytest.raises(SettingsError, match="host bits"):
+        load(file, {})
+
+
+def test_a_list_comes_from_the_environment_with_commas():
+    assert load(None, {"PENSTOCK_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}).trusted_proxies == ("10.0.0.0/8", "::1")

@@ -28,6 +28,7 @@ from penstock.buffer.port import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
 from penstock.event import Batch
+from penstock.forwarded import client_of
 from penstock.settings import Source
 from penstock.timestamps import from_ms, to_text
 
@@ -51,6 +52,8 @@ class Limits:
     body_bytes_max: int = 4_096_000
     path_prefix: str = ""
     requests_max: int = 50_000
+    #: Whose X-Forwarded-For is believed; see forwarded.py.
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class Protocol_(Protocol):  # noqa: N801 - RSGI's own word
@@ -176,10 +179,16 @@ class Gateway:
         return replies.OK
 
     def _batch(self, route: Route, body: bytes, *, source: Source, scope: Any) -> Batch:
-        origin = Origin(source.name, int(self.clock.now() * 1000), _client_ip(scope))
+        origin = Origin(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
         if route.kind is Kind.EVENT:
             return sdk_request.read_one(body, type_=route.type, origin=origin, dice=self.dice)
         return sdk_request.read_batch(body, origin=origin, dice=self.dice)
+
+    def _client_ip(self, scope: Any) -> str:
+        """Return who sent a request; some proxies add a header of their own behind the sender's."""
+        headers = scope.headers
+        forwarded = ",".join(headers.get_all("x-forwarded-for")) if "x-forwarded-for" in headers else ""
+        return client_of(scope.client, forwarded, self.limits.trusted_proxies)
 
     async def _body(self, scope: Any, protocol: Protocol_) -> bytes:
         """Read the body within bounds, and unpack it within bounds. Raises SdkError."""
@@ -332,10 +341,3 @@ class _WithKey(msgspec.Struct):
 
 def _query(scope: Any) -> dict[str, str]:
     return dict(urllib.parse.parse_qsl(scope.query_string))
-
-
-def _client_ip(scope: Any) -> str:
-    forwarded = scope.headers.get("x-forwarded-for")
-    if forwarded:
-        return str(forwarded).partition(",")[0].replace(" ", "")
-    return str(scope.client).rpartition(":")[0]

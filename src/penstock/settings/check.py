@@ -3,6 +3,7 @@
 import re
 
 from penstock.errors import SettingsError
+from penstock.forwarded import networks_of
 from penstock.settings.table import Destination, Settings
 
 
@@ -17,6 +18,7 @@ def check(settings: Settings) -> None:
         raise SettingsError(
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
         )
+    _check_proxies(settings.trusted_proxies)
     _check_sources(settings)
     for name, destination in settings.destinations.items():
         _check_destination(f"destinations.{name}", destination)
@@ -28,6 +30,16 @@ def host_and_port(name: str, value: str) -> tuple[str, int]:
     if not colon or not host or not port.isdigit() or int(port) > 65535:
         raise SettingsError(name, expected="host:port", got=value, hint="for example 127.0.0.1:8080")
     return host.strip("[]"), int(port)
+
+
+def _check_proxies(trusted: tuple[str, ...]) -> None:
+    for text in trusted:
+        try:
+            networks_of([text])
+        except ValueError as error:
+            raise SettingsError(
+                "trusted_proxies", expected="addresses and networks, such as 10.0.0.0/8", got=text, hint=str(error)
+            ) from error
 
 
 def _check_sources(settings: Settings) -> None:

@@ -140,6 +140,10 @@ class Settings:
     path_prefix: str = _setting(
         "", "A second path under which ingest answers, such as `/in`, for sites with ad blockers."
     )
+    trusted_proxies: tuple[str, ...] = _setting(
+        ("127.0.0.0/8", "::1"),
+        "Addresses and networks of reverse proxies whose `X-Forwarded-For` is believed. Environment: with commas.",
+    )
     body_bytes_max: int = _setting(4_096_000, "Largest request body, after inflating. RudderStack's own limit.")
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
     disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")

@@ -63,6 +63,8 @@ def typed(name: str, hint: typing.Any, value: object, *, from_text: bool = False
             raise SettingsError(name, expected=" or ".join(map(repr, typing.get_args(hint))), got=value)
         return value
     if hint == tuple[str, ...]:
+        if from_text and isinstance(value, str):
+            return tuple(each.strip() for each in value.split(",") if each.strip())
         if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
             raise SettingsError(name, expected="a list of texts", got=value)
         return tuple(value)
