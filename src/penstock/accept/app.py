@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from penstock.accept import replies, sdk_request
+from penstock.accept.admission import Admission
 from penstock.accept.pixel import GIF, pixel_event
 from penstock.accept.refused import Refusals
 from penstock.accept.replies import Reply, json_reply, refusal
@@ -92,7 +93,7 @@ class Gateway:
         self.open_requests = 0
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
-        self.refusals = Refusals()
+        self.refusals, self.admission = Refusals(), Admission(clock=clock)
         self.started_at = to_text(from_ms(int(clock.now() * 1000)))
 
     async def __rsgi__(self, scope: Any, protocol: Protocol_) -> None:
@@ -116,6 +117,7 @@ class Gateway:
             "requests": [(source, code, count) for (source, code), count in self.requests.items()],
             "events": [(source, type_, count) for (source, type_), count in self.events.items()],
             "refused": self.refusals.facts(),
+            "lost": self.admission.facts(),
         }
 
     async def _reply(self, scope: Any, protocol: Protocol_) -> Reply:
@@ -136,10 +138,10 @@ class Gateway:
         except SdkError as error:
             self.requests["", error.status] += 1
             self._note(scope, error.status, error.text, secret=path_key)
-            return refusal(error.status, error.text)
+            return refusal(error.status, error.text, *_retry_after(error.retry_after_s))
         except BufferUnavailable as error:
             self.requests["", 503] += 1
-            return refusal(503, "service unavailable", ("retry-after", str(error.retry_after_s)))
+            return refusal(503, "service unavailable", *_retry_after(error.retry_after_s))
         except StoreDamaged as error:
             # Told to the process, which ends; whoever sent this sends it again.
             self.on_damage(error)
@@ -164,15 +166,24 @@ class Gateway:
         source = None if route.kind is Kind.BEACON else self._source_of_header(scope)
         if route.kind is Kind.BEACON:
             source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
+        origin = scope.headers.get("origin")
+        if source is not None:
+            self.admission.let_in(source, origin)
         body = await self._body(scope, protocol)
         if source is None:
             source = self._enabled(_body_key(body), missing=NO_HEADER_KEY)
+            self.admission.let_in(source, origin)
         batch = self._batch(route, body, source=source, scope=scope)
         types = [head.type for head in batch.heads]
+        self.admission.take(source, batch)
         storing = self.log.append([batch])
         # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
         del batch, body
-        await storing
+        try:
+            await storing
+        except BufferUnavailable as error:
+            self.admission.not_stored(source, error, len(types))
+            raise
         self.requests[source.name, 200] += 1
         for type_ in set(types):
             self.events[source.name, type_ if type_ in TYPES else "other"] += types.count(type_)
@@ -261,13 +272,18 @@ class Gateway:
         body = pixel_event(scope.query_string, type_=route.type, now=from_ms(now_ms))
         if body is None:
             return image
+        source = None
         try:
             source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
+            self.admission.let_in(source, scope.headers.get("origin"))
             batch = self._batch(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
+            self.admission.take(source, batch)
             await self.log.append([batch])
             self.events[source.name, route.type] += 1
         except (SdkError, BufferUnavailable) as error:
             status = error.status if isinstance(error, SdkError) else 503
+            if source is not None and isinstance(error, BufferUnavailable):
+                self.admission.not_stored(source, error, 1)
             self.requests["pixel", status] += 1
             self._note(scope, status, str(error))
         return image
@@ -324,6 +340,10 @@ def _basic_user(header: str) -> str:
         return base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[0]
     except (binascii.Error, UnicodeDecodeError):
         return ""
+
+
+def _retry_after(seconds: int) -> list[tuple[str, str]]:
+    return [("retry-after", str(seconds))] if seconds else []
 
 
 def _body_key(body: bytes) -> str:
