@@ -62,10 +62,11 @@ async def test_a_source_without_a_share_of_its_own_is_bound_by_the_store_alone(w
     assert await append(world, 15) == 15
 
 
-async def test_another_share_holds_from_the_next_request_on(world):
+async def test_another_share_holds_within_a_second(world):
     bound(world, HALF, events_max=20)
     await append(world, 10)
     world.store_shares = {"web": 0.9}
+    world.pass_time(LOOK_S)
 
     assert await append(world, 1, at=10) == 1
 

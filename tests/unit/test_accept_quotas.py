@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from accept_client import AUTH, KEY, Client, FullBuffer
-from penstock.accept.quotas import SAID_EVERY_S, Bucket, Lost, Meter, Quotas
+from penstock.accept.quotas import SAID_EVERY_S, Lost, Meter, Quotas
 from penstock.accept.sources import Sources
 from penstock.settings import Source
 
@@ -135,13 +135,14 @@ async def test_refusals_are_said_once_in_a_minute_with_their_number():
     ]
 
 
-def test_a_bucket_neither_gives_nor_takes_when_the_clock_is_set_back():
-    bucket = Bucket(per_s=1.0, burst=60.0, tokens=10.0, as_of=1_000.0)
+def test_a_clock_that_is_set_back_neither_gives_nor_takes():
+    meter = Meter(Source(name="web", type="web", write_key=KEY, events_per_s_max=1, burst_s=60), 1_000.0)
+    meter.take(50, 0, 1_000.0)
 
-    assert bucket.wait_s(400.0) == 0.0
-    assert bucket.tokens == 10.0
-    assert bucket.wait_s(405.0) == 0.0
-    assert bucket.tokens == 15.0
+    assert meter.take(9, 0, 400.0) == 0.0
+    assert meter.take(6, 0, 405.0) == 0.0
+    assert meter.events == 0.0
+    assert meter.take(1, 0, 405.0) == 1.0
 
 
 def test_no_pause_gives_more_than_the_burst():

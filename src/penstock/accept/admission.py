@@ -18,8 +18,8 @@ class Admission:
     def __init__(self, *, clock: Clock) -> None:
         self.clock, self.quotas = clock, Quotas()
 
-    def let_in(self, source: Source, origin: str | None) -> None:
-        """Look where a browser sends from. Raises SdkError."""
+    def let_in(self, source: Source, origin: str) -> None:
+        """Look which page a browser sends from. Raises SdkError."""
         try:
             check_origin(source, origin)
         except SdkError:
@@ -28,9 +28,9 @@ class Admission:
 
     def take(self, source: Source, batch: Batch) -> None:
         """Take a batch from its source's quota. Raises SdkError, with the time to wait."""
-        count, size_bytes = len(batch.heads), len(batch.text)
+        count, now = len(batch.heads), batch.received_at_ms / 1000
         try:
-            self.quotas.take(source, events=count, size_bytes=size_bytes, now=self.clock.now())
+            self.quotas.take(source, events=count, size_bytes=len(batch.text), now=now)
         except SdkError:
             self._lose(source, Lost.QUOTA, count)
             raise

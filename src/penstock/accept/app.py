@@ -29,7 +29,7 @@ from penstock.buffer.port import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
 from penstock.event import Batch
-from penstock.forwarded import client_of
+from penstock.forwarded import address_of, client_of
 from penstock.settings import Source
 from penstock.timestamps import from_ms, to_text
 
@@ -166,13 +166,12 @@ class Gateway:
         source = None if route.kind is Kind.BEACON else self._source_of_header(scope)
         if route.kind is Kind.BEACON:
             source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
-        origin = scope.headers.get("origin")
         if source is not None:
-            self.admission.let_in(source, origin)
+            self._let_in(source, scope)
         body = await self._body(scope, protocol)
         if source is None:
             source = self._enabled(_body_key(body), missing=NO_HEADER_KEY)
-            self.admission.let_in(source, origin)
+            self._let_in(source, scope)
         batch = self._batch(route, body, source=source, scope=scope)
         types = [head.type for head in batch.heads]
         self.admission.take(source, batch)
@@ -189,6 +188,10 @@ class Gateway:
             self.events[source.name, type_ if type_ in TYPES else "other"] += types.count(type_)
         return replies.OK
 
+    def _let_in(self, source: Source, scope: Any) -> None:
+        if origin := scope.headers.get("origin"):
+            self.admission.let_in(source, origin)
+
     def _batch(self, route: Route, body: bytes, *, source: Source, scope: Any) -> Batch:
         origin = Origin(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
         if route.kind is Kind.EVENT:
@@ -197,8 +200,9 @@ class Gateway:
 
     def _client_ip(self, scope: Any) -> str:
         """Return who sent a request; some proxies add a header of their own behind the sender's."""
-        headers = scope.headers
-        forwarded = ",".join(headers.get_all("x-forwarded-for")) if "x-forwarded-for" in headers else ""
+        if "x-forwarded-for" not in scope.headers:
+            return address_of(scope.client)
+        forwarded = ",".join(scope.headers.get_all("x-forwarded-for"))
         return client_of(scope.client, forwarded, self.limits.trusted_proxies)
 
     async def _body(self, scope: Any, protocol: Protocol_) -> bytes:
@@ -275,7 +279,7 @@ class Gateway:
         source = None
         try:
             source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
-            self.admission.let_in(source, scope.headers.get("origin"))
+            self._let_in(source, scope)
             batch = self._batch(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
             self.admission.take(source, batch)
             await self.log.append([batch])

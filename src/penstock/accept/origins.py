@@ -15,9 +15,9 @@ OWN_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
 ORIGIN_CHARS_MAX = 300
 
 
-def check_origin(source: Source, origin: str | None) -> None:
+def check_origin(source: Source, origin: str) -> None:
     """Raise SdkError when a browser sent this from a page that may not send with this key."""
-    if origin and not is_allowed(origin, source.origins):
+    if not is_allowed(origin, source.origins):
         raise NOT_ALLOWED
 
 

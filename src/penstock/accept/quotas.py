@@ -5,7 +5,6 @@ fast as they like; one source's flood must not become another one's 503.
 """
 
 import collections
-import dataclasses
 import enum
 import math
 
@@ -31,49 +30,48 @@ class Lost(enum.StrEnum):
     ORIGIN = "origin"
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Bucket:
-    """A token bucket. It may go below nothing by one request, so that a request larger than the rest still passes."""
-
-    per_s: float
-    burst: float
-    tokens: float
-    #: Seconds on the caller's clock.
-    as_of: float
-
-    def wait_s(self, now: float) -> float:
-        """Return how long until a request may pass; 0 means now."""
-        # A clock that was set back gives nothing, and takes nothing.
-        gained = max(0.0, now - self.as_of) * self.per_s
-        self.tokens, self.as_of = min(self.burst, self.tokens + gained), now
-        return 0.0 if self.tokens > 0 else (1.0 - self.tokens) / self.per_s
-
-
 class Meter:
-    """The quota of one source, as its settings have it."""
+    """The quota of one source, as its settings have it: a bucket of events and a bucket of bytes, filled by time.
+
+    A bucket may go below nothing by one request, so that a request larger than the rest still passes.
+    """
+
+    __slots__ = ("as_of", "burst_bytes", "burst_events", "bytes_", "events", "holds", "source")
 
     def __init__(self, source: Source, now: float) -> None:
-        self.source = source
-        self.events, self.bytes = (
-            Bucket(per_s=per_s, burst=per_s * source.burst_s, tokens=per_s * source.burst_s, as_of=now)
-            for per_s in (source.events_per_s_max, source.bytes_per_s_max)
-        )
+        self.as_of = now
+        self._set(source)
 
     def take(self, events: int, size_bytes: int, now: float) -> float:
         """Take a request of this size, and return 0; or return how long to wait until one may pass, in seconds."""
-        wait_s = max(self.events.wait_s(now), self.bytes.wait_s(now))
-        if not wait_s:
-            self.events.tokens -= events
-            self.bytes.tokens -= size_bytes
-        return wait_s
+        passed_s, self.as_of = now - self.as_of, now
+        # A clock that was set back gives nothing, and takes nothing.
+        if passed_s > 0:
+            self._fill(passed_s)
+        if self.events > 0 and self.bytes_ > 0:
+            self.events -= events
+            self.bytes_ -= size_bytes
+            return 0.0
+        return max(
+            (1.0 - self.events) / self.source.events_per_s_max, (1.0 - self.bytes_) / self.source.bytes_per_s_max
+        )
 
     def follow(self, source: Source) -> None:
-        """Go on with other settings; what was used stays used."""
-        self.source = source
-        for bucket, per_s in ((self.events, source.events_per_s_max), (self.bytes, source.bytes_per_s_max)):
-            used_s = (bucket.burst - bucket.tokens) / bucket.per_s
-            bucket.per_s, bucket.burst = per_s, per_s * source.burst_s
-            bucket.tokens = bucket.burst - used_s * per_s
+        """Go on with other settings; what was used stays used, in seconds' worth."""
+        used_events_s = (self.burst_events - self.events) / self.source.events_per_s_max
+        used_bytes_s = (self.burst_bytes - self.bytes_) / self.source.bytes_per_s_max
+        self._set(source)
+        self.events -= used_events_s * source.events_per_s_max
+        self.bytes_ -= used_bytes_s * source.bytes_per_s_max
+
+    def _set(self, source: Source) -> None:
+        self.source, self.holds = source, source.has_quota
+        self.events = self.burst_events = source.events_per_s_max * source.burst_s
+        self.bytes_ = self.burst_bytes = source.bytes_per_s_max * source.burst_s
+
+    def _fill(self, passed_s: float) -> None:
+        self.events = min(self.burst_events, self.events + passed_s * self.source.events_per_s_max)
+        self.bytes_ = min(self.burst_bytes, self.bytes_ + passed_s * self.source.bytes_per_s_max)
 
 
 class Quotas:
@@ -86,14 +84,12 @@ class Quotas:
 
     def take(self, source: Source, *, events: int, size_bytes: int, now: float) -> None:
         """Let a request pass. Raises SdkError, with the time to wait, when the source has used its quota up."""
-        if not source.has_quota:
-            return
         meter = self.meters.get(source.name)
         if meter is None:
             meter = self.meters[source.name] = Meter(source, now)
         elif meter.source is not source:
             meter.follow(source)
-        if wait_s := meter.take(events, size_bytes, now):
+        if meter.holds and (wait_s := meter.take(events, size_bytes, now)):
             raise SdkError(429, TEXT, retry_after_s=math.ceil(wait_s))
 
     def note(self, source: str, why: Lost, count: int, now: float) -> int:

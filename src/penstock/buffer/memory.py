@@ -45,15 +45,18 @@ class MemoryBuffer:
 
     async def append(self, batches: Sequence[Batch]) -> int:
         """Store all events of some batches, or none, and return how many were new."""
-        for source in {batch.source for batch in batches}:
-            if problem := self.shares.problem(source):
+        self.shares.weigh()
+        for batch in batches:
+            if problem := self.shares.used_up.get(batch.source, ""):
                 raise ShareUsedUp(problem)
         before = len(self.events)
         for event in itertools.chain.from_iterable(batch.events() for batch in batches):
             if (event.source, event.message_id) not in self.known:
                 self.known.add((event.source, event.message_id))
                 self.events.append(event)
-        self.shares.stored = {source: (count, count) for source, count in self.accepted().items()}
+        fresh = collections.Counter(event.source for event in self.events[before:])
+        was = self.shares.stored
+        self.shares.stored = {s: (was.get(s, (0, 0))[0] + fresh[s], 0) for s in {*was, *fresh}}
         return len(self.events) - before
 
     def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> MemoryBacklog:

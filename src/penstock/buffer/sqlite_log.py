@@ -62,8 +62,8 @@ class SqliteLog:
         """Store all events of some batches, or none, and return how many were new; see port.Log."""
         if problem := self.problem():
             raise BufferUnavailable(problem)
-        for source in {batch.source for batch in batches}:
-            if problem := self.shares.problem(source):
+        for batch in batches:
+            if problem := self.shares.used_up.get(batch.source, ""):
                 raise ShareUsedUp(problem)
         # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
         parts = [part for batch in batches for part in sqlite_segments.parts(batch)]
@@ -116,6 +116,7 @@ class SqliteLog:
         path = self.data_dir / EVENTS
         self.shares.disk_bytes = path.stat().st_size if path.exists() else 0
         self.shares.disk_bytes_max = self.shares.disk_bytes + max(0, free_bytes - self.disk_free_bytes_min)
+        self.shares.weigh()
 
     def _settled_below(self, destinations: Sequence[str]) -> int | None:
         """Return the place in the log below which every destination has settled everything; None for no bound."""
@@ -184,6 +185,7 @@ class Appends:
         self._write()
         # Also when it is not committed: then the next group reads it again, and till then it is a little too much.
         self.shares.stored = {row[0]: (row[1], row[2]) for row in self.connection.execute(STORED)}
+        self.shares.weigh()
 
     def _write(self) -> None:
         if not self.fresh:

@@ -29,6 +29,12 @@ class StoreShares:
     disk_bytes_max: float = math.inf
     #: Events and bytes of each source; bytes are only compared with those of the other sources.
     stored: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    #: Why nothing more of a source can be stored, for those of which that is so; as of the last weighing.
+    used_up: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def weigh(self) -> None:
+        """Find out whose share is used up: after what is stored or what may be stored has changed, not at each request."""
+        self.used_up = {source: problem for source in self.stored if (problem := self.problem(source))}
 
     def problem(self, source: str) -> str:
         """Return why nothing more of this source can be stored now; empty when something can."""
