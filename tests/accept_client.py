@@ -18,6 +18,18 @@ SOURCES = {
 }
 
 
+class Headers(dict[str, str]):
+    """A request's headers; a list stands for several of one name."""
+
+    def get(self, name, default=None):
+        found = super().get(name, default)
+        return found[0] if isinstance(found, list) else found
+
+    def get_all(self, name):
+        found = super().get(name, [])
+        return found if isinstance(found, list) else [found]
+
+
 @dataclasses.dataclass
 class Scope:
     """What RSGI tells of a request."""
@@ -27,6 +39,9 @@ class Scope:
     headers: dict[str, str]
     query_string: str = ""
     client: str = "10.0.0.7:5555"
+
+    def __post_init__(self) -> None:
+        self.headers = Headers(self.headers)
 
 
 @dataclasses.dataclass

@@ -35,6 +35,7 @@ RUDDERSTACK = "map.rudderstack"
 TYPE_UNWANTED = "filter.type"
 INTEGRATIONS = "filter.integrations"
 CONSENT = "filter.consent"
+SOURCE_TRUST = "filter.source_trust"
 EVENT_NAME = "filter.event"
 PAUSED = "destination.paused"
 DISCARDED = "destination.discarded"
@@ -152,6 +153,12 @@ CAUSES = {
             code=CONSENT,
             meaning="The person did not consent to the categories that the destination's settings name.",
             advice="Nothing to do: this is what the consent settings of the destination are for.",
+        ),
+        Cause(
+            code=SOURCE_TRUST,
+            meaning="The source's key is public, and it may not write what the event says.",
+            advice="Send who people are, and where they belong, from a server's source. If this source may write it, change"
+            " its `trust` or `trusted_traits`: that holds for the events that come then.",
         ),
         Cause(
             code=EVENT_NAME,

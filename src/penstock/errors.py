@@ -4,6 +4,7 @@ PenstockError
 ├── SettingsError      the operator's: the process does not start, exit 78
 ├── SdkError           the sender's: answered with 4xx, never stored
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
+│   └── ShareUsedUp    the source's: the same for one source, while the others go on
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
 └── LeaseLost          nobody's: the lease had run out; forget what we know and go on
 
@@ -27,8 +28,10 @@ class SettingsError(PenstockError):
 class SdkError(PenstockError):
     """A request that cannot be accepted. `text` is part of the wire contract: mobile SDKs read it."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, *, retry_after_s: int = 0) -> None:
         self.status, self.text = status, text
+        #: When the same request may be accepted, in seconds; 0 is never.
+        self.retry_after_s = retry_after_s
         super().__init__(f"{status} {text}")
 
 
@@ -38,6 +41,10 @@ class BufferUnavailable(PenstockError):
     def __init__(self, reason: str, *, retry_after_s: int = 10) -> None:
         self.reason, self.retry_after_s = reason, retry_after_s
         super().__init__(reason)
+
+
+class ShareUsedUp(BufferUnavailable):
+    """One source has as much in store as it may have. Nothing of the request was kept; other sources go on."""
 
 
 class StoreDamaged(PenstockError):

@@ -1,5 +1,8 @@
 """How a destination wants its events read, as its settings say: one place for all who convert."""
 
+import dataclasses
+from collections.abc import Callable
+
 from penstock.convert.plan import Mapping
 from penstock.convert.wanted import EventNames, Wishes
 from penstock.ledger.guard import GuardMode
@@ -17,6 +20,20 @@ def mapping_of(destination: Destination) -> Mapping:
         nested=destination.nested,
         page_views=destination.page_views,
     )
+
+
+def mappings_of(mapping: Mapping, settings: Settings) -> dict[str, Mapping]:
+    """Return the mapping as it holds for events of each source: not all are believed alike; see convert/trust.py."""
+    return {
+        name: dataclasses.replace(mapping, trust=source.trust, trusted_traits=source.trusted_traits)
+        for name, source in settings.sources.items()
+    }
+
+
+def by_source(mapping: Mapping, settings: Settings) -> Callable[[str], Mapping]:
+    """Return what tells the mapping of a source's events; those of a source that is gone are believed."""
+    own = mappings_of(mapping, settings)
+    return lambda source: own.get(source, mapping)
 
 
 def wishes_of(destination: Destination, settings: Settings) -> Wishes:

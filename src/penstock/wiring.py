@@ -76,8 +76,13 @@ async def run_accept(process: Process) -> None:
         clock=process.clock,
         disk_free_bytes_min=settings.disk_free_bytes_min,
         waiting_events_max=settings.waiting_events_max,
+        share_of=sources.share_of,
     )
-    limits = Limits(body_bytes_max=settings.body_bytes_max, path_prefix=settings.path_prefix)
+    limits = Limits(
+        body_bytes_max=settings.body_bytes_max,
+        path_prefix=settings.path_prefix,
+        trusted_proxies=settings.trusted_proxies,
+    )
     gateway = Gateway(
         log=store,
         sources=sources,

@@ -46,6 +46,7 @@ def folder_of_schema(number: int, folder, *statements: tuple[str, list]) -> None
     """Write events.db as an older Penstock did."""
     with sqlite3.connect(folder / EVENTS) as connection:
         connection.create_function("packed_columns", 4, older_packing.packed_columns)
+        connection.create_function("repacked", 1, older_packing.repacked)
         for step in range(1, number + 1):
             script = importlib.resources.files("penstock.buffer").joinpath("migrations", f"events_000{step}.sql")
             connection.executescript(script.read_text())
@@ -275,7 +276,7 @@ def test_how_long_a_start_waits_for_a_process_that_brings_the_file_forward_is_a_
         other.execute("COMMIT")
 
     with contextlib.closing(open_writer(tmp_path / EVENTS)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone()[0] == 4
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == len(sqlite.SCHEMAS[EVENTS])
         # From then on it waits as for anybody.
         assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == sqlite.BUSY_MS > sqlite.MIGRATION_MS
 

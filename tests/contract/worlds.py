@@ -55,6 +55,11 @@ class World:
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or ManualClock()
         self.sources = ["web", "server"]
+        #: Of each source: its share of the store; and how many events the store may hold.
+        self.store_shares, self.events_max = dict[str, float](), 10**9
+
+    def share_of(self, source: str) -> float:
+        return self.store_shares.get(source, 1.0)
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -80,9 +85,10 @@ class MemoryWorld(World):
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         super().__init__(clock)
-        self.buffer = MemoryBuffer(clock=self.clock)
+        self.buffer = MemoryBuffer(clock=self.clock, share_of=self.share_of)
 
     async def open(self) -> "MemoryWorld":
+        self.buffer.shares.events_max = self.events_max
         self.log = self.shelf = self.dead = self.search = self.gauge = self.buffer
         self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources)
         return self
@@ -105,7 +111,13 @@ class SqliteWorld(World):
         self.folder = folder
 
     async def open(self) -> "SqliteWorld":
-        self.log = SqliteLog(self.folder, clock=self.clock, disk_free_bytes_min=0, waiting_events_max=10**9)
+        self.log = SqliteLog(
+            self.folder,
+            clock=self.clock,
+            disk_free_bytes_min=0,
+            waiting_events_max=self.events_max,
+            share_of=self.share_of,
+        )
         await self.log.open()
         self.store = DeliveryStore(self.folder, clock=self.clock)
         await self.store.open()

@@ -113,6 +113,8 @@ def _default(field: "dataclasses.Field[typing.Any]") -> str:
         return "required"
     if field.default in {"", ()}:
         return "none"
+    if isinstance(field.default, tuple):
+        return ", ".join(f"`{each}`" for each in field.default)
     return f"`{field.default}`".lower() if isinstance(field.default, bool) else f"`{field.default}`"
 
 

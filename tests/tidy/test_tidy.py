@@ -14,12 +14,12 @@ VALUES = {"event", "errors", "timestamps", "causes", "origin"}
 LEAVES = VALUES | {"clock", "settings", "vault"}
 # stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
 MAY_KNOW = {
-    "accept": LEAVES | {"buffer"},
+    "accept": LEAVES | {"buffer", "forwarded"},
     "buffer": VALUES | {"clock"},
     "convert": VALUES,  # pure: not even the clock
     "deliver": LEAVES | {"buffer", "convert", "ledger", "reading"},
     "ledger": VALUES | {"convert"},  # pure, like convert
-    "operate": LEAVES | {"buffer", "convert", "ledger", "reading"},
+    "operate": LEAVES | {"buffer", "convert", "ledger", "reading", "forwarded"},
     "reading.py": {"settings", "convert", "ledger"},
     "sandbox": set(),  # a second reading of Custify's manual; it borrows nothing
     "event.py": {"timestamps"},
@@ -27,8 +27,9 @@ MAY_KNOW = {
     "causes.py": set(),
     "clock.py": set(),
     "timestamps.py": set(),
-    "settings": {"errors", "origin"},
     "origin.py": set(),
+    "forwarded.py": set(),
+    "settings": {"errors", "origin", "forwarded"},
     "listening.py": {"errors"},
     "vault.py": {"errors"},
 }

@@ -330,3 +330,46 @@ def test_an_address_that_is_none_is_a_page_that_leads_home(world):
 
     assert answer.status_code == 404
     assert "There is no page /nowhere" in text_of(answer)
+
+
+def test_who_may_send_and_what_is_set_on_the_page_of_a_source(world, admin):
+    answer = admin.post(
+        "/sources/web/settings",
+        allowed_origins="https://App.example.com/, https://*.shop.example",
+        trust="traits",
+        trusted_traits="theme, name",
+        quota="on",
+        events_per_s_max="50",
+        burst_s="120",
+        store_share_max="0.25",
+    )
+
+    assert answer.status_code == 303
+    source = world.desk.settings().sources["web"]
+    assert source.allowed_origins == ("https://app.example.com", "https://*.shop.example")
+    assert (source.trust, source.trusted_traits, source.quota) == ("traits", ("theme", "name"), "on")
+    assert (source.events_per_s_max, source.bytes_per_s_max, source.burst_s) == (50.0, 5_000_000.0, 120.0)
+    assert source.store_share == 0.25
+    page = admin.get("/sources/web").text
+    assert 'value="https://app.example.com, https://*.shop.example"' in page
+    assert "every page may send" not in page
+
+
+@pytest.mark.parametrize("given", [{"allowed_origins": "app.example.com"}, {"burst_s": "1"}, {"trust": "traits"}])
+def test_a_bound_that_cannot_work_is_refused_and_the_old_one_stays(world, admin, given):
+    before = world.desk.settings()
+
+    assert "expected" in text_of(admin.post("/sources/web/settings", **given))
+    assert world.desk.settings() == before
+
+
+def test_a_page_for_everybody_and_what_may_be_lost_are_said_on_the_page_of_the_source(world, admin):
+    world.snapshots.write("accept", {"lost": [("web", "quota", 7), ("web", "origin", 2), ("gone", "share", 1)]})
+
+    page = text_of(admin.get("/sources/web"))
+
+    assert "every page may send with its key" in page
+    assert "7 events beyond the quota" in page
+    assert "2 requests of browsers from pages that may not send" in page
+    status = world.reader.read().sources
+    assert {name: dict(source.lost) for name, source in status.items()} == {"web": {"quota": 7, "origin": 2}}

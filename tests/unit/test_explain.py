@@ -7,7 +7,7 @@ import pytest
 from cases.explained import accounts_for_every_leaf, tells_the_truth
 from penstock.convert import explain_trials
 from penstock.convert.explain import as_json, explain
-from penstock.convert.plan import Call, Mapping, Plan
+from penstock.convert.plan import Call, Filtered, Mapping, Plan
 
 MOMENT = "2024-05-06T07:08:09.000Z"
 
@@ -220,3 +220,34 @@ def test_keys_that_look_like_paths_are_quoted():
     sources = [line.source for line in explain(event, Mapping()).lines if (line.source or "").startswith("traits")]
 
     assert sources == ['traits["a.b"]', 'traits["c[0]"]', "traits.ä", 'traits["\\u001b"]']
+
+
+def test_each_field_that_a_source_may_not_write_is_named_with_the_reason():
+    event = {
+        "type": "identify",
+        "userId": "42",
+        "timestamp": "2026-01-02T03:04:05Z",
+        "traits": {"email": "eve@evil.test", "theme": "dark", "company": {"id": "acme", "remove": True}, "tags": []},
+    }
+    mapping = Mapping(trust="traits", trusted_traits=("theme",))
+
+    told = explain(event, mapping)
+
+    assert [(line.source, line.field) for line in told.lines if line.call is not None] == [
+        ("userId", "user_id"),
+        ("traits.theme", "custom_attributes.theme"),
+    ]
+    untrusted = {line.source: line.why for line in told.lines if line.reason == "untrusted"}
+    assert untrusted.keys() == {"timestamp", "traits.email", "traits.company.id", "traits.company.remove"}
+    assert untrusted["traits.email"] == "email of /people is not taken from this source: its trust is `traits`"
+    # What would not be sent from a trusted source either has the reason it has there.
+    assert next(line.reason for line in told.lines if line.source == "traits.tags") == "array"
+
+
+def test_an_event_of_which_nothing_may_be_written_still_says_of_each_value_where_it_would_go():
+    event = {"type": "group", "groupId": "acme", "traits": {"plan": "free"}}
+
+    told = explain(event, Mapping(trust="events"))
+
+    assert told.meaning == Filtered("its source may not write what this event says", "filter.source_trust")
+    assert {line.source: line.reason for line in told.lines}["traits.plan"] == "untrusted"

@@ -140,11 +140,17 @@ def test_a_loopback_destination_may_be_plain_http(file):
     assert settings.destinations["c"].base_url == "http://127.0.0.1:8090"
 
 
-def test_a_list_comes_from_the_environment_with_commas():
-    settings = load(None, {"PENSTOCK_ALLOWED_PRIVATE_HOSTS": "relay.corp, 10.0.0.7"})
-
-    assert settings.allowed_private_hosts == ("relay.corp", "10.0.0.7")
-
-
 def test_people_cannot_be_forgotten_before_they_were_seen():
     assert "ledger_days: expected 0 or more" in refusal(None, {"PENSTOCK_LEDGER_DAYS": "-1"})
+
+
+def test_proxies_are_networks_and_a_wrong_one_is_refused(tmp_path):
+    file = tmp_path / "penstock.toml"
+    file.write_text('trusted_proxies = ["10.0.0.1/8"]')
+
+    with pytest.raises(SettingsError, match="host bits"):
+        load(file, {})
+
+
+def test_a_list_comes_from_the_environment_with_commas():
+    assert load(None, {"PENSTOCK_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}).trusted_proxies == ("10.0.0.0/8", "::1")

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from penstock.accept import replies, sdk_request
+from penstock.accept.admission import Admission
 from penstock.accept.pixel import GIF, pixel_event
 from penstock.accept.refused import Refusals
 from penstock.accept.replies import Reply, json_reply, refusal
@@ -28,6 +29,7 @@ from penstock.buffer.port import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
 from penstock.event import Batch
+from penstock.forwarded import address_of, client_of
 from penstock.settings import Source
 from penstock.timestamps import from_ms, to_text
 
@@ -51,6 +53,8 @@ class Limits:
     body_bytes_max: int = 4_096_000
     path_prefix: str = ""
     requests_max: int = 50_000
+    #: Whose X-Forwarded-For is believed; see forwarded.py.
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class Protocol_(Protocol):  # noqa: N801 - RSGI's own word
@@ -89,7 +93,7 @@ class Gateway:
         self.open_requests = 0
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
-        self.refusals = Refusals()
+        self.refusals, self.admission = Refusals(), Admission(clock=clock)
         self.started_at = to_text(from_ms(int(clock.now() * 1000)))
 
     async def __rsgi__(self, scope: Any, protocol: Protocol_) -> None:
@@ -113,6 +117,7 @@ class Gateway:
             "requests": [(source, code, count) for (source, code), count in self.requests.items()],
             "events": [(source, type_, count) for (source, type_), count in self.events.items()],
             "refused": self.refusals.facts(),
+            "lost": self.admission.facts(),
         }
 
     async def _reply(self, scope: Any, protocol: Protocol_) -> Reply:
@@ -133,10 +138,10 @@ class Gateway:
         except SdkError as error:
             self.requests["", error.status] += 1
             self._note(scope, error.status, error.text, secret=path_key)
-            return refusal(error.status, error.text)
+            return refusal(error.status, error.text, *_retry_after(error.retry_after_s))
         except BufferUnavailable as error:
             self.requests["", 503] += 1
-            return refusal(503, "service unavailable", ("retry-after", str(error.retry_after_s)))
+            return refusal(503, "service unavailable", *_retry_after(error.retry_after_s))
         except StoreDamaged as error:
             # Told to the process, which ends; whoever sent this sends it again.
             self.on_damage(error)
@@ -161,25 +166,44 @@ class Gateway:
         source = None if route.kind is Kind.BEACON else self._source_of_header(scope)
         if route.kind is Kind.BEACON:
             source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
+        if source is not None:
+            self._let_in(source, scope)
         body = await self._body(scope, protocol)
         if source is None:
             source = self._enabled(_body_key(body), missing=NO_HEADER_KEY)
+            self._let_in(source, scope)
         batch = self._batch(route, body, source=source, scope=scope)
         types = [head.type for head in batch.heads]
+        self.admission.take(source, batch)
         storing = self.log.append([batch])
         # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
         del batch, body
-        await storing
+        try:
+            await storing
+        except BufferUnavailable as error:
+            self.admission.not_stored(source, error, len(types))
+            raise
         self.requests[source.name, 200] += 1
         for type_ in set(types):
             self.events[source.name, type_ if type_ in TYPES else "other"] += types.count(type_)
         return replies.OK
 
+    def _let_in(self, source: Source, scope: Any) -> None:
+        if origin := scope.headers.get("origin"):
+            self.admission.let_in(source, origin)
+
     def _batch(self, route: Route, body: bytes, *, source: Source, scope: Any) -> Batch:
-        origin = Origin(source.name, int(self.clock.now() * 1000), _client_ip(scope))
+        origin = Origin(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
         if route.kind is Kind.EVENT:
             return sdk_request.read_one(body, type_=route.type, origin=origin, dice=self.dice)
         return sdk_request.read_batch(body, origin=origin, dice=self.dice)
+
+    def _client_ip(self, scope: Any) -> str:
+        """Return who sent a request; some proxies add a header of their own behind the sender's."""
+        if "x-forwarded-for" not in scope.headers:
+            return address_of(scope.client)
+        forwarded = ",".join(scope.headers.get_all("x-forwarded-for"))
+        return client_of(scope.client, forwarded, self.limits.trusted_proxies)
 
     async def _body(self, scope: Any, protocol: Protocol_) -> bytes:
         """Read the body within bounds, and unpack it within bounds. Raises SdkError."""
@@ -252,13 +276,18 @@ class Gateway:
         body = pixel_event(scope.query_string, type_=route.type, now=from_ms(now_ms))
         if body is None:
             return image
+        source = None
         try:
             source = self._enabled(_query(scope).get("writeKey", ""), missing=NO_QUERY_KEY)
+            self._let_in(source, scope)
             batch = self._batch(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
+            self.admission.take(source, batch)
             await self.log.append([batch])
             self.events[source.name, route.type] += 1
         except (SdkError, BufferUnavailable) as error:
             status = error.status if isinstance(error, SdkError) else 503
+            if source is not None and isinstance(error, BufferUnavailable):
+                self.admission.not_stored(source, error, 1)
             self.requests["pixel", status] += 1
             self._note(scope, status, str(error))
         return image
@@ -317,6 +346,10 @@ def _basic_user(header: str) -> str:
         return ""
 
 
+def _retry_after(seconds: int) -> list[tuple[str, str]]:
+    return [("retry-after", str(seconds))] if seconds else []
+
+
 def _body_key(body: bytes) -> str:
     """Return Segment's `writeKey` from the body; browsers send it there to spare the preflight."""
     try:
@@ -332,10 +365,3 @@ class _WithKey(msgspec.Struct):
 
 def _query(scope: Any) -> dict[str, str]:
     return dict(urllib.parse.parse_qsl(scope.query_string))
-
-
-def _client_ip(scope: Any) -> str:
-    forwarded = scope.headers.get("x-forwarded-for")
-    if forwarded:
-        return str(forwarded).partition(",")[0].replace(" ", "")
-    return str(scope.client).rpartition(":")[0]

@@ -17,7 +17,13 @@ class Sources:
         self.by_key = {
             key: source for source in sources.values() for key in (source.old_write_key, source.write_key) if key
         }
+        self.by_name = dict(sources)
 
     def find(self, write_key: str) -> Source | None:
         """Return the source, or None for an unknown key."""
         return self.by_key.get(write_key)
+
+    def share_of(self, name: str) -> float:
+        """Return the share of the store that events of a source may take; all for one that is gone."""
+        source = self.by_name.get(name)
+        return source.store_share if source else 1.0

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from penstock import causes
@@ -24,26 +25,38 @@ from penstock.buffer.port import (
 from penstock.buffer.search import keys_of
 from penstock.buffer.search_port import Found, Seen
 from penstock.buffer.spread import spread
+from penstock.buffer.store_shares import StoreShares, whole
 from penstock.clock import Clock
+from penstock.errors import ShareUsedUp
 from penstock.event import Batch, Event, MessageId
 
 
 class MemoryBuffer:
     """Log and Shelf, and the Backlogs of its destinations."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(
+        self, *, clock: Clock, waiting_events_max: float = math.inf, share_of: Callable[[str], float] = whole
+    ) -> None:
         self.clock = clock
+        self.shares = StoreShares(share_of=share_of, events_max=waiting_events_max)
         self.events: list[Event] = []
         self.known: set[tuple[str, MessageId]] = set()
         self.backlogs: dict[str, MemoryBacklog] = {}
 
     async def append(self, batches: Sequence[Batch]) -> int:
         """Store all events of some batches, or none, and return how many were new."""
+        self.shares.weigh()
+        for batch in batches:
+            if problem := self.shares.used_up.get(batch.source, ""):
+                raise ShareUsedUp(problem)
         before = len(self.events)
         for event in itertools.chain.from_iterable(batch.events() for batch in batches):
             if (event.source, event.message_id) not in self.known:
                 self.known.add((event.source, event.message_id))
                 self.events.append(event)
+        fresh = collections.Counter(event.source for event in self.events[before:])
+        was = self.shares.stored
+        self.shares.stored = {s: (was.get(s, (0, 0))[0] + fresh[s], 0) for s in {*was, *fresh}}
         return len(self.events) - before
 
     def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> MemoryBacklog:

@@ -141,7 +141,8 @@ class Log(Protocol):
         """Store all events of some batches, or none, and return how many were new.
 
         When this returns, they are synced to disk. A (source, message_id) seen before is not stored again.
-        Raises BufferUnavailable when the disk or the buffer's limit does not allow it; nothing is kept then.
+        Raises BufferUnavailable when the disk or the buffer's limit does not allow it; ShareUsedUp when a source among
+        them has as much in store as it may have, which is nobody else's trouble. Nothing is kept then.
         """
 
 

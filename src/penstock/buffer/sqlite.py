@@ -12,7 +12,7 @@ from penstock.errors import BufferUnavailable, PenstockError, SettingsError, Sto
 
 EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
-    EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql", "events_0004.sql"),
+    EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql", "events_0004.sql", "events_0005.sql"),
     DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 7)),
     CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql"),
 }
@@ -162,7 +162,14 @@ def _step(connection: sqlite3.Connection, path: Path, statement: str) -> None:
 
 def _statements(script: str) -> list[str]:
     lines = [line for line in script.splitlines() if not line.lstrip().startswith("--")]
-    return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
+    statements, begun = [], ""
+    for part in "\n".join(lines).split(";")[:-1]:
+        begun += f"{part};"
+        # What a trigger does stands inside the statement that makes it.
+        if sqlite3.complete_statement(begun):
+            statements.append(begun)
+            begun = ""
+    return statements
 
 
 class SqliteTransactions:

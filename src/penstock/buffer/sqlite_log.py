@@ -13,13 +13,15 @@ from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer
 from penstock.buffer.sqlite_ids import MessageIds
 from penstock.buffer.sqlite_segments import Part
+from penstock.buffer.store_shares import StoreShares, whole
 from penstock.clock import Clock
-from penstock.errors import BufferUnavailable
+from penstock.errors import BufferUnavailable, ShareUsedUp
 from penstock.event import Batch
 
 COUNT = """
 INSERT INTO accepted VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET count = count + excluded.count
 """
+STORED = "SELECT source, events, bytes FROM stored"
 # How often the disk and the size of the log are looked at; a disk does not fill faster than the reserve in this time.
 LOOK_S = 1.0
 # What is removed in one transaction, so that retention never delays an append for long.
@@ -29,15 +31,24 @@ PRUNE_ROWS_MAX, PRUNE_PAGES_MAX = 500, 2_000
 class SqliteLog:
     """events.db in a data folder. `open` before use."""
 
-    def __init__(self, data_dir: Path, *, clock: Clock, disk_free_bytes_min: int, waiting_events_max: int) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        clock: Clock,
+        disk_free_bytes_min: int,
+        waiting_events_max: int,
+        share_of: Callable[[str], float] = whole,
+    ) -> None:
         self.data_dir, self.clock = data_dir, clock
         self.disk_free_bytes_min, self.waiting_events_max = disk_free_bytes_min, waiting_events_max
+        self.shares = StoreShares(share_of=share_of, events_max=waiting_events_max)
         self.looked_at, self.trouble = float("-inf"), ""
 
     async def open(self) -> None:
         """Open the file, made new if it is not there. Raises BufferUnavailable, SettingsError."""
         self.connection = open_writer(self.data_dir / EVENTS)
-        self.appends = Appends(self.connection)
+        self.appends = Appends(self.connection, self.shares)
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(self.appends)
         # What is stored already is read now, and not while the first request waits.
         await self.group.run(lambda _: None)
@@ -51,6 +62,9 @@ class SqliteLog:
         """Store all events of some batches, or none, and return how many were new; see port.Log."""
         if problem := self.problem():
             raise BufferUnavailable(problem)
+        for batch in batches:
+            if problem := self.shares.used_up.get(batch.source, ""):
+                raise ShareUsedUp(problem)
         # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
         parts = [part for batch in batches for part in sqlite_segments.parts(batch)]
         del batches
@@ -64,7 +78,7 @@ class SqliteLog:
         return self.trouble
 
     async def prune(self, *, older_than_ms: int, bytes_max: int, destinations: Sequence[str]) -> int:
-        """Remove events that have their outcomes: the old ones, and the oldest while the file is too large.
+        """Remove events that have their outcomes: the old ones, and the oldest while the file is too large or room is short.
 
         Removes a bounded number; returns how many. Never one that a destination has not settled.
         """
@@ -72,13 +86,14 @@ class SqliteLog:
             _prune,
             floor=self._settled_below(destinations),
             older_than_ms=older_than_ms,
-            bytes_max=bytes_max,
+            bytes_max=0 if self.shares.is_pressed() else bytes_max,
             ids=self.appends.ids,
         )
         return await self.group.run(prune)
 
     def _look(self) -> str:
         free = shutil.disk_usage(self.data_dir).free
+        self._look_at_disk(free)
         if free < self.disk_free_bytes_min:
             return f"{free} bytes are free on the disk, {self.disk_free_bytes_min} are needed"
         with_reader = open_reader(self.data_dir / EVENTS)
@@ -96,6 +111,12 @@ class SqliteLog:
             if stored >= self.waiting_events_max
             else ""
         )
+
+    def _look_at_disk(self, free_bytes: int) -> None:
+        path = self.data_dir / EVENTS
+        self.shares.disk_bytes = path.stat().st_size if path.exists() else 0
+        self.shares.disk_bytes_max = self.shares.disk_bytes + max(0, free_bytes - self.disk_free_bytes_min)
+        self.shares.weigh()
 
     def _settled_below(self, destinations: Sequence[str]) -> int | None:
         """Return the place in the log below which every destination has settled everything; None for no bound."""
@@ -118,9 +139,9 @@ class SqliteLog:
 class Appends:
     """Stores the events of all appends of a group with one write; see group_commit.Transactions."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection, self.ids = connection, MessageIds(connection)
-        self.transactions = SqliteTransactions(connection, before_commit=self._write)
+    def __init__(self, connection: sqlite3.Connection, shares: StoreShares) -> None:
+        self.connection, self.ids, self.shares = connection, MessageIds(connection), shares
+        self.transactions = SqliteTransactions(connection, before_commit=self._finish)
         self.last_seq, self.fresh, self.fresh_count = 0, list[Part](), 0
         #: SQLite's word for the state that memory agrees with; None: it may not agree with any.
         self.version: int | None = None
@@ -159,6 +180,12 @@ class Appends:
             self.last_seq = sqlite_segments.last_seq(connection)
             self.ids.read()
             self.version = version
+
+    def _finish(self) -> None:
+        self._write()
+        # Also when it is not committed: then the next group reads it again, and till then it is a little too much.
+        self.shares.stored = {row[0]: (row[1], row[2]) for row in self.connection.execute(STORED)}
+        self.shares.weigh()
 
     def _write(self) -> None:
         if not self.fresh:

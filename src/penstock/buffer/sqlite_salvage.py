@@ -13,8 +13,8 @@ from penstock.buffer.sqlite import open_writer
 from penstock.buffer.sqlite_segments import is_whole
 
 LOG = "segment"
-# accept makes these of the log when it starts.
-MADE_ANEW = ("run", "message", "filter")
+# accept makes these of the log when it starts, and the last follows the log by itself.
+MADE_ANEW = ("run", "message", "filter", "stored")
 # Rows read in one query, and how far a reader jumps over places that cannot be read.
 PAGE, JUMP_MAX = 500, 2**20
 

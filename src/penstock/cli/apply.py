@@ -11,7 +11,7 @@ from penstock.cli import EXIT_FAILED, config_option, config_path
 from penstock.cli.selection import printable
 from penstock.operate.compare import changes
 from penstock.operate.desk import Desk, differences, document_in_force, document_of, opened, toml_of
-from penstock.reading import mapping_of
+from penstock.reading import by_source, mapping_of
 from penstock.settings import Settings
 
 # Events read by a plan unless it is told otherwise, and changed ones shown.
@@ -76,8 +76,8 @@ def _differing_calls(shelf: Shelf, before: Settings, after: Settings, *, last: i
         sources = set(after.sources_of(name))
         newest = shelf.stories(name, limit=last, newest=True)
         stories = [story for story in newest if story.event.source in sources]
-        old, new = (mapping_of(settings.destinations[name]) for settings in (before, after))
-        differing = list(changes(stories, old, new)) if old != new else []
+        old, new = (by_source(mapping_of(each.destinations[name]), each) for each in (before, after))
+        differing = list(changes(stories, old, new))
         lines.append(f"{name}: {len(differing)} of the newest {len(stories)} events would become other calls")
         for change in itertools.islice(differing, SHOWN):
             text = f"now\n{change.before}\nthen\n{change.after}"

@@ -30,6 +30,10 @@ def status_command(config: Path | None, *, as_json: bool) -> None:
 def _lines(status: Status) -> list[str]:
     accepted = ", ".join(f"{name} {count}" for name, count in status.accepted.items()) or "none"
     lines = [f"accepted: {accepted}"]
+    for name, source in status.sources.items():
+        if source.lost:
+            lines.append(f"{name}: possibly lost: {', '.join(f'{why} {count}' for why, count in source.lost.items())}")
+        lines += [f"{name}: {warning}" for warning in source.warnings]
     for name, destination in status.destinations.items():
         lines += _destination_lines(name, destination)
     return lines

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from penstock.cli import config_option, config_path
+from penstock.operate.source_form import warnings_of
 from penstock.settings import Settings, load
 
 
@@ -28,6 +29,9 @@ def validate_command(config: Path | None, file: Path | None) -> None:
             click.echo(
                 f"note: source {name} is connected to no destination; its events are kept and go nowhere", err=True
             )
+    for name, source in settings.sources.items():
+        for warning in warnings_of(source):
+            click.echo(f"note: source {name}: {warning}", err=True)
 
 
 def _with(path: Path | None, file: Path) -> Settings:

@@ -8,11 +8,13 @@ from penstock.convert.identify import plan_identify
 from penstock.convert.plan import Filtered, Mapping, Meaning, Unmappable
 from penstock.convert.rudderstack import convert_as_rudderstack
 from penstock.convert.track import plan_track, plan_view
+from penstock.convert.trust import believed
 
 
 def convert(event: object, mapping: Mapping) -> Meaning:
     """Return what an event means. Never raises, whatever JSON the event is, and never changes it."""
-    return convert_as_rudderstack(event, mapping) if mapping.name == "rudderstack" else _custify_1(event, mapping)
+    meaning = convert_as_rudderstack(event, mapping) if mapping.name == "rudderstack" else _custify_1(event, mapping)
+    return believed(meaning, mapping)
 
 
 def _custify_1(event: object, mapping: Mapping) -> Meaning:

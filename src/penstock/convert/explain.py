@@ -57,6 +57,9 @@ def explain(
 
     `unwanted` says why the destination does not want the event at all, whatever it would become.
     """
+    if mapping.trust != "trusted" and not unwanted:
+        whole = explain(event, dataclasses.replace(mapping, trust="trusted"), leaves_max=leaves_max)
+        return _as_believed(whole, convert(event, mapping), trust=mapping.trust)
     meaning = unwanted or convert(event, mapping)
     every = list(leaves(event))
     looked_at = _outermost(every, leaves_max)
@@ -90,6 +93,31 @@ def as_json(explanation: Explanation) -> dict[str, object]:
         "fields_left_out": explanation.fields_left_out,
     }
     return facts
+
+
+def _as_believed(whole: Explanation, meaning: Meaning, *, trust: str) -> Explanation:
+    """Return of an explanation what holds for a source that is not believed in everything."""
+    if not isinstance(whole.meaning, Plan):
+        return whole
+    sent, paths = sent_of(meaning), [call.path for call in (meaning.calls if isinstance(meaning, Plan) else ())]
+    left = {(place.call, as_text(place.field)) for place in sent}
+    lines: list[Line] = []
+    for line in whole.lines:
+        path = None if line.call is None else whole.meaning.calls[line.call].path
+        # No plan has two calls to one path.
+        call = paths.index(path) if path in paths else None
+        if line.call is None:
+            lines.append(line)
+        elif (call, line.field) in left:
+            lines.append(dataclasses.replace(line, call=call))
+        elif line.source is not None:
+            why = f"{line.field} of {path} is not taken from this source: its trust is `{trust}`"
+            lines.append(Line(line.source, line.value, None, None, None, Unsent.UNTRUSTED, why))
+    told = {(line.call, line.field) for line in lines}
+    rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in told]
+    if whole.leaves_left_out:
+        return dataclasses.replace(whole, meaning=meaning, lines=tuple(lines), fields_left_out=len(rest))
+    return dataclasses.replace(whole, meaning=meaning, lines=(*lines, *(_set_by_mapping(*found) for found in rest)))
 
 
 def _outermost(every: list[tuple[Path, object]], leaves_max: int) -> dict[Path, object]:

@@ -25,6 +25,7 @@ class Unsent(enum.StrEnum):
     LOST = "lost"
     STEERS = "steers"
     NOT_READ = "not-read"
+    UNTRUSTED = "untrusted"
 
 
 #: A reason, and the sentence for people.

@@ -7,11 +7,12 @@ from penstock import causes
 
 Path = Literal["/people", "/company", "/event"]
 MappingName = Literal["custify/1", "rudderstack"]
+Trust = Literal["trusted", "traits", "events"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:
-    """How a destination wants its events read. Part of its settings."""
+    """How a destination wants the events of a source read. Part of the settings of both."""
 
     name: MappingName = "custify/1"
     #: RudderStack's "Fall back to anonymousId if userId is not present".
@@ -20,6 +21,9 @@ class Mapping:
     nested: Literal["drop", "flatten", "json"] = "drop"
     #: Send page and screen views as events (custify/1 only).
     page_views: bool = False
+    #: What the event's source may write; see trust.py.
+    trust: Trust = "trusted"
+    trusted_traits: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -135,9 +135,10 @@ class Engine:
         """Return what a leased event means."""
         event = enriched(lease.event)
         refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
+        mapping = self.policy.mappings.get(lease.event.source, self.policy.mapping)
         happened = parsed(event["timestamp"])
         at_ms = lease.event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
-        return Read(lease=lease, meaning=refusal or convert(event, self.policy.mapping), at_ms=at_ms)
+        return Read(lease=lease, meaning=refusal or convert(event, mapping), at_ms=at_ms)
 
     async def send(self, calls: Sequence[Call], attempts: list[Attempt]) -> Answer:
         """Make calls in order, up to the first that is not accepted."""

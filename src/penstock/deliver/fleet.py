@@ -21,7 +21,7 @@ from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
 from penstock.deliver.wishes import LedgerWishes
 from penstock.errors import BufferUnavailable, StoreDamaged
-from penstock.reading import mapping_of, mode_of, rules_of, wishes_of
+from penstock.reading import mapping_of, mappings_of, mode_of, rules_of, wishes_of
 from penstock.settings import Destination, Settings
 
 log = structlog.get_logger()
@@ -187,6 +187,7 @@ class Fleet:
     def _policy(self, destination: Destination) -> DeliveryPolicy:
         return DeliveryPolicy(
             mapping=mapping_of(destination),
+            mappings=mappings_of(mapping_of(destination), self.settings),
             origin=destination.base_url,
             retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600, park_s=destination.park_hours * 3600),
             in_flight_max=destination.calls_in_flight_max,

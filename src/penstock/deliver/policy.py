@@ -43,6 +43,8 @@ class DeliveryPolicy:
     call_s_max: float = 10.0
     #: How often an engine without work looks for new events, in seconds.
     idle_s_max: float = 0.3
+    #: The mapping as it holds for events of each source; `mapping` for every other.
+    mappings: Table[str, Mapping] = dataclasses.field(default_factory=dict)
     #: Which events are not wanted, though they could be sent.
     wishes: Wishes = dataclasses.field(default_factory=Wishes)
     #: How the pace is shared while events of several priorities are due.

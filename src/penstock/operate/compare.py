@@ -1,7 +1,7 @@
 """What another mapping would change about the events that came lately. Pure."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -24,11 +24,13 @@ class Change:
     after: str
 
 
-def changes(stories: Sequence[Story], before: Options, after: Options) -> Iterator[Change]:
-    """Yield the events whose calls would differ."""
+def changes(
+    stories: Sequence[Story], before: Callable[[str], Options], after: Callable[[str], Options]
+) -> Iterator[Change]:
+    """Yield the events whose calls would differ; told the mapping of a source, before and after."""
     for story in stories:
-        event = enriched(story.event)
-        old, new = convert(event, before), convert(event, after)
+        event, source = enriched(story.event), story.event.source
+        old, new = convert(event, before(source)), convert(event, after(source))
         if old != new:
             yield Change(story=story, before=in_words(old), after=in_words(new))
 

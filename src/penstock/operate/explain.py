@@ -18,7 +18,7 @@ from penstock.ledger.record import CUSTOM
 from penstock.ledger.weigh import Note
 from penstock.operate.ledger import notes_of
 from penstock.operate.masking import Mask
-from penstock.reading import mapping_of, wishes_of
+from penstock.reading import by_source, mapping_of, wishes_of
 from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
 
@@ -62,7 +62,7 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
         if story and story.event.source in settings.sources_of(name):
             call = enriched(story.event)
             refusal = _refusal(story, name, settings)
-            meant = explain(call, mapping_of(settings.destinations[name]), unwanted=refusal)
+            meant = explain(call, _mapping_for(story, name, settings), unwanted=refusal)
             accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call), tuple(notes_of(story))))
     return accounts
 
@@ -70,7 +70,7 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
 def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
     """Return what an event means for a destination with these settings. Raises KeyError for one they do not have."""
     refusal = _refusal(story, destination, settings)
-    return refusal or convert(enriched(story.event), mapping_of(settings.destinations[destination]))
+    return refusal or convert(enriched(story.event), _mapping_for(story, destination, settings))
 
 
 def masked(account: Account, mask: Mask) -> Account:
@@ -123,12 +123,13 @@ def last_set_among(
     newest_first: Iterable[Story], settings: Settings, destination: str, *, person: str, field: str
 ) -> FieldHistory:
     """Walk these events up to the one whose calls set this field of this person."""
-    mapping, field = mapping_of(settings.destinations[destination]), field.removeprefix("custom_attributes.")
+    read_as = by_source(mapping_of(settings.destinations[destination]), settings)
+    field = field.removeprefix("custom_attributes.")
     sources = settings.sources_of(destination)
     not_held: list[Story] = []
     looked_at = 0
     for looked_at, story in enumerate(newest_first, 1):
-        if story.event.source not in sources or not _sets(story, mapping, person, field):
+        if story.event.source not in sources or not _sets(story, mapping := read_as(story.event.source), person, field):
             continue
         if story.state in HELD:
             lines = _lines_about(story, mapping, person, field)
@@ -174,6 +175,10 @@ def story_as_json(story: Story) -> dict[str, object]:
         "cause": story.cause,
         "ended_at": None if story.ended_at is None else to_text(from_ms(round(story.ended_at * 1000))),
     }
+
+
+def _mapping_for(story: Story, destination: str, settings: Settings) -> Options:
+    return by_source(mapping_of(settings.destinations[destination]), settings)(story.event.source)
 
 
 def _refusal(story: Story, destination: str, settings: Settings) -> Filtered | None:

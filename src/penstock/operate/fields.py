@@ -7,7 +7,7 @@ every trait there was.
 import collections
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from penstock.buffer.port import Story
 from penstock.convert import convert
@@ -77,8 +77,8 @@ class Fields:
     unsent: list[Unsent]
 
 
-def fields(stories: Sequence[Story], options: Mapping) -> Fields:
-    """Return every field and every trait; stories come oldest first."""
+def fields(stories: Sequence[Story], mapping_of: Callable[[str], Mapping]) -> Fields:
+    """Return every field and every trait; stories come oldest first, and each source has its mapping."""
     calls: collections.Counter[str] = collections.Counter()
     filled: collections.Counter[tuple[str, str]] = collections.Counter()
     newest: dict[tuple[str, str], tuple[object, Story]] = {}
@@ -86,7 +86,7 @@ def fields(stories: Sequence[Story], options: Mapping) -> Fields:
     shown: dict[object, Story] = {}
     for story in stories:
         event = enriched(story.event)
-        meaning = convert(event, options)
+        meaning = convert(event, mapping_of(story.event.source))
         for call in meaning.calls if isinstance(meaning, Plan) else ():
             calls[call.path] += 1
             for field, value in fields_of(call.body):
@@ -95,7 +95,8 @@ def fields(stories: Sequence[Story], options: Mapping) -> Fields:
         for trait in set(_traits(event)):
             traits[trait] += 1
             shown[story.event.type, trait] = story
-    explanations = [explain(enriched(story.event), options) for story in _few(newest, shown)]
+    few = _few(newest, shown)
+    explanations = [explain(enriched(story.event), mapping_of(story.event.source)) for story in few]
     sources = _sources(explanations)
     uses = [
         _use(key, sources.get(key, ()), filled[key], calls[key[0]], newest.get(key))

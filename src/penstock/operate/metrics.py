@@ -74,7 +74,14 @@ def _ingest(snapshot: Mapping[str, object]) -> Iterator[Metric]:
     for family, key in ((requests, "requests"), (events, "events")):
         for source, second, count in cast("list[tuple[str, str, int]]", snapshot.get(key, [])):
             family.add_metric([source, str(second)], count)
-    yield from (requests, events)
+    lost = CounterMetricFamily(
+        "penstock_ingest_possibly_lost",
+        "Events that ingest did not take; requests for reason origin.",
+        labels=["source", "reason"],
+    )
+    for source, why, count in cast("list[tuple[str, str, int]]", snapshot.get("lost", [])):
+        lost.add_metric([source, why], count)
+    yield from (requests, events, lost)
 
 
 def _calls(snapshot: Mapping[str, object]) -> Iterator[Metric]:

@@ -16,7 +16,7 @@ from penstock.operate.fields import Fields, fields
 from penstock.operate.masking import mask_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
-from penstock.reading import mapping_of, rules_of
+from penstock.reading import by_source, mapping_of, rules_of
 from penstock.settings import Settings
 
 # Events looked at, and changed ones shown.
@@ -47,7 +47,8 @@ class MappingPages:
         in_force = mapping_of(destination)
         given = dict(visit.request.query_params)
         wanted = _wanted(given, in_force) if "preview" in given else in_force
-        differing = list(changes(stories, in_force, wanted)) if wanted != in_force else []
+        now, then = by_source(in_force, settings), by_source(wanted, settings)
+        differing = list(changes(stories, now, then)) if wanted != in_force else []
         shown = itertools.islice(reversed(differing), SHOWN)
         return visit.page(
             "mapping.html",
@@ -57,7 +58,7 @@ class MappingPages:
             is_ours=self.desk.is_ours("destinations", name),
             count=len(differing),
             differing=[_masked(change, visit, settings) for change in shown],
-            fields=_fields_masked(fields(stories, wanted), visit, settings),
+            fields=_fields_masked(fields(stories, then), visit, settings),
             looked_at=len(stories),
             rules=rules_of(destination),
         )

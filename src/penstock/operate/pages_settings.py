@@ -13,6 +13,7 @@ from penstock.buffer.port import DeadLetters, Orders
 from penstock.errors import SettingsError
 from penstock.operate.desk import Desk, Document
 from penstock.operate.snippets import ingest_seen_from, snippets
+from penstock.operate.source_form import listed, number, source_fields, warnings_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
 from penstock.settings import Destination, Settings
@@ -99,24 +100,27 @@ class SettingsPages:
         source = settings.sources.get(name)
         if source is None:
             return visit.page("missing.html", code=404, what=f"source {name}")
-        connected = [c.to for c in settings.connections if c.from_ == name]
+        connected, status = [c.to for c in settings.connections if c.from_ == name], self.reader.read()
         return visit.page(
             "source.html",
             source=source,
             snippets=snippets(source, ingest_seen_from(settings.listen, visit.request.url.hostname or "")),
             connected=connected,
-            accepted=self.reader.read().accepted.get(name, 0),
+            accepted=status.accepted.get(name, 0),
+            lost=status.sources[name].lost if name in status.sources else {},
+            warnings=warnings_of(source),
             ours=self.desk.is_ours("sources", name),
         )
 
-    def change_source(self, visit: Visit, _: Form) -> Response:
-        """Rotate the key, end the old one, switch the source off or on, or remove it."""
+    def change_source(self, visit: Visit, form: Form) -> Response:
+        """Rotate the key, end the old one, switch the source off or on, change its settings, or remove it."""
         name, what = visit.request.path_params["name"], visit.request.path_params["what"]
         edits: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
             "rotate": ("has a new key; the old one is taken until you end it", _rotate),
             "end-old-key": ("takes its new key alone", lambda block: block.pop("old_write_key", None)),
             "disable": ("is disabled", lambda block: block.update(enabled=False)),
             "enable": ("is enabled", lambda block: block.update(enabled=True)),
+            "settings": ("changed", lambda block: block.update(source_fields(form))),
         }
         if what == "remove":
             self._change(visit, f"source {name} removed", lambda document: _remove(document, "sources", name, "from"))
@@ -266,21 +270,10 @@ def _fields(form: Form) -> dict[str, Any]:
     for key, choices in CHOICES.items():
         fields[key] = form.get(key) if form.get(key) in choices else choices[0]
     fields |= {key: key in form for key in FLAGS}
-    fields |= {key: _listed(form.get(key, "")) for key in LISTS}
-    fields |= {key: _number(key, form.get(key, ""), default) for key, default in NUMBERS.items()}
+    fields |= {key: listed(form.get(key, "")) for key in LISTS}
+    fields |= {key: number(key, form.get(key, ""), default) for key, default in NUMBERS.items()}
     fields["policies"] = _policies(form.get("policies", ""))
     return fields
-
-
-def _listed(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
-
-
-def _number(key: str, text: str, default: float) -> float:
-    try:
-        return float(text) if text else default
-    except ValueError as error:
-        raise SettingsError(key, expected="a number", got=text) from error
 
 
 def _policies(text: str) -> dict[str, str]:

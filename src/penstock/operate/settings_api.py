@@ -16,7 +16,7 @@ from penstock.operate.masking import mask_of
 from penstock.operate.pages_mapping import stories_of
 from penstock.operate.pages_settings import NAME, TryConnection
 from penstock.operate.status import StatusReader
-from penstock.reading import mapping_of
+from penstock.reading import by_source, mapping_of
 
 # Events read for the mapping.
 LOOKED_AT, LOOKED_AT_MAX = 200, 1_000
@@ -113,7 +113,8 @@ class SettingsApi:
         given = dict(request.query_params)
         limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
         personal = "personal" in caller_of(request).rights
-        found = fields(stories_of(self.shelf, name, settings, limit=limit), mapping_of(settings.destinations[name]))
+        read_as = by_source(mapping_of(settings.destinations[name]), settings)
+        found = fields(stories_of(self.shelf, name, settings, limit=limit), read_as)
         return {
             "fields": [
                 {

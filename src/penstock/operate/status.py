@@ -1,7 +1,7 @@
 """The read model that the admin API, the metrics and the CLI share: how many, how old, in what state."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from penstock import causes
@@ -10,6 +10,7 @@ from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
 from penstock.errors import StoreDamaged
 from penstock.operate.snapshot import Snapshots
+from penstock.operate.source_form import warnings_of
 from penstock.settings import Settings
 
 
@@ -37,12 +38,22 @@ class DestinationStatus:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """One source, as far as something is amiss with it."""
+
+    #: What ingest did not take since it started, by reason: `quota`, `share`, `store` in events, `origin` in requests.
+    lost: Mapping[str, int]
+    warnings: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """All that is known of a running, or stopped, Penstock."""
 
     version: str
     accepted: Mapping[str, int]
     destinations: Mapping[str, DestinationStatus]
+    sources: Mapping[str, SourceStatus] = dataclasses.field(default_factory=dict)
 
 
 # What can be said of a file that cannot be read.
@@ -74,7 +85,15 @@ class StatusReader:
             version=self.version,
             accepted=dict(self.shelf.accepted()),
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
+            sources=self._sources(),
         )
+
+    def _sources(self) -> Mapping[str, SourceStatus]:
+        lost: dict[str, dict[str, int]] = {}
+        for source, why, count in cast("list[tuple[str, str, int]]", self.snapshots.read("accept").get("lost", [])):
+            lost.setdefault(source, {})[why] = count
+        known = self.settings.sources.items()
+        return {name: SourceStatus(lost=lost.get(name, {}), warnings=warnings_of(source)) for name, source in known}
 
     def _destination(self, name: str, live: Mapping[str, object], damage: str) -> DestinationStatus:
         try:

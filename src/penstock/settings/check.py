@@ -3,8 +3,14 @@
 import re
 
 from penstock.errors import SettingsError
+from penstock.forwarded import networks_of
 from penstock.origin import Origin, host_of, is_forbidden_name, is_open_to, literal, origin_of
-from penstock.settings.table import Destination, Settings
+from penstock.settings.table import Destination, Settings, Source
+
+# Scheme, host and port as browsers send them in `Origin`; `null` is what a page without an origin of its own sends.
+PAGE = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(\*\.)?([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?")
+# Several SDKs repeat a refused batch for less than a minute, and then drop it.
+BURST_S_MIN = 60
 
 
 def check(settings: Settings) -> None:
@@ -20,6 +26,7 @@ def check(settings: Settings) -> None:
         raise SettingsError(
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
         )
+    _check_proxies(settings.trusted_proxies)
     _check_sources(settings)
     allowed = _allowed_hosts(settings)
     for name, destination in settings.destinations.items():
@@ -33,6 +40,16 @@ def host_and_port(name: str, value: str) -> tuple[str, int]:
     if not colon or not host or not port.isdigit() or int(port) > 65535:
         raise SettingsError(name, expected="host:port", got=value, hint="for example 127.0.0.1:8080")
     return host.strip("[]"), int(port)
+
+
+def _check_proxies(trusted: tuple[str, ...]) -> None:
+    for text in trusted:
+        try:
+            networks_of([text])
+        except ValueError as error:
+            raise SettingsError(
+                "trusted_proxies", expected="addresses and networks, such as 10.0.0.0/8", got=text, hint=str(error)
+            ) from error
 
 
 def _check_sources(settings: Settings) -> None:
@@ -49,6 +66,28 @@ def _check_sources(settings: Settings) -> None:
                     hint="the write key says which source an event belongs to",
                 )
             owner[key] = name
+        _check_strangers(f"sources.{name}", source)
+
+
+def _check_strangers(name: str, source: Source) -> None:
+    """Refuse what cannot bound whoever has the source's key."""
+    for origin in source.allowed_origins:
+        if not PAGE.fullmatch(origin):
+            hint = "scheme and host in small letters, a port if it is not the scheme's own, no path"
+            raise SettingsError(f"{name}.allowed_origins", expected="https://app.example.com", got=origin, hint=hint)
+    if source.trust == "traits" and not source.trusted_traits:
+        raise SettingsError(
+            f"{name}.trusted_traits", expected="the traits it may write", got=[], hint="or trust = events"
+        )
+    for key in ("events_per_s_max", "bytes_per_s_max"):
+        if getattr(source, key) <= 0:
+            raise SettingsError(f"{name}.{key}", expected="above 0", got=getattr(source, key), hint="or quota = off")
+    if not source.burst_s >= BURST_S_MIN:
+        raise SettingsError(
+            f"{name}.burst_s", expected=f"{BURST_S_MIN} or more", got=source.burst_s, hint="else SDKs lose events"
+        )
+    if not 0 <= source.store_share_max <= 1:
+        raise SettingsError(f"{name}.store_share_max", expected="0 to 1", got=source.store_share_max)
 
 
 def _check_destination(name: str, destination: Destination) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+Trust = Literal["trusted", "traits", "events"]
 SourceType = Literal["web", "mobile", "server"]
 MappingName = Literal["custify/1", "rudderstack"]
 #: `auto` is on with custify/1 and off with rudderstack, which sends what RudderStack would send and nothing less.
@@ -41,6 +42,46 @@ class Source:
         metadata={"meaning": "A second key that is still taken, while applications change over."},
     )
     enabled: bool = _setting(True, "A disabled source is answered with 404 `source is disabled`.")
+    allowed_origins: tuple[str, ...] = _setting(
+        (),
+        "Pages whose browsers may send: `https://app.example.com`, `https://*.example.com` for every subdomain, `*` for all."
+        " None named: all for web and mobile, none for server.",
+    )
+    trust: Trust = _setting(
+        "trusted",
+        "What events of this source may write about people whom they name: `trusted` all; `traits` the traits named in"
+        " `trusted_traits`, and events; `events` events alone. See decisions/0016-what-strangers-may-do.md.",
+    )
+    trusted_traits: tuple[str, ...] = _setting(
+        (), "With trust `traits`: these custom attributes, and of the fields `name`, `phone`, `session_count`."
+    )
+    quota: Switch = _setting(
+        "auto", "Whether the limits a second hold: `on`, `off`; `auto` is on for web and mobile, off for server."
+    )
+    events_per_s_max: float = _setting(1_000.0, "Events a second, beyond the burst; more are answered with 429.")
+    bytes_per_s_max: float = _setting(5_000_000.0, "The same for bytes, as they are after inflating.")
+    burst_s: float = _setting(
+        300.0, "Seconds' worth of quota that may be used at once, 60 at least: some SDKs give up after seconds of 429."
+    )
+    store_share_max: float = _setting(
+        0.0,
+        "Share of `waiting_events_max` and of the disk that its events may take; 0: half for web and mobile, else all.",
+    )
+
+    @property
+    def has_quota(self) -> bool:
+        """Return whether the limits a second hold."""
+        return self.type != "server" if self.quota == "auto" else self.quota == "on"
+
+    @property
+    def store_share(self) -> float:
+        """Return the share of the store that events of this source may take, above 0 and at most 1."""
+        return self.store_share_max or (1.0 if self.type == "server" else 0.5)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Return the patterns of origins that may send."""
+        return self.allowed_origins or (() if self.type == "server" else ("*",))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +185,10 @@ class Settings:
     )
     path_prefix: str = _setting(
         "", "A second path under which ingest answers, such as `/in`, for sites with ad blockers."
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        ("127.0.0.0/8", "::1"),
+        "Addresses and networks of reverse proxies whose `X-Forwarded-For` is believed. Environment: with commas.",
     )
     body_bytes_max: int = _setting(4_096_000, "Largest request body, after inflating. RudderStack's own limit.")
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")

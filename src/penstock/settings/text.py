@@ -80,10 +80,10 @@ def typed(name: str, hint: typing.Any, value: object, *, from_text: bool = False
 
 def _list(name: str, value: object, *, from_text: bool) -> tuple[str, ...]:
     if from_text and isinstance(value, str):
-        value = [each.strip() for each in value.split(",") if each.strip()]
-    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        value = [each for each in value.split(",") if each.strip()]
+    if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
         raise SettingsError(name, expected="a list of texts", got=value)
-    return tuple(value)
+    return tuple(each.strip() for each in value)
 
 
 def _table(name: str, hint: typing.Any, value: object) -> dict[str, object]:
