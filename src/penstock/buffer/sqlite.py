@@ -14,7 +14,7 @@ EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
     EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql", "events_0004.sql"),
     DELIVERY: ("delivery_0001.sql", "delivery_0002.sql", "delivery_0003.sql", "delivery_0004.sql", "delivery_0005.sql"),
-    CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql"),
+    CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql", "control_0005.sql"),
 }
 # Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.
 BUSY_MS = 10_000

@@ -63,11 +63,7 @@ def typed(name: str, hint: typing.Any, value: object, *, from_text: bool = False
             raise SettingsError(name, expected=" or ".join(map(repr, typing.get_args(hint))), got=value)
         return value
     if hint == tuple[str, ...]:
-        if from_text and isinstance(value, str):
-            return tuple(each.strip() for each in value.split(",") if each.strip())
-        if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
-            raise SettingsError(name, expected="a list of texts", got=value)
-        return tuple(value)
+        return _texts(name, value.split(",") if from_text and isinstance(value, str) else value)
     if typing.get_origin(hint) is Mapping:
         return _table(name, hint, value)
     if hint is Path and isinstance(value, str) and value:
@@ -80,6 +76,12 @@ def typed(name: str, hint: typing.Any, value: object, *, from_text: bool = False
         quotes = "remove the quotes" if isinstance(value, str) and hint is not str else ""
         raise SettingsError(name, expected=_WORDS.get(hint, str(hint)), got=value, hint=quotes)
     return value
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
+        raise SettingsError(name, expected="a list of texts", got=value)
+    return tuple(each.strip() for each in value)
 
 
 def _table(name: str, hint: typing.Any, value: object) -> dict[str, object]:
