@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from dashboard_world import World
-from penstock.buffer.control_port import Role, User
+from penstock.buffer.control_port import Kind, Role, User
 from penstock.operate.openapi import ROUTES, describe
 
 # Requests for one route; all routes together stay below half a minute.
@@ -50,6 +50,7 @@ class Described(World):
         self.receive(EVENT)
         self.settle()
         token = self.access.issue_token(User(name="admin", role=Role.ADMIN), "test")
+        self.token = next(c for c in self.access.users.credentials("admin") if c.kind is Kind.TOKEN)
         self.headers, self.document = {"Authorization": f"Bearer {token}"}, self.desk.document()
 
 
@@ -66,6 +67,7 @@ def _tidied_up():
 @pytest.fixture(autouse=True)
 def _as_it_was():
     """Whatever one route did to the settings, the next one finds them as they were."""
+    world.access.users.put_credential(world.token)
     world.reader.settings = world.desk.put(world.document, by="admin", note="as it was")
 
 
