@@ -43,7 +43,7 @@ class World:
         # As argon2 is, but quick: what a hash costs is not what these tests are about.
         quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         self.access = Access(self.control, clock=self.clock, hasher=quick)
-        self.environ = {"PENSTOCK_DATA_DIR": str(folder)}
+        self.environ = {"PENSTOCK_DATA_DIR": str(folder), "PENSTOCK_ADMIN_HOSTS": "testserver"}
         self.desk = Desk(
             revisions=self.control,
             vault=Vault(folder / "secret.key"),
@@ -133,6 +133,11 @@ class World:
 
         asyncio.run(end())
 
+    def client(self, address: str = "testclient", **more) -> TestClient:
+        """Return whoever calls from an address."""
+        base_url = more.pop("base_url", "http://testserver")
+        return TestClient(self.app, base_url=base_url, client=(address, 50_000), follow_redirects=False, **more)
+
     def masking(self, fields: str) -> Settings:
         """Return the settings with some fields masked for those who may not see what names a person."""
         return dataclasses.replace(self.desk.settings(), masked_fields=fields)
@@ -141,9 +146,9 @@ class World:
         self.trials.append((source.name, listen))
         return True, "taken"
 
-    def visitor(self, role: Role | None = None) -> "Visitor":
+    def visitor(self, role: Role | None = None, *, address: str = "testclient") -> "Visitor":
         """Return a browser, signed in as somebody with this role."""
-        visitor = Visitor(TestClient(self.app, base_url="http://testserver", follow_redirects=False))
+        visitor = Visitor(self.client(address))
         if role is not None:
             self.access.set_password(User(name=role.value, role=role), PASSWORD)
             visitor.sign_in(role.value)

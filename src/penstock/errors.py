@@ -2,6 +2,7 @@
 
 PenstockError
 ├── SettingsError      the operator's: the process does not start, exit 78
+│   └── SettingsOutdated  nobody's: somebody else changed them meanwhile; look again
 ├── SdkError           the sender's: answered with 4xx, never stored
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
@@ -23,6 +24,18 @@ class SettingsError(PenstockError):
     def __init__(self, name: str, *, expected: str, got: object, hint: str = "") -> None:
         self.name, self.expected, self.got, self.hint = name, expected, got, hint
         super().__init__(f"{name}: expected {expected}, got {got!r}." + (f" Hint: {hint}" if hint else ""))
+
+
+class SettingsOutdated(SettingsError):
+    """A change that is based on a revision that is not in force any more."""
+
+    def __init__(self, *, based_on: int, in_force: int) -> None:
+        super().__init__(
+            "revision",
+            expected=f"{in_force}, which is in force",
+            got=based_on,
+            hint="somebody changed the settings meanwhile: look at them again, then change them",
+        )
 
 
 class SdkError(PenstockError):

@@ -158,8 +158,13 @@ async def run_operate(process: Process) -> None:
         reader.settings = changed
 
     process.on_change = follow
-    async with process.running("operate", dict):
+
+    async def remember() -> int:
+        return await asyncio.to_thread(access.audit.tidy, process.settings)
+
+    async with process.running("operate", dict), process.regularly(remember):
         await serve(app, interface=Interfaces.ASGINL, host=host, port=port, stop=process.stopping)
+    access.audit.flush()
 
 
 def admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[Route]":
@@ -201,7 +206,8 @@ def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> No
         access.set_administrator(password)
     elif invitation := access.first_invitation():
         # The only secret that is ever logged: without it nobody could sign in, and it works once, for a day.
-        log.warning("first_sign_in", link=f"http://{settings.admin_listen}/welcome/{invitation}")
+        base = settings.public_url or f"http://{settings.admin_listen}"
+        log.warning("first_sign_in", link=f"{base}/welcome/{invitation}")
 
 
 def settings_in_force(path: Path | None) -> Settings:
@@ -297,18 +303,15 @@ def status_reader(settings: Settings) -> StatusReader:
 
 
 def _password(settings: Settings) -> str:
+    """Return the administrator's password, if there is a file. Raises SettingsError."""
+    from penstock.operate.passwords import password_of_file
+
     host, _ = host_and_port("admin_listen", settings.admin_listen)
-    name = settings.admin_password_file
-    if not name:
-        if host not in {"127.0.0.1", "::1", "localhost"}:
-            raise SettingsError(
-                "admin_password_file", expected="a file", got="", hint="the admin listener is open to other machines"
-            )
-        return ""
-    try:
-        return Path(name).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("admin_password_file", expected="a readable file", got=name, hint=str(error)) from error
+    if not settings.admin_password_file and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise SettingsError(
+            "admin_password_file", expected="a file", got="", hint="the admin listener is open to other machines"
+        )
+    return password_of_file(settings.admin_password_file)
 
 
 def open_doctor(settings: Settings) -> "Doctor":

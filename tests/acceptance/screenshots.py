@@ -21,6 +21,7 @@ PATHS = {
     "activity": "/activity", "users": "/users", "tokens": "/tokens", "links": "/links", "rerun": "/events/custify/m2?rerun=1",
     "problems_all": "/problems/custify?person=u1", "account": "/people?company=acme", "people_all": "/people",
     "ledger": "/ledger/custify", "ledger_record": "/ledger/custify?person=u2",
+    "password": "/password", "user": "/users/admin", "looks": "/activity/look", "refusals": "/activity/refusal",
 }  # fmt: skip
 #: Pages of what `set_up_here` sets up.
 OURS = {"source_ours": "/sources/web%20shop", "destination_ours": "/destinations/Custify%20EU"}

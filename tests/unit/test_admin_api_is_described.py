@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from dashboard_world import World
-from penstock.buffer.control_port import Role, User
+from penstock.buffer.control_port import Kind, Role, User
 from penstock.operate.desk import opened
 from penstock.operate.openapi import ROUTES, describe
 
@@ -54,6 +54,7 @@ class Described(World):
         self.headers = {"Authorization": f"Bearer {token}"}
         # With its key in the clear: a kept one does not come back once its destination is gone.
         self.document = opened(self.desk.document(), self.desk.vault)
+        self.token = next(c for c in self.access.users.credentials("admin") if c.kind is Kind.TOKEN)
 
 
 world = Described()
@@ -69,6 +70,7 @@ def _tidied_up():
 @pytest.fixture(autouse=True)
 def _as_it_was():
     """Whatever one route did to the settings, the next one finds them as they were."""
+    world.access.users.put_credential(world.token)
     world.reader.settings = world.desk.put(world.document, by="admin", note="as it was")
 
 

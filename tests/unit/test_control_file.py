@@ -5,10 +5,11 @@ import sqlite3
 import pytest
 
 from penstock.buffer import sqlite
-from penstock.buffer.control_port import Kind, Role, User
+from penstock.buffer.control_port import Role, Sort, User
 from penstock.buffer.sqlite_control import SqliteControl
+from penstock.buffer.sqlite_journal import REFUSALS_MAX, ROWS_MAX
 from penstock.clock import ManualClock
-from penstock.operate.access import Access
+from penstock.errors import SettingsError, SettingsOutdated
 
 DOCUMENT = {"sources": {}, "destinations": {}, "connections": []}
 
@@ -37,6 +38,26 @@ def test_settings_and_tokens_of_an_older_file_are_kept(tmp_path, control, clock,
     assert control.take_credential("hash").scope == ""
 
 
+def test_deeds_of_an_older_file_are_kept_and_sign_ins_told_apart(tmp_path, control, monkeypatch):
+    steps = sqlite.SCHEMAS[sqlite.CONTROL]
+    with monkeypatch.context() as older:
+        older.setitem(sqlite.SCHEMAS, sqlite.CONTROL, steps[:4])
+        control.save(DOCUMENT, by="ana", note="before")
+        with sqlite3.connect(tmp_path / sqlite.CONTROL) as file:
+            deeds = [
+                (60, "ana", "web paused"),
+                (61, "ana", "signed in"),
+                (62, "bo", "signed in"),
+                (63, "bo", "signed in"),
+            ]
+            file.executemany("INSERT INTO deed VALUES (?, ?, ?)", deeds)
+    control.bring_up_to_date()
+
+    assert [(deed.at, deed.by, deed.what) for deed in control.deeds()] == [(60, "ana", "web paused")]
+    looks = control.deeds(sort=Sort.LOOK)
+    assert [(deed.at, deed.by, deed.times) for deed in looks] == [(63, "bo", 2), (61, "ana", 1)]
+
+
 def test_a_file_that_is_not_there_is_not_made_by_looking(tmp_path, control):
     control.bring_up_to_date()
 
@@ -52,20 +73,65 @@ def test_deeds_come_newest_first_and_no_more_than_asked_for(control, clock):
     assert control.deeds()[0].by == "ana"
 
 
-def test_the_oldest_deeds_are_forgotten(control, monkeypatch):
-    monkeypatch.setattr("penstock.buffer.sqlite_control.DEEDS_MAX", 2)
-    for number in range(5):
-        control.note("ana", f"deed {number}")
+def test_what_repeats_within_its_period_is_one_row_with_a_count(control, clock):
+    for _ in range(3):
+        control.note("ana", "saw events", sort=Sort.LOOK)
+        clock.advance(60)
+    clock.advance(3_600)
+    control.note("ana", "saw events", sort=Sort.LOOK, times=2)
 
-    assert [deed.what for deed in control.deeds()] == ["deed 4", "deed 3"]
+    assert [deed.times for deed in control.deeds(sort=Sort.LOOK)] == [2, 3]
 
 
-def test_a_new_password_ends_sessions_and_not_what_was_shared(control, clock):
-    access = Access(control, clock=clock)
-    ana = User(name="ana", role=Role.OPERATOR)
-    control.put_user(ana)
-    session, link = access.start_session(ana), access.share(ana, "{}", seconds=60)
-    access.set_password(ana, "correct horse battery")
+def test_strangers_fill_no_disk_with_names_they_make_up(control, clock, tmp_path):
+    for number in range(3 * ROWS_MAX[Sort.REFUSAL]):
+        control.note(f"name {number}", "wrong password", sort=Sort.REFUSAL)
+    kept = control.deeds(sort=Sort.REFUSAL, limit=1_000)
 
-    assert access.who(session, Kind.SESSION) is None
-    assert access.shared(link) is not None
+    assert len(kept) == ROWS_MAX[Sort.REFUSAL] + 1
+    assert sum(deed.times for deed in kept) == 3 * ROWS_MAX[Sort.REFUSAL]
+    with sqlite3.connect(tmp_path / sqlite.CONTROL) as file:
+        rows = [("refusal", period, "x", "y", period, 1) for period in range(REFUSALS_MAX + 50)]
+        insert = "INSERT INTO journal (sort, period, who, what, at, times) VALUES (?, ?, ?, ?, ?, ?)"
+        file.executemany(insert, rows)
+    clock.advance(60)
+    control.note("one", "more", sort=Sort.REFUSAL)
+    with sqlite3.connect(tmp_path / sqlite.CONTROL) as file:
+        assert file.execute("SELECT count(*) FROM journal").fetchone() == (REFUSALS_MAX,)
+
+
+def test_deeds_go_by_age_alone_and_each_sort_by_its_own(control, clock):
+    control.note("ana", "web paused")
+    for number in range(300):
+        control.note("ana", f"sign-in {number}", sort=Sort.LOOK)
+        control.note("eve", f"refusal {number}", sort=Sort.REFUSAL)
+    assert [deed.what for deed in control.deeds()] == ["web paused"], "nothing pushes a deed out"
+
+    clock.advance(100)
+    assert control.forget_deeds(Sort.LOOK, before=clock.now() - 50) == 300
+    assert control.forget_deeds(Sort.DEED, before=clock.now() - 500) == 0
+    assert [deed.what for deed in control.deeds()] == ["web paused"]
+
+
+def test_a_revision_is_kept_only_if_the_one_it_is_based_on_is_in_force(control):
+    first = control.save(DOCUMENT, by="ana", note="one", after=0)
+    control.save(DOCUMENT, by="bo", note="two", after=first)
+
+    with pytest.raises(SettingsOutdated, match="somebody changed the settings meanwhile"):
+        control.save(DOCUMENT, by="ana", note="three", after=first)
+    assert control.newest().note == "two"
+
+
+def test_administrators_who_take_each_others_role_leave_one(control):
+    for name in ("ana", "bo"):
+        control.put_user(User(name=name, role=Role.ADMIN, password_hash="x"))
+    control.put_user(User(name="bo", role=Role.VIEWER, password_hash="x"))
+
+    for act in (
+        lambda: control.put_user(User(name="ana", role=Role.VIEWER, password_hash="x")),
+        lambda: control.put_user(User(name="ana", role=Role.ADMIN), ending=True),
+        lambda: control.remove_user("ana"),
+    ):
+        with pytest.raises(SettingsError, match="none left"):
+            act()
+    assert control.users()[0] == User(name="ana", role=Role.ADMIN, password_hash="x")

@@ -6,7 +6,7 @@ from argon2 import extract_parameters, profiles
 from dashboard_world import CUSTIFY, PASSWORD, World
 from penstock.buffer.control_port import Role, User
 from penstock.clock import ManualClock
-from penstock.operate.access import GUESSED_NAMES_MAX, GUESSES_MAX, GUESSES_S, SESSION_S, Access
+from penstock.operate.access import Access
 from penstock.operate.web import COOKIE
 
 
@@ -55,23 +55,6 @@ def test_signing_out_ends_the_session_on_the_server(world, admin):
     admin.client.cookies.set(COOKIE, cookie)
 
     assert admin.get("/").status_code == 303
-
-
-def test_a_session_ends_by_itself(world, admin):
-    assert admin.get("/").status_code == 200
-    world.clock.advance(SESSION_S + 1)
-    assert admin.get("/").status_code == 303
-
-
-def test_after_five_wrong_passwords_not_even_the_right_one_is_looked_at_for_a_while(world):
-    world.access.set_password(User(name="ana", role=Role.VIEWER), PASSWORD)
-    visitor = world.visitor()
-    for _ in range(GUESSES_MAX):
-        assert visitor.sign_in("ana", "a wrong password").status_code == 401
-    assert visitor.sign_in("ana").status_code == 429
-
-    world.clock.advance(GUESSES_S + 1)
-    assert visitor.sign_in("ana").status_code == 303
 
 
 def test_an_unknown_name_is_answered_like_a_wrong_password(world):
@@ -193,14 +176,6 @@ def test_passwords_are_hashed_with_argon2id_as_its_authors_advise(world):
     access.set_password(User(name="ana", role=Role.VIEWER), PASSWORD)
 
     assert extract_parameters(access.find("ana").password_hash) == profiles.RFC_9106_LOW_MEMORY
-
-
-def test_a_guessers_names_are_not_remembered_without_end(world):
-    for number in range(GUESSED_NAMES_MAX + 10):
-        world.access._remember_guess(f"name{number}")
-        world.clock.advance(2 * GUESSES_S / GUESSED_NAMES_MAX)
-
-    assert len(world.access.guesses) <= GUESSED_NAMES_MAX
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 
@@ -52,14 +52,27 @@ class Kind(enum.StrEnum):
     SHARE = "share"
 
 
+class Sort(enum.StrEnum):
+    """What a sentence of the journal is about; each sort is kept for its own time."""
+
+    #: Somebody changed something that is not a revision of the settings.
+    DEED = "deed"
+    #: Somebody came in, or looked at personal data.
+    LOOK = "look"
+    #: Somebody was refused: a wrong password, a wrong token, too many of them.
+    REFUSAL = "refusal"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
     """Something a person did that is not a revision of the settings."""
 
-    #: Seconds since 1970.
+    #: Seconds since 1970, of the last time.
     at: float
     by: str
     what: str
+    #: How often within its period: a minute, for looks an hour.
+    times: int = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,37 +100,60 @@ class Revisions(Protocol):
     def revisions(self, *, limit: int = 100) -> Sequence[Revision]:
         """Return revisions, the newest first."""
 
-    def save(self, document: Mapping[str, Any], *, by: str, note: str) -> int:
-        """Put a new revision in force; return its number."""
+    def save(self, document: Mapping[str, Any], *, by: str, note: str, after: int | None = None) -> int:
+        """Put a new revision in force; return its number.
+
+        Raises SettingsOutdated when another one than `after` is in force by now; None takes whatever is.
+        """
 
 
 class Journal(Protocol):
     """Who did what."""
 
-    def note(self, by: str, what: str) -> None:
-        """Keep a sentence about what somebody did, as of now."""
+    def note(self, by: str, what: str, *, sort: Sort = Sort.DEED, times: int = 1) -> None:
+        """Keep a sentence about what somebody did, as of now; one that repeats within its period is counted.
 
-    def deeds(self, *, limit: int = 100) -> Sequence[Deed]:
+        More different sentences than a period may hold become one that says so: the rows of an hour are bounded.
+        """
+
+    def deeds(self, *, limit: int = 100, sort: Sort = Sort.DEED) -> Sequence[Deed]:
         """Return what was done, the newest first."""
+
+    def forget_deeds(self, sort: Sort, *, before: float) -> int:
+        """Forget the sentences of a sort that are older than this, in seconds since 1970; return how many."""
 
 
 class Users(Protocol):
-    """Who may sign in, and with what."""
+    """Who may sign in. While there is an administrator with a password, there always is one."""
 
     def users(self) -> Sequence[User]:
         """Return everybody, by name."""
 
-    def put_user(self, user: User) -> None:
-        """Add or change somebody."""
+    def put_user(self, user: User, *, ending: bool = False) -> None:
+        """Add or change somebody; with `ending`, all their credentials end in the same transaction.
+
+        Raises SettingsError when no administrator with a password would be left.
+        """
 
     def remove_user(self, name: str) -> None:
-        """Remove somebody, with all their credentials."""
+        """Remove somebody, with all their credentials. Raises SettingsError as `put_user` does."""
+
+
+class Credentials(Protocol):
+    """What people carry: sessions, invitations, tokens, shared links."""
 
     def credentials(self, user: str) -> Sequence[Credential]:
-        """Return somebody's credentials, the newest first."""
+        """Return somebody's credentials that are good still, the newest first."""
 
     def put_credential(self, credential: Credential) -> None:
         """Keep a credential."""
 
     def take_credential(self, hash_: str, *, remove: bool = False) -> Credential | None:
         """Return the credential of a hash, if there is one; `remove` ends it at the same time."""
+
+    def end_credentials(self, user: str, *, kinds: Collection[Kind]) -> int:
+        """End all of somebody's credentials of these kinds; return how many that were."""
+
+
+class Register(Users, Credentials, Journal, Protocol):
+    """Who may sign in, with what, and what they did."""

@@ -14,7 +14,7 @@ EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
 SCHEMAS = {
     EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql", "events_0004.sql", "events_0005.sql"),
     DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 7)),
-    CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql"),
+    CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql", "control_0005.sql"),
 }
 # Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.
 BUSY_MS = 10_000

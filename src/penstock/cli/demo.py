@@ -135,7 +135,7 @@ def _sign_in_link(settings: Settings) -> str:
     from penstock.wiring import open_control
 
     invitation = Access(open_control(settings), clock=SystemClock()).first_invitation()
-    return f"http://{settings.admin_listen}/welcome/{invitation}"
+    return f"{settings.public_url or f'http://{settings.admin_listen}'}/welcome/{invitation}"
 
 
 def _until_ctrl_c(settings: Settings, link: str) -> None:

@@ -37,7 +37,11 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
         os._exit(0)
 
     from penstock.operate.logs import set_up_logs
+    from penstock.operate.passwords import password_of_file
     from penstock.operate.supervise import supervise
+
+    # Before anything is accepted that nobody could look at.
+    password_of_file(settings.admin_password_file)
 
     set_up_logs(level=settings.log_level, style=settings.log_format, role="supervisor")
     tighten(settings.data_dir)

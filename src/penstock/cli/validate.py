@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from penstock.cli import config_option, config_path
+from penstock.operate.passwords import password_of_file
 from penstock.operate.source_form import warnings_of
 from penstock.settings import Settings, load
 
@@ -19,6 +20,7 @@ def validate_command(config: Path | None, file: Path | None) -> None:
     """
     path = config_path(config)
     settings = load(path) if file is None else _with(path, file)
+    password_of_file(settings.admin_password_file)
     click.echo(
         f"{file or path or 'environment'}: {len(settings.sources)} sources, {len(settings.destinations)} destinations,"
         f" {len(settings.connections)} connections; usable"

@@ -7,10 +7,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.buffer.control_port import Journal, Kind
+from penstock.buffer.control_port import Credential, Journal, Kind, Sort
 from penstock.errors import SettingsError
 from penstock.operate.access import Access
-from penstock.operate.api import ApiError, api_route, caller_of, read
+from penstock.operate.api import PAGE, PAGE_MAX, ApiError, api_route, caller_of, read, whole
+from penstock.operate.settings_api import deed_as_json
+from penstock.operate.status import StatusReader
 
 
 class InviteRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -23,15 +25,21 @@ class InviteRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class AccessApi:
     """The handlers."""
 
-    def __init__(self, *, access: Access, journal: Journal) -> None:
-        self.access, self.journal = access, journal
+    def __init__(self, *, access: Access, journal: Journal, reader: StatusReader) -> None:
+        self.access, self.journal, self.reader = access, journal, reader
 
     def routes(self) -> list[Route]:
         """Return all routes."""
+        one = "/api/v1/users/{name}"
         return [
             api_route("GET", "/api/v1/users", self.users, right="settings"),
             api_route("POST", "/api/v1/users", self.invite, right="settings"),
-            api_route("POST", "/api/v1/users/{name}/remove", self.remove, right="settings"),
+            api_route("POST", f"{one}/remove", self.remove, right="settings"),
+            api_route("POST", f"{one}/reset", self.reset, right="settings"),
+            api_route("GET", f"{one}/credentials", self.credentials, right="settings"),
+            api_route("POST", f"{one}/credentials/end", self.end_all, right="settings"),
+            api_route("POST", f"{one}/credentials/{{hash}}/end", self.end, right="settings"),
+            api_route("GET", "/api/v1/audit", self.audit, right="settings"),
             api_route("GET", "/api/v1/tokens", self.tokens, right="look"),
             api_route("POST", "/api/v1/tokens/{hash}/end", self.end_token, right="look"),
         ]
@@ -49,16 +57,62 @@ class AccessApi:
         except SettingsError as error:
             raise ApiError(422, error.name, expected=error.expected, got=str(error.got)[:100]) from error
         self.journal.note(who, f"{wanted.name} was invited as {wanted.role} by the API")
-        return {"link": f"/welcome/{invitation}"}
+        return self._link(invitation)
 
     def remove(self, request: Request, _: bytes) -> object:
         """Remove somebody, with their sessions and tokens."""
-        name, who = request.path_params["name"], caller_of(request).name
-        if name == who or self.access.find(name) is None:
-            raise ApiError(404, "name", expected="somebody else who is known", got=name[:100])
+        name, who = self._somebody_else(request), caller_of(request).name
         self.access.users.remove_user(name)
         self.journal.note(who, f"{name} was removed by the API, with all sessions, tokens and links")
         return {"removed": name}
+
+    def reset(self, request: Request, _: bytes) -> object:
+        """Take somebody's password, sessions, tokens and links away, and let them choose a new password."""
+        name, who = self._somebody_else(request), caller_of(request).name
+        invitation = self.access.reset(name, by=who)
+        self.journal.note(who, f"the password of {name} was reset by the API; all sessions, tokens and links ended")
+        return self._link(invitation)
+
+    def credentials(self, request: Request, _: bytes) -> object:
+        """Return somebody's sessions, invitations, tokens and links, without their secrets."""
+        name = self._known(request)
+        return {
+            "credentials": [
+                {
+                    "hash": c.hash,
+                    "kind": c.kind,
+                    "label": c.label,
+                    "scope": c.scope or ("everything" if c.kind is Kind.TOKEN else ""),
+                    "created_at": c.created_at,
+                    "expires_at": c.expires_at,
+                }
+                for c in self.access.users.credentials(name)
+            ]
+        }
+
+    def end_all(self, request: Request, _: bytes) -> object:
+        """End all of them."""
+        name, who = self._known(request), caller_of(request).name
+        ended = self.access.users.end_credentials(name, kinds=set(Kind))
+        self.journal.note(who, f"all sessions, tokens and links of {name} were ended by the API")
+        return {"ended": ended}
+
+    def end(self, request: Request, _: bytes) -> object:
+        """End one of them."""
+        name, who = self._known(request), caller_of(request).name
+        found = self._end(name, request.path_params["hash"], set(Kind))
+        self.journal.note(who, f"a {found.kind} of {name} was ended by the API")
+        return {"ended": found.hash}
+
+    def audit(self, request: Request, _: bytes) -> object:
+        """Return what the audit log keeps of a sort, the newest first."""
+        given = dict(request.query_params)
+        limit = min(max(whole(given, "limit", PAGE), 1), PAGE_MAX)
+        sort = given.pop("sort", Sort.LOOK.value)
+        if sort not in set(Sort) or given:
+            raise ApiError(400, "sort", expected=", ".join(Sort), got=sort[:100])
+        self.access.audit.flush()
+        return {"entries": [deed_as_json(deed) for deed in self.journal.deeds(limit=limit, sort=Sort(sort))]}
 
     def tokens(self, request: Request, _: bytes) -> object:
         """Return one's own tokens, without their secrets."""
@@ -72,9 +126,30 @@ class AccessApi:
 
     def end_token(self, request: Request, _: bytes) -> object:
         """End one of one's own tokens."""
-        hash_, who = request.path_params["hash"], caller_of(request).name
-        if not any(c.hash == hash_ and c.kind is Kind.TOKEN for c in self.access.users.credentials(who)):
-            raise ApiError(404, "token", expected="one of one's own", got=hash_[:100])
-        self.access.users.take_credential(hash_, remove=True)
+        who = caller_of(request).name
+        found = self._end(who, request.path_params["hash"], {Kind.TOKEN})
         self.journal.note(who, "a token was ended by the API")
-        return {"ended": hash_}
+        return {"ended": found.hash}
+
+    def _end(self, name: str, hash_: str, kinds: set[Kind]) -> Credential:
+        found = next((c for c in self.access.users.credentials(name) if c.hash == hash_ and c.kind in kinds), None)
+        if found is None:
+            raise ApiError(404, "hash", expected=f"one of {name}", got=hash_[:100])
+        self.access.users.take_credential(hash_, remove=True)
+        return found
+
+    def _known(self, request: Request) -> str:
+        name: str = request.path_params["name"]
+        if self.access.find(name) is None:
+            raise ApiError(404, "name", expected="somebody who is known", got=name[:100])
+        return name
+
+    def _somebody_else(self, request: Request) -> str:
+        name: str = request.path_params["name"]
+        if name == caller_of(request).name or self.access.find(name) is None:
+            raise ApiError(404, "name", expected="somebody else who is known", got=name[:100])
+        return name
+
+    def _link(self, invitation: str) -> dict[str, str]:
+        """Return a link that works once; whole, where one knows from outside what this listener is called."""
+        return {"link": f"{self.reader.settings.public_url}/welcome/{invitation}"}

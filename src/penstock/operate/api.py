@@ -10,8 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from penstock.buffer.port import Query, Story
-from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged
 from penstock.operate.access import Caller
+from penstock.operate.looks import look_of
 from penstock.operate.masking import Mask
 
 # Events in one answer: unless asked otherwise, and at most.
@@ -41,15 +42,18 @@ def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
             return PlainTextResponse(f"your role is {caller.role.value}, and this needs the right: {right}", 403)
         try:
             body = await _body(request) if method == "POST" else b""
-            return _json(await run_in_threadpool(handler, request, body))
+            answer = await run_in_threadpool(handler, request, body)
         except ApiError as error:
             return _json({"error": error.facts}, error.status)
         except SettingsError as error:
             facts = {"name": error.name, "expected": error.expected, "got": str(error.got), "hint": error.hint}
-            return _json({"error": facts}, 422)
+            return _json({"error": facts}, 409 if isinstance(error, SettingsOutdated) else 422)
         except (BufferUnavailable, StoreDamaged) as error:
             facts = {"name": "store", "expected": "a store in working order", "got": str(error), "hint": ""}
             return _json({"error": facts}, 503)
+        if what := look_of(path, request, 200):
+            await run_in_threadpool(request.app.state.audit.looked, caller.name, f"{what}, by the API")
+        return _json(answer)
 
     return Route(path, endpoint, methods=[method], name=f"{method} {path}")
 

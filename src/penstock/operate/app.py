@@ -3,7 +3,6 @@
 import base64
 import binascii
 import dataclasses
-import hmac
 import importlib.resources
 from collections.abc import Callable, Sequence
 
@@ -16,15 +15,17 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock.buffer.control_port import Kind, Role
-from penstock.operate.access import ADMIN, RIGHTS, Access, Caller
+from penstock.buffer.control_port import Kind
+from penstock.operate.access import Access, Caller
+from penstock.operate.front import Front, knock_of
 from penstock.operate.metrics import CONTENT_TYPE, render_metrics
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
-from penstock.operate.web import COOKIE, SecurityHeaders, bare, page_templates
+from penstock.operate.throttle import Wait
+from penstock.operate.web import COOKIE, SecurityHeaders, bare, page_templates, wait_header
 
 STATIC = {"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
-# What monitoring asks for; open to this machine while no administrator's password is set.
+# What monitoring asks for; open to this machine while no administrator's password is set and no proxy stands in front.
 FIGURES = frozenset({"/api/v1/status", "/metrics"})
 
 
@@ -59,7 +60,10 @@ def create_app(
     ]
     handlers = {404: _nothing_here(), 405: _nothing_here()}
     inner = Starlette(routes=[*own, *routes], exception_handlers=handlers)
-    return SecurityHeaders(ApiGate(inner, access=access, password=password))
+    inner.state.audit = access.audit
+    access.let_in_by_basic(password)
+    gate = ApiGate(inner, access=access, is_open=not password)
+    return SecurityHeaders(Front(gate, settings=lambda: reader.settings))
 
 
 def _nothing_here() -> Callable[[Request, Exception], Response]:
@@ -79,8 +83,8 @@ def _nothing_here() -> Callable[[Request, Exception], Response]:
 class ApiGate:
     """Lets requests to the admin API and the metrics through that say who they are; routes and pages look for rights."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, password: str) -> None:
-        self.app, self.access, self.password = app, access, password
+    def __init__(self, app: ASGIApp, *, access: Access, is_open: bool) -> None:
+        self.app, self.access, self.is_open = app, access, is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 to a stranger; tell the routes who asks, and what they may do."""
@@ -88,30 +92,32 @@ class ApiGate:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        if scope["path"] in FIGURES and not self.password:
+        if scope["path"] in FIGURES and self.is_open and request.state.is_direct:
             await self.app(scope, receive, send)
             return
         caller = await run_in_threadpool(self._caller, request)
-        if caller is None:
+        if isinstance(caller, Wait):
+            refusal = PlainTextResponse("too many wrong guesses; wait", 429, wait_header(caller))
+            await refusal(scope, receive, send)
+        elif caller is None:
             refusal = PlainTextResponse("sign in", 401, {"WWW-Authenticate": 'Basic realm="Penstock"'})
             await refusal(scope, receive, send)
         else:
             scope.setdefault("state", {})["caller"] = caller
             await self.app(scope, receive, send)
 
-    def _caller(self, request: Request) -> Caller | None:
+    def _caller(self, request: Request) -> Caller | Wait | None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return self.access.caller(given.strip(), Kind.TOKEN)
+            return self.access.token(given.strip(), knock_of(request))
         if scheme.lower() == "basic":
-            return self._basic(given)
+            return self._basic(given, request)
         return self.access.caller(request.cookies.get(COOKIE, ""), Kind.SESSION)
 
-    def _basic(self, given: str) -> Caller | None:
+    def _basic(self, given: str, request: Request) -> Caller | Wait | None:
         """The administrator's password from its file, for monitoring and scripts."""
         try:
             name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            return None
-        is_it = bool(self.password) and hmac.compare_digest(password.encode(), self.password.encode())
-        return Caller(ADMIN, Role.ADMIN, RIGHTS[Role.ADMIN]) if is_it and name == ADMIN else None
+            return self.access.broken(knock_of(request))
+        return self.access.basic(name, password, knock_of(request))

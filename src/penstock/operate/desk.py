@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.buffer.control_port import Revisions
-from penstock.errors import SettingsError
+from penstock.errors import SettingsError, SettingsOutdated
 from penstock.origin import origin_of
 from penstock.settings import Connection, Destination, Settings, Source, read_table
 from penstock.vault import Vault
@@ -41,36 +41,55 @@ class Desk:
         """Return whether something was set up here, and not in penstock.toml."""
         return name in self.document()[kind]
 
-    def change(self, edit: Callable[[Document], None], *, by: str, note: str) -> Settings:
-        """Edit the document and put it in force. Raises SettingsError, and then everything stays as it was."""
+    def revision(self) -> int:
+        """Return the number of the revision in force; 0 before the first."""
+        newest = self.revisions.newest()
+        return newest.number if newest else 0
+
+    def change(self, edit: Callable[[Document], None], *, by: str, note: str, after: int | None = None) -> Settings:
+        """Edit the document and put it in force. Raises SettingsError, and then everything stays as it was.
+
+        `after` is the revision that somebody saw when they decided on this. Raises SettingsOutdated when another one is
+        in force by now.
+        """
         with self.changing:
-            document = self.document()
+            number, document = self._based_on(after), self.document()
             edit(document)
-            return self._keep(document, by=by, note=note)
+            return self._keep(document, by=by, note=note, after=number)
 
     def preview(self, document: Mapping[str, Any]) -> Settings:
         """Return the settings that a document would give. Raises SettingsError."""
         return self._judged(document, self.document())
 
-    def put(self, document: Mapping[str, Any], *, by: str, note: str) -> Settings:
-        """Put a whole document in force. Raises SettingsError, and then everything stays as it was."""
+    def put(self, document: Mapping[str, Any], *, by: str, note: str, after: int | None = None) -> Settings:
+        """Put a whole document in force. Raises SettingsError and SettingsOutdated; then everything stays as it was."""
         with self.changing:
-            return self._keep(dict(document), by=by, note=note)
+            return self._keep(dict(document), by=by, note=note, after=after)
 
-    def roll_back(self, number: int, *, by: str) -> Settings:
-        """Put an earlier revision in force again, as a new one. Raises SettingsError."""
+    def roll_back(self, number: int, *, by: str, after: int | None = None) -> Settings:
+        """Put an earlier revision in force again, as a new one. Raises SettingsError and SettingsOutdated."""
         with self.changing:
             earlier = next((r for r in self.revisions.revisions() if r.number == number), None)
             if earlier is None:
                 raise SettingsError("revision", expected="the number of a revision", got=number)
             # Its keys go where they went then.
-            note = f"back to revision {number}"
-            return self._keep(dict(earlier.document), by=by, note=note, before=earlier.document)
+            note, before = f"back to revision {number}", earlier.document
+            return self._keep(dict(before), by=by, note=note, before=before, after=after)
 
-    def _keep(self, document: Document, *, by: str, note: str, before: Mapping[str, Any] | None = None) -> Settings:
+    def _keep(
+        self, document: Document, *, by: str, note: str, after: int | None, before: Mapping[str, Any] | None = None
+    ) -> Settings:
+        self._based_on(after)
         settings = self._judged(document, self.document() if before is None else before)
-        self.revisions.save(sealed(document, self.vault), by=by, note=note)
+        self.revisions.save(sealed(document, self.vault), by=by, note=note, after=after)
         return settings
+
+    def _based_on(self, after: int | None) -> int:
+        """Return the number of the revision in force. Raises SettingsOutdated when a change is based on another one."""
+        number = self.revision()
+        if after is not None and after != number:
+            raise SettingsOutdated(based_on=after, in_force=number)
+        return number
 
     def _judged(self, document: Mapping[str, Any], before: Mapping[str, Any]) -> Settings:
         settings = self.load(opened(document, self.vault))

@@ -40,6 +40,7 @@ NEW_SETTINGS: Schema = {
         "connections": {"type": "array", "items": {"type": "object"}},
         "note": TEXT,
         "dry_run": FLAG,
+        "base": {"type": ["integer", "null"]},
     },
 }
 WHO = dict.fromkeys(("person", "email", "company"), TEXT)
@@ -51,6 +52,15 @@ INVITE: Schema = {
 APPROVE: Schema = {
     "type": "object", "required": ["attribute"], "additionalProperties": False, "properties": {"attribute": TEXT},
 }  # fmt: skip
+# The settings a change is based on are not in force any more.
+CHANGED_MEANWHILE = 409
+REVISION = {"type": "string", "pattern": '^([*]|"[0-9]{1,15}"|[0-9]{1,15})$'}
+REFUSALS = {
+    "401": "Sign in",
+    "403": "Your role does not allow this",
+    "421": "This listener has another name: see public_url and admin_hosts",
+    "429": "Too many wrong guesses; Retry-After says how long to wait",
+}
 PAGE_LIMIT = {"limit": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}}
 PLACE = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
 FOUND = dict.fromkeys(("person", "company", "event_name", "message_id", "source", "type", "state"), TEXT)
@@ -116,7 +126,26 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
     ),
     ("get", "/api/v1/users", "Everybody who may sign in", {}, None, ()),
     ("post", "/api/v1/users", "Invite somebody", {}, INVITE, (400, 413, 415, 422)),
-    ("post", "/api/v1/users/{name}/remove", "Remove somebody", {}, {}, (404, 413, 415)),
+    ("post", "/api/v1/users/{name}/remove", "Remove somebody", {}, {}, (404, 413, 415, 422)),
+    (
+        "post",
+        "/api/v1/users/{name}/reset",
+        "Take somebody's password, sessions, tokens and links; the answer has a link for a new password",
+        {},
+        {},
+        (404, 413, 415, 422),
+    ),
+    ("get", "/api/v1/users/{name}/credentials", "Somebody's sessions, tokens and links, no secrets", {}, None, (404,)),
+    ("post", "/api/v1/users/{name}/credentials/end", "End all of them", {}, {}, (404, 413, 415)),
+    ("post", "/api/v1/users/{name}/credentials/{hash}/end", "End one of them", {}, {}, (404, 413, 415)),
+    (
+        "get",
+        "/api/v1/audit",
+        "Who came in and looked at personal data, who was refused, or what was changed",
+        {"sort": {"enum": ["look", "refusal", "deed"]}, **PAGE_LIMIT},
+        None,
+        (400,),
+    ),
     ("get", "/api/v1/tokens", "One's own tokens, without their secrets", {}, None, ()),
     ("post", "/api/v1/tokens/{hash}/end", "End one of them", {}, {}, (404, 413, 415)),
     ("get", "/api/v1/people", "Ids of people that begin with a text", {"prefix": TEXT}, None, ()),
@@ -145,10 +174,17 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
         "Put a whole document in force, or say what it would change",
         {},
         NEW_SETTINGS,
-        (400, 413, 415, 422),
+        (400, 409, 413, 415, 422),
     ),
     ("get", "/api/v1/revisions", "Revisions of the settings, each with what it changed", {}, None, ()),
-    ("post", "/api/v1/revisions/{number}/back", "Put a revision in force again", {}, {}, (404, 413, 415, 422)),
+    (
+        "post",
+        "/api/v1/revisions/{number}/back",
+        "Put a revision in force again",
+        {},
+        {},
+        (400, 404, 409, 413, 415, 422),
+    ),
     ("get", "/api/v1/deeds", "What people did beside changing settings", {}, None, ()),
     ("get", "/api/openapi.json", "This description", {}, None, ()),
 )
@@ -181,10 +217,12 @@ def _operation(path: str, summary: str, query: Schema, body: Schema | None, stat
         for name in in_path
     ]
     parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in query.items()]
+    if CHANGED_MEANWHILE in statuses:
+        parameters.append({"name": "If-Match", "in": "header", "schema": REVISION})
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     answers: Schema = {"200": {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}}}
     answers |= {str(status): {"description": "Not done", "content": error} for status in (*statuses, 503)}
-    answers |= {"401": {"description": "Sign in"}, "403": {"description": "Your role does not allow this"}}
+    answers |= {status: {"description": why} for status, why in REFUSALS.items()}
     operation = {"summary": summary, "parameters": parameters, "responses": answers}
     if body is not None:
         operation["requestBody"] = {

@@ -1,101 +1,52 @@
-"""Signing in, users and their tokens, and what was changed by whom."""
+"""Users, and what they carry: sessions, tokens, links. Everybody ends their own, an administrator everybody's."""
 
-import asyncio
-
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from penstock.buffer.control_port import Deed, Kind, Revision, Role, User
+from penstock.buffer.control_port import Credential, Kind, Role
 from penstock.errors import SettingsError
-from penstock.operate.access import NAME_CHARS_MAX, SCOPES, SESSION_S
-from penstock.operate.desk import Desk, differences
-from penstock.operate.web import COOKIE, Form, Pages, Visit, read_form, redirect
-
-# Passwords looked at at once: each costs 64 MiB and a tenth of a second on purpose, and strangers ask for it.
-HASHES_AT_ONCE = 2
-# Deeds and revisions on one page.
-SHOWN = 200
+from penstock.operate.access import SCOPES
+from penstock.operate.guesses import NAME_CHARS_MAX
+from penstock.operate.pages_people import subject_of_link
+from penstock.operate.web import Form, Pages, Visit, redirect
 
 
 class AccessPages:
-    """Pages about who may do what, and who did."""
+    """Pages about who may do what."""
 
-    def __init__(self, pages: Pages, *, desk: Desk) -> None:
-        self.pages, self.desk, self.access, self.journal = pages, desk, pages.access, pages.journal
-        self.hashing = asyncio.Semaphore(HASHES_AT_ONCE)
+    def __init__(self, pages: Pages) -> None:
+        self.pages, self.access = pages, pages.access
 
     def routes(self) -> list[Route]:
         """Return all routes."""
         show, act = self.pages.show, self.pages.act
         return [
-            Route("/signin", self.sign_in_page, methods=["GET"]),
-            Route("/signin", self.sign_in, methods=["POST"]),
-            Route("/welcome/{invitation}", self.welcome_page, methods=["GET"]),
-            Route("/welcome/{invitation}", self.welcome, methods=["POST"]),
-            act("/signout", self.sign_out, right="look"),
             show("/users", self.users, right="settings"),
             act("/users", self.invite, right="settings"),
+            show("/users/{name}", self.user, right="settings"),
             act("/users/{name}/remove", self.remove, right="settings"),
+            act("/users/{name}/reset", self.reset, right="settings"),
+            act("/users/{name}/end", self.end_all, right="settings"),
+            act("/users/{name}/end/{hash}", self.end, right="settings"),
             show("/tokens", self.tokens, right="look"),
             act("/tokens", self.issue, right="look"),
             act("/tokens/{hash}/end", self.end_token, right="look"),
-            show("/activity", self.activity, right="payloads"),
-            act("/activity/{number:int}/back", self.roll_back, right="settings"),
         ]
-
-    async def sign_in_page(self, request: Request) -> Response:
-        """Show the form."""
-        return self._bare("signin.html", next=_inside(request.query_params.get("next", "/")), wrong="")
-
-    async def sign_in(self, request: Request) -> Response:
-        """Start a session for the right password. Too many wrong ones are answered with 429 for a while."""
-        if request.headers.get("sec-fetch-site") == "cross-site":
-            # Another site must not sign its visitor in here, as somebody it knows.
-            return self._bare("signin.html", status=403, next="/", wrong="sign in on this page")
-        form = await read_form(request)
-        name, next_ = form.get("name", ""), _inside(form.get("next", "/"))
-        if self.access.is_guessing(name):
-            wrong = "too many wrong passwords for this name; wait five minutes"
-            return self._bare("signin.html", status=429, next=next_, wrong=wrong)
-        async with self.hashing:
-            user = await run_in_threadpool(self.access.sign_in, name, form.get("password", ""))
-        if user is None:
-            return self._bare("signin.html", status=401, next=next_, wrong="name and password do not belong together")
-        return await run_in_threadpool(self._start, request, user, next_)
-
-    async def welcome_page(self, request: Request) -> Response:
-        """Show the form that a one-time link leads to."""
-        return self._bare("welcome.html", invitation=request.path_params["invitation"], wrong="")
-
-    async def welcome(self, request: Request) -> Response:
-        """Set the password, and sign in."""
-        form, invitation = await read_form(request), request.path_params["invitation"]
-        try:
-            async with self.hashing:
-                user = await run_in_threadpool(self.access.accept, invitation, form.get("password", ""))
-        except SettingsError as error:
-            return self._bare("welcome.html", status=422, invitation=invitation, wrong=str(error))
-        return await run_in_threadpool(self._start, request, user, "/")
-
-    def sign_out(self, visit: Visit, _: Form) -> Response:
-        """End the session."""
-        self.access.end(visit.session)
-        answer = RedirectResponse("/signin", 303)
-        answer.delete_cookie(COOKIE)
-        return answer
 
     def users(self, visit: Visit) -> Response:
         """List everybody."""
-        return visit.page("users.html", users=self.access.users.users(), roles=list(Role), link="")
+        return self._users(visit, link="")
 
     def invite(self, visit: Visit, form: Form) -> Response:
         """Add somebody, or let somebody choose a new password; the link is shown once."""
         name, role = form.get("name", ""), form.get("role", "")
         link = f"{visit.request.base_url}welcome/{self.access.add(name, role, by=visit.user.name)}"
         visit.note(f"{name} was invited as {role}")
-        return visit.page("users.html", users=self.access.users.users(), roles=list(Role), link=link)
+        return self._users(visit, link=link)
+
+    def user(self, visit: Visit) -> Response:
+        """Show what somebody carries."""
+        return self._user(visit, link="")
 
     def remove(self, visit: Visit, _: Form) -> Response:
         """Remove somebody, with their sessions and tokens."""
@@ -105,6 +56,26 @@ class AccessPages:
         self.access.users.remove_user(name)
         visit.note(f"{name} was removed, with all sessions, tokens and links")
         return redirect("/users", said=f"{name} was removed")
+
+    def reset(self, visit: Visit, _: Form) -> Response:
+        """Take somebody's password away, and all they carry; the link for a new one is shown once."""
+        name = visit.request.path_params["name"]
+        link = f"{visit.request.base_url}welcome/{self.access.reset(name, by=visit.user.name)}"
+        visit.note(f"the password of {name} was reset; all sessions, tokens and links ended")
+        return self._user(visit, link=link)
+
+    def end_all(self, visit: Visit, _: Form) -> Response:
+        """End all that somebody carries; an administrator who ends their own is signed out."""
+        name = visit.request.path_params["name"]
+        ended = self.access.users.end_credentials(name, kinds=set(Kind))
+        visit.note(f"all sessions, tokens and links of {name} were ended")
+        return redirect(f"/users/{name}", said=f"{ended} sessions, tokens and links of {name} have ended")
+
+    def end(self, visit: Visit, _: Form) -> Response:
+        """End one thing that somebody carries."""
+        name, hash_ = visit.request.path_params["name"], visit.request.path_params["hash"]
+        self._end(visit, name, hash_, of=f" of {name}")
+        return redirect(f"/users/{name}", said="it has ended")
 
     def tokens(self, visit: Visit) -> Response:
         """List one's own API tokens."""
@@ -120,50 +91,43 @@ class AccessPages:
         return self._tokens(visit, secret=secret)
 
     def end_token(self, visit: Visit, _: Form) -> Response:
-        """End one of one's own tokens."""
-        hash_ = visit.request.path_params["hash"]
-        if any(token.hash == hash_ for token in self.access.users.credentials(visit.user.name)):
-            self.access.users.take_credential(hash_, remove=True)
-            visit.note("a token was ended")
-        return redirect("/tokens", said="the token was ended")
+        """End one of one's own tokens, or sessions."""
+        self._end(visit, visit.user.name, visit.request.path_params["hash"], of="")
+        return redirect("/tokens", said="it has ended")
 
-    def activity(self, visit: Visit) -> Response:
-        """Show who did what: every revision of the settings with what it changed, and every other deed."""
-        revisions = self.desk.revisions.revisions(limit=SHOWN + 1)
-        older = [*revisions, None][1:]
-        changes = [
-            (new, differences(old.document if old else None, new.document))
-            for new, old in zip(revisions, older, strict=True)
-        ][:SHOWN]
-        entries: list[tuple[float, Revision | None, Deed | None, list[str]]]
-        entries = [(revision.at, revision, None, lines) for revision, lines in changes]
-        entries += [(deed.at, None, deed, []) for deed in self.journal.deeds(limit=SHOWN)]
-        entries.sort(key=lambda entry: -entry[0])
-        in_force = revisions[0].number if revisions else 0
-        return visit.page("activity.html", entries=entries[:SHOWN], in_force=in_force)
+    def _end(self, visit: Visit, name: str, hash_: str, *, of: str) -> None:
+        for credential in self.access.users.credentials(name):
+            if credential.hash == hash_:
+                self.access.users.take_credential(hash_, remove=True)
+                visit.note(f"a {credential.kind}{of} was ended")
 
-    def roll_back(self, visit: Visit, _: Form) -> Response:
-        """Put an earlier revision in force again."""
-        number = visit.request.path_params["number"]
-        self.desk.roll_back(number, by=visit.user.name)
-        return redirect("/activity", said=f"revision {number} is in force again")
+    def _users(self, visit: Visit, *, link: str) -> Response:
+        users = self.access.users.users()
+        carried = {user.name: len(self.access.users.credentials(user.name)) for user in users}
+        return visit.page("users.html", users=users, carried=carried, roles=list(Role), link=link)
+
+    def _user(self, visit: Visit, *, link: str) -> Response:
+        name = visit.request.path_params["name"]
+        user = self.access.find(name)
+        if user is None:
+            return visit.page("missing.html", code=404, what=f"user {name}")
+        carried = [(each, _label(each)) for each in self.access.users.credentials(name)]
+        return visit.page("user.html", shown=user, carried=carried, link=link)
 
     def _tokens(self, visit: Visit, *, secret: str) -> Response:
-        own = [c for c in self.access.users.credentials(visit.user.name) if c.kind is Kind.TOKEN]
-        return visit.page("tokens.html", tokens=own, secret=secret, scopes=list(SCOPES))
-
-    def _bare(self, template: str, *, status: int = 200, **facts: str) -> Response:
-        return self.pages.bare(template, status=status, **facts)
-
-    def _start(self, request: Request, user: User, next_: str) -> Response:
-        answer = RedirectResponse(next_, 303)
-        session = self.access.start_session(user)
-        self.journal.note(user.name, "signed in")
-        secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, session, max_age=int(SESSION_S), httponly=True, samesite="lax", secure=secure)
-        return answer
+        own = self.access.users.credentials(visit.user.name)
+        return visit.page(
+            "tokens.html",
+            tokens=[c for c in own if c.kind is Kind.TOKEN],
+            sessions=[c for c in own if c.kind is Kind.SESSION],
+            present=self.access.session_hash(visit.session),
+            secret=secret,
+            scopes=list(SCOPES),
+        )
 
 
-def _inside(path: str) -> str:
-    """Return a path of our own; a link that was made to lead elsewhere after sign-in leads home."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+def _label(credential: Credential) -> str:
+    """Return what a credential is for, as a person reads it."""
+    if credential.kind is Kind.SHARE:
+        return str(subject_of_link(credential) or "")
+    return ", ".join(filter(None, (credential.label, credential.scope)))

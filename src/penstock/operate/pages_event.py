@@ -18,7 +18,7 @@ from penstock.operate.ledger import carrier_of
 from penstock.operate.masking import Mask, mask_of
 from penstock.operate.rerun import Rerun, rerun
 from penstock.operate.rows import pretty, row_of
-from penstock.operate.snippets import ingest_seen_from
+from penstock.operate.snippets import ingest_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Pages, Visit
 
@@ -71,7 +71,7 @@ class EventPages:
             rerun=again,
             revision=newest if newest and name in newest.document["destinations"] else None,
             cause=explained(account.story.cause) if account.story.cause else None,
-            curl=_curl(event, body, ingest_seen_from(settings.listen, visit.request.url.hostname or "")),
+            curl=_curl(event, body, ingest_of(settings, visit.request.url.hostname or "")),
             is_masked=bool(mask.values),
         )
 

@@ -8,7 +8,7 @@ from penstock.buffer.search_port import Search
 from penstock.errors import SettingsError
 from penstock.operate.rows import NOTHING, PAGE, before_of, destination_of, older_of, query_of, rows_of
 from penstock.operate.snapshot import Snapshots
-from penstock.operate.snippets import ingest_seen_from, snippets
+from penstock.operate.snippets import ingest_of, snippets
 from penstock.operate.status import StatusReader
 from penstock.operate.trial_event import SendTrial
 from penstock.operate.web import Form, Pages, Visit, redirect
@@ -40,7 +40,7 @@ class LivePages:
         before = before_of(visit)
         found = self.search.find(destination, query, before_seq=before, limit=PAGE) if destination else NOTHING
         source = next((source for source in settings.sources.values() if source.enabled), None)
-        host = ingest_seen_from(settings.listen, visit.request.url.hostname or "")
+        host = ingest_of(settings, visit.request.url.hostname or "")
         return visit.page(
             "live.html",
             rows=rows_of(found, destination, visit=visit, settings=settings),

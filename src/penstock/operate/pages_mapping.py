@@ -15,7 +15,7 @@ from penstock.operate.desk import Desk, Document
 from penstock.operate.fields import Fields, fields
 from penstock.operate.masking import mask_of
 from penstock.operate.status import StatusReader
-from penstock.operate.web import Form, Pages, Visit, redirect
+from penstock.operate.web import Form, Pages, Visit, base_of, redirect
 from penstock.reading import by_source, mapping_of, rules_of
 from penstock.settings import Settings
 
@@ -39,7 +39,7 @@ class MappingPages:
 
     def mapping(self, visit: Visit) -> Response:
         """Show fields with source, fill rate and example, and the difference that other settings would make."""
-        name, settings = visit.request.path_params["name"], self.reader.settings
+        name, base, settings = visit.request.path_params["name"], self.desk.revision(), self.reader.settings
         destination = settings.destinations.get(name)
         if destination is None:
             return visit.page("missing.html", code=404, what=f"destination {name}")
@@ -56,6 +56,7 @@ class MappingPages:
             wanted=wanted,
             is_preview=wanted != in_force,
             is_ours=self.desk.is_ours("destinations", name),
+            base=base,
             count=len(differing),
             differing=[_masked(change, visit, settings) for change in shown],
             fields=_fields_masked(fields(stories, then), visit, settings),
@@ -81,7 +82,9 @@ class MappingPages:
                 page_views=wanted.page_views,
             )
 
-        self.reader.settings = self.desk.change(edit, by=visit.user.name, note=f"mapping of {name} changed")
+        self.reader.settings = self.desk.change(
+            edit, by=visit.user.name, note=f"mapping of {name} changed", after=base_of(form)
+        )
         return redirect(f"/mapping/{name}", said="saved; in force within a second, for events that have not ended")
 
 

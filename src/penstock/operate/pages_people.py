@@ -19,11 +19,13 @@ from penstock.buffer.search_port import Search
 from penstock.errors import SettingsError
 from penstock.operate.access import SHARING
 from penstock.operate.explain import FieldHistory, last_set_among, masked_history
+from penstock.operate.front import knock_of
 from penstock.operate.ledger import HeldRecord, held, shown, subject_of
 from penstock.operate.masking import mask_of
 from penstock.operate.rows import PAGE, Row, before_of, destination_of, older_of, query_of, row_of
 from penstock.operate.status import StatusReader
-from penstock.operate.web import Form, Pages, Visit, redirect
+from penstock.operate.throttle import Wait
+from penstock.operate.web import Form, Pages, Visit, redirect, wait_header
 
 DAYS = ("1", "7", "30")
 # Events of a person that are read to find where a field comes from.
@@ -128,11 +130,16 @@ class PeoplePages:
         return await run_in_threadpool(self._shared, request)
 
     def _shared(self, request: Request) -> Response:
-        credential = self.access.shared(request.path_params["secret"])
-        subject = _subject(credential) if credential else None
+        credential = self.access.shared(request.path_params["secret"], knock_of(request))
+        if isinstance(credential, Wait):
+            answer = self.pages.bare("shared_ended.html", status=429)
+            answer.headers.update(wait_header(credential))
+            return answer
+        subject = subject_of_link(credential) if credential else None
         if credential is None or subject is None or subject.destination not in self.reader.settings.destinations:
             return self.pages.bare("shared_ended.html", status=404)
         timeline = self._timeline(subject, None)
+        self.access.audit.looked(f"a link of {credential.user}", f"saw {subject}, from {knock_of(request).address}")
         return self.pages.bare("shared.html", subject=subject, timeline=timeline, expires_at=credential.expires_at)
 
     def _held(self, subject: Subject, *, personal: bool) -> HeldRecord | None:
@@ -169,7 +176,7 @@ class PeoplePages:
     def _known_links(self, visit: Visit) -> list[tuple[Credential, Subject]]:
         users = [user.name for user in self.access.users.users()] if visit.may("settings") else [visit.user.name]
         own = [credential for name in users for credential in self.access.users.credentials(name)]
-        pairs = [(credential, _subject(credential)) for credential in own if credential.kind is Kind.SHARE]
+        pairs = [(credential, subject_of_link(credential)) for credential in own if credential.kind is Kind.SHARE]
         return [(credential, subject) for credential, subject in pairs if subject is not None]
 
     def _links(self, visit: Visit, *, link: str) -> Response:
@@ -180,7 +187,8 @@ class PeoplePages:
         return visit.page("links.html", links=good, link=link)
 
 
-def _subject(credential: Credential) -> Subject | None:
+def subject_of_link(credential: Credential) -> Subject | None:
+    """Return whom a shared link shows."""
     try:
         return msgspec.json.decode(credential.label, type=Subject)
     except msgspec.DecodeError:

@@ -12,10 +12,10 @@ from penstock import causes
 from penstock.buffer.port import DeadLetters, Orders
 from penstock.errors import SettingsError
 from penstock.operate.desk import Desk, Document
-from penstock.operate.snippets import ingest_seen_from, snippets
+from penstock.operate.snippets import ingest_of, snippets
 from penstock.operate.source_form import listed, number, source_fields, warnings_of
 from penstock.operate.status import StatusReader
-from penstock.operate.web import Form, Pages, Visit, redirect
+from penstock.operate.web import Form, Pages, Visit, base_of, redirect
 from penstock.settings import Destination, Settings
 
 SOURCE_TYPES = ("web", "mobile", "server")
@@ -91,12 +91,12 @@ class SettingsPages:
         """Add a source with a fresh write key."""
         name = self._free_name(form, self.desk.settings().sources)
         block = {"type": form.get("type", ""), "write_key": fresh_key()}
-        self._change(visit, f"source {name} added", lambda document: document["sources"].update({name: block}))
+        self._change(visit, form, f"source {name} added", lambda document: document["sources"].update({name: block}))
         return redirect(f"/sources/{name}", said=f"source {name} was added")
 
     def source(self, visit: Visit) -> Response:
         """Show a source: its key, what to paste, and what it is connected to."""
-        name, settings = visit.request.path_params["name"], self.desk.settings()
+        name, base, settings = visit.request.path_params["name"], self.desk.revision(), self.desk.settings()
         source = settings.sources.get(name)
         if source is None:
             return visit.page("missing.html", code=404, what=f"source {name}")
@@ -104,12 +104,13 @@ class SettingsPages:
         return visit.page(
             "source.html",
             source=source,
-            snippets=snippets(source, ingest_seen_from(settings.listen, visit.request.url.hostname or "")),
+            snippets=snippets(source, ingest_of(settings, visit.request.url.hostname or "")),
             connected=connected,
             accepted=status.accepted.get(name, 0),
             lost=status.sources[name].lost if name in status.sources else {},
             warnings=warnings_of(source),
             ours=self.desk.is_ours("sources", name),
+            base=base,
         )
 
     def change_source(self, visit: Visit, form: Form) -> Response:
@@ -123,12 +124,14 @@ class SettingsPages:
             "settings": ("changed", lambda block: block.update(source_fields(form))),
         }
         if what == "remove":
-            self._change(visit, f"source {name} removed", lambda document: _remove(document, "sources", name, "from"))
+            self._change(
+                visit, form, f"source {name} removed", lambda document: _remove(document, "sources", name, "from")
+            )
             return redirect("/sources", said=f"source {name} was removed; its events are kept")
         if what not in edits:
             raise SettingsError("action", expected=", ".join([*edits, "remove"]), got=what)
         said, edit = edits[what]
-        self._change(visit, f"source {name} {said}", lambda document: edit(self._own(document, "sources", name)))
+        self._change(visit, form, f"source {name} {said}", lambda document: edit(self._own(document, "sources", name)))
         return redirect(f"/sources/{name}", said=f"source {name} {said}")
 
     def destinations(self, visit: Visit) -> Response:
@@ -156,7 +159,7 @@ class SettingsPages:
             document["destinations"][name] = block
             document["connections"] += [{"from": source, "to": name} for source in chosen]
 
-        self._change(visit, f"destination {name} added", edit)
+        self._change(visit, form, f"destination {name} added", edit)
         # One of this name may have been removed and its backlog given up; this one delivers.
         self.orders.pause(name, paused=False, by=visit.user.name)
         return redirect(f"/destinations/{name}", said=f"destination {name} was added")
@@ -175,7 +178,7 @@ class SettingsPages:
             if form.get("api_key"):
                 block["api_key"] = form["api_key"]
 
-        self._change(visit, f"destination {name} changed", edit)
+        self._change(visit, form, f"destination {name} changed", edit)
         return redirect(f"/destinations/{name}", said="saved; in force within a second")
 
     def test(self, visit: Visit, _: Form) -> Response:
@@ -195,7 +198,7 @@ class SettingsPages:
             chosen = [source for source in settings.sources if f"source:{source}" in form and source not in fixed]
             document["connections"] = others + [_connection(source, name, form) for source in chosen]
 
-        self._change(visit, f"sources of {name} chosen", edit)
+        self._change(visit, form, f"sources of {name} chosen", edit)
         return redirect(f"/destinations/{name}", said="connections saved")
 
     def remove_destination(self, visit: Visit, form: Form) -> Response:
@@ -206,12 +209,13 @@ class SettingsPages:
                 "backlog", expected=" or ".join(BACKLOGS), got=backlog, hint="what becomes of what waits?"
             )
         note = f"destination {name} removed, {BACKLOGS[backlog]}"
-        self._change(visit, note, lambda document: _remove(document, "destinations", name, "to"))
+        self._change(visit, form, note, lambda document: _remove(document, "destinations", name, "to"))
         self.orders.pause(name, paused=backlog == "discard", by=visit.user.name, discard=backlog == "discard")
         return redirect("/destinations", said=note)
 
     def _destination_page(self, visit: Visit, *, tested: tuple[bool, str] | None) -> Response:
-        name, settings = visit.request.path_params["name"], self.desk.settings()
+        # Before the settings are read: a form that says less than it shows is refused, never the other way round.
+        name, base, settings = visit.request.path_params["name"], self.desk.revision(), self.desk.settings()
         destination = settings.destinations.get(name)
         if destination is None:
             return visit.page("missing.html", code=404, what=f"destination {name}")
@@ -224,6 +228,7 @@ class SettingsPages:
             connected={c.from_: c for c in settings.connections if c.to == name},
             ours=self.desk.is_ours("destinations", name),
             fixed=self._fixed_connections(name, settings),
+            base=base,
             tested=tested,
             kept_back=sum(p.count for p in self.dead.problems(name) if p.cause == causes.SHADOW),
         )
@@ -233,8 +238,8 @@ class SettingsPages:
         ours = {(c["from"], c["to"]) for c in self.desk.document()["connections"]}
         return {c.from_ for c in settings.connections if c.to == name and (c.from_, c.to) not in ours}
 
-    def _change(self, visit: Visit, note: str, edit: Callable[[Document], None]) -> Settings:
-        settings = self.desk.change(edit, by=visit.user.name, note=note)
+    def _change(self, visit: Visit, form: Form, note: str, edit: Callable[[Document], None]) -> Settings:
+        settings = self.desk.change(edit, by=visit.user.name, note=note, after=base_of(form))
         # This process shows the change at once; the others follow within a second.
         self.reader.settings = settings
         return settings

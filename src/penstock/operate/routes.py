@@ -17,6 +17,8 @@ from penstock.operate.delivery_api import DeliveryApi
 from penstock.operate.desk import Desk
 from penstock.operate.ledger_api import LedgerApi
 from penstock.operate.pages_access import AccessPages
+from penstock.operate.pages_activity import ActivityPages
+from penstock.operate.pages_door import DoorPages
 from penstock.operate.pages_event import EventPages
 from penstock.operate.pages_ledger import LedgerPages
 from penstock.operate.pages_live import LivePages
@@ -62,8 +64,10 @@ def all_routes(p: Parts) -> list[Route]:
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal),
         LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal),
         SettingsApi(reader=p.reader, desk=p.desk, shelf=p.shelf, journal=p.journal, try_connection=p.try_connection),
-        AccessApi(access=p.access, journal=p.journal),
-        AccessPages(pages, desk=p.desk),
+        AccessApi(access=p.access, journal=p.journal, reader=p.reader),
+        DoorPages(pages),
+        AccessPages(pages),
+        ActivityPages(pages, desk=p.desk),
         Changes(pages, is_stopping=p.is_stopping),
         OverviewPages(pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead),
         LivePages(pages, reader=p.reader, search=p.search, snapshots=p.snapshots, send_trial=p.send_trial),

@@ -6,10 +6,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.buffer.control_port import Journal
+from penstock.buffer.control_port import Deed, Journal
 from penstock.buffer.port import Shelf
-from penstock.errors import SettingsError
-from penstock.operate.api import ApiError, api_route, caller_of, read, whole
+from penstock.errors import SettingsError, SettingsOutdated
+from penstock.operate.api import DIGITS_MAX, ApiError, api_route, caller_of, read, whole
 from penstock.operate.desk import SECRET, Desk, differences, opened
 from penstock.operate.fields import fields
 from penstock.operate.masking import mask_of
@@ -32,6 +32,8 @@ class NewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     note: str = ""
     #: Only say what would change.
     dry_run: bool = False
+    #: The `revision` of the answer this document was made from; `If-Match` says the same.
+    base: int | None = None
 
 
 class SettingsApi:
@@ -57,14 +59,17 @@ class SettingsApi:
 
     def settings(self, _: Request, __: bytes) -> object:
         """Return what was set up in the dashboard or here; keys of Custify are never shown."""
-        newest = self.desk.revisions.newest()
-        return {"revision": newest.number if newest else 0, **_hidden(self.desk.document())}
+        # In this order: a document is never newer than the number it comes with.
+        return {"revision": self.desk.revision(), **_hidden(self.desk.document())}
 
     def put(self, request: Request, body: bytes) -> object:
         """Put a document in force, or say what it would change."""
         wanted = read(body, NewSettings)
+        after = _based_on(request) if wanted.base is None else wanted.base
         given = msgspec.to_builtins(wanted)
-        now = self.desk.document()
+        number, now = self.desk.revision(), self.desk.document()
+        if after is not None and after != number:
+            raise SettingsOutdated(based_on=after, in_force=number)
         document = {key: given[key] for key in ("sources", "destinations", "connections")}
         for name in (*document["sources"], *document["destinations"]):
             if not NAME.fullmatch(name) or name == "new":
@@ -72,12 +77,13 @@ class SettingsApi:
         for name, block in document["destinations"].items():
             if block.get(SECRET, HIDDEN) == HIDDEN:
                 block[SECRET] = now["destinations"].get(name, {}).get(SECRET, "")
-        settings = self.desk.preview(document)
+        self.desk.preview(document)
         lines = differences(opened(now, self.desk.vault), opened(document, self.desk.vault))
         if lines and not wanted.dry_run:
-            settings = self.desk.put(document, by=caller_of(request).name, note=wanted.note or "changed by the API")
-            self.reader.settings = settings
-        return {"changes": lines, "in_force": not wanted.dry_run}
+            who, note = caller_of(request).name, wanted.note or "changed by the API"
+            # Keys that were left out come from what was in force a moment ago: it has to be in force still.
+            self.reader.settings = self.desk.put(document, by=who, note=note, after=number)
+        return {"changes": lines, "in_force": not wanted.dry_run, "revision": self.desk.revision()}
 
     def revisions(self, _: Request, __: bytes) -> object:
         """Return the revisions, the newest first, each with what it changed."""
@@ -93,12 +99,13 @@ class SettingsApi:
     def roll_back(self, request: Request, _: bytes) -> object:
         """Put an earlier revision in force again."""
         number = request.path_params["number"]
-        self.reader.settings = self.desk.roll_back(number, by=caller_of(request).name)
+        after = _based_on(request)
+        self.reader.settings = self.desk.roll_back(number, by=caller_of(request).name, after=after)
         return {"back_to": number}
 
     def deeds(self, _: Request, __: bytes) -> object:
         """Return what people did beside changing settings, the newest first."""
-        return {"deeds": [{"at": deed.at, "by": deed.by, "what": deed.what} for deed in self.journal.deeds()]}
+        return {"deeds": [deed_as_json(deed) for deed in self.journal.deeds()]}
 
     def test(self, request: Request, _: bytes) -> object:
         """Make a harmless read, and say what it found."""
@@ -138,6 +145,22 @@ class SettingsApi:
         if name not in known:
             raise ApiError(404, "destination", expected=f"one of {sorted(known)}", got=name)
         return name
+
+
+def deed_as_json(deed: Deed) -> dict[str, object]:
+    """Return a sentence of the journal."""
+    return {"at": deed.at, "by": deed.by, "what": deed.what, "times": deed.times}
+
+
+def _based_on(request: Request) -> int | None:
+    """Return the revision that `If-Match` names. Raises ApiError."""
+    text = request.headers.get("if-match", "*").strip()
+    if text == "*":
+        return None
+    number = text.strip('"')
+    if not number.isascii() or not number.isdigit() or len(number) > DIGITS_MAX:
+        raise ApiError(400, "If-Match", expected="the number of a revision", got=text[:100])
+    return int(number)
 
 
 def _hidden(document: dict[str, Any]) -> dict[str, Any]:

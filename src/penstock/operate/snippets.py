@@ -1,6 +1,11 @@
 """What to paste into an application, filled in with a source's key and this host. Pure."""
 
-from penstock.settings import Source, host_and_port
+from penstock.settings import Settings, Source, host_and_port
+
+
+def ingest_of(settings: Settings, host: str) -> str:
+    """Return ingest's address for an application: what the operator says it is, else what a browser makes of it."""
+    return settings.public_ingest_url or ingest_seen_from(settings.listen, host)
 
 
 def ingest_seen_from(listen: str, host: str) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import functools
 import importlib.resources
+import math
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -18,11 +19,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.buffer.control_port import Journal, Kind, User
-from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged
 from penstock.operate.access import Access, csrf_token, is_csrf_token, may
+from penstock.operate.looks import look_of
+from penstock.operate.throttle import Wait
 
 COOKIE, SAID = "penstock_session", "penstock_said"
 SAID_S = 30
+BASE_DIGITS_MAX = 15
 FORM_FIELDS_MAX, FORM_BYTES_MAX = 100, 262_144
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
@@ -75,7 +79,8 @@ class Visit:
 
     def trouble(self, error: SettingsError, back: str) -> Response:
         """Return the page that says why something was not done."""
-        return self.page("trouble.html", code=422, error=error, back=back)
+        code = 409 if isinstance(error, SettingsOutdated) else 422
+        return self.page("trouble.html", code=code, error=error, back=back)
 
 
 class Pages:
@@ -94,7 +99,10 @@ class Pages:
                 return _to_sign_in(request)
             if not visit.may(right):
                 return visit.page("forbidden.html", code=403)
-            return await run_in_threadpool(_answered, functools.partial(handler, visit), visit, "/")
+            answer = await run_in_threadpool(_answered, functools.partial(handler, visit), visit, "/")
+            if what := look_of(path, request, answer.status_code):
+                await run_in_threadpool(self.access.audit.looked, visit.user.name, what)
+            return answer
 
         return Route(path, endpoint, methods=["GET"])
 
@@ -122,7 +130,25 @@ class Pages:
         """Return who is asking, if they are signed in."""
         session = request.cookies.get(COOKIE, "")
         user = self.access.who(session, Kind.SESSION)
+        if user and is_by_hand(request):
+            self.access.touch(session)
         return Visit(request, user, session, self.templates, self.journal, self.mark()) if user else None
+
+
+def is_by_hand(request: Request) -> bool:
+    """Return whether a person asked, and not an open page that looks for news by itself."""
+    return request.method == "POST" or request.headers.get("sec-fetch-dest", "document") == "document"
+
+
+def base_of(form: Form) -> int | None:
+    """Return the revision of the settings that a form was filled in at, if it says so."""
+    text = form.get("base", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= BASE_DIGITS_MAX else None
+
+
+def wait_header(wait: Wait) -> dict[str, str]:
+    """Return the header that says how long to wait."""
+    return {"Retry-After": str(math.ceil(wait.seconds))}
 
 
 async def read_form(request: Request) -> Form:

@@ -17,7 +17,15 @@ def check(settings: Settings) -> None:
     """Refuse values that are of the right type and still cannot work. Raises SettingsError."""
     for name in ("listen", "admin_listen", "sandbox_listen"):
         host_and_port(name, getattr(settings, name))
-    for name in ("body_bytes_max", "waiting_events_max", "retention_days", "retry_hours", "call_timeout_s"):
+    for name in (
+        "body_bytes_max",
+        "waiting_events_max",
+        "retention_days",
+        "retry_hours",
+        "call_timeout_s",
+        "audit_days",
+        "audit_looks_days",
+    ):
         if getattr(settings, name) <= 0:
             raise SettingsError(name, expected="a number above 0", got=getattr(settings, name))
     if settings.ledger_days < 0:
@@ -27,6 +35,8 @@ def check(settings: Settings) -> None:
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
         )
     _check_proxies(settings.trusted_proxies)
+    _check_address("public_url", settings.public_url, path=False)
+    _check_address("public_ingest_url", settings.public_ingest_url, path=True)
     _check_sources(settings)
     allowed = _allowed_hosts(settings)
     for name, destination in settings.destinations.items():
@@ -40,6 +50,15 @@ def host_and_port(name: str, value: str) -> tuple[str, int]:
     if not colon or not host or not port.isdigit() or int(port) > 65535:
         raise SettingsError(name, expected="host:port", got=value, hint="for example 127.0.0.1:8080")
     return host.strip("[]"), int(port)
+
+
+def _check_address(name: str, text: str, *, path: bool) -> None:
+    """Refuse what is no plain address of a web server; ingest may lie under a path. Raises SettingsError."""
+    host = r"([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
+    plain = rf"https?://{host}(:[0-9]{{1,5}})?{'(/[A-Za-z0-9_.~-]+)*' if path else ''}"
+    if text and not re.fullmatch(plain, text):
+        hint = "http or https and a host in small letters, no slash at the end" + ("" if path else ", no path")
+        raise SettingsError(name, expected="an address such as https://penstock.example.com", got=text, hint=hint)
 
 
 def _check_proxies(trusted: tuple[str, ...]) -> None:

@@ -166,7 +166,21 @@ class Settings:
     listen: str = _setting("127.0.0.1:8080", "Where SDKs send to (ingest).")
     admin_listen: str = _setting("127.0.0.1:8081", "Admin API, status and metrics.")
     sandbox_listen: str = _setting("127.0.0.1:8090", "Where `penstock sandbox` listens.")
-    admin_password_file: str = _setting("", "File with the administrator's password.")
+    public_url: str = _setting(
+        "", "Address of the dashboard as browsers see it, such as `https://penstock.example.com`; with TLS in front."
+    )
+    public_ingest_url: str = _setting(
+        "", "Address of ingest as SDKs see it, such as `https://events.example.com`; for what is pasted into them."
+    )
+    admin_hosts: tuple[str, ...] = _setting(
+        (),
+        "Further host names the admin listener answers to, such as the one monitoring asks. Environment: with commas.",
+    )
+    admin_password_file: str = _setting("", "File with the administrator's password, 10 characters or more.")
+    audit_days: float = _setting(365.0, "How long the audit log keeps what people changed.")
+    audit_looks_days: float = _setting(
+        90.0, "How long it keeps who came in, who looked at personal data, and who was refused."
+    )
     masked_fields: str = _setting(
         "email, phone, name, firstName, lastName, address, birthday, ip, request_ip",
         "Fields that viewers see masked, wherever they stand and however they are spelt; empty masks none.",
