@@ -20,6 +20,9 @@ class Mapping:
     nested: Literal["drop", "flatten", "json"] = "drop"
     #: Send page and screen views as events (custify/1 only).
     page_views: bool = False
+    #: How many names an event may have among its traits and properties, and how long one may be.
+    names_max: int = 10_000
+    name_chars_max: int = 1_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

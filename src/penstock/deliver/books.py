@@ -8,6 +8,7 @@ from penstock.clock import Clock
 from penstock.convert.plan import Call, Plan
 from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
 from penstock.deliver.errand import SHADOW, Errand, Read, errand_of, planned
+from penstock.deliver.remarks import Remarks
 from penstock.deliver.watch import Watch
 from penstock.ledger.modes import Mode
 from penstock.ledger.people import found, look_ups, minimal, with_company
@@ -29,7 +30,8 @@ class Books:
     """The ledger of one destination, as the engine uses it."""
 
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
-        self.ledger, self.clock, self.watch = ledger, clock, Watch(clock=clock)
+        self.ledger, self.clock = ledger, clock
+        self.watch, self.remarks = Watch(clock=clock), Remarks(ledger)
         #: By look-up: when it was made, and whom it found.
         self.looked_up: dict[str, tuple[float, Record | None]] = {}
         #: Subjects whose record is being changed, and the lease that does so.
@@ -53,6 +55,7 @@ class Books:
         """Forget all subjects that begin with a text, a little at a time; return how many."""
         self.looked_up.clear()
         total = 0
+        self.remarks.ask_again()
         while count := await self.ledger.forget(prefix, limit=FORGOTTEN_AT_ONCE):
             total += count
         return total
@@ -98,12 +101,13 @@ class Books:
 
     async def _guarded(self, errand: Errand, rules: Rules, read: LookUp) -> Errand:
         """Look at attributes that are sent for the first time: strange ones are remarked on, or hold the lane."""
-        remarks = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read)
-        if not remarks:
+        found = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read)
+        if not found:
             return errand
+        remarks = await self.remarks.with_room(found)
         if rules.guard == "hold":
             return Errand(leases=errand.leases[:1], remarks=remarks, instead=Suspicious(), is_shadow=errand.is_shadow)
-        self.watch.heed(remarks)
+        self.watch.heed(found)
         return dataclasses.replace(errand, remarks=remarks)
 
     def _event(

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from penstock.buffer.ledger_port import Ledger
-from penstock.buffer.port import NOTHING_LEARNED, Attempt, Backlog, Ending, Learned, Lease, Outcome
+from penstock.buffer.port import Attempt, Backlog, Ending, Learned, Lease, Outcome
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
 from penstock.convert.plan import Call
@@ -371,7 +371,7 @@ def _half_known(errand: Errand, attempts: Sequence[Attempt]) -> Learned:
     """Return what the ledger learns of an errand that is not done: whom a look-up found, or that writes are in doubt."""
     if isinstance(errand.instead, Recognised | Suspicious):
         return errand.knowledge()
-    return errand.doubts() if attempts else NOTHING_LEARNED
+    return errand.doubts() if attempts else errand.remarked()
 
 
 def _unsent(call: Call, *, at: float) -> Attempt:

@@ -62,7 +62,7 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
         if story and story.event.source in settings.sources_of(name):
             call = enriched(story.event)
             refusal = _refusal(story, name, settings)
-            meant = explain(call, mapping_of(settings.destinations[name]), unwanted=refusal)
+            meant = explain(call, mapping_of(settings.destinations[name], settings), unwanted=refusal)
             accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call), tuple(notes_of(story))))
     return accounts
 
@@ -70,7 +70,7 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
 def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
     """Return what an event means for a destination with these settings. Raises KeyError for one they do not have."""
     refusal = _refusal(story, destination, settings)
-    return refusal or convert(enriched(story.event), mapping_of(settings.destinations[destination]))
+    return refusal or convert(enriched(story.event), mapping_of(settings.destinations[destination], settings))
 
 
 def masked(account: Account, mask: Mask) -> Account:
@@ -123,7 +123,7 @@ def last_set_among(
     newest_first: Iterable[Story], settings: Settings, destination: str, *, person: str, field: str
 ) -> FieldHistory:
     """Walk these events up to the one whose calls set this field of this person."""
-    mapping, field = mapping_of(settings.destinations[destination]), field.removeprefix("custom_attributes.")
+    mapping, field = mapping_of(settings.destinations[destination], settings), field.removeprefix("custom_attributes.")
     sources = settings.sources_of(destination)
     not_held: list[Story] = []
     looked_at = 0

@@ -113,7 +113,9 @@ class SettingsApi:
         given = dict(request.query_params)
         limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
         personal = "personal" in caller_of(request).rights
-        found = fields(stories_of(self.shelf, name, settings, limit=limit), mapping_of(settings.destinations[name]))
+        found = fields(
+            stories_of(self.shelf, name, settings, limit=limit), mapping_of(settings.destinations[name], settings)
+        )
         return {
             "fields": [
                 {

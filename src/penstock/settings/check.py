@@ -10,7 +10,15 @@ def check(settings: Settings) -> None:
     """Refuse values that are of the right type and still cannot work. Raises SettingsError."""
     for name in ("listen", "admin_listen", "sandbox_listen"):
         host_and_port(name, getattr(settings, name))
-    for name in ("body_bytes_max", "waiting_events_max", "retention_days", "retry_hours", "call_timeout_s"):
+    for name in (
+        "body_bytes_max",
+        "event_names_max",
+        "event_name_chars_max",
+        "waiting_events_max",
+        "retention_days",
+        "retry_hours",
+        "call_timeout_s",
+    ):
         if getattr(settings, name) <= 0:
             raise SettingsError(name, expected="a number above 0", got=getattr(settings, name))
     if settings.path_prefix and not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", settings.path_prefix):
