@@ -55,7 +55,6 @@ class Books:
         """Forget all subjects that begin with a text, a little at a time; return how many."""
         self.looked_up.clear()
         total = 0
-        self.remarks.ask_again()
         while count := await self.ledger.forget(prefix, limit=FORGOTTEN_AT_ONCE):
             total += count
         return total
@@ -104,8 +103,9 @@ class Books:
         found = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read)
         if not found:
             return errand
-        remarks = await self.remarks.with_room(found)
-        if rules.guard == "hold":
+        is_held = rules.guard == "hold"
+        remarks = await self.remarks.with_room(found, approved=self.watch.approved, is_held=is_held)
+        if is_held:
             return Errand(leases=errand.leases[:1], remarks=remarks, instead=Suspicious(), is_shadow=errand.is_shadow)
         self.watch.heed(found)
         return dataclasses.replace(errand, remarks=remarks)

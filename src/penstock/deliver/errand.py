@@ -15,6 +15,8 @@ from penstock.ledger.weigh import CARRIED_BY, Note, Part, Weighed
 
 #: In front of a subject: what Custify would hold if the destination were live.
 SHADOW = "~"
+# Fifty usual events take half of this. Large ones would make one call that nobody takes, and a long turn of the loop.
+RUN_BYTES_MAX = 262_144
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,17 @@ class Errand:
                 lease=lease, outcome=Outcome.FILTERED, cause=causes.SHADOW, reason=reason, notes=said, attempts=attempts
             )
         return Ending(lease=lease, outcome=Outcome.DELIVERED, notes=said, attempts=attempts)
+
+
+def run_of(lease: Lease) -> list[Lease]:
+    """Return a lease with as many of its followers as are read in one go: all of them, but for very large events."""
+    run, bytes_ = [lease], len(lease.event.body)
+    for follower in lease.followers:
+        bytes_ += len(follower.event.body)
+        if bytes_ > RUN_BYTES_MAX:
+            break
+        run.append(follower)
+    return run
 
 
 def errand_of(run: Sequence[Read], weighed: Weighed, *, seen: Mapping[str, Delta], is_shadow: bool) -> Errand:

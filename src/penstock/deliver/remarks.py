@@ -1,12 +1,12 @@
 """The guard's remarks in the ledger: the newest few of a destination, however many strange names are sent."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from penstock.buffer.ledger_port import Ledger
 from penstock.ledger.guard import REMARKS_MAX, SUBJECT, Displaced, Suspicion
 
-# An older Penstock kept all of them; what is beyond goes a little at a time.
-LISTED_MAX, DISPLACED_MAX = 10 * REMARKS_MAX, 2 * REMARKS_MAX
+# Looked at, and taken away, at once: more there are only where an older Penstock kept them all.
+LISTED_MAX = 10 * REMARKS_MAX
 
 
 class Remarks:
@@ -14,21 +14,36 @@ class Remarks:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        #: Subjects, the oldest first as far as is known; None before the ledger was asked.
-        self.kept: dict[str, None] | None = None
+        #: The subjects of the last remarks, the oldest first. What is not among them is older still.
+        self.newest: dict[str, None] = {}
 
-    async def with_room(self, found: Sequence[Suspicion]) -> Sequence[Suspicion | Displaced]:
-        """Return what to write for these: themselves, and that the oldest are gone where they are too many."""
-        if self.kept is None:
-            self.kept = dict.fromkeys(await self.ledger.subjects(SUBJECT, limit=LISTED_MAX))
-        for remark in found:
-            self.kept.pop(remark.subject, None)
-            self.kept[remark.subject] = None
-        oldest = list(self.kept)[: min(DISPLACED_MAX, max(0, len(self.kept) - REMARKS_MAX))]
-        for subject in oldest:
-            del self.kept[subject]
-        return [*(Displaced(subject) for subject in oldest), *found]
+    async def with_room(
+        self, found: Sequence[Suspicion], *, approved: Collection[str], is_held: bool
+    ) -> Sequence[Suspicion | Displaced]:
+        """Return what to write for these: themselves, and that the oldest are gone where they are too many.
 
-    def ask_again(self) -> None:
-        """Look again what there is: the ledger forgot something."""
-        self.kept = None
+        What holds a lane is listed until a person approved it, and comes again every few seconds: it is written once, and
+        pushes out no other that waits for approval. What other events are about to write does not count yet; the next
+        remark sees it.
+        """
+        kept = await self.ledger.subjects(SUBJECT, limit=LISTED_MAX)
+        wanted = [remark for remark in found if not (is_held and remark.subject in kept)]
+        new = {remark.subject for remark in wanted}
+        others = [subject for subject in kept if subject not in new]
+        displaced = self._displaced(others, approved, count=len(others) + len(new) - REMARKS_MAX, is_held=is_held)
+        written = wanted[: max(0, REMARKS_MAX - len(others) + len(displaced))]
+        self._note([remark.subject for remark in written])
+        return [*(Displaced(subject) for subject in displaced), *written]
+
+    def _displaced(self, others: Sequence[str], approved: Collection[str], *, count: int, is_held: bool) -> list[str]:
+        age = {subject: number for number, subject in enumerate(self.newest)}
+        done = [subject for subject in others if subject.removeprefix(SUBJECT) in approved]
+        waiting = sorted((subject for subject in others if subject not in done), key=lambda each: age.get(each, -1))
+        return [*done, *(() if is_held else waiting)][: max(0, count)]
+
+    def _note(self, subjects: Sequence[str]) -> None:
+        for subject in subjects:
+            self.newest.pop(subject, None)
+            self.newest[subject] = None
+        for subject in list(self.newest)[: max(0, len(self.newest) - REMARKS_MAX)]:
+            del self.newest[subject]

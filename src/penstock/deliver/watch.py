@@ -56,16 +56,18 @@ class Watch:
         """
         found: list[Suspicion] = []
         for call in calls:
+            known: Attributes | None = None
             async for name, value in in_slices(attributes_of(call)):
-                if self._is_cleared(name, value):
+                type_ = type_of(value)
+                if name in self.approved or (name, type_) in self.cleared:
                     continue
-                known = await self._attributes(call.path, read)
+                known = known or await self._attributes(call.path, read)
                 if known is None:
                     break
                 strange = suspicion(name, value, known, message_id=message_id)
                 if strange is None:
-                    self._clear(name, type_of(value))
-                    known.add(name.partition(".")[2], type_of(value))
+                    self._clear(name, type_)
+                    known.add(name.partition(".")[2], type_)
                     continue
                 found.append(strange)
                 if len(found) == REMARKS_OF_AN_EVENT_MAX:
@@ -76,9 +78,6 @@ class Watch:
         """Say each only once: it was written down, and is sent all the same."""
         for strange in suspicions:
             self._clear(strange.attribute, strange.type)
-
-    def _is_cleared(self, name: str, value: object) -> bool:
-        return name in self.approved or (name, type_of(value)) in self.cleared
 
     def _clear(self, name: str, type_: str) -> None:
         if len(self.cleared) >= CLEARED_MAX:

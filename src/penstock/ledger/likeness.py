@@ -6,7 +6,6 @@ next) has one half in common with the name that was meant; so has most of what i
 """
 
 import re
-from collections.abc import Iterator
 
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
@@ -18,11 +17,11 @@ CHARS_MIN, LIKENESS_MIN = 8, 0.92
 # Nobody reads on: longer names are looked up as they are, and compared with none.
 CHARS_MAX = 200
 # Names that are kept for each half. More have the same half only where names are numbered with letters, or by malice.
-HALF_MAX = 8
-# Names whose lengths differ by more are not looked for; each length costs two look-ups.
-LENGTHS_APART_MAX = 2
+HALF_MAX = 6
+# Lengths of halves that a name is looked up by: its own, and those of names that are up to two letters shorter or longer.
+HALVES = 3
 #: How many known names a new one is compared with at most.
-COMPARED_MAX = 2 * (2 * LENGTHS_APART_MAX + 1) * HALF_MAX
+COMPARED_MAX = 2 * HALVES * HALF_MAX
 NOTHING_SAID = re.compile(r"[\W_]+")
 DIGITS = re.compile(r"\d+")
 
@@ -33,9 +32,9 @@ class Names:
     def __init__(self) -> None:
         self.by_plain: dict[str, str] = {}
         self.by_stem: dict[str, str] = {}
-        #: By the length of a stem and its first or last half: stems, a few of them.
-        self.heads: dict[tuple[int, str], list[str]] = {}
-        self.tails: dict[tuple[int, str], list[str]] = {}
+        #: By the first and by the last half of a stem: stems, a few of them.
+        self.heads: dict[str, list[str]] = {}
+        self.tails: dict[str, list[str]] = {}
         #: How often two names were compared letter by letter.
         self.compared = 0
 
@@ -50,7 +49,7 @@ class Names:
         self.by_stem[stem] = name
         half = _half(len(stem))
         for halves, own in ((self.heads, stem[:half]), (self.tails, stem[-half:])):
-            kept = halves.setdefault((len(stem), own), [])
+            kept = halves.setdefault(own, [])
             if len(kept) < HALF_MAX:
                 kept.append(stem)
 
@@ -68,17 +67,22 @@ class Names:
         # Without digits: address1 and address2 are meant to be two. Short names are alike by chance.
         if not CHARS_MIN <= len(stem) <= CHARS_MAX:
             return None
-        candidates = [other for other in self._with_a_half_of(stem) if other != stem]
+        candidates = self._with_a_half_of(stem)
+        if not candidates:
+            return None
         self.compared += len(candidates)
         found = process.extractOne(stem, candidates, scorer=Indel.normalized_similarity, score_cutoff=LIKENESS_MIN)
         return self.by_stem[found[0]] if found else None
 
-    def _with_a_half_of(self, stem: str) -> Iterator[str]:
-        shortest = max(CHARS_MIN, len(stem) - LENGTHS_APART_MAX)
-        for length in range(shortest, len(stem) + LENGTHS_APART_MAX + 1):
-            half = _half(length)
-            yield from self.heads.get((length, stem[:half]), ())
-            yield from self.tails.get((length, stem[-half:]), ())
+    def _with_a_half_of(self, stem: str) -> list[str]:
+        found: list[str] = []
+        own = _half(len(stem))
+        for half in (own, own - 1, own + 1):
+            found += self.heads.get(stem[:half], ())
+            found += self.tails.get(stem[-half:], ())
+        if stem in self.by_stem:
+            found = [other for other in found if other != stem]
+        return found
 
 
 def _half(length: int) -> int:
@@ -87,8 +91,9 @@ def _half(length: int) -> int:
 
 
 def _plain(name: str) -> str:
-    return NOTHING_SAID.sub("", name.lower())
+    plain = name.lower().replace("_", "")
+    return plain if plain.isalnum() else NOTHING_SAID.sub("", plain)
 
 
 def _stem(plain: str) -> str:
-    return DIGITS.sub("", plain)
+    return plain if plain.isalpha() else DIGITS.sub("", plain)
