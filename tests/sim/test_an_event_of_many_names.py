@@ -90,11 +90,11 @@ def test_others_are_delivered_while_an_event_of_thirty_thousand_names_is_looked_
 @pytest.mark.parametrize("guard", ["warn", "hold"])
 def test_strange_names_without_end_leave_a_bounded_number_of_remarks(folder, guard):
     strange = [f"{name[:9]}q{name[9:]}" for name in words(1, KNOWN)]
-    events = [identify(f"m{n}", f"u{n}", dict.fromkeys(strange[n::200], "x")) for n in range(200)]
+    events = [identify(f"m{n}", f"u{n}", dict.fromkeys(strange[n::60], "x")) for n in range(60)]
 
     (_, _, counts, remarks), _ = run_virtually(live(folder, *events, rules=Rules(guard=guard)))
 
-    assert counts.outcomes.get("delivered", 0) == (200 if guard == "warn" else 0)
+    assert counts.outcomes.get("delivered", 0) == (60 if guard == "warn" else 0)
     # Those of events under way at once do not see one another; the next remark takes away what is too many.
     assert len(remarks) <= REMARKS_MAX + IN_FLIGHT_MAX * REMARKS_OF_AN_EVENT_MAX
 

@@ -9,7 +9,7 @@ import structlog
 from penstock.buffer.memory_ledger import MemoryLedger
 from penstock.clock import ManualClock
 from penstock.convert.plan import Call
-from penstock.deliver.answer import Accepted, Unavailable
+from penstock.deliver.answer import Accepted, Refused, Unavailable
 from penstock.deliver.remarks import Remarks
 from penstock.deliver.watch import ASK_AGAIN_S, CACHED_S, CLEARED_MAX, SLICE, Watch
 from penstock.ledger.guard import (
@@ -256,3 +256,16 @@ async def test_what_holds_a_lane_is_listed_until_it_is_approved_and_written_once
 
     kept = set(await ledger.subjects(SUBJECT, limit=10_000))
     assert kept == {each.subject for batch in (0, 1, 2, 4, 5, 6, 7, 8, 9, 11) for each in strange(batch)}
+
+
+async def test_a_list_that_custify_refuses_is_said_once_an_hour_and_asked_for_every_minute():
+    clock, custify = ManualClock(), Custify(Refused(404, "no such route"))
+    watch = Watch(clock=clock)
+
+    with structlog.testing.capture_logs() as said:
+        for _ in range(61):
+            assert await watch.suspicions([person(planName="x")], "m1", custify.read) == []
+            clock.advance(ASK_AGAIN_S)
+
+    assert [each["event"] for each in said] == ["attributes_unread"] * 2
+    assert len(custify.reads) == 61

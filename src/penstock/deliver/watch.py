@@ -12,7 +12,7 @@ import structlog
 
 from penstock.clock import Clock
 from penstock.convert.plan import Call
-from penstock.deliver.answer import Accepted, Answer
+from penstock.deliver.answer import Accepted, Answer, Refused
 from penstock.ledger.guard import (
     READS,
     REMARKS_OF_AN_EVENT_MAX,
@@ -44,6 +44,8 @@ class Watch:
         self.clock = clock
         #: By path of upserts: what Custify has, and until when that is believed. None while it never told.
         self.known: dict[str, tuple[Attributes | None, float]] = {}
+        #: By path: when it was last said that the list cannot be read.
+        self.said_at: dict[str, float] = {}
         #: Held by whoever reads Custify's list; others wait for what it finds.
         self.reading = asyncio.Lock()
         #: Attributes with their types that were looked at, and that a person approved.
@@ -94,24 +96,29 @@ class Watch:
             if self.clock.now() < until:
                 return known  # somebody else read it meanwhile
             answer = await read(READS[path])
-            if isinstance(answer, Accepted):
-                known = await _indexed(path, answer.text) or known
+            if isinstance(answer, Accepted | Refused):
+                known = await self._read(path, answer) or known
             until = self.clock.now() + (CACHED_S if isinstance(answer, Accepted) else ASK_AGAIN_S)
             self.known[path] = known, until
             return known
 
+    async def _read(self, path: str, answer: Accepted | Refused) -> Attributes | None:
+        """Return Custify's list, ready to be looked things up in; None when it cannot be read, which is said."""
+        types = listed(answer.text) if isinstance(answer, Accepted) else None
+        if types is None:
+            self._say_unread(path, answer)
+            return None
+        known = Attributes({})
+        async for name, type_ in in_slices(types.items()):
+            known.hold(name, type_)
+        return known
 
-async def _indexed(path: str, text: str) -> Attributes | None:
-    """Return Custify's list, ready to be looked things up in; None when it cannot be read, which is said."""
-    types = listed(text)
-    if types is None:
-        # Nothing is held against an attribute while nobody knows the others; so somebody has to know that.
-        log.warning("attributes_unread", path=READS[path], chars=len(text))
-        return None
-    known = Attributes({})
-    async for name, type_ in in_slices(types.items()):
-        known.hold(name, type_)
-    return known
+    def _say_unread(self, path: str, answer: Accepted | Refused) -> None:
+        """Nothing is held against an attribute while nobody knows the others; so somebody has to know that."""
+        now = self.clock.now()
+        if now - self.said_at.get(path, float("-inf")) >= CACHED_S:
+            self.said_at[path] = now
+            log.warning("attributes_unread", path=READS[path], status=answer.status, chars=len(answer.text))
 
 
 async def in_slices(items: Iterable[Item]) -> AsyncIterator[Item]:
