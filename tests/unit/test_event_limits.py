@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from penstock import causes
-from penstock.cli.convert import convert_command
+from penstock.cli import penstock
 from penstock.convert import convert
 from penstock.convert.explain import explain
 from penstock.convert.limits import beyond_limits
@@ -148,7 +148,8 @@ def test_the_convert_command_says_the_same():
     lines = [json.dumps(identify(many(30_000))), json.dumps(identify({"n" * 1_001: 1})), json.dumps(identify(many(3)))]
 
     told = [
-        json.loads(line) for line in CliRunner().invoke(convert_command, input="\n".join(lines)).stdout.splitlines()
+        json.loads(line)
+        for line in CliRunner().invoke(penstock, ["convert"], input="\n".join(lines)).stdout.splitlines()
     ]
 
     assert told[0] == {"unmappable": "the event has more than 10000 names among its traits and properties"}
