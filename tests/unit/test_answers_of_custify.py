@@ -23,7 +23,10 @@ CALL = Call("/people", {"user_id": "u1"})
 async def far_side(answer: bytes, *, heard: list[bytes] | None = None, tls: ssl.SSLContext | None = None):
     """A socket that answers each request with the same bytes, and an adapter that talks to it."""
 
+    serving: set[asyncio.Task] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
@@ -33,6 +36,8 @@ async def far_side(answer: bytes, *, heard: list[bytes] | None = None, tls: ssl.
             writer.write(answer)
             await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
@@ -43,6 +48,9 @@ async def far_side(answer: bytes, *, heard: list[bytes] | None = None, tls: ssl.
     finally:
         await api.close()
         server.close()
+        if serving:
+            # A long answer is still under way when whoever asked has read enough of it.
+            await asyncio.wait(serving, timeout=5)
 
 
 def http(status: str, body: bytes = b"{}", headers: str = "") -> bytes:
