@@ -76,13 +76,14 @@ docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, 
 cases-accept: $(STAMP) ## Rewrite the golden cases' expectations; the diff is the review
 	PYTHONPATH=tests $(BIN)/python tests/cases/accept.py
 
-bench: $(STAMP) ## Measure accept, deliver, buffer, convert, pages, the ledger and the footprint, each beside its limit
+bench: $(STAMP) ## Measure accept, deliver, buffer, convert, pages, the ledger, the guard and the footprint, each beside its limit
 	$(BIN)/python bench/accept.py
 	$(BIN)/python bench/deliver.py
 	$(BIN)/python bench/buffer.py
 	$(BIN)/python bench/convert.py
 	PYTHONPATH=bench $(BIN)/python bench/pages.py
 	PYTHONPATH=tests $(BIN)/python bench/ledger.py
+	$(BIN)/python bench/guard.py
 	$(BIN)/python bench/footprint.py
 
 clean: ## Remove what setup and tests made

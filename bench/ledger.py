@@ -55,7 +55,7 @@ from penstock.event import Batch, Event, enriched
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import Part, subjects_of, weigh
 from penstock.reading import mapping_of, rules_of
-from penstock.settings import Destination
+from penstock.settings import Destination, Settings
 from sandbox_client import Sandbox
 from sim.loop import LoopClock, run_virtually
 from what_custify_holds import Held, differences, held
@@ -154,7 +154,7 @@ def engine_of(delivery: DeliveryStore, to: Destination, *, custify: Custify, clo
         ledger=backlog.ledger,
         custify=custify,
         pace=Pace(per_s_max=to.calls_per_s_max or math.inf, as_of=clock.now()),
-        policy=DeliveryPolicy(mapping=mapping_of(to), retry=RetryPolicy(), rules=rules_of(to)),
+        policy=DeliveryPolicy(mapping=mapping_of(to, Settings()), retry=RetryPolicy(), rules=rules_of(to)),
         clock=clock,
         dice=SystemDice(),
     )
@@ -294,7 +294,7 @@ def learned_of(bodies: Sequence[Body]) -> Mapping[str, Delta | Alias]:
 
 
 def part_of(event: Event) -> Part:
-    plan = convert(enriched(event), mapping_of(WITH))
+    plan = convert(enriched(event), mapping_of(WITH, Settings()))
     assert isinstance(plan, Plan)
     return Part(message_id=event.message_id, at_ms=event.received_at_ms, plan=plan, group=event.company_id)
 

@@ -31,6 +31,8 @@ NO_SUBJECT = "map.no_subject"
 NO_NAME = "map.no_event_name"
 NO_TYPE = "map.no_type"
 NOT_AN_OBJECT = "map.not_an_object"
+TOO_MANY_NAMES = "event.too_many_names"
+NAME_TOO_LONG = "event.name_too_long"
 RUDDERSTACK = "map.rudderstack"
 TYPE_UNWANTED = "filter.type"
 INTEGRATIONS = "filter.integrations"
@@ -134,6 +136,18 @@ CAUSES = {
         Cause(code=NO_NAME, meaning="A track call has no event name.", advice=_MEND),
         Cause(code=NO_TYPE, meaning="The event has no type, so that nobody can know which call it was.", advice=_MEND),
         Cause(code=NOT_AN_OBJECT, meaning="The event is not a JSON object.", advice=_MEND),
+        Cause(
+            code=TOO_MANY_NAMES,
+            meaning="The event has more names among its traits and properties than event_names_max allows.",
+            advice="No product sends so many: look at the source's key, and at the code that sends it. If they are meant,"
+            " raise event_names_max, then replay the cause; the payload is kept.",
+        ),
+        Cause(
+            code=NAME_TOO_LONG,
+            meaning="A trait or property of the event has a name that is longer than event_name_chars_max allows.",
+            advice="Names become columns in Custify: look whether a value is sent in a name's place. If it is meant, raise"
+            " event_name_chars_max, then replay the cause; the payload is kept.",
+        ),
         Cause(
             code=RUDDERSTACK,
             meaning="The mapping `rudderstack` was chosen, and RudderStack would not send this event.",

@@ -12,13 +12,15 @@ from penstock.ledger.rules import Rules, Unknown
 from penstock.settings import Destination, Settings, Switch
 
 
-def mapping_of(destination: Destination) -> Mapping:
+def mapping_of(destination: Destination, settings: Settings) -> Mapping:
     """Return how events become calls."""
     return Mapping(
         name=destination.mapping,
         anonymous_fallback=destination.anonymous_fallback,
         nested=destination.nested,
         page_views=destination.page_views,
+        names_max=settings.event_names_max,
+        name_chars_max=settings.event_name_chars_max,
     )
 
 

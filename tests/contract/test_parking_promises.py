@@ -259,6 +259,16 @@ async def test_the_ledger_forgets_what_begins_with_a_text(world):
     assert set(await world.backlog.ledger.known(learned)) == {"company:acme"}
 
 
+async def test_the_ledger_lists_subjects_that_begin_with_a_text_in_order_up_to_a_number(world):
+    await world.append(event("m1", "ana"))
+    [lease] = await world.lease()
+    learned = {subject: lambda _: b"x" for subject in ("user:bo", "user:ana", "company:acme", "users")}
+    await world.backlog.settle(ended(lease), learned=learned)
+
+    assert list(await world.backlog.ledger.subjects("user:", limit=10)) == ["user:ana", "user:bo"]
+    assert list(await world.backlog.ledger.subjects("", limit=2)) == ["company:acme", "user:ana"]
+
+
 async def test_calls_planned_sent_and_saved_are_counted(world):
     await world.append(event("m1", "ana"), event("m2", "bo"))
     for lease in await world.lease():

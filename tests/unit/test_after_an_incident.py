@@ -260,7 +260,10 @@ def test_a_document_based_on_an_older_revision_is_not_put_in_force(world):
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("/destinations/custify/settings", {"base_url": "http://127.0.0.1:10", "api_key": "another-key", "enabled": "on"}),
+        (
+            "/destinations/custify/settings",
+            {"base_url": "http://127.0.0.1:10", "api_key": "another-key", "enabled": "on"},
+        ),
         ("/destinations/custify/connect", {}),
         ("/destinations/custify/remove", {"backlog": "keep"}),
         ("/mapping/custify", {"page_views": "on"}),

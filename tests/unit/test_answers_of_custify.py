@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import ssl
 import subprocess
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from penstock.clock import ManualClock
 from penstock.convert.plan import Call
 from penstock.deliver.answer import Accepted, Barred, Refused, Throttled, Unavailable
-from penstock.deliver.custify import ANSWER_BYTES_MAX, CustifyApi
+from penstock.deliver.custify import ANSWER_BYTES_MAX, LIST_BYTES_MAX, CustifyApi
+from penstock.ledger.guard import READS
 
 KEY = "a-secret-key"
 CALL = Call("/people", {"user_id": "u1"})
@@ -23,7 +25,10 @@ async def far_side(
 ):
     """A socket that answers each request with the same bytes, and an adapter that talks to it."""
 
+    serving: set[asyncio.Task] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
@@ -33,6 +38,8 @@ async def far_side(
             writer.write(answer)
             await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
@@ -50,6 +57,9 @@ async def far_side(
     finally:
         await api.close()
         server.close()
+        if serving:
+            # A long answer is still under way when whoever asked has read enough of it.
+            await asyncio.wait(serving, timeout=5)
 
 
 def http(status: str, body: bytes = b"{}", headers: str = "") -> bytes:
@@ -105,6 +115,23 @@ async def test_an_endless_answer_is_read_only_so_far():
 
     assert isinstance(answer, Refused)
     assert len(answer.text) <= ANSWER_BYTES_MAX
+
+
+async def test_a_list_of_attributes_is_read_whole():
+    attributes = [{"name": f"attribute_{n}", "type": "string", "description": "x" * 200} for n in range(10_000)]
+    text = json.dumps(attributes)
+    assert ANSWER_BYTES_MAX < len(text) < LIST_BYTES_MAX
+    async with far_side(http("200 OK", text.encode())) as api:
+        for path in READS.values():
+            assert await api.read(path) == Accepted(200, text)
+
+
+async def test_an_endless_list_of_attributes_is_read_only_so_far():
+    async with far_side(http("200 OK", b"x" * (2 * LIST_BYTES_MAX))) as api:
+        answer = await api.read("/customer/attributes")
+
+    assert isinstance(answer, Accepted)
+    assert len(answer.text) <= LIST_BYTES_MAX
 
 
 async def test_bytes_that_are_not_text_are_kept_as_well_as_they_can_be():

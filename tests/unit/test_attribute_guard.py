@@ -1,12 +1,29 @@
 """New attributes are looked at before they become columns for ever."""
 
-import pytest
+import asyncio
 
+import msgspec
+import pytest
+import structlog
+
+from penstock.buffer.memory_ledger import MemoryLedger
 from penstock.clock import ManualClock
 from penstock.convert.plan import Call
-from penstock.deliver.answer import Accepted, Unavailable
-from penstock.deliver.watch import ASK_AGAIN_S, CACHED_S, Watch
-from penstock.ledger.guard import Attributes, Suspicion, read_attributes, suspicion
+from penstock.deliver.answer import Accepted, Refused, Unavailable
+from penstock.deliver.remarks import Remarks
+from penstock.deliver.watch import ASK_AGAIN_S, CACHED_S, CLEARED_MAX, SLICE, Watch
+from penstock.ledger.guard import (
+    OURS_MAX,
+    REMARKS_MAX,
+    REMARKS_OF_AN_EVENT_MAX,
+    SUBJECT,
+    Attributes,
+    Suspicion,
+    listed,
+    read_attributes,
+    suspicion,
+)
+from unit.test_near_names import words
 
 KNOWN = Attributes(
     {"plan_name": "string", "seats": "number", "trial_ends_at": "date", "address1": "string", "notes": None}
@@ -50,6 +67,16 @@ def test_custifys_list_is_read_in_its_forms(answer):
 @pytest.mark.parametrize("answer", ["", "null", "3", '["seats"]', "{}"])
 def test_an_answer_of_another_form_says_nothing(answer):
     assert read_attributes(answer).types == {}
+
+
+@pytest.mark.parametrize("answer", ['[{"name": "se', "", "null", "3", '["seats"]', "{}", "[" * 100_000])
+def test_an_answer_that_cannot_be_read_is_not_taken_for_no_attributes(answer):
+    assert listed(answer) is None
+
+
+@pytest.mark.parametrize("answer", ["[]", '{"attributes": []}'])
+def test_a_workspace_without_attributes_has_none(answer):
+    assert listed(answer) == {}
 
 
 class Custify:
@@ -115,3 +142,130 @@ async def test_while_custify_does_not_tell_nothing_is_held_against_an_attribute(
     custify.answer = Custify().answer
     clock.advance(ASK_AGAIN_S)
     assert len(await watch.suspicions([person(planName="x")], "m3", custify.read)) == 1
+
+
+async def test_a_list_that_cannot_be_read_is_said_once_an_hour_and_the_one_before_is_believed():
+    clock, custify = ManualClock(), Custify()
+    watch = Watch(clock=clock)
+    await watch.suspicions([person(role="x")], "m1", custify.read)
+
+    clock.advance(CACHED_S)
+    custify.answer = Accepted(200, custify.answer.text[:-5])
+    with structlog.testing.capture_logs() as said:
+        for number in range(3):
+            assert len(await watch.suspicions([person(planName=str(number))], "m2", custify.read)) == 1
+
+    assert [each["event"] for each in said] == ["attributes_unread"]
+    assert len(custify.reads) == 2
+
+
+async def test_without_any_list_nothing_is_held_against_an_attribute_and_that_is_said():
+    custify = Custify(Accepted(200, '{"error": "too many"}'))
+    watch = Watch(clock=ManualClock())
+
+    with structlog.testing.capture_logs() as said:
+        assert await watch.suspicions([person(planName="x", plan_name="y")], "m1", custify.read) == []
+
+    assert [each["event"] for each in said] == ["attributes_unread"]
+    assert not watch.cleared
+
+
+async def test_events_that_come_together_read_the_list_once():
+    custify, answered = Custify(), asyncio.Event()
+
+    async def read(path: str):
+        await answered.wait()
+        return await custify.read(path)
+
+    watch = Watch(clock=ManualClock())
+    looking = [asyncio.create_task(watch.suspicions([person(**{f"n{n}": 1})], f"m{n}", read)) for n in range(20)]
+    await asyncio.sleep(0)
+    answered.set()
+    await asyncio.gather(*looking)
+
+    assert custify.reads == ["/customer/attributes"]
+
+
+async def test_others_have_a_turn_after_each_slice_of_names_of_an_event_and_of_custifys_list():
+    known, new = words(1, 10_000), words(2, 30_000)
+    custify = Custify(Accepted(200, msgspec.json.encode([{"name": name} for name in known]).decode()))
+    watch, turns = Watch(clock=ManualClock()), 0
+    looking = asyncio.create_task(watch.suspicions([person(**dict.fromkeys(new, 1))], "m1", custify.read))
+
+    while not looking.done():
+        turns += 1
+        await asyncio.sleep(0)
+
+    assert looking.result() == []
+    assert turns >= (len(known) + len(new)) / SLICE
+    assert watch.known["/people"][0].names.compared < len(new)
+
+
+async def test_what_is_remembered_of_names_is_bounded_however_many_come():
+    watch, custify = Watch(clock=ManualClock()), Custify()
+
+    for seed in range(3):
+        await watch.suspicions([person(**dict.fromkeys(words(seed, 9_000), 1))], "m1", custify.read)
+
+    assert len(watch.cleared) <= CLEARED_MAX
+    assert len(watch.known["/people"][0].types) <= 1 + OURS_MAX
+
+
+async def test_an_event_is_remarked_on_for_a_few_names_and_then_for_the_next():
+    watch, custify = Watch(clock=ManualClock()), Custify()
+    many = person(**{f"plan{'_' * n}Name": "x" for n in range(200)})
+
+    first = await watch.suspicions([many], "m1", custify.read)
+    watch.heed(first)
+    second = await watch.suspicions([many], "m2", custify.read)
+
+    assert len(first) == len(second) == REMARKS_OF_AN_EVENT_MAX
+    assert not {each.attribute for each in first} & {each.attribute for each in second}
+
+
+def strange(batch: int) -> list[Suspicion]:
+    return [Suspicion(attribute=f"people.n{batch}.{n}", type="string", why="") for n in range(REMARKS_OF_AN_EVENT_MAX)]
+
+
+async def test_the_ledger_keeps_the_newest_remarks_of_a_destination_and_no_more():
+    ledger = MemoryLedger()
+    ledger.learn({f"{SUBJECT}people.older{n}": lambda _: b"x" for n in range(3_000)})
+    remarks = Remarks(ledger)
+
+    for batch in range(60):
+        told = await remarks.with_room(strange(batch), approved=(), is_held=False)
+        ledger.learn({each.subject: each.learn for each in told})
+
+    kept = await ledger.subjects(SUBJECT, limit=10_000)
+    assert set(kept) == {each.subject for batch in range(50, 60) for each in strange(batch)}
+    assert len(kept) == REMARKS_MAX
+
+
+async def test_what_holds_a_lane_is_listed_until_it_is_approved_and_written_once():
+    ledger = MemoryLedger()
+    remarks = Remarks(ledger)
+    for batch in range(12):
+        told = await remarks.with_room(strange(batch), approved=(), is_held=True)
+        ledger.learn({each.subject: each.learn for each in told})
+
+    assert await remarks.with_room(strange(3), approved=(), is_held=True) == []
+    assert await remarks.with_room(strange(11), approved=(), is_held=True) == []
+    approved = {each.attribute for each in strange(3)}
+    told = await remarks.with_room(strange(11), approved=approved, is_held=True)
+    ledger.learn({each.subject: each.learn for each in told})
+
+    kept = set(await ledger.subjects(SUBJECT, limit=10_000))
+    assert kept == {each.subject for batch in (0, 1, 2, 4, 5, 6, 7, 8, 9, 11) for each in strange(batch)}
+
+
+async def test_a_list_that_custify_refuses_is_said_once_an_hour_and_asked_for_every_minute():
+    clock, custify = ManualClock(), Custify(Refused(404, "no such route"))
+    watch = Watch(clock=clock)
+
+    with structlog.testing.capture_logs() as said:
+        for _ in range(61):
+            assert await watch.suspicions([person(planName="x")], "m1", custify.read) == []
+            clock.advance(ASK_AGAIN_S)
+
+    assert [each["event"] for each in said] == ["attributes_unread"] * 2
+    assert len(custify.reads) == 61

@@ -5,7 +5,21 @@ import dataclasses
 import pytest
 
 from penstock.convert.plan import Call, Plan
-from penstock.ledger.record import DIGEST, LEFT, MEMBER, UNPROVEN, Alias, Delta, Record, decoded, encoded
+from penstock.ledger.record import (
+    COMPANIES_MAX,
+    CUSTOM,
+    DIGEST,
+    FIELD_CHARS_MAX,
+    FIELDS_MAX,
+    LEFT,
+    MEMBER,
+    UNPROVEN,
+    Alias,
+    Delta,
+    Record,
+    decoded,
+    encoded,
+)
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Part, subjects_of, together, weigh
 
@@ -298,3 +312,37 @@ def test_what_was_looked_up_and_what_was_sent_become_one():
     both = Delta(fields={"name": "Ana"}).after(Delta(fields={"name": "A", "phone": "1"}, asserted_at=NOW))
 
     assert dataclasses.asdict(both) == dataclasses.asdict(Delta(fields={"name": "Ana", "phone": "1"}, asserted_at=NOW))
+
+
+def test_who_sends_ever_new_names_and_companies_does_not_make_a_record_grow_without_end():
+    raw = None
+    for call in range(12):
+        fields = {f"{CUSTOM}n{call}_{n}": "x" for n in range(1_000)}
+        companies = {f"c{call}_{n}": MEMBER for n in range(200)}
+        raw = Delta(fields=fields, companies=companies, asserted_at=NOW).learn(raw)
+    record = decoded(raw)
+
+    assert (len(record.fields), len(record.companies)) == (FIELDS_MAX, COMPANIES_MAX)
+
+
+def test_what_a_full_record_holds_is_kept_up_to_date_and_what_it_has_no_room_for_is_sent_again():
+    many = {f"n{n}": "x" for n in range(FIELDS_MAX)}
+    full = Delta(fields={CUSTOM + name: value for name, value in many.items()}, asserted_at=NOW).learn(None)
+    full = decoded(
+        Delta(fields={CUSTOM + "n7": "y", CUSTOM + "new": 1, "phone": "1"}, companies={"acme": LEFT}).learn(full)
+    )
+
+    assert full.fields[CUSTOM + "n7"] == "y"
+    assert full.fields["phone"] == "1"
+    assert full.companies == {"acme": LEFT}
+    assert weighed(part("m1", person(attributes={"n7": "y"}, phone="1")), user_ana=full).calls == ()
+    [call] = weighed(part("m2", person(attributes={"new": 1})), user_ana=full).calls
+    assert call.body["custom_attributes"] == {"new": 1}
+
+
+def test_a_name_longer_than_anybody_reads_is_not_remembered_and_so_sent_each_time():
+    name = "n" * FIELD_CHARS_MAX
+    record = decoded(Delta(fields={CUSTOM + name: 1}, asserted_at=NOW).learn(None))
+
+    assert record.fields == {}
+    assert weighed(part("m1", person(attributes={name: 1})), user_ana=record).calls

@@ -14,6 +14,9 @@ class Ledger(Protocol):
     async def known(self, subjects: Collection[str]) -> Mapping[str, bytes]:
         """Return the records there are of these subjects."""
 
+    async def subjects(self, prefix: str, *, limit: int) -> Sequence[str]:
+        """Return up to `limit` subjects that begin with a text, in order."""
+
     async def forget(self, prefix: str, *, limit: int) -> int:
         """Remove up to `limit` records of subjects that begin with `prefix` (all: an empty one); return how many."""
 

@@ -17,6 +17,10 @@ class MemoryLedger:
         """Return the records there are of these subjects."""
         return {subject: self.records[subject] for subject in subjects if subject in self.records}
 
+    async def subjects(self, prefix: str, *, limit: int) -> Sequence[str]:
+        """Return up to `limit` subjects that begin with a text, in order."""
+        return self.beginning(prefix, limit)
+
     async def forget(self, prefix: str, *, limit: int) -> int:
         """Remove up to `limit` records of subjects that begin with `prefix`; return how many."""
         found = self.beginning(prefix, limit)

@@ -18,6 +18,8 @@ from penstock.clock import Clock
 
 # Records of typical people take some 300 bytes: 10 MB at most, and few reads for those who are active.
 CACHED_MAX = 20_000
+# Records of people with thousands of attributes are larger: then fewer are kept.
+CACHED_BYTES_MAX = 33_554_432
 SELECT = "SELECT record FROM ledger WHERE destination = ? AND subject = ?"
 KEEP = "INSERT OR REPLACE INTO ledger (destination, subject, record, seen_day) VALUES (?, ?, ?, ?)"
 # Greater than any character, so that a range takes in everything that begins with a text.
@@ -35,14 +37,21 @@ class SqliteLedger:
         #: The WAL may still hold what was forgotten.
         self.has_forgotten = False
         self.cache: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
+        self.cached_bytes = 0
 
     async def known(self, subjects: Collection[str]) -> Mapping[str, bytes]:
         """Return the records there are of these subjects."""
-        missing = [subject for subject in subjects if subject not in self.cache]
+        cached = {subject: self.cache[subject] for subject in subjects if subject in self.cache}
+        missing = [subject for subject in subjects if subject not in cached]
         read = await self.group.run(functools.partial(self._read, subjects=missing)) if missing else {}
-        records = {subject: read[subject] if subject in read else self.cache[subject] for subject in subjects}
+        # What others wrote meanwhile counts; and what they pushed out of the cache was known a moment ago.
+        records = {**read, **{subject: self.cache.get(subject, held) for subject, held in cached.items()}}
         self.keep(records)
         return {subject: record for subject, record in records.items() if record is not None}
+
+    async def subjects(self, prefix: str, *, limit: int) -> Sequence[str]:
+        """Return up to `limit` subjects that begin with a text, in order."""
+        return await self.group.run(functools.partial(_beginning, destination=self.name, prefix=prefix, limit=limit))
 
     async def forget(self, prefix: str, *, limit: int) -> int:
         """Remove up to `limit` records of subjects that begin with `prefix`; return how many."""
@@ -55,12 +64,13 @@ class SqliteLedger:
         removed = await self.group.run(operation)
         self.cache.clear()
         self.has_forgotten = self.has_forgotten or removed > 0
+        self.cached_bytes = 0
         return removed
 
     def drop(self, subjects: Collection[str]) -> None:
         """Take subjects out of memory that are no longer in the file."""
         for subject in subjects:
-            self.cache.pop(subject, None)
+            self.cached_bytes -= len(self.cache.pop(subject, None) or b"")
 
     def learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change records inside a transaction; hand the answer to `keep` once it is committed."""
@@ -81,10 +91,12 @@ class SqliteLedger:
     def keep(self, records: Mapping[str, bytes | None]) -> None:
         """Remember what the file says now."""
         for subject, record in records.items():
+            self.cached_bytes += len(record or b"") - len(self.cache.get(subject) or b"")
             self.cache[subject] = record
             self.cache.move_to_end(subject)
-        while len(self.cache) > CACHED_MAX:
-            self.cache.popitem(last=False)
+        while len(self.cache) > CACHED_MAX or self.cached_bytes > CACHED_BYTES_MAX:
+            _, record = self.cache.popitem(last=False)
+            self.cached_bytes -= len(record or b"")
 
     def _read(self, connection: sqlite3.Connection, subjects: Collection[str]) -> dict[str, bytes | None]:
         rows = {subject: connection.execute(SELECT, [self.name, subject]).fetchone() for subject in subjects}

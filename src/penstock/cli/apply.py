@@ -76,7 +76,7 @@ def _differing_calls(shelf: Shelf, before: Settings, after: Settings, *, last: i
         sources = set(after.sources_of(name))
         newest = shelf.stories(name, limit=last, newest=True)
         stories = [story for story in newest if story.event.source in sources]
-        old, new = (by_source(mapping_of(each.destinations[name]), each) for each in (before, after))
+        old, new = (by_source(mapping_of(each.destinations[name], each), each) for each in (before, after))
         differing = list(changes(stories, old, new))
         lines.append(f"{name}: {len(differing)} of the newest {len(stories)} events would become other calls")
         for change in itertools.islice(differing, SHOWN):

@@ -5,6 +5,7 @@ from collections.abc import Mapping as Object
 from penstock import causes
 from penstock.convert.group import plan_group
 from penstock.convert.identify import plan_identify
+from penstock.convert.limits import beyond_limits
 from penstock.convert.plan import Filtered, Mapping, Meaning, Unmappable
 from penstock.convert.rudderstack import convert_as_rudderstack
 from penstock.convert.track import plan_track, plan_view
@@ -13,6 +14,8 @@ from penstock.convert.trust import believed
 
 def convert(event: object, mapping: Mapping) -> Meaning:
     """Return what an event means. Never raises, whatever JSON the event is, and never changes it."""
+    if too_much := beyond_limits(event, mapping):
+        return too_much
     meaning = convert_as_rudderstack(event, mapping) if mapping.name == "rudderstack" else _custify_1(event, mapping)
     return believed(meaning, mapping)
 

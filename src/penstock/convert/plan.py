@@ -24,6 +24,9 @@ class Mapping:
     #: What the event's source may write; see trust.py.
     trust: Trust = "trusted"
     trusted_traits: tuple[str, ...] = ()
+    #: How many names an event may have among its traits and properties, and how long one may be.
+    names_max: int = 10_000
+    name_chars_max: int = 1_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from penstock.clock import Clock
 from penstock.convert.plan import Call, Plan
 from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
 from penstock.deliver.errand import SHADOW, Errand, Read, errand_of, planned
+from penstock.deliver.remarks import Remarks
 from penstock.deliver.watch import Watch
 from penstock.ledger.modes import Mode
 from penstock.ledger.people import found, look_ups, minimal, with_company
@@ -29,7 +30,8 @@ class Books:
     """The ledger of one destination, as the engine uses it."""
 
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
-        self.ledger, self.clock, self.watch = ledger, clock, Watch(clock=clock)
+        self.ledger, self.clock = ledger, clock
+        self.watch, self.remarks = Watch(clock=clock), Remarks(ledger)
         #: By look-up: when it was made, and whom it found.
         self.looked_up: dict[str, tuple[float, Record | None]] = {}
         #: Subjects whose record is being changed, and the lease that does so.
@@ -112,12 +114,14 @@ class Books:
 
     async def _guarded(self, errand: Errand, rules: Rules, read: LookUp) -> Errand:
         """Look at attributes that are sent for the first time: strange ones are remarked on, or hold the lane."""
-        remarks = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read)
-        if not remarks:
+        found = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read)
+        if not found:
             return errand
-        if rules.guard == "hold":
+        is_held = rules.guard == "hold"
+        remarks = await self.remarks.with_room(found, approved=self.watch.approved, is_held=is_held)
+        if is_held:
             return Errand(leases=errand.leases[:1], remarks=remarks, instead=Suspicious(), is_shadow=errand.is_shadow)
-        self.watch.heed(remarks)
+        self.watch.heed(found)
         return dataclasses.replace(errand, remarks=remarks)
 
     def _event(

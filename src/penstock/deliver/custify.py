@@ -19,9 +19,12 @@ from penstock.clock import Clock
 from penstock.convert.plan import Call
 from penstock.deliver.answer import Answer, Barred, Unavailable, read_answer
 from penstock.deliver.egress import Egress, Resolver, Shut, SystemResolver, Way
+from penstock.ledger.guard import READS
 
 # Custify's answers to upserts echo the record: a few kB. More is not read, whoever answers.
 ANSWER_BYTES_MAX = 65_536
+# Its lists of attributes come whole: some hundred bytes for each, of which a workspace has hundreds.
+LIST_BYTES_MAX = 4_194_304
 REDACTED_CHARS_MIN = 6
 PROBE_PATH = "/company/all?itemsPerPage=1"
 
@@ -58,7 +61,8 @@ class CustifyApi:
 
     async def read(self, path: str) -> Answer:
         """Make one read and name its answer. Never raises either."""
-        return await self._ask("GET", path, None)
+        bytes_max = LIST_BYTES_MAX if path in READS.values() else ANSWER_BYTES_MAX
+        return await self._ask("GET", path, None, bytes_max=bytes_max)
 
     async def probe(self) -> Answer:
         """Read one company: succeeds when key and address are right, and changes nothing."""
@@ -69,7 +73,7 @@ class CustifyApi:
         if self.client is not None:
             await self.client.close()
 
-    async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+    async def _ask(self, method: str, path: str, body: bytes | None, *, bytes_max: int = ANSWER_BYTES_MAX) -> Answer:
         try:
             way = await self.egress.way()
             request = self._request(way, method, path, body)
@@ -82,7 +86,7 @@ class CustifyApi:
             return Barred(None, f"base_url or the proxy cannot be used: {error}", causes.ADDRESS)
         try:
             async with request.build_streamed() as response:
-                raw = bytes(await response.body_reader.read(ANSWER_BYTES_MAX) or b"")
+                raw = bytes(await response.body_reader.read(bytes_max) or b"")
                 headers = {"retry-after": response.get_header("retry-after") or ""}
                 text = self._redacted(raw.decode(errors="replace"))
                 return read_answer(response.status, headers=headers, text=text, now=self.clock.now())

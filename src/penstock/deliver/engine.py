@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from penstock.buffer.ledger_port import Ledger
-from penstock.buffer.port import NOTHING_LEARNED, Attempt, Backlog, Ending, Learned, Lease, Outcome
+from penstock.buffer.port import Attempt, Backlog, Ending, Learned, Lease, Outcome
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
 from penstock.convert.plan import Call
@@ -23,7 +23,7 @@ from penstock.convert.wanted import unwanted
 from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Suspicious, Throttled, Unavailable
 from penstock.deliver.books import Books, is_busy
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide
-from penstock.deliver.errand import SHADOW, Errand, Read
+from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
@@ -119,7 +119,7 @@ class Engine:
         """Bring one event to an end, with those it carries along, or give it a time to try again."""
         attempts: list[Attempt] = []
         try:
-            answer, errand = await self._attempt([lease, *lease.followers], attempts)
+            answer, errand = await self._attempt(run_of(lease), attempts)
             if isinstance(answer, Refused) and len(errand.leases) > 1:
                 # One of them is to blame, and nobody knows which: the first goes by itself.
                 answer, errand = await self._attempt([lease], attempts)
@@ -372,7 +372,7 @@ def _half_known(errand: Errand, attempts: Sequence[Attempt]) -> Learned:
     """Return what the ledger learns of an errand that is not done: whom a look-up found, or that writes are in doubt."""
     if isinstance(errand.instead, Recognised | Suspicious):
         return errand.knowledge()
-    return errand.doubts() if attempts else NOTHING_LEARNED
+    return errand.doubts() if attempts else errand.remarked()
 
 
 def _unsent(call: Call, *, at: float) -> Attempt:

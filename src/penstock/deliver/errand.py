@@ -9,12 +9,14 @@ from penstock import causes
 from penstock.buffer.port import Attempt, CallCount, Ending, Learned, Lease, Outcome
 from penstock.convert.plan import Call, Meaning, Plan
 from penstock.deliver.decide import Said
-from penstock.ledger.guard import Suspicion
+from penstock.ledger.guard import Displaced, Suspicion
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import CARRIED_BY, Note, Part, Weighed
 
 #: In front of a subject: what Custify would hold if the destination were live.
 SHADOW = "~"
+# Fifty usual events take half of this. Large ones would make one call that nobody takes, and a long turn of the loop.
+RUN_BYTES_MAX = 262_144
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class Errand:
     #: What is known once all calls were acknowledged.
     learned: Mapping[str, Delta | Alias] = dataclasses.field(default_factory=dict)
     #: Attributes that look like mistakes; written down, whatever becomes of the event.
-    remarks: Sequence[Suspicion] = ()
+    remarks: Sequence[Suspicion | Displaced] = ()
     #: Why no call is made: the event has no plan, its person is unknown, or a look-up failed.
     instead: Said | None = None
     #: Nothing is written; what would be is counted.
@@ -64,12 +66,15 @@ class Errand:
 
     def knowledge(self) -> Learned:
         """Return what to write into the ledger once every call was acknowledged."""
-        remarks = {remark.subject: remark.learn for remark in self.remarks}
-        return {**{self._key(subject): known.learn for subject, known in self.learned.items()}, **remarks}
+        return {**{self._key(subject): known.learn for subject, known in self.learned.items()}, **self.remarked()}
 
     def doubts(self) -> Learned:
         """Return what to strike from the ledger: calls were made, now or before, and not all were acknowledged."""
-        return {self._key(subject): known.doubt for subject, known in self.learned.items()}
+        return {**{self._key(subject): known.doubt for subject, known in self.learned.items()}, **self.remarked()}
+
+    def remarked(self) -> Learned:
+        """Return what to write of attributes that look like mistakes: the guard says each once, so it is kept at once."""
+        return {remark.subject: remark.learn for remark in self.remarks}
 
     def figures(self) -> list[CallCount]:
         """Return what to add to the figures about calls."""
@@ -106,6 +111,17 @@ class Errand:
                 lease=lease, outcome=Outcome.FILTERED, cause=causes.SHADOW, reason=reason, notes=said, attempts=attempts
             )
         return Ending(lease=lease, outcome=Outcome.DELIVERED, notes=said, attempts=attempts)
+
+
+def run_of(lease: Lease) -> list[Lease]:
+    """Return a lease with as many of its followers as are read in one go: all of them, but for very large events."""
+    run, bytes_ = [lease], len(lease.event.body)
+    for follower in lease.followers:
+        bytes_ += len(follower.event.body)
+        if bytes_ > RUN_BYTES_MAX:
+            break
+        run.append(follower)
+    return run
 
 
 def errand_of(run: Sequence[Read], weighed: Weighed, *, seen: Mapping[str, Delta], is_shadow: bool) -> Errand:

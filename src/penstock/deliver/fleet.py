@@ -185,9 +185,10 @@ class Fleet:
         )
 
     def _policy(self, destination: Destination) -> DeliveryPolicy:
+        mapping = mapping_of(destination, self.settings)
         return DeliveryPolicy(
-            mapping=mapping_of(destination),
-            mappings=mappings_of(mapping_of(destination), self.settings),
+            mapping=mapping,
+            mappings=mappings_of(mapping, self.settings),
             origin=destination.base_url,
             retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600, park_s=destination.park_hours * 3600),
             in_flight_max=destination.calls_in_flight_max,

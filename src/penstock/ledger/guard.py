@@ -3,16 +3,14 @@
 Custify creates an attribute with the first value that names it, and gives it the type of that value.
 """
 
-import dataclasses
-import difflib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
 from penstock.convert.dates import LISTED
 from penstock.convert.plan import Call
+from penstock.ledger.likeness import Names
 from penstock.timestamps import parsed
 
 Type = Literal["date", "number", "boolean", "string"]
@@ -20,11 +18,15 @@ GuardMode = Literal["warn", "hold", "off"]
 #: Where the ledger keeps what the guard said.
 SUBJECT = "attribute:"
 READS: Mapping[str, str] = {"/people": "/customer/attributes", "/company": "/company/attributes"}
-# Two long names that are nearly the same are probably meant to be.
-CHARS_MIN, LIKENESS_MIN = 8, 0.92
+#: How many attributes one event is remarked on for, and how many remarks a destination keeps: the newest.
+REMARKS_OF_AN_EVENT_MAX, REMARKS_MAX = 20, 200
+# Attributes of ours that are remembered beside Custify's own list until it is read again.
+OURS_MAX = 10_000
+# What is quoted of another attribute's name.
+QUOTED_CHARS_MAX = 100
 # Numbers that are moments since 1970, in seconds or milliseconds, for the years 2001 to 2286.
 EPOCHS = ((1e9, 1e10), (1e12, 1e13))
-TIME_NAME = re.compile(r"(?:_at|At|_on|date|Date|_time|Time)$")
+TIME_NAMES = ("_at", "At", "_on", "date", "Date", "_time", "Time")
 # Types as Custify's clients name them, whatever their case.
 TYPES: Mapping[str, Type] = {
     "date": "date", "number": "number", "currency": "number", "boolean": "boolean", "string": "string", "text": "string",
@@ -51,23 +53,54 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+class Displaced(msgspec.Struct, frozen=True):
+    """A remark that is too many: a newer one took its place."""
+
+    subject: str
+
+    def learn(self, _: bytes | None) -> None:
+        """Return that nothing is kept of it."""
+
+
 class Attributes:
     """The attributes of people or companies at Custify, with their types; None where it did not say."""
 
-    types: dict[str, Type | None]
+    def __init__(self, types: Mapping[str, Type | None]) -> None:
+        self.types: dict[str, Type | None] = {}
+        self.names, self.ours = Names(), 0
+        for name, type_ in types.items():
+            self.hold(name, type_)
+
+    def hold(self, name: str, type_: Type | None) -> None:
+        """Note one that Custify has."""
+        self.types[name] = type_
+        self.names.add(name)
+
+    def add(self, name: str, type_: Type) -> None:
+        """Note one that will exist from now on: the next that nearly repeats it is seen."""
+        if name not in self.types and self.ours < OURS_MAX:
+            self.ours += 1
+            self.hold(name, type_)
 
 
 def read_attributes(text: str) -> Attributes:
     """Read Custify's answer; of a form we do not know, nothing. (That it has names and types: custify-mcp, client.ts.)"""
+    return Attributes(listed(text) or {})
+
+
+def listed(text: str) -> dict[str, Type | None] | None:
+    """Return the attributes in Custify's answer; None when it cannot be read, which is not to have none."""
     try:
         answer = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return Attributes({})
-    listed = answer.get("attributes") if isinstance(answer, dict) else answer
-    named = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    types = {str(each["name"]): TYPES.get(str(each.get("type", "")).lower()) for each in named if "name" in each}
-    return Attributes(types)
+        return None
+    items = answer.get("attributes") if isinstance(answer, dict) else answer
+    if not isinstance(items, list):
+        return None
+    named = [each for each in items if isinstance(each, dict) and "name" in each]
+    if items and not named:
+        return None
+    return {str(each["name"]): TYPES.get(str(each.get("type", "")).lower()) for each in named}
 
 
 def type_of(value: object) -> Type:
@@ -100,27 +133,16 @@ def _of_its_type(name: str, type_: Type, known: Attributes) -> str:
 
 
 def _of_its_name(name: str, known: Attributes) -> str:
-    others: Sequence[str] = [other for other in known.types if _is_near(name, other)]
-    return f"it is new, and nearly repeats {others[0]}" if others else ""
+    other = known.names.near(name)
+    return f"it is new, and nearly repeats {other[:QUOTED_CHARS_MAX]}" if other else ""
 
 
 def _of_its_date(name: str, value: object, type_: Type) -> str:
-    if type_ == "string" and isinstance(value, str) and TIME_NAME.search(name) and parsed(value):
+    if not name.endswith(TIME_NAMES):
+        return ""
+    if type_ == "string" and parsed(value):
         return "it looks like a date, and Custify would read it as text"
     is_epoch = isinstance(value, int | float) and any(low <= value < high for low, high in EPOCHS)
-    if type_ == "number" and TIME_NAME.search(name) and is_epoch:
+    if type_ == "number" and is_epoch:
         return "it looks like a moment since 1970, and Custify would read it as a number"
     return ""
-
-
-def _is_near(name: str, other: str) -> bool:
-    one, two = _plain(name), _plain(other)
-    if one in {two, f"{two}s"} or two == f"{one}s":
-        return name != other
-    if min(len(one), len(two)) < CHARS_MIN or re.sub(r"\d", "", one) == re.sub(r"\d", "", two):
-        return False  # short names are alike by chance; address1 and address2 are meant to be two
-    return difflib.SequenceMatcher(None, one, two).ratio() >= LIKENESS_MIN
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -16,6 +16,11 @@ from penstock.convert.plan import Call
 Value = str | int | float | bool
 # Longer texts are kept as their digest: enough to see a change, and a record stays small.
 VALUE_CHARS_MAX = 200
+# More than anybody keeps of a person. A record is read and written whole, and who sends ever new names must not make it
+# grow without end: what is beyond is not remembered, and so sent again each time, which does no harm.
+FIELDS_MAX, FIELD_CHARS_MAX, COMPANIES_MAX = 5_000, 250, 1_000
+# Fields of Custify's own still find room beside as many custom attributes.
+OWN_FIELDS_MAX = 50
 DIGEST = "\x00blake2:"
 IDS = frozenset({"user_id", "company_id"})
 CUSTOM = "custom_attributes."
@@ -128,8 +133,8 @@ class Delta:
         """Return the record with this in it. A record that cannot be read is begun anew."""
         record = decoded(raw) or Record(asserted_at=self.asserted_at or 0.0)
         record.user_id = ""
-        record.fields = {**record.fields, **{name: kept(value) for name, value in self.fields.items()}}
-        record.companies = {**record.companies, **self.companies}
+        record.fields = _with_fields(record.fields, self.fields)
+        record.companies = _with(record.companies, self.companies, size_max=COMPANIES_MAX)
         record.times = {**record.times, **self.times}
         record.last_group = self.last_group or record.last_group
         if self.asserted_at is not None:
@@ -180,6 +185,20 @@ def decoded(raw: bytes | None) -> Record | None:
 def memberships(record: Record) -> Sequence[str]:
     """Return the companies a person is known to belong to."""
     return [company for company, state in record.companies.items() if state == MEMBER]
+
+
+def _with_fields(fields: Mapping[str, Value], learned: Mapping[str, Value]) -> dict[str, Value]:
+    short = {name: kept(value) for name, value in learned.items() if len(name) <= FIELD_CHARS_MAX}
+    own = {name: value for name, value in short.items() if not name.startswith(CUSTOM)}
+    custom = {name: value for name, value in short.items() if name not in own}
+    return _with(_with(fields, own, size_max=FIELDS_MAX + OWN_FIELDS_MAX), custom, size_max=FIELDS_MAX)
+
+
+def _with(table: Mapping[str, Any], learned: Mapping[str, Any], *, size_max: int) -> dict[str, Any]:
+    """Return a table with what was learned, as far as there is room; what is in it already is always brought up to date."""
+    new = [name for name in learned if name not in table]
+    left_out = new[max(0, size_max - len(table)) :]
+    return {**table, **(_without(learned, dict.fromkeys(left_out)) if left_out else learned)}
 
 
 def _without(table: Mapping[str, Any], doubtful: Mapping[str, object]) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def last_set_among(
     newest_first: Iterable[Story], settings: Settings, destination: str, *, person: str, field: str
 ) -> FieldHistory:
     """Walk these events up to the one whose calls set this field of this person."""
-    read_as = by_source(mapping_of(settings.destinations[destination]), settings)
+    read_as = by_source(mapping_of(settings.destinations[destination], settings), settings)
     field = field.removeprefix("custom_attributes.")
     sources = settings.sources_of(destination)
     not_held: list[Story] = []
@@ -178,7 +178,7 @@ def story_as_json(story: Story) -> dict[str, object]:
 
 
 def _mapping_for(story: Story, destination: str, settings: Settings) -> Options:
-    return by_source(mapping_of(settings.destinations[destination]), settings)(story.event.source)
+    return by_source(mapping_of(settings.destinations[destination], settings), settings)(story.event.source)
 
 
 def _refusal(story: Story, destination: str, settings: Settings) -> Filtered | None:

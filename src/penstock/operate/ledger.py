@@ -6,7 +6,7 @@ import msgspec
 
 from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Outcome, Story
-from penstock.ledger.guard import SUBJECT, Suspicion
+from penstock.ledger.guard import REMARKS_MAX, SUBJECT, Suspicion
 from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Value, company_subject, decoded, email_subject, is_digest
 from penstock.ledger.weigh import CARRIED_BY, Note
 from penstock.operate.masking import Mask
@@ -14,7 +14,6 @@ from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
 
 MEMBERSHIP: Mapping[int, str] = {LEFT: "left", MEMBER: "member", UNPROVEN: "linked before the company was known"}
-SUSPICIONS_MAX = 200
 LONG_TEXT = "(a long text; only its digest is kept)"
 
 
@@ -74,13 +73,18 @@ def shown(record: HeldRecord | None, settings: Settings, *, personal: bool) -> H
 
 
 def suspicions(shelf: LedgerShelf, destination: str) -> Sequence[Suspicion]:
-    """Return the attributes that looked like mistakes, by name."""
+    """Return the attributes that looked like mistakes, by name; there are REMARKS_MAX, and a few more for a moment."""
     found = []
-    for subject in shelf.subjects(destination, SUBJECT, limit=SUSPICIONS_MAX):
+    for subject in shelf.subjects(destination, SUBJECT, limit=REMARKS_MAX):
         raw = shelf.record(destination, subject)
         if raw is not None:
             found.append(msgspec.json.decode(raw, type=Suspicion))
     return found
+
+
+def is_suspicious(shelf: LedgerShelf, destination: str, attribute: str) -> bool:
+    """Return whether the guard named an attribute."""
+    return shelf.record(destination, SUBJECT + attribute) is not None
 
 
 def notes_of(story: Story) -> Sequence[Note]:

@@ -7,7 +7,7 @@ from starlette.routing import Route
 from penstock.buffer.control_port import Journal
 from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.operate.api import ApiError, api_route, caller_of, read
-from penstock.operate.ledger import WHO, held, shown, subject_of, suspicions
+from penstock.operate.ledger import WHO, held, is_suspicious, shown, subject_of, suspicions
 from penstock.operate.status import StatusReader
 
 
@@ -73,7 +73,7 @@ class LedgerApi:
     def approve(self, request: Request, body: bytes) -> object:
         """Let an attribute through."""
         name, wanted, who = self._destination(request), read(body, ApproveRequest), caller_of(request).name
-        if wanted.attribute not in {each.attribute for each in suspicions(self.ledger, name)}:
+        if not is_suspicious(self.ledger, name, wanted.attribute):
             raise ApiError(404, "attribute", expected="one that the guard named", got=wanted.attribute[:200])
         self.orders.approve(name, wanted.attribute, by=who)
         self.journal.note(who, f"attribute {wanted.attribute} was approved at {name} by the API")

@@ -7,8 +7,9 @@ from penstock import causes
 from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.buffer.port import DeadLetters
 from penstock.errors import SettingsError
+from penstock.ledger.guard import REMARKS_MAX
 from penstock.ledger.policies import MEANING
-from penstock.operate.ledger import WHO, held, saved_percent, shown, subject_of, suspicions
+from penstock.operate.ledger import WHO, held, is_suspicious, saved_percent, shown, subject_of, suspicions
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
 from penstock.reading import mode_of, rules_of
@@ -54,6 +55,7 @@ class LedgerPages:
             mode=mode_of(destination),
             policies=MEANING,
             suspicions=suspicions(self.ledger, name),
+            remarks_max=REMARKS_MAX,
             approved=self.orders.asked(name, after=0).approved,
             kept_back=sum(p.count for p in self.dead.problems(name) if p.cause == causes.SHADOW),
             shadow_cause=causes.SHADOW,
@@ -74,7 +76,7 @@ class LedgerPages:
     def approve(self, visit: Visit, form: Form) -> Response:
         """Let an attribute through."""
         name, attribute = self._known(visit), form.get("attribute", "")
-        if attribute not in {each.attribute for each in suspicions(self.ledger, name)}:
+        if not is_suspicious(self.ledger, name, attribute):
             raise SettingsError("attribute", expected="one that the guard named", got=attribute)
         self.orders.approve(name, attribute, by=visit.user.name)
         visit.note(f"attribute {attribute} was approved at {name}")

@@ -44,7 +44,7 @@ class MappingPages:
         if destination is None:
             return visit.page("missing.html", code=404, what=f"destination {name}")
         stories = stories_of(self.shelf, name, settings, limit=LOOKED_AT)
-        in_force = mapping_of(destination)
+        in_force = mapping_of(destination, settings)
         given = dict(visit.request.query_params)
         wanted = _wanted(given, in_force) if "preview" in given else in_force
         now, then = by_source(in_force, settings), by_source(wanted, settings)

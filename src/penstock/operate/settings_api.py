@@ -120,7 +120,7 @@ class SettingsApi:
         given = dict(request.query_params)
         limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
         personal = "personal" in caller_of(request).rights
-        read_as = by_source(mapping_of(settings.destinations[name]), settings)
+        read_as = by_source(mapping_of(settings.destinations[name], settings), settings)
         found = fields(stories_of(self.shelf, name, settings, limit=limit), read_as)
         return {
             "fields": [

@@ -19,6 +19,8 @@ def check(settings: Settings) -> None:
         host_and_port(name, getattr(settings, name))
     for name in (
         "body_bytes_max",
+        "event_names_max",
+        "event_name_chars_max",
         "waiting_events_max",
         "retention_days",
         "retry_hours",

@@ -205,6 +205,13 @@ class Settings:
         "Addresses and networks of reverse proxies whose `X-Forwarded-For` is believed. Environment: with commas.",
     )
     body_bytes_max: int = _setting(4_096_000, "Largest request body, after inflating. RudderStack's own limit.")
+    event_names_max: int = _setting(
+        10_000, "Names among the traits and properties of one event, nested ones too; an event with more is rejected."
+    )
+    event_name_chars_max: int = _setting(
+        1_000,
+        "Longest name of a trait or property, written like `address.city`; an event with a longer one is rejected.",
+    )
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
     disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")
     retention_days: float = _setting(30.0, "Events with an outcome are kept this long.")
