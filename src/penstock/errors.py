@@ -27,9 +27,19 @@ class SettingsError(PenstockError):
 class SdkError(PenstockError):
     """A request that cannot be accepted. `text` is part of the wire contract: mobile SDKs read it."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, *, retry_after_s: int = 0) -> None:
         self.status, self.text = status, text
+        #: When the same request may be accepted, in seconds; 0 is never.
+        self.retry_after_s = retry_after_s
         super().__init__(f"{status} {text}")
+
+    def again(self) -> "SdkError":
+        """Return a fresh one that says the same.
+
+        An exception remembers every place it was raised at, with all that was at hand there: one that is raised for many
+        requests would keep them all.
+        """
+        return SdkError(self.status, self.text, retry_after_s=self.retry_after_s)
 
 
 class BufferUnavailable(PenstockError):

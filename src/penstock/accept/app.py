@@ -20,7 +20,9 @@ from penstock.accept.refused import Refusals
 from penstock.accept.replies import Reply, refusal
 from penstock.accept.routes import Kind, Route, find_route
 from penstock.accept.sdk_request import Origin
+from penstock.accept.slices import Steps
 from penstock.accept.sources import Sources
+from penstock.accept.turns import Turns
 from penstock.buffer.port import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
@@ -36,6 +38,8 @@ UNKNOWN_KEY = SdkError(401, "invalid write key")
 DISABLED = SdkError(404, "source is disabled")
 # A tuple: members of an enum are compared faster than they are hashed, and this is asked of every request.
 TAKING = (Kind.EVENT, Kind.BATCH, Kind.BEACON)
+# An address of IPv6 has 45 at most; what a header claims is stored with each event.
+IP_CHARS_MAX = 64
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 
 
@@ -44,6 +48,10 @@ class Limits:
     """What a request may be."""
 
     body_bytes_max: int = 4_096_000
+    #: All bodies that are in memory at once.
+    bodies_bytes_max: int = 67_108_864
+    #: Events of one request.
+    request_events_max: int = 10_000
     path_prefix: str = ""
     requests_max: int = 50_000
 
@@ -68,8 +76,13 @@ class Gateway:
         self.open_requests = 0
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
+        #: Events that were refused and may not come again, by source and why.
+        self.lost: collections.Counter[tuple[str, str]] = collections.Counter()
         self.refusals = Refusals()
-        self.bodies = Bodies(body_bytes_max=limits.body_bytes_max)
+        self.turns = Turns()
+        self.bodies = Bodies(
+            body_bytes_max=limits.body_bytes_max, bodies_bytes_max=limits.bodies_bytes_max, turns=self.turns
+        )
         self.looks = Looks(
             sources=sources,
             enabled=lambda key: self._enabled(key, missing=UNKNOWN_KEY),
@@ -98,6 +111,7 @@ class Gateway:
         return {
             "requests": [(source, code, count) for (source, code), count in self.requests.items()],
             "events": [(source, type_, count) for (source, type_), count in self.events.items()],
+            "lost": [(source, why, count) for (source, why), count in self.lost.items()],
             "refused": self.refusals.facts(),
         }
 
@@ -121,10 +135,10 @@ class Gateway:
         except SdkError as error:
             self.requests["", error.status] += 1
             self._note(scope, error.status, error.text, secret=path_key)
-            return refusal(error.status, error.text)
+            return refusal(error.status, error.text, *_retry_after(error.retry_after_s))
         except BufferUnavailable as error:
             self.requests["", 503] += 1
-            return refusal(503, "service unavailable", ("retry-after", str(error.retry_after_s)))
+            return refusal(503, "service unavailable", *_retry_after(error.retry_after_s))
         except StoreDamaged as error:
             # Told to the process, which ends; whoever sent this sends it again.
             self.on_damage(error)
@@ -153,25 +167,56 @@ class Gateway:
         source = None if route.kind is Kind.BEACON else self._source_of_header(scope)
         if route.kind is Kind.BEACON:
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
-        body = await self.bodies.read(scope, protocol)
-        if source is None:
-            source = self._enabled(body_key(body), missing=NO_HEADER_KEY)
-        batch = self._batch(route, body, source=source, scope=scope)
-        types = [head.type for head in batch.heads]
-        storing = self.log.append([batch])
-        # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
-        del batch, body
-        await storing
-        self.requests[source.name, 200] += 1
-        for type_ in set(types):
-            self.events[source.name, type_ if type_ in TYPES else "other"] += types.count(type_)
+        room = self.bodies.known if source is not None else self.bodies.strangers
+        body = await self.bodies.read(scope, protocol, room)
+        size = len(body)
+        try:
+            if source is None:
+                source = self._enabled(body_key(body), missing=NO_HEADER_KEY)
+            batch = await self._batch(route, body, source=source, scope=scope)
+            types = [head.type for head in batch.heads]
+            storing = self.log.append([batch])
+            # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
+            del batch, body
+            await storing
+        finally:
+            room.give_back(size)
+        self._count(source, types)
         return replies.OK
 
-    def _batch(self, route: Route, body: bytes, *, source: Source, scope: Any) -> Batch:
-        origin = Origin(source.name, int(self.clock.now() * 1000), _client_ip(scope))
+    def _count(self, source: Source, types: list[str]) -> None:
+        self.requests[source.name, 200] += 1
+        counted = 0
+        # What a sender calls a type it makes up is not counted by its name: there may be thousands.
+        for type_ in TYPES.intersection(types):
+            count = types.count(type_)
+            self.events[source.name, type_] += count
+            counted += count
+        if counted < len(types):
+            self.events[source.name, "other"] += len(types) - counted
+
+    async def _batch(self, route: Route, body: bytes, *, source: Source, scope: Any) -> Batch:
+        """Take a body apart: an SDK's in one go, another one when it is its turn. Raises SdkError."""
+        origin = Origin(source.name, int(self.clock.now() * 1000), _client_ip(scope)[:IP_CHARS_MAX])
+        events_max = self.limits.request_events_max
         if route.kind is Kind.EVENT:
-            return sdk_request.read_one(body, type_=route.type, origin=origin, dice=self.dice)
-        return sdk_request.read_batch(body, origin=origin, dice=self.dice)
+            batch = sdk_request.plain_one(body, type_=route.type, origin=origin, dice=self.dice)
+        else:
+            batch = sdk_request.plain_batch(body, origin=origin, dice=self.dice)
+        if batch is not None and len(batch.heads) <= events_max:
+            return batch
+        try:
+            # Also for one with too many events, of which the steps find out how many.
+            return await self.turns.work(self._steps(route, body, origin))
+        except sdk_request.TooManyEvents as error:
+            self.lost[source.name, "too many events"] += error.count
+            raise
+
+    def _steps(self, route: Route, body: bytes, origin: Origin) -> Steps[Batch]:
+        if route.kind is Kind.EVENT:
+            return sdk_request.one_in_slices(body, type_=route.type, origin=origin, dice=self.dice)
+        events_max = self.limits.request_events_max
+        return sdk_request.batch_in_slices(body, origin=origin, dice=self.dice, events_max=events_max)
 
     def _source_of_header(self, scope: Any) -> Source | None:
         """Return the source of the Basic user; None when there is no header, for Segment's key may be in the body."""
@@ -182,24 +227,24 @@ class Gateway:
 
     def _enabled(self, write_key: str, *, missing: SdkError) -> Source:
         if not write_key:
-            raise missing
+            raise missing.again()
         source = self.sources.find(write_key)
         if source is None:
-            raise UNKNOWN_KEY
+            raise UNKNOWN_KEY.again()
         if not source.enabled:
-            raise DISABLED
+            raise DISABLED.again()
         return source
 
     async def _pixel(self, route: Route, scope: Any) -> Reply:
         """Whatever happens, an image: a broken one would be seen by the reader of the e-mail."""
         image = Reply(200, GIF, (("content-type", "image/gif"),))
         now_ms = int(self.clock.now() * 1000)
-        body = pixel_event(scope.query_string, type_=route.type, now=from_ms(now_ms))
-        if body is None:
-            return image
         try:
+            body = pixel_event(scope.query_string, type_=route.type, now=from_ms(now_ms))
+            if body is None:
+                return image
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
-            batch = self._batch(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
+            batch = await self._batch(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
             await self.log.append([batch])
             self.events[source.name, route.type] += 1
         except (SdkError, BufferUnavailable) as error:
@@ -207,6 +252,10 @@ class Gateway:
             self.requests["pixel", status] += 1
             self._note(scope, status, str(error))
         return image
+
+
+def _retry_after(seconds: int) -> list[tuple[str, str]]:
+    return [("retry-after", str(seconds))] if seconds else []
 
 
 def _client_ip(scope: Any) -> str:

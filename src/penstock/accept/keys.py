@@ -7,10 +7,20 @@ import urllib.parse
 
 import msgspec
 
+# No header of an SDK is longer. What is remembered is a bounded number of short texts, whatever strangers send.
+REMEMBERED_CHARS_MAX = 512
+# More than any SDK puts into an address.
+FIELDS_MAX = 500
 
-@functools.lru_cache(maxsize=1024)
+
 def basic_user(header: str) -> str:
-    """Return the user of a Basic header. Few keys send many requests, so the last ones are remembered."""
+    """Return the user of a Basic header; empty when there is none."""
+    return _basic_user(header) if len(header) <= REMEMBERED_CHARS_MAX else _basic_user.__wrapped__(header)
+
+
+# Few keys send many requests, so the last ones are remembered.
+@functools.lru_cache(maxsize=1024)
+def _basic_user(header: str) -> str:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return ""
@@ -30,8 +40,11 @@ def body_key(body: bytes) -> str:
 
 
 def query_of(query: str) -> dict[str, str]:
-    """Return the fields of a query string."""
-    return dict(urllib.parse.parse_qsl(query))
+    """Return the fields of a query string; none of one that has too many."""
+    try:
+        return dict(urllib.parse.parse_qsl(query, max_num_fields=FIELDS_MAX))
+    except ValueError:
+        return {}
 
 
 class _WithKey(msgspec.Struct):

@@ -1,0 +1,81 @@
+"""How much of bodies is in memory at once, and how long one may take to come.
+
+Who sends nothing any more is told to come again when others need the room, the longest silent first: half bodies of
+strangers are in nobody's way. All answers are 503 with Retry-After: what a 4xx refuses, SDKs throw away.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from penstock.errors import SdkError
+
+# A phone that loses its net for a while sends on; who is silent for longer has gone, or means harm.
+SILENT_S_MAX = 30
+# From then on a body must have come at this rate on average, slower than the slowest of mobile nets.
+LATE_S, RATE_BYTES_PER_S_MIN = 30, 2_000
+RETRY_AFTER_S = 1
+NO_ROOM = SdkError(503, "service unavailable", retry_after_s=RETRY_AFTER_S)
+
+
+class Room:
+    """Bodies of one process, or a share of them: `held_bytes` of them are in memory."""
+
+    def __init__(self, *, bytes_max: int) -> None:
+        self.bytes_max, self.held_bytes = bytes_max, 0
+        #: Since when each part of a body is waited for, in turns of `_look`, and how much is held for its body; oldest first.
+        self.coming: dict[Any, tuple[int, int]] = {}
+        #: Counts seconds while something is coming; nobody else is told the time here.
+        self.second = 0
+        self.looking: asyncio.TimerHandle | None = None
+
+    def take(self, size_bytes: int, *, beside_bytes: int = 0) -> None:
+        """Take room for some bytes. Raises SdkError when there is none, and gives back what is held beside them."""
+        while self.held_bytes + size_bytes > self.bytes_max:
+            if not self.coming:
+                self.give_back(beside_bytes)
+                raise NO_ROOM.again()
+            self._cut_oldest()
+        self.held_bytes += size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        """Let others have the room."""
+        self.held_bytes -= size_bytes
+
+    async def wait(self, coming: Awaitable[bytes], *, held_bytes: int) -> bytes:
+        """Return what is coming of a body for which so much is held; nothing, at its end.
+
+        Raises SdkError when it takes too long or others need the room. Whatever is raised, what is held is given back.
+        """
+        self.coming[coming] = (self.second, held_bytes)
+        if self.looking is None:
+            self.looking = asyncio.get_running_loop().call_later(1, self._look)
+        try:
+            came = await coming
+        except StopAsyncIteration:
+            came = b""
+        except BaseException:
+            if self.coming.pop(coming, None) is None:
+                raise NO_ROOM.again() from None
+            self.give_back(held_bytes)
+            raise
+        if self.coming.pop(coming, None) is None:
+            raise NO_ROOM.again()
+        return came
+
+    def is_late(self, since: int, size_bytes: int) -> bool:
+        """Return whether a body that began at this second should be larger by now."""
+        return size_bytes < (self.second - since - LATE_S) * RATE_BYTES_PER_S_MIN
+
+    def _look(self) -> None:
+        """Cut off who was silent for too long; look again while something is coming."""
+        self.second += 1
+        while self.coming and next(iter(self.coming.values()))[0] <= self.second - SILENT_S_MAX:
+            self._cut_oldest()
+        self.looking = asyncio.get_running_loop().call_later(1, self._look) if self.coming else None
+
+    def _cut_oldest(self) -> None:
+        coming = next(iter(self.coming))
+        _, held_bytes = self.coming.pop(coming)
+        self.give_back(held_bytes)
+        coming.cancel()
