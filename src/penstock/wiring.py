@@ -18,7 +18,7 @@ from penstock.operate.desk import Desk, opened
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
-from penstock.process import Process, is_orphan, only_one
+from penstock.process import Process, is_orphan, only_one, raise_open_files
 from penstock.settings import Settings, host_and_port, load
 from penstock.vault import Vault
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+# Each open page holds one for its news; people and monitoring are few.
+ADMIN_CONNECTIONS_MAX = 512
+
 
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
@@ -40,6 +43,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     settings = settings_in_force(path)
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    raise_open_files()
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
     process = Process(path, settings, read=functools.partial(settings_in_force, path), supervised=supervised)
     with only_one(settings.data_dir, role):
@@ -75,7 +79,12 @@ async def run_accept(process: Process) -> None:
         disk_free_bytes_min=settings.disk_free_bytes_min,
         waiting_events_max=settings.waiting_events_max,
     )
-    limits = Limits(body_bytes_max=settings.body_bytes_max, path_prefix=settings.path_prefix)
+    limits = Limits(
+        body_bytes_max=settings.body_bytes_max,
+        bodies_bytes_max=settings.bodies_bytes_max,
+        request_events_max=settings.request_events_max,
+        path_prefix=settings.path_prefix,
+    )
     gateway = Gateway(
         log=store,
         sources=sources,
@@ -99,7 +108,14 @@ async def run_accept(process: Process) -> None:
         )
 
     async with process.running("accept", gateway.facts), process.regularly(prune):
-        await serve(gateway, interface=Interfaces.RSGI, host=host, port=port, stop=process.stopping)
+        await serve(
+            gateway,
+            interface=Interfaces.RSGI,
+            host=host,
+            port=port,
+            connections_max=settings.connections_max,
+            stop=process.stopping,
+        )
     await store.close()
 
 
@@ -152,7 +168,14 @@ async def run_operate(process: Process) -> None:
 
     process.on_change = follow
     async with process.running("operate", dict):
-        await serve(app, interface=Interfaces.ASGINL, host=host, port=port, stop=process.stopping)
+        await serve(
+            app,
+            interface=Interfaces.ASGINL,
+            host=host,
+            port=port,
+            connections_max=ADMIN_CONNECTIONS_MAX,
+            stop=process.stopping,
+        )
 
 
 def admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[Route]":

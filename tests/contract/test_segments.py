@@ -16,7 +16,7 @@ from penstock.buffer import older_packing, packing, sqlite
 from penstock.buffer.sqlite import EVENTS, open_writer
 from penstock.buffer.sqlite_doctor import Doctor
 from penstock.buffer.sqlite_salvage import salvage
-from penstock.buffer.sqlite_segments import BYTES_MAX, EVENTS_MAX, event_at, events_after, events_before
+from penstock.buffer.sqlite_segments import BYTES_MAX, EVENTS_MAX, event_at, events_after, events_before, part
 from penstock.clock import ManualClock, SeededDice
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.event import Batch, Event, items_of
@@ -190,9 +190,7 @@ async def test_single_events_that_come_at_once_share_a_segment(sqlite_world):
 
 
 def parts_of(source: str, count: int):
-    from penstock.buffer.sqlite_segments import parts
-
-    return [part for i in range(count) for part in parts(Batch.of(event(f"m{i}", "ana", source=source)))]
+    return [part(Batch.of(event(f"m{i}", "ana", source=source))) for i in range(count)]
 
 
 async def test_a_segment_of_large_events_is_bounded(sqlite_world):

@@ -5,14 +5,32 @@ import re
 from penstock.errors import SettingsError
 from penstock.settings.table import Destination, Settings
 
+POSITIVE = (
+    "body_bytes_max",
+    "request_events_max",
+    "connections_max",
+    "waiting_events_max",
+    "retention_days",
+    "retry_hours",
+    "call_timeout_s",
+)
+BODIES_AT_ONCE_MIN = 2
+
 
 def check(settings: Settings) -> None:
     """Refuse values that are of the right type and still cannot work. Raises SettingsError."""
     for name in ("listen", "admin_listen", "sandbox_listen"):
         host_and_port(name, getattr(settings, name))
-    for name in ("body_bytes_max", "waiting_events_max", "retention_days", "retry_hours", "call_timeout_s"):
+    for name in POSITIVE:
         if getattr(settings, name) <= 0:
             raise SettingsError(name, expected="a number above 0", got=getattr(settings, name))
+    if settings.bodies_bytes_max < BODIES_AT_ONCE_MIN * settings.body_bytes_max:
+        raise SettingsError(
+            "bodies_bytes_max",
+            expected=f"{BODIES_AT_ONCE_MIN} times body_bytes_max, or more",
+            got=settings.bodies_bytes_max,
+            hint="a quarter of it is for those whose key is in the body",
+        )
     if settings.path_prefix and not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", settings.path_prefix):
         raise SettingsError(
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
