@@ -147,7 +147,7 @@ class Settings:
         " least twice `body_bytes_max`.",
     )
     request_events_max: int = _setting(
-        10_000, "Events of one request, beyond which it is answered with 413. SDKs send 500 at most."
+        10_000, "Events of one request, beyond which it is answered with 413. SDKs send 1 700 at most."
     )
     connections_max: int = _setting(4_096, "Connections of SDKs that are open at once; others wait.")
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
