@@ -173,19 +173,23 @@ class Gateway:
         try:
             if source is None:
                 source = self._enabled(body_key(body), missing=NO_HEADER_KEY)
-            batch = await self._batch(route, body, source=source, scope=scope)
+            origin = self._origin(source, scope)
+            batch = self._plain(route, body, origin) or await self._in_turn(route, body, origin)
             types = [head.type for head in batch.heads]
             storing = self.log.append([batch])
             # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
             del batch, body
             await storing
         finally:
-            room.give_back(size)
+            room.held_bytes -= size
         self._count(source, types)
         return replies.OK
 
     def _count(self, source: Source, types: list[str]) -> None:
         self.requests[source.name, 200] += 1
+        if len(types) == 1:
+            self.events[source.name, types[0] if types[0] in TYPES else "other"] += 1
+            return
         counted = 0
         # What a sender calls a type it makes up is not counted by its name: there may be thousands.
         for type_ in TYPES.intersection(types):
@@ -195,21 +199,23 @@ class Gateway:
         if counted < len(types):
             self.events[source.name, "other"] += len(types) - counted
 
-    async def _batch(self, route: Route, body: bytes, *, source: Source, scope: Any) -> Batch:
-        """Take a body apart: an SDK's in one go, another one when it is its turn. Raises SdkError."""
-        origin = Origin(source.name, int(self.clock.now() * 1000), _client_ip(scope)[:IP_CHARS_MAX])
-        events_max = self.limits.request_events_max
+    def _origin(self, source: Source, scope: Any) -> Origin:
+        return Origin(source.name, int(self.clock.now() * 1000), _client_ip(scope)[:IP_CHARS_MAX])
+
+    def _plain(self, route: Route, body: bytes, origin: Origin) -> Batch | None:
+        """Take an SDK's body apart in one go; None when another one must wait for its turn. Raises SdkError."""
         if route.kind is Kind.EVENT:
-            batch = sdk_request.plain_one(body, type_=route.type, origin=origin, dice=self.dice)
-        else:
-            batch = sdk_request.plain_batch(body, origin=origin, dice=self.dice)
-        if batch is not None and len(batch.heads) <= events_max:
-            return batch
+            return sdk_request.plain_one(body, type_=route.type, origin=origin, dice=self.dice)
+        batch = sdk_request.plain_batch(body, origin=origin, dice=self.dice)
+        # What has too many is read again, as far as it takes to refuse it.
+        return batch if batch is not None and len(batch.heads) <= self.limits.request_events_max else None
+
+    async def _in_turn(self, route: Route, body: bytes, origin: Origin) -> Batch:
+        """Take any body apart, when it is its turn. Raises SdkError."""
         try:
-            # Also for one with too many events, of which the steps find out how many.
             return await self.turns.work(self._steps(route, body, origin))
         except sdk_request.TooManyEvents as error:
-            self.lost[source.name, "too many events"] += error.count
+            self.lost[origin.source, "too many events"] += error.count
             raise
 
     def _steps(self, route: Route, body: bytes, origin: Origin) -> Steps[Batch]:
@@ -244,7 +250,8 @@ class Gateway:
             if body is None:
                 return image
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
-            batch = await self._batch(Route(Kind.EVENT, (), route.type), body, source=source, scope=scope)
+            route, origin = Route(Kind.EVENT, (), route.type), self._origin(source, scope)
+            batch = self._plain(route, body, origin) or await self._in_turn(route, body, origin)
             await self.log.append([batch])
             self.events[source.name, route.type] += 1
         except (SdkError, BufferUnavailable) as error:

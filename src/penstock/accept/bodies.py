@@ -3,10 +3,9 @@
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from penstock.accept.room import NO_ROOM, Room
+from penstock.accept.room import GONE, NO_ROOM, Room
 from penstock.accept.slices import TOO_LARGE, inflating
 from penstock.accept.turns import Turns
-from penstock.errors import SdkError
 
 # A client that is still sending cannot read why it is refused; so much more is read and forgotten before we hang up.
 DISCARDED_BYTES_MAX = 64 * 1024 * 1024
@@ -16,7 +15,6 @@ WHOLE_BYTES_MAX = 98_304
 STRANGER_BYTES_MAX = 524_288
 # All bodies of such senders together may take this part of the room.
 STRANGERS_SHARE = 4
-GONE = SdkError(400, "failed to read body from request")
 
 
 class Protocol_(Protocol):  # noqa: N801 - RSGI's own word
@@ -45,18 +43,27 @@ class Bodies:
         self.known = Room(bytes_max=bodies_bytes_max - strangers_bytes_max)
         self.strangers = Room(bytes_max=strangers_bytes_max)
 
-    async def read(self, scope: Any, protocol: Protocol_, room: Room) -> bytes:
+    def read(self, scope: Any, protocol: Protocol_, room: Room) -> Awaitable[bytes]:
         """Read a body and unpack it. Its length is taken from the room, unless this raises. Raises SdkError."""
+        headers = scope.headers
+        length = headers.get("content-length")
+        if length is not None and length.isdigit() and headers.get("content-encoding") != "gzip":
+            size = int(length)
+            if size <= WHOLE_BYTES_MAX and size <= self.body_bytes_max and room.held_bytes + size <= room.bytes_max:
+                # The usual case: the server holds the sender to the length it named.
+                room.held_bytes += size
+                return room.wait(protocol(), held_bytes=size)
+        return self._read(headers, protocol, room)
+
+    async def _read(self, headers: Any, protocol: Protocol_, room: Room) -> bytes:
         bytes_max = self.body_bytes_max
         if room is self.strangers:
             bytes_max = min(bytes_max, STRANGER_BYTES_MAX)
-        headers = scope.headers
         length = headers.get("content-length")
         size = int(length) if length is not None and length.isdigit() else None
-        if size is not None and size <= WHOLE_BYTES_MAX and size <= bytes_max:
-            # The usual case: the server holds the sender to the length it named.
+        if size is not None and size <= min(WHOLE_BYTES_MAX, bytes_max):
             room.take(size)
-            body = await self._coming(room, protocol(), held_bytes=size)
+            body = await room.wait(protocol(), held_bytes=size)
         else:
             body = await self._growing(room, protocol, size=size, bytes_max=bytes_max)
         if headers.get("content-encoding") == "gzip":
@@ -69,7 +76,7 @@ class Bodies:
             raise TOO_LARGE.again()
         chunks, came, held, since = list[bytes](), 0, 0, room.second
         parts = protocol.__aiter__()
-        while chunk := await self._coming(room, parts.__anext__(), held_bytes=held):
+        while chunk := await room.wait(parts.__anext__(), held_bytes=held):
             came += len(chunk)
             if came <= bytes_max:
                 room.take(len(chunk), beside_bytes=held)
@@ -89,13 +96,6 @@ class Bodies:
             room.give_back(held)
             raise GONE.again()
         return b"".join(chunks)
-
-    async def _coming(self, room: Room, coming: Awaitable[bytes], *, held_bytes: int) -> bytes:
-        try:
-            return await room.wait(coming, held_bytes=held_bytes)
-        except RuntimeError as error:
-            # How the server says that the sender has hung up.
-            raise GONE.again() from error
 
     async def _unpacked(self, body: bytes, room: Room, *, bytes_max: int) -> bytes:
         """Unpack gzip: what an SDK sends in one go, as large as it is anyway; else when it is its turn."""

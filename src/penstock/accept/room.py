@@ -17,6 +17,7 @@ STALE_S = 2
 # From then on a body must have come at this rate on average, slower than the slowest of mobile nets.
 LATE_S, RATE_BYTES_PER_S_MIN = 30, 2_000
 RETRY_AFTER_S = 1
+GONE = SdkError(400, "failed to read body from request")
 NO_ROOM = SdkError(503, "service unavailable", retry_after_s=RETRY_AFTER_S)
 
 
@@ -48,7 +49,8 @@ class Room:
     async def wait(self, coming: Awaitable[bytes], *, held_bytes: int) -> bytes:
         """Return what is coming of a body for which so much is held; nothing, at its end.
 
-        Raises SdkError when it takes too long or others need the room. Whatever is raised, what is held is given back.
+        Raises SdkError when it takes too long, others need the room, or the sender is gone. Whatever is raised, what is
+        held is given back.
         """
         self.coming[coming] = (self.second, held_bytes)
         if self.looking is None:
@@ -57,10 +59,13 @@ class Room:
             came = await coming
         except StopAsyncIteration:
             came = b""
-        except BaseException:
+        except BaseException as error:
             if self.coming.pop(coming, None) is None:
                 raise NO_ROOM.again() from None
-            self.give_back(held_bytes)
+            self.held_bytes -= held_bytes
+            if isinstance(error, RuntimeError):
+                # How the server says that the sender has hung up.
+                raise GONE.again() from error
             raise
         if self.coming.pop(coming, None) is None:
             raise NO_ROOM.again()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from penstock.accept.slices import TOO_LARGE, Steps, is_plain, lists_of
+from penstock.accept.slices import PLAIN_BYTES_MAX, PLAIN_EVENTS_MAX, TOO_LARGE, Steps, lists_of
 from penstock.clock import Dice
 from penstock.errors import SdkError
 from penstock.event import Batch, Head, MessageId, in_one_go, mending
@@ -93,7 +93,7 @@ class TooManyEvents(SdkError):
 
 def plain_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch | None:
     """Read the one event of /v1/<type>, as SDKs send it, in one go; None when `one_in_slices` must. Raises SdkError."""
-    if not is_plain(body):
+    if len(body) > PLAIN_BYTES_MAX:
         return None
     try:
         return _batch_of_one(call_of(body), body, type_=type_, origin=origin, dice=dice)
@@ -103,11 +103,14 @@ def plain_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch |
 
 def plain_batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch | None:
     """Read the events of /v1/batch, as SDKs send them, in one go; None when `batch_in_slices` must. Raises SdkError."""
-    if not is_plain(body):
+    if len(body) > PLAIN_BYTES_MAX:
         return None
     try:
         text = bytes(request_of(body).batch)
-        heads = [_head(call, type_="", ip=origin.ip, dice=dice) for call in calls_of(text) or ()]
+        calls = calls_of(text) or ()
+        if len(calls) > PLAIN_EVENTS_MAX:
+            return None
+        heads = [_head(call, type_="", ip=origin.ip, dice=dice) for call in calls]
     except UNREADABLE:
         return None
     return _batch_of(heads, text, origin=origin)

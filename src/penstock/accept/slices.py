@@ -19,20 +19,14 @@ Steps = Generator[None, None, Result]
 TOO_LARGE = SdkError(413, "request size exceeds max limit")
 CORRUPT_GZIP = SdkError(400, "failed to uncompress request body")
 GZIP = 16 + zlib.MAX_WBITS
-# SDKs keep their batches below 500 kB (Segment, RudderStack Go) or far smaller, so theirs are read in one go: as many
-# bytes as take a millisecond or two, with no more objects than take twenty at worst. The objects are counted where bytes do not tell.
-PLAIN_BYTES_MAX, PLAIN_OBJECTS_MAX, FEW_BYTES = 524_288, 2_500, 16_384
+# SDKs keep their batches below 500 kB (Segment, RudderStack Go and Node) or far smaller. So much is read in one go, if
+# there are not more events than take ten milliseconds.
+PLAIN_BYTES_MAX, PLAIN_EVENTS_MAX = 524_288, 1_000
 # Events of so much JSON are read in one go: at most 550 of the shortest, in five milliseconds.
 SLICE_BYTES = 8_192
 # Where an event of a list may end; what looks so inside of a text or of another object is found out by trying.
 _ENDS = re.compile(rb"\}[ \t\n\r]*,")
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
-
-
-def is_plain(body: bytes) -> bool:
-    """Return whether a body is as small as an SDK's."""
-    size = len(body)
-    return size <= FEW_BYTES or (size <= PLAIN_BYTES_MAX and body.count(b"{") <= PLAIN_OBJECTS_MAX)
 
 
 def inflating(body: bytes, *, bytes_max: int) -> Steps[bytes]:
