@@ -60,16 +60,22 @@ class Explanation:
 
 
 def explain(
-    event: object, mapping: Mapping, *, unwanted: Filtered | None = None, first: int = 0, leaves_max: int = LEAVES_MAX
+    event: object,
+    mapping: Mapping,
+    *,
+    unwanted: Filtered | None = None,
+    first: int = 0,
+    leaves_max: int = LEAVES_MAX,
+    about: str = "",
 ) -> Explanation:
     """Account for the values of an event, and of the calls it becomes. Never raises, never changes the event.
 
-    An event with more than `leaves_max` values is explained page by page, the most telling ones first; `first` is where
-    a page begins. What a page costs is bounded, see Steps. `unwanted` says why the destination does not want the event
+    An event with more than `leaves_max` values is explained page by page, the most telling ones first, what is
+    called `about` before them; `first` is where a page begins. What a page costs is bounded, see Steps. `unwanted` says why the destination does not want the event
     at all, whatever it would become.
     """
     meaning = unwanted or convert(event, mapping)
-    page = page_of(list(leaves(event)), sent_of(meaning), first=first, leaves_max=leaves_max)
+    page = page_of(list(leaves(event)), sent_of(meaning), first=first, leaves_max=leaves_max, about=about)
     if not isinstance(meaning, Plan):
         return _explanation(page, mapping, meaning, list(_unsent_at_all(page.looked_at, meaning)), len(page.looked_at))
     part = None

@@ -40,12 +40,15 @@ class Page:
         return len(self.kept) == self.leaves
 
 
-def page_of(every: Sequence[tuple[Path, object]], sent: Sent, *, first: int, leaves_max: int) -> Page:
-    """Return the page of an event's leaves that begins at `first`; the only one, if they are few."""
+def page_of(every: Sequence[tuple[Path, object]], sent: Sent, *, first: int, leaves_max: int, about: str = "") -> Page:
+    """Return the page of an event's leaves that begins at `first`; the only one, if they are few.
+
+    What is called `about` comes first of all.
+    """
     chars = sum(len(value) for _, value in every if isinstance(value, str))
     if chars > TEXT_CHARS_MAX:
         leaves_max = max(min(leaves_max, LEAVES_MIN), leaves_max * TEXT_CHARS_MAX // chars)
-    order = _order(every, sent)
+    order = _order(every, sent, about)
     chosen = order[first : first + leaves_max]
     kept = {*chosen, *order[: min(FRAME_MAX, leaves_max)]} if first else chosen
     return Page(
@@ -57,15 +60,16 @@ def page_of(every: Sequence[tuple[Path, object]], sent: Sent, *, first: int, lea
     )
 
 
-def _order(every: Sequence[tuple[Path, object]], sent: Sent) -> list[int]:
+def _order(every: Sequence[tuple[Path, object]], sent: Sent, about: str) -> list[int]:
     """Return the leaves' numbers: those that Custify has fields of its own for first, then the outermost."""
     own = {(type(v), v) for place, v in sent.items() if len(place.field) == 1 and not isinstance(v, dict | list)} - {
         (type(v), v) for v in COMMON
     }
 
-    def rank(number: int) -> tuple[bool, bool, int, int]:
+    def rank(number: int) -> tuple[bool, bool, bool, int, int]:
         path, value = every[number]
         is_own = not isinstance(value, dict | list) and (type(value), value) in own
-        return not is_own, not (len(path) == 1 and path[0] in OUTSIDE), len(path), number
+        is_meant = bool(about) and bool(path) and path[-1] == about
+        return not is_meant, not is_own, not (len(path) == 1 and path[0] in OUTSIDE), len(path), number
 
     return sorted(range(len(every)), key=rank)

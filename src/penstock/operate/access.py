@@ -22,18 +22,19 @@ GUESSES_MAX, GUESSES_S = 5, 300.0
 GUESSED_NAMES_MAX = 10_000
 ADMIN = "admin"
 NAME_CHARS_MAX = 64
-#: `personal`: sees also the fields that are masked for viewers.
+#: `personal`: sees also the fields that are masked for viewers. `ids`: sees ids, not their pseudonyms. `people`: looks at
+#: people and accounts; `look` alone shows figures and no names.
 RIGHTS = {
-    Role.ADMIN: frozenset({"settings", "act", "personal", "payloads", "look"}),
-    Role.OPERATOR: frozenset({"act", "personal", "payloads", "look"}),
-    Role.VIEWER: frozenset({"payloads", "look"}),
-    Role.CS: frozenset({"look"}),
+    Role.ADMIN: frozenset({"settings", "act", "personal", "ids", "payloads", "people", "look"}),
+    Role.OPERATOR: frozenset({"act", "personal", "ids", "payloads", "people", "look"}),
+    Role.VIEWER: frozenset({"payloads", "people", "look"}),
+    Role.CS: frozenset({"people", "look"}),
 }
 #: What a token may do of what its owner may.
 SCOPES = {
     "figures": frozenset({"look"}),
-    "read": frozenset({"personal", "payloads", "look"}),
-    "act": frozenset({"act", "personal", "payloads", "look"}),
+    "read": frozenset({"personal", "ids", "payloads", "people", "look"}),
+    "act": frozenset({"act", "personal", "ids", "payloads", "people", "look"}),
     "everything": RIGHTS[Role.ADMIN],
 }
 # What somebody must be allowed, when a link is shared and as long as it is good.
@@ -212,7 +213,7 @@ class Access:
 
 
 def may(user: User, right: str) -> bool:
-    """Return whether somebody has a right: settings, act, payloads or look."""
+    """Return whether somebody has a right; see RIGHTS."""
     return right in RIGHTS[user.role]
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from penstock.buffer.port import Query, Story
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.access import Caller
-from penstock.operate.masking import Mask
+from penstock.operate.eyes import Eyes, Sight
 
 # Events in one answer: unless asked otherwise, and at most.
 PAGE, PAGE_MAX = 100, 1_000
@@ -60,6 +60,11 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def eyes_of(request: Request, sight: Sight) -> Eyes:
+    """Return what the caller is shown."""
+    return sight.of(caller_of(request).rights.__contains__)
+
+
 def read(body: bytes, kind: type[Wanted], *, strict: bool = True) -> Wanted:
     """Return a body as its type. Raises ApiError."""
     try:
@@ -93,15 +98,16 @@ def whole(given: dict[str, str], key: str, default: int) -> int:
     return int(text)
 
 
-def story_as_json(story: Story, mask: Mask) -> dict[str, Any]:
+def story_as_json(story: Story, eyes: Eyes) -> dict[str, Any]:
     """Return an event and how it stands, as it may be shown."""
+    mask = eyes.mask(story.event)
     story = mask.story(story)
     return {
-        "message_id": story.event.message_id,
+        "message_id": mask.message_id(story.event.message_id),
         "source": story.event.source,
-        "type": story.event.type,
-        "user_id": story.event.user_id,
-        "anonymous_id": story.event.anonymous_id,
+        "type": mask.title(story.event.type),
+        "user_id": eyes.person(story.event.user_id),
+        "anonymous_id": eyes.person(story.event.anonymous_id),
         "received_at": story.event.received_at_ms / 1000,
         "seq": story.seq,
         "state": story.state,

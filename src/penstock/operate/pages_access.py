@@ -1,6 +1,9 @@
 """Signing in, users and their tokens, and what was changed by whom."""
 
 import asyncio
+import dataclasses
+import functools
+from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,12 +14,30 @@ from penstock.buffer.control_port import Deed, Kind, Revision, Role, User
 from penstock.errors import SettingsError
 from penstock.operate.access import NAME_CHARS_MAX, SCOPES, SESSION_S
 from penstock.operate.desk import Desk, differences
+from penstock.operate.eyes import Eyes
+from penstock.operate.parts import cut, part_of, place_of
 from penstock.operate.web import COOKIE, Form, Pages, Visit, read_form, redirect
 
 # Passwords looked at at once: each costs 64 MiB and a tenth of a second on purpose, and strangers ask for it.
 HASHES_AT_ONCE = 2
-# Deeds and revisions on one page.
-SHOWN = 200
+# Deeds and revisions on one page, changes of one revision on it, and how far back pages go.
+SHOWN, CHANGES, DEEDS_MAX = 100, 50, 10_000
+
+
+#: When, and which revision with the one before it, or which deed.
+Found = tuple[float, Revision | None, Deed | None, Revision | None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Something that somebody did, as somebody is shown it; of a revision its number, and what it changed."""
+
+    at: float
+    by: str
+    what: str
+    number: int = 0
+    lines: Sequence[str] = ()
+    left_out: int = 0
 
 
 class AccessPages:
@@ -129,18 +150,16 @@ class AccessPages:
 
     def activity(self, visit: Visit) -> Response:
         """Show who did what: every revision of the settings with what it changed, and every other deed."""
-        revisions = self.desk.revisions.revisions(limit=SHOWN + 1)
+        url, eyes = visit.request.url, visit.eyes
+        upto = min(place_of(url, "deeds"), DEEDS_MAX) + SHOWN + 1
+        revisions = self.desk.revisions.revisions(limit=upto + 1)
         older = [*revisions, None][1:]
-        changes = [
-            (new, differences(old.document if old else None, new.document))
-            for new, old in zip(revisions, older, strict=True)
-        ][:SHOWN]
-        entries: list[tuple[float, Revision | None, Deed | None, list[str]]]
-        entries = [(revision.at, revision, None, lines) for revision, lines in changes]
-        entries += [(deed.at, None, deed, []) for deed in self.journal.deeds(limit=SHOWN)]
-        entries.sort(key=lambda entry: -entry[0])
+        found: list[Found] = [(new.at, new, None, old) for new, old in zip(revisions, older, strict=True)]
+        found = found[:upto] + [(deed.at, None, deed, None) for deed in self.journal.deeds(limit=upto)]
+        found.sort(key=lambda each: -each[0])
         in_force = revisions[0].number if revisions else 0
-        return visit.page("activity.html", entries=entries[:SHOWN], in_force=in_force)
+        page = part_of(found[:upto], url, "deeds", SHOWN).made(functools.partial(_entry, eyes))
+        return visit.page("activity.html", entries=page, in_force=in_force)
 
     def roll_back(self, visit: Visit, _: Form) -> Response:
         """Put an earlier revision in force again."""
@@ -162,6 +181,21 @@ class AccessPages:
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, session, max_age=int(SESSION_S), httponly=True, samesite="lax", secure=secure)
         return answer
+
+
+def _entry(eyes: Eyes, found: Found) -> Entry:
+    at, revision, deed, older = found
+    if revision is None:
+        return Entry(at=at, by=deed.by if deed else "", what=cut(eyes.deed(deed.what)) if deed else "")
+    lines = differences(older.document if older else None, revision.document, shows_keys=eyes.keys)
+    return Entry(
+        at=at,
+        by=revision.by,
+        what=cut(eyes.deed(revision.note)),
+        number=revision.number,
+        lines=[cut(line if eyes.keys else eyes.text(line)) for line in lines[:CHANGES]],
+        left_out=max(0, len(lines) - CHANGES),
+    )
 
 
 def _inside(path: str) -> str:

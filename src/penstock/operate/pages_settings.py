@@ -103,7 +103,11 @@ class SettingsPages:
         return visit.page(
             "source.html",
             source=source,
-            snippets=snippets(source, ingest_seen_from(settings.listen, visit.request.url.hostname or "")),
+            snippets=snippets(
+                source,
+                ingest_seen_from(settings.listen, visit.request.url.hostname or ""),
+                shows_key=visit.eyes.keys,
+            ),
             connected=connected,
             accepted=self.reader.read().accepted.get(name, 0),
             ours=self.desk.is_ours("sources", name),

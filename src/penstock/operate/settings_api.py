@@ -6,20 +6,22 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.buffer.control_port import Journal
+from penstock.buffer.control_port import Journal, Revision
 from penstock.buffer.port import Shelf
 from penstock.errors import SettingsError
-from penstock.operate.api import ApiError, api_route, caller_of, read, whole
+from penstock.operate.api import ApiError, api_route, caller_of, eyes_of, read, whole
 from penstock.operate.desk import SECRET, Desk, differences, opened
+from penstock.operate.eyes import Eyes, Sight
 from penstock.operate.fields import fields
-from penstock.operate.masking import mask_of
-from penstock.operate.pages_mapping import stories_of
+from penstock.operate.pages_mapping import shown_unsent, shown_use, stories_of
 from penstock.operate.pages_settings import NAME, TryConnection
 from penstock.operate.status import StatusReader
 from penstock.reading import mapping_of
 
 # Events read for the mapping.
 LOOKED_AT, LOOKED_AT_MAX = 200, 1_000
+# Fields, and traits that reach none, in one answer.
+FIELDS_MAX = 1_000
 HIDDEN = "(set)"
 
 
@@ -38,10 +40,17 @@ class SettingsApi:
     """The handlers, with what they look at."""
 
     def __init__(
-        self, *, reader: StatusReader, desk: Desk, shelf: Shelf, journal: Journal, try_connection: TryConnection
+        self,
+        *,
+        reader: StatusReader,
+        desk: Desk,
+        shelf: Shelf,
+        journal: Journal,
+        try_connection: TryConnection,
+        sight: Sight,
     ) -> None:
         self.reader, self.desk, self.shelf, self.journal = reader, desk, shelf, journal
-        self.try_connection = try_connection
+        self.try_connection, self.sight = try_connection, sight
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -79,16 +88,11 @@ class SettingsApi:
             self.reader.settings = settings
         return {"changes": lines, "in_force": not wanted.dry_run}
 
-    def revisions(self, _: Request, __: bytes) -> object:
+    def revisions(self, request: Request, _: bytes) -> object:
         """Return the revisions, the newest first, each with what it changed."""
-        revisions = self.desk.revisions.revisions()
-        older = [*revisions, None][1:]
-        return {
-            "revisions": [
-                {"number": new.number, "at": new.at, "by": new.by, "note": new.note, "changes": _changes(old, new)}
-                for new, old in zip(revisions, older, strict=True)
-            ]
-        }
+        eyes, revisions = eyes_of(request, self.sight), self.desk.revisions.revisions()
+        pairs = zip(revisions, [*revisions, None][1:], strict=True)
+        return {"revisions": [_revision(new, old, eyes) for new, old in pairs]}
 
     def roll_back(self, request: Request, _: bytes) -> object:
         """Put an earlier revision in force again."""
@@ -96,9 +100,10 @@ class SettingsApi:
         self.reader.settings = self.desk.roll_back(number, by=caller_of(request).name)
         return {"back_to": number}
 
-    def deeds(self, _: Request, __: bytes) -> object:
+    def deeds(self, request: Request, _: bytes) -> object:
         """Return what people did beside changing settings, the newest first."""
-        return {"deeds": [{"at": deed.at, "by": deed.by, "what": deed.what} for deed in self.journal.deeds()]}
+        eyes = eyes_of(request, self.sight)
+        return {"deeds": [{"at": d.at, "by": d.by, "what": eyes.deed(d.what)} for d in self.journal.deeds()]}
 
     def test(self, request: Request, _: bytes) -> object:
         """Make a harmless read, and say what it found."""
@@ -112,8 +117,12 @@ class SettingsApi:
         name, settings = self._destination(request), self.reader.settings
         given = dict(request.query_params)
         limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
-        personal = "personal" in caller_of(request).rights
-        found = fields(stories_of(self.shelf, name, settings, limit=limit), mapping_of(settings.destinations[name]))
+        first, eyes = whole(given, "from", 0), eyes_of(request, self.sight)
+        stories = stories_of(self.shelf, name, settings, limit=limit)
+        found = fields(stories, mapping_of(settings.destinations[name]))
+        end = first + FIELDS_MAX
+        uses = [shown_use(use, eyes) for use in found.uses[first:end]]
+        unsent = [shown_unsent(each, eyes) for each in found.unsent[first:end]]
         return {
             "fields": [
                 {
@@ -122,13 +131,13 @@ class SettingsApi:
                     "sources": use.sources,
                     "filled": use.filled,
                     "calls": use.calls,
-                    "example": mask_of(use.story.event, settings, personal=personal).value(use.example, use.field)
-                    if use.story
-                    else None,
+                    "example": use.example,
                 }
-                for use in found.uses
+                for use in uses
             ],
-            "unsent": [{"source": each.source, "why": each.why, "count": each.count} for each in found.unsent],
+            "unsent": [{"source": each.source, "why": each.why, "count": each.count} for each in unsent],
+            "looked_at": len(stories),
+            "next": end if end < max(len(found.uses), len(found.unsent)) else None,
         }
 
     def _destination(self, request: Request) -> str:
@@ -146,5 +155,7 @@ def _hidden(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _changes(old: Any, new: Any) -> list[str]:
-    return differences(old.document if old else None, new.document)
+def _revision(new: Revision, old: Revision | None, eyes: Eyes) -> dict[str, object]:
+    lines = differences(old.document if old else None, new.document, shows_keys=eyes.keys)
+    changes = lines if eyes.keys else [eyes.text(line) for line in lines]
+    return {"number": new.number, "at": new.at, "by": new.by, "note": eyes.deed(new.note), "changes": changes}

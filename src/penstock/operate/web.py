@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from penstock.buffer.control_port import Journal, Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.access import Access, csrf_token, is_csrf_token, may
+from penstock.operate.eyes import Eyes, Sight
+from penstock.operate.parts import cut
 
 COOKIE, SAID = "penstock_session", "penstock_said"
 SAID_S = 30
@@ -52,6 +54,8 @@ class Visit:
     journal: Journal
     #: How things stood before the page was made; see changes.py.
     mark: str
+    #: What this visitor is shown.
+    eyes: Eyes
 
     def may(self, right: str) -> bool:
         """Return whether this visitor has a right."""
@@ -81,8 +85,8 @@ class Visit:
 class Pages:
     """Makes routes that know who is asking."""
 
-    def __init__(self, access: Access, journal: Journal, *, mark: Callable[[], str]) -> None:
-        self.access, self.journal, self.mark = access, journal, mark
+    def __init__(self, access: Access, journal: Journal, *, mark: Callable[[], str], sight: Sight) -> None:
+        self.access, self.journal, self.mark, self.sight = access, journal, mark, sight
         self.templates = page_templates()
 
     def show(self, path: str, handler: Show, *, right: str) -> Route:
@@ -122,7 +126,10 @@ class Pages:
         """Return who is asking, if they are signed in."""
         session = request.cookies.get(COOKIE, "")
         user = self.access.who(session, Kind.SESSION)
-        return Visit(request, user, session, self.templates, self.journal, self.mark()) if user else None
+        if user is None:
+            return None
+        eyes = self.sight.of(functools.partial(may, user))
+        return Visit(request, user, session, self.templates, self.journal, self.mark(), eyes)
 
 
 async def read_form(request: Request) -> Form:
@@ -192,7 +199,7 @@ def page_templates() -> jinja2.Environment:
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
     # What SDKs send is shown here: everything is escaped, whatever the template is called.
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"moment": moment, "age": age, "short_age": short_age, "shown": shown}
+    environment.filters |= {"moment": moment, "age": age, "short_age": short_age, "shown": shown, "cut": cut}
     return environment
 
 
