@@ -132,7 +132,9 @@ def deeds(world, admin) -> None:
     admin.post("/ledger/custify/forget", person=person)
     admin.post("/ledger/custify/forget", email=SECRETS["email"])
     admin.post("/replays", destination="custify", person=person, event_name=SECRETS["email"])
-    admin.post("/destinations/custify/settings", base_url="http://127.0.0.1:9", enabled="on", canary_companies=IDS["groupId"])
+    admin.post(
+        "/destinations/custify/settings", base_url="http://127.0.0.1:9", enabled="on", canary_companies=IDS["groupId"]
+    )
     admin.post("/sources/web/rotate")
     world.control.note("admin", f"the ledger of custify was told to forget user:{person}")
     assert world.reader.settings.destinations["custify"].canary_companies == (IDS["groupId"],)

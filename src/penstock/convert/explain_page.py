@@ -8,8 +8,6 @@ from penstock.convert.explain_trials import Sent
 
 # Leaves that are tried at a time. A usual event has thirty; of one with more, the rest is asked for page by page.
 LEAVES_MAX = 200
-# Each trial may read every text of the event, so an event with large texts gets fewer trials, but never fewer than this.
-TEXT_CHARS_MAX, LEAVES_MIN = 200_000, 20
 # Leaves that stand by on later pages: without them, who it is about and of which type, no page would mean anything.
 FRAME_MAX = 40
 #: What every SDK sends on the outside of an event; before what a stranger may have put beside it.
@@ -45,9 +43,6 @@ def page_of(every: Sequence[tuple[Path, object]], sent: Sent, *, first: int, lea
 
     What is called `about` comes first of all.
     """
-    chars = sum(len(value) for _, value in every if isinstance(value, str))
-    if chars > TEXT_CHARS_MAX:
-        leaves_max = max(min(leaves_max, LEAVES_MIN), leaves_max * TEXT_CHARS_MAX // chars)
     order = _order(every, sent, about)
     chosen = order[first : first + leaves_max]
     kept = {*chosen, *order[: min(FRAME_MAX, leaves_max)]} if first else chosen

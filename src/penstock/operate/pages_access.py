@@ -21,7 +21,7 @@ from penstock.operate.web import COOKIE, Form, Pages, Visit, read_form, redirect
 # Passwords looked at at once: each costs 64 MiB and a tenth of a second on purpose, and strangers ask for it.
 HASHES_AT_ONCE = 2
 # Deeds and revisions on one page, changes of one revision on it, and how far back pages go.
-SHOWN, CHANGES, DEEDS_MAX = 100, 50, 10_000
+SHOWN, CHANGES, DEEDS_MAX = 50, 20, 10_000
 
 
 #: When, and which revision with the one before it, or which deed.
