@@ -9,11 +9,11 @@ from starlette.datastructures import URL
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 # Letters of an id, a name or a value in a line; of a text that stands alone; of a whole document.
-WORD_CHARS, LINE_CHARS, LONG_CHARS, TEXT_CHARS = 80, 300, 2_000, 40_000
+WORD_CHARS, LINE_CHARS, LONG_CHARS, TEXT_CHARS = 80, 300, 2_000, 20_000
 #: Values of a document that a page shows; the rest is a download.
 LEAVES_MAX = 1_000
 DIGITS_MAX = 9
-INT_BITS_MAX = 1_024
+INT_BITS_MAX, BITS_OF_A_DIGIT = 1_024, 3
 TOO_DEEP = "(nested too deep to be shown here)"
 DEPTH_MAX = 30
 
@@ -105,6 +105,8 @@ class _Scissors:
             }
         if isinstance(value, list | tuple):
             return [self.cut(inner, depth + 1) for inner in self._few(value)]
+        if isinstance(value, int):
+            self.chars_left -= value.bit_length() // BITS_OF_A_DIGIT
         return self._text(value, LONG_CHARS) if isinstance(value, str) else value
 
     def _few(self, items: Iterable[Item]) -> Iterator[Item]:

@@ -1,6 +1,7 @@
 """What the pages with lists of events share: rows, filters out of the address, pages forwards and back."""
 
 import dataclasses
+import re
 import urllib.parse
 from typing import Protocol
 
@@ -11,11 +12,12 @@ from penstock.buffer.search_port import Found
 from penstock.event import enriched
 from penstock.operate.eyes import Eyes
 from penstock.operate.masking import Mask
-from penstock.operate.parts import LINE_CHARS, WORD_CHARS, cut
+from penstock.operate.parts import DEPTH_MAX, LINE_CHARS, WORD_CHARS, cut
 from penstock.operate.web import Visit
 from penstock.settings import Settings
 
 PAGE, DIGITS_MAX = 50, 18
+BRACKETS = re.compile(rb"[\[\]{}]")
 NOTHING = Found(stories=(), next_seq=None)
 
 
@@ -115,8 +117,19 @@ def older_of(visit: Visit, found: HasNext) -> str:
 
 
 def pretty(body: bytes) -> str:
-    """Return JSON with line breaks; what is no JSON is shown as it came."""
+    """Return JSON with line breaks; what is no JSON, or nested so deep that it would be mostly space, as it came."""
+    if _depth(body) > DEPTH_MAX:
+        return body.decode(errors="replace")
     try:
         return msgspec.json.format(body, indent=2).decode(errors="replace")
     except (msgspec.DecodeError, RecursionError):
         return body.decode(errors="replace")
+
+
+def _depth(body: bytes) -> int:
+    """Return how deep JSON is nested at most; brackets in its texts count too."""
+    deepest = depth = 0
+    for bracket in BRACKETS.finditer(body):
+        depth += 1 if bracket[0] in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
