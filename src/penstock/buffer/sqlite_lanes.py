@@ -7,7 +7,7 @@ was parked). An event with 0 can be leased; -1 says that it is parked and stands
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, lanes_of, names_both
@@ -21,7 +21,13 @@ PARKED = -1
 UNPARKED_AT_ONCE = 1_000
 PASSED_ON = "UPDATE waiting SET blocked = blocked - 1, due = max(due, ?) WHERE destination = ? AND position = ?"
 BEHIND = "SELECT position FROM place WHERE destination = ? AND lane = ? AND position > ? ORDER BY position LIMIT 1"
-ROW = "SELECT position, seq, attempt, first_failed_at, parked_at, due, lanes FROM waiting WHERE destination = ? AND position = ?"
+NEXT_IN_FRONT = """
+SELECT position FROM place WHERE destination = ? AND lane = ? AND position < ? ORDER BY position DESC LIMIT 1
+"""
+ALL_BEHIND = """
+SELECT position, seq, attempt, first_failed_at, parked_at, due, lanes FROM place JOIN waiting USING (destination, position)
+WHERE destination = ? AND lane = ? AND position > ? ORDER BY position
+"""
 
 
 class SqliteLanes:
@@ -55,24 +61,27 @@ class SqliteLanes:
                 [self.name, event.anonymous_id, event.user_id],
             )
 
-    def leave(self, connection: sqlite3.Connection, position: int) -> None:
-        """Take an event away that was leased; the next of each lane moves up."""
-        lanes = self._lanes(connection, position) or ()
-        connection.execute("DELETE FROM waiting WHERE destination = ? AND position = ?", [self.name, position])
-        self._leave_places(connection, position, lanes)
+    def leave(self, connection: sqlite3.Connection, leaving: Mapping[int, Sequence[Lane]]) -> None:
+        """Take leased events out of their lanes and away; the next of each lane moves up."""
+        connection.executemany(
+            "DELETE FROM waiting WHERE destination = ? AND position = ?",
+            [(self.name, position) for position in leaving],
+        )
+        self._leave_places(connection, leaving)
 
-    def assert_waiting(self, connection: sqlite3.Connection, positions: Iterable[int]) -> None:
-        """Raise LeaseLost if one of the events has its outcome already."""
-        for position in positions:
-            if self._lanes(connection, position) is None:
+    def waiting(self, connection: sqlite3.Connection, positions: Iterable[int]) -> dict[int, Sequence[Lane]]:
+        """Return the lanes of some events. Raises LeaseLost if one of them has its outcome already."""
+        found = {position: self._lanes(connection, position) for position in positions}
+        for position, lanes in found.items():
+            if lanes is None:
                 raise LeaseLost(f"position {position} has its outcome already")
+        return {position: lanes for position, lanes in found.items() if lanes is not None}
 
     def park(
         self, connection: sqlite3.Connection, position: int, *, since: float, until: float, subjects: Sequence[str]
     ) -> None:
         """Take a leased event out of its lanes, without an end. Raises LeaseLost."""
-        self.assert_waiting(connection, [position])
-        self._leave_places(connection, position, self._lanes(connection, position) or ())
+        self._leave_places(connection, self.waiting(connection, [position]))
         connection.execute(
             "UPDATE waiting SET blocked = ?, due = ?, parked_at = coalesce(parked_at, ?)"
             " WHERE destination = ? AND position = ?",
@@ -102,17 +111,24 @@ class SqliteLanes:
         lanes = self._lanes(connection, position) or ()
         return any(connection.execute(select, [self.name, lane]).fetchone() for lane in lanes)
 
-    def next_behind(self, connection: sqlite3.Connection, run: Sequence[int], *, now: float) -> Sequence[Any] | None:
-        """Return the event that waits for nothing but a run of leased ones, as position, seq, attempt and so on."""
+    def behind(self, connection: sqlite3.Connection, run: Sequence[int], *, now: float) -> Iterator[Sequence[Any]]:
+        """Yield events that wait for nothing but a run of leased ones, and for those yielded before them, in order.
+
+        Each comes as position, seq, attempt, first_failed_at and parked_at.
+        """
         lanes = self._lanes(connection, run[0])
-        behind = connection.execute(BEHIND, [self.name, lanes[0], run[-1]]).fetchone() if lanes else None
-        if behind is None or self.passed or behind[0] in self.under_way:
-            return None
-        *row, due, own = connection.execute(ROW, [self.name, behind[0]]).fetchone()
-        is_like = row[0] // POSITIONS_OF_A_PRIORITY == run[0] // POSITIONS_OF_A_PRIORITY and due <= now
-        return (
-            row if is_like and all(self._is_next(connection, lane, row[0], run) for lane in json.loads(own)) else None
-        )
+        if not lanes or self.passed:
+            return
+        together = set(run)
+        for *row, due, own in connection.execute(ALL_BEHIND, [self.name, lanes[0], run[-1]]):
+            position = row[0]
+            is_like = position // POSITIONS_OF_A_PRIORITY == run[0] // POSITIONS_OF_A_PRIORITY and due <= now
+            others = [lane for lane in json.loads(own) if lane != lanes[0]]
+            is_next = all(self._is_next(connection, lane, position, together) for lane in others)
+            if position in self.under_way or not is_like or not is_next:
+                return
+            yield row
+            together.add(position)
 
     def step_back(self, connection: sqlite3.Connection, positions: Iterable[int]) -> None:
         """Let those in front pass events that are no longer under way: after a retry, a lost lease, a crash."""
@@ -160,11 +176,15 @@ class SqliteLanes:
             if first is not None and first > position and first not in self.under_way:
                 self._count_again(connection, first)
 
-    def _leave_places(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
-        self.passed.discard(position)
-        for lane in lanes:
-            place = [self.name, lane, position]
-            connection.execute("DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?", place)
+    def _leave_places(self, connection: sqlite3.Connection, leaving: Mapping[int, Sequence[Lane]]) -> None:
+        self.passed -= leaving.keys()
+        left = [(lane, position) for position, lanes in leaving.items() for lane in lanes]
+        connection.executemany(
+            "DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?",
+            [(self.name, lane, position) for lane, position in left],
+        )
+        # By lane, the first that left it: whoever stands behind that one was waiting for it.
+        for lane, position in dict(sorted(left, reverse=True)).items():
             first = self._first(connection, lane)
             if first is None:
                 continue
@@ -191,13 +211,10 @@ class SqliteLanes:
         first = self._first(connection, lane)
         return (first is not None and first < position) or self._passes(connection, lane, position)
 
-    def _is_next(self, connection: sqlite3.Connection, lane: Lane, position: int, run: Sequence[int]) -> bool:
-        """Return whether nobody but the run stands in front."""
-        select = (
-            "SELECT position FROM place WHERE destination = ? AND lane = ? AND position < ? ORDER BY position LIMIT ?"
-        )
-        in_front = connection.execute(select, [self.name, lane, position, len(run) + 1]).fetchall()
-        return all(row[0] in run for row in in_front)
+    def _is_next(self, connection: sqlite3.Connection, lane: Lane, position: int, together: Collection[int]) -> bool:
+        """Return whether nobody but a run stands in front: whoever of it stands next in front had nobody else there."""
+        row = connection.execute(NEXT_IN_FRONT, [self.name, lane, position]).fetchone()
+        return row is None or row[0] in together
 
     def _stands(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         select = "SELECT 1 FROM place WHERE destination = ? AND lane = ? AND position = ?"
