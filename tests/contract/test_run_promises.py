@@ -206,3 +206,46 @@ async def test_what_a_run_teaches_is_written_with_it(world):
 
     assert await world.backlog.ledger.known(["user:ana"]) == {"user:ana": b"known"}
     assert world.counts().outcomes == {Outcome.DELIVERED: 3}
+
+
+async def test_an_event_between_two_of_a_run_that_wakes_up_ends_the_run(world):
+    await world.append(*(event(f"m{i}", "ana") for i in range(5)))
+    [m0] = await world.lease()
+    await park(world, m0, until=5.0, subjects=["user:x"])
+    [m1] = await world.lease()
+    await park(world, m1, until=10.0, subjects=["user:x"])
+    world.pass_time(5.0)
+    run = await first_with_those_behind(world, limit=1)
+    assert names(run) == ["m0", "m2"]
+    world.pass_time(5.0)
+    assert await world.leased_names() == []
+
+    run = await world.backlog.lease_behind(run, limit=10, bytes_max=BYTES_MAX)
+
+    assert names(run) == ["m0", "m2"]
+
+
+async def test_somebody_elses_parked_event_that_woke_up_keeps_no_run_short(world):
+    await world.append(event("b0", "bo"), event("b1", "bo"), event("a0", "ana"), event("a1", "ana"))
+    [b0, a0] = await world.lease()
+    await park(world, b0, until=5.0, subjects=["user:x"])
+    [_] = await world.lease()
+    world.pass_time(5.0)
+    assert await world.leased_names() == []
+
+    run = await world.backlog.lease_behind(a0, limit=10, bytes_max=BYTES_MAX)
+
+    assert names(run) == ["a0", "a1"]
+
+
+async def test_a_replayed_event_that_is_parked_stays_parked(world):
+    await world.append(event("t", "ana"))
+    [lease] = await world.lease()
+    await world.backlog.settle(ended(lease, Outcome.DEAD))
+    await world.backlog.replay(Selection(), job=1, limit=10)
+    [again] = await world.lease()
+
+    await park(world, again, until=60.0)
+
+    assert await world.leased_names() == []
+    assert world.counts().parked == 1

@@ -7,6 +7,7 @@ import msgspec
 
 from penstock import causes
 from penstock.buffer.port import Outcome, Story
+from penstock.event import UPSERTS
 from penstock.timestamps import from_ms, to_text
 from sim.checks import ends, orders_of, pace, repeats, rest, sums
 from sim.story import History
@@ -110,7 +111,7 @@ def _signed_up(history: History) -> Iterator[str]:
 def _upserts(story: Story) -> list[tuple[str, str, dict[str, object]]]:
     """Return what an event says about whom: kind, id and fields."""
     event = story.event
-    if event.type == "track":
+    if event.type not in UPSERTS:
         return []
     said = msgspec.json.decode(event.body)["traits"]
     kind, id_ = (

@@ -21,8 +21,8 @@ PARKED = -1
 UNPARKED_AT_ONCE = 1_000
 PASSED_ON = "UPDATE waiting SET blocked = blocked - 1, due = max(due, ?) WHERE destination = ? AND position = ?"
 BEHIND = "SELECT position FROM place WHERE destination = ? AND lane = ? AND position > ? ORDER BY position LIMIT 1"
-NEXT_IN_FRONT = """
-SELECT position FROM place WHERE destination = ? AND lane = ? AND position < ? ORDER BY position DESC LIMIT 1
+IN_FRONT = """
+SELECT position FROM place WHERE destination = ? AND lane = ? AND position < ? ORDER BY position DESC LIMIT ?
 """
 ALL_BEHIND = """
 SELECT position, seq, attempt, first_failed_at, parked_at, due, lanes FROM place JOIN waiting USING (destination, position)
@@ -117,18 +117,18 @@ class SqliteLanes:
         Each comes as position, seq, attempt, first_failed_at and parked_at.
         """
         lanes = self._lanes(connection, run[0])
-        if not lanes or self.passed:
+        together, known = set(run), set[Lane]()
+        if not lanes:
             return
-        together = set(run)
-        for *row, due, own in connection.execute(ALL_BEHIND, [self.name, lanes[0], run[-1]]):
-            position = row[0]
+        for *row, due, text in connection.execute(ALL_BEHIND, [self.name, lanes[0], run[-1]]):
+            position, own = row[0], json.loads(text)
             is_like = position // POSITIONS_OF_A_PRIORITY == run[0] // POSITIONS_OF_A_PRIORITY and due <= now
-            others = [lane for lane in json.loads(own) if lane != lanes[0]]
-            is_next = all(self._is_next(connection, lane, position, together) for lane in others)
-            if position in self.under_way or not is_like or not is_next:
+            is_free = all(self._is_next(connection, lane, position, together, is_known=lane in known) for lane in own)
+            if position in self.under_way or not is_like or not is_free:
                 return
             yield row
             together.add(position)
+            known.update(own)
 
     def step_back(self, connection: sqlite3.Connection, positions: Iterable[int]) -> None:
         """Let those in front pass events that are no longer under way: after a retry, a lost lease, a crash."""
@@ -164,9 +164,14 @@ class SqliteLanes:
     def _take_places(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
         """Stand in each lane by the order of positions; whoever need not be waited for steps back."""
         firsts = [self._first(connection, lane) for lane in lanes]
-        blocked = sum(
-            first is not None and (first < position or self._passes(connection, lane, position))
+        # Asked of every lane: it also writes down who is passed.
+        passes = [
+            first is not None and self._passes(connection, lane, position)
             for lane, first in zip(lanes, firsts, strict=True)
+        ]
+        blocked = sum(
+            first is not None and (first < position or is_passing)
+            for first, is_passing in zip(firsts, passes, strict=True)
         )
         connection.executemany("INSERT INTO place VALUES (?, ?, ?)", [(self.name, lane, position) for lane in lanes])
         if blocked:
@@ -195,6 +200,9 @@ class SqliteLanes:
 
     def _passes(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         """Return whether somebody is under way who stands behind this position."""
+        # Nearly always the last one asks.
+        if connection.execute(BEHIND, [self.name, lane, position]).fetchone() is None:
+            return False
         # A copy: leases end on the event loop while the writer's thread asks.
         under_way = tuple(self.under_way)
         behind = {other for other in under_way if other > position and self._stands(connection, lane, other)}
@@ -203,18 +211,25 @@ class SqliteLanes:
 
     def _count_again(self, connection: sqlite3.Connection, position: int) -> None:
         blocked = sum(self._is_blocked(connection, lane, position) for lane in self._lanes(connection, position) or ())
-        connection.execute(
-            "UPDATE waiting SET blocked = ? WHERE destination = ? AND position = ?", [blocked, self.name, position]
-        )
+        # Whoever is parked stands in no lane.
+        update = "UPDATE waiting SET blocked = ? WHERE destination = ? AND position = ? AND blocked <> ?"
+        connection.execute(update, [blocked, self.name, position, PARKED])
 
     def _is_blocked(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         first = self._first(connection, lane)
         return (first is not None and first < position) or self._passes(connection, lane, position)
 
-    def _is_next(self, connection: sqlite3.Connection, lane: Lane, position: int, together: Collection[int]) -> bool:
-        """Return whether nobody but a run stands in front: whoever of it stands next in front had nobody else there."""
-        row = connection.execute(NEXT_IN_FRONT, [self.name, lane, position]).fetchone()
-        return row is None or row[0] in together
+    def _is_next(
+        self, connection: sqlite3.Connection, lane: Lane, position: int, run: Collection[int], *, is_known: bool
+    ) -> bool:
+        """Return whether nobody but a run stands in front, and nobody behind is under way.
+
+        When that is known of the one in front, the one in front is all that is looked at.
+        """
+        limit = 1 if is_known else len(run) + 1
+        in_front = connection.execute(IN_FRONT, [self.name, lane, position, limit]).fetchall()
+        is_passed = bool(self.passed) and self._passes(connection, lane, position)
+        return all(row[0] in run for row in in_front) and not is_passed
 
     def _stands(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         select = "SELECT 1 FROM place WHERE destination = ? AND lane = ? AND position = ?"
