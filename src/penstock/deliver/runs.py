@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from penstock.buffer.port import Backlog, Ending, Lease
 from penstock.deliver.books import Books
 from penstock.deliver.decide import Said, Verdict
-from penstock.deliver.errand import Read, Run
+from penstock.deliver.errand import Read
 from penstock.deliver.policy import DeliveryPolicy
 
 # Events asked for behind the first: few, for most lanes are short; then so many times more, as long as all end.
@@ -41,13 +41,6 @@ class Runs:
 
         More of their lane is asked for while all of them end. Raises LeaseLost, and writes nothing then.
         """
-        run = await self._gathered(reads, read, policy)
-        endings = run.endings(verdict)
-        if endings:
-            await self.backlog.settle(*endings, learned=run.knowledge(), calls=run.figures())
-        return endings
-
-    async def _gathered(self, reads: Sequence[Read], read: ReadOne, policy: DeliveryPolicy) -> Run:
         run, limit, held = await self.books.run(reads, policy.rules, policy.mode), BEHIND_MIN, 0
         try:
             while run.is_whole and (limit := min(limit, self.room)) > 0:
@@ -55,9 +48,12 @@ class Runs:
                 more = await self._grown(run.reads, read, limit)
                 run = await self.books.run(more, policy.rules, policy.mode)
                 limit = limit * GROWTH if len(more) == len(reads) + held else 0
+            endings = run.endings(verdict)
+            if endings:
+                await self.backlog.settle(*endings, learned=run.knowledge(), calls=run.figures())
+            return endings
         finally:
             self.room += held
-        return run
 
     async def _grown(self, reads: Sequence[Read], read: ReadOne, limit: int) -> Sequence[Read]:
         """Return events again, with those right behind them."""
