@@ -241,7 +241,7 @@ class Engine:
             shares, lease_s = self.policy.shares, self.policy.lease_s
             return await self.backlog.lease(limit=limit, lease_s=lease_s, shares=shares, together=together)
         except BufferUnavailable as error:
-            self.log.warning("buffer_unavailable", reason=error.reason)
+            self._hear("buffer_unavailable", reason=error.reason)
             await self._rest(DISK_REST_S)
             return ()
 
