@@ -19,7 +19,7 @@ from penstock.buffer.ledger_port import Ledger
 from penstock.buffer.port import REPLAYABLE, Attempt, Backlog, Ending, Lease, Outcome
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
-from penstock.convert.plan import Call
+from penstock.convert.plan import Call, Filtered, Unmappable
 from penstock.convert.wanted import unwanted
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.attempts import attempt_of, unsent
@@ -131,7 +131,7 @@ class Engine:
                 # One of them is to blame, and nobody knows which: the first goes by itself.
                 answer, errand = await self._attempt(reads[:1], attempts)
             verdict = self.verdict(answer, lease)
-            is_free = errand.needs_no_call and isinstance(verdict, Settle) and not attempts
+            is_free = errand.needs_no_call and isinstance(answer, Accepted | Unmappable | Filtered) and not attempts
             if not is_free or not await self._end_run(reads):
                 await self.apply(verdict, errand, attempts)
         finally:
