@@ -1,13 +1,14 @@
 """The ledger at work: reads the records an errand needs, looks people up, and lets `weigh` decide what is left to send."""
 
 import dataclasses
+import itertools
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from penstock.buffer.ledger_port import Ledger
 from penstock.clock import Clock
-from penstock.convert.plan import Call, Plan
+from penstock.convert.plan import Call, Meaning, Plan
 from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
-from penstock.deliver.errand import SHADOW, Errand, Read, errand_of, planned
+from penstock.deliver.errand import SHADOW, Errand, Read, Run, errand_of, planned
 from penstock.deliver.remarks import Remarks
 from penstock.deliver.watch import Watch
 from penstock.ledger.modes import Mode
@@ -51,6 +52,18 @@ class Books:
         errand = await self._errand(run, records, rules, look_up, is_shadow=is_shadow)
         return errand if rules.guard == "off" else await self._guarded(errand, rules, look_up)
 
+    async def run(self, reads: Sequence[Read], rules: Rules, mode: Mode) -> Run:
+        """Return those of these events, from the first on, that end without a call; their records are reserved."""
+        free = list(itertools.takewhile(lambda read: _may_end(read.meaning, rules, mode), reads))
+        plans = [read for read in free if isinstance(read.meaning, Plan)]
+        plans = plans[: together([read.part() for read in plans]) if rules.coalesce else 1]
+        errand = await self._no_ops(plans, rules) if plans else None
+        if errand is not None and not self.take(errand, reads[0].lease.token):
+            errand = None
+        done = {lease.token for lease in errand.leases} if errand else set()
+        ends = itertools.takewhile(lambda r: not isinstance(r.meaning, Plan) or r.lease.token in done, free)
+        return Run(reads=list(ends), errand=errand)
+
     async def forget(self, prefix: str = "") -> int:
         """Forget all subjects that begin with a text, a little at a time; return how many."""
         self.looked_up.clear()
@@ -92,6 +105,18 @@ class Books:
                 break
             run.append(read)
         return run[: max(1, together([read.part() for read in run]))]
+
+    async def _no_ops(self, plans: Sequence[Read], rules: Rules) -> Errand | None:
+        """Return the errand of those of these upserts, from the first on, of which Custify holds everything."""
+        records = await self._records({s for read in plans for s in subjects_of(read.part().plan)}, "")
+        parts, now = [read.part() for read in plans], self.clock.now()
+        weighed = weigh(parts, records, rules, now=now)
+        if weighed.calls:
+            # What was said before the first that is carried may have been taken back behind it.
+            parts = parts[: weighed.is_carried.index(True)]
+            weighed = weigh(parts, records, rules, now=now)
+        is_free = parts and not weighed.calls
+        return errand_of(plans[: len(parts)], weighed, seen={}, is_shadow=False) if is_free else None
 
     async def _errand(
         self, run: Sequence[Read], records: dict[str, Record | None], rules: Rules, look_up: LookUp, *, is_shadow: bool
@@ -185,6 +210,14 @@ class Books:
 def is_busy() -> Answer:
     """Return the answer to an errand whose records are being changed: not now, and nobody is to blame."""
     return Throttled(BUSY_S, "another event of the same person or company is under way")
+
+
+def _may_end(meaning: Meaning, rules: Rules, mode: Mode) -> bool:
+    """Return whether an event may come to nothing: it has no plan, or Custify may hold all of it."""
+    if not isinstance(meaning, Plan):
+        return True
+    is_upsert = all(call.path != "/event" for call in meaning.calls)
+    return is_upsert and rules.skip_unchanged and mode.is_live_for(meaning)
 
 
 def _needs_known(call: Call, rules: Rules) -> bool:
