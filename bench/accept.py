@@ -55,14 +55,21 @@ async def run_server(kind: str, port: int, folder: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(15, stop.set)
     if kind in PARSERS:
-        await serve(ParseOnly(PARSERS[kind]), interface=Interfaces.RSGI, host="127.0.0.1", port=port, stop=stop)
+        await serve(
+            ParseOnly(PARSERS[kind]),
+            interface=Interfaces.RSGI,
+            host="127.0.0.1",
+            port=port,
+            connections_max=1_024,
+            stop=stop,
+        )
         return
     clock = SystemClock()
     log = SqliteLog(folder, clock=clock, disk_free_bytes_min=0, waiting_events_max=10**9)
     await log.open()
     sources = Sources({"web": Source(name="web", write_key=KEY)})
     gateway = Gateway(log=log, sources=sources, clock=clock, dice=SystemDice(), limits=Limits(), version="bench")
-    await serve(gateway, interface=Interfaces.RSGI, host="127.0.0.1", port=port, stop=stop)
+    await serve(gateway, interface=Interfaces.RSGI, host="127.0.0.1", port=port, connections_max=1_024, stop=stop)
     await log.close()
 
 

@@ -47,6 +47,14 @@ class SdkError(PenstockError):
         self.retry_after_s = retry_after_s
         super().__init__(f"{status} {text}")
 
+    def again(self) -> "SdkError":
+        """Return a fresh one that says the same.
+
+        An exception remembers every place it was raised at, with all that was at hand there: one that is raised for many
+        requests would keep them all.
+        """
+        return SdkError(self.status, self.text, retry_after_s=self.retry_after_s)
+
 
 class BufferUnavailable(PenstockError):
     """The store cannot take events now: disk full or nearly so, or at its limit. Nothing of the request was kept."""

@@ -1,23 +1,27 @@
 """The value that travels: one SDK call, stored exactly as it was accepted."""
 
+import concurrent.futures
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
-from typing import NewType
+from collections.abc import Generator, Sequence
+from typing import NewType, TypeVar
 
 import msgspec
 
 from penstock.timestamps import from_ms, parsed, to_text
 
 MessageId = NewType("MessageId", str)
+Result = TypeVar("Result")
 
 #: Types of events that say how things are, not what happened: those that follow one another may become one call.
 UPSERTS = frozenset({"identify", "group"})
 
-# Half of a surrogate pair, escaped; `\\\\ud800` is a backslash and letters, not an escape.
-LONE_SURROGATE = re.compile(
-    r"(?<!\\)((?:\\\\)*)\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"
+# An escape of JSON, a pair of surrogates at a time; the group is half of a pair, alone.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
+# What is looked at in one go: some milliseconds of work.
+ESCAPES_OF_A_SLICE = 4_000
 
 #: The order an event belongs to, as a text such as "user:42", "anon:f3…" or "company:acme".
 Lane = NewType("Lane", str)
@@ -97,8 +101,6 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
 
 
 _raws_of = msgspec.json.Decoder(list[msgspec.Raw]).decode
-# What matters to whoever looks for the ends of values: texts, for what is in them does not count, and punctuation.
-_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 
 
 def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
@@ -106,19 +108,10 @@ def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
     try:
         return _raws_of(text)
     except RecursionError:
-        # How deep JSON may be nested depends on how deep the caller is; what accept could read, everybody must.
-        return list(_items_one_by_one(bytes(text)))
-
-
-def _items_one_by_one(text: bytes) -> Iterator[bytes]:
-    depth = start = 0
-    for mark in _MARKS.finditer(text):
-        depth += (mark[0] in b"[{") - (mark[0] in b"]}")
-        if depth == 1 and mark[0] == b"[":
-            start = mark.end()
-        elif (depth == 1 and mark[0] == b",") or depth == 0:
-            yield text[start : mark.start()].strip()
-            start = mark.end()
+        # How deep JSON may be nested depends on how deep the caller is; what accept could read, everybody must. Nobody is
+        # less deep than a thread that has just begun.
+        with concurrent.futures.ThreadPoolExecutor(1) as fresh:
+            return fresh.submit(_raws_of, text).result()
 
 
 def enriched(event: Event) -> dict[str, object]:
@@ -145,8 +138,32 @@ def enriched(event: Event) -> dict[str, object]:
 
 def mended(body: bytes) -> bytes:
     """Replace what is not valid Unicode. SDKs cut texts in the middle of a character; the event is still an event."""
+    return in_one_go(mending(body))
+
+
+def mending(body: bytes) -> Generator[None, None, bytes]:
+    """Do what `mended` does, with a pause after every few milliseconds."""
     text = body.decode("utf-8", errors="replace")
-    return LONE_SURROGATE.sub(lambda match: f"{match[1]}\\ufffd", text).encode()
+    if "\\ud" not in text and "\\uD" not in text:
+        return text.encode()
+    pieces, end = [], 0
+    for number, escape in enumerate(_ESCAPE.finditer(text), 1):
+        if escape[1]:
+            pieces += [text[end : escape.start()], "\\ufffd"]
+            end = escape.end()
+        if not number % ESCAPES_OF_A_SLICE:
+            yield
+    return "".join([*pieces, text[end:]]).encode()
+
+
+def in_one_go(work: Generator[None, None, Result]) -> Result:
+    """Return what work in slices comes to, without a pause."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 def _decoded(body: bytes) -> object:

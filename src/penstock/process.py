@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import secrets
 import select
 import signal
@@ -120,6 +121,12 @@ class Process:
             self.settings, self.complaint = changed, ""
             self.on_change(changed)
             log.info("settings_changed")
+
+
+def raise_open_files() -> None:
+    """Let this process open as many files as it may: the limit it begins with is meant for programs that use `select`."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def is_orphan() -> bool:

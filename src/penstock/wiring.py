@@ -19,7 +19,7 @@ from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 from penstock.private import tighten
-from penstock.process import Process, is_orphan, only_one
+from penstock.process import Process, is_orphan, only_one, raise_open_files
 from penstock.settings import Settings, host_and_port, load
 from penstock.vault import Vault
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+# Each open page holds one for its news; people and monitoring are few.
+ADMIN_CONNECTIONS_MAX = 512
+
 
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
@@ -42,6 +45,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     if not supervised:  # the supervisor has done it
         tighten(settings.data_dir)
+    raise_open_files()
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
     process = Process(path, settings, read=functools.partial(settings_in_force, path), supervised=supervised)
     with only_one(settings.data_dir, role):
@@ -80,6 +84,8 @@ async def run_accept(process: Process) -> None:
     )
     limits = Limits(
         body_bytes_max=settings.body_bytes_max,
+        bodies_bytes_max=settings.bodies_bytes_max,
+        request_events_max=settings.request_events_max,
         path_prefix=settings.path_prefix,
         trusted_proxies=settings.trusted_proxies,
     )
@@ -106,7 +112,14 @@ async def run_accept(process: Process) -> None:
         )
 
     async with process.running("accept", gateway.facts), process.regularly(prune):
-        await serve(gateway, interface=Interfaces.RSGI, host=host, port=port, stop=process.stopping)
+        await serve(
+            gateway,
+            interface=Interfaces.RSGI,
+            host=host,
+            port=port,
+            connections_max=settings.connections_max,
+            stop=process.stopping,
+        )
     await store.close()
 
 
@@ -163,7 +176,14 @@ async def run_operate(process: Process) -> None:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
     async with process.running("operate", dict), process.regularly(remember):
-        await serve(app, interface=Interfaces.ASGINL, host=host, port=port, stop=process.stopping)
+        await serve(
+            app,
+            interface=Interfaces.ASGINL,
+            host=host,
+            port=port,
+            connections_max=ADMIN_CONNECTIONS_MAX,
+            stop=process.stopping,
+        )
     access.audit.flush()
 
 

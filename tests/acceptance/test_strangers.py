@@ -1,154 +1,121 @@
-"""Whoever has the public key of a page: they bring no 503 to others, and change no customer they are not trusted with."""
+"""Strangers at a running server: silent connections, half bodies, endless headers, small requests that are large in work.
 
-import json
+What honest senders get beside them is told by the order of answers and by what is stored, not by seconds.
+"""
 
+import base64
+import gzip
+import os
+import socket
+import threading
+
+import psutil
 import pytest
 
-from acceptance.conftest import KEYS, basic, http, until
-from acceptance.test_commands import penstock_command
+from acceptance.conftest import http, until
 
-FLOODS = """
-[sources.fast]
-type = "web"
-write_key = "fast-key"
-events_per_s_max = 10
-burst_s = 100
-[sources.hoard]
-type = "web"
-write_key = "hoard-key"
-quota = "off"
-"""
-PAGE = """
-[sources.page]
-type = "web"
-write_key = "page-key"
-trust = "traits"
-trusted_traits = ["theme"]
-allowed_origins = ["https://app.example.com"]
-[[connections]]
-from = "page"
-to = "custify"
-"""
+pytestmark = pytest.mark.xdist_group("strangers")
+
+SILENT, HALF, HEADERS = 300, 150, 600
+# Python, the server, the store and the room for bodies; never what strangers send beside it.
+RSS_BYTES_MAX = 250 * 1024 * 1024
+EVENTS = 270_000
 
 
-def flood(penstock, source: str, at: int):
-    events = [{"type": "track", "userId": f"u{n}", "event": "Spam", "messageId": f"{at}-{n}"} for n in range(500)]
-    body = json.dumps({"batch": events}).encode()
-    status, headers, text = http("POST", f"{penstock.url}/v1/batch", body, basic(f"{source}-key", ""))
-    return status, text, headers["Retry-After"]
+@pytest.fixture(scope="module")
+def penstock(share):
+    return share()
 
 
-def test_one_source_floods_and_another_one_is_never_refused(start):
-    # Nothing is delivered, so that nothing makes room.
-    penstock = start(top="waiting_events_max = 10_000", destination="enabled = false", source=FLOODS)
-    fast, hoard, honest = [], [], []
-    for at in range(12):
-        fast.append(flood(penstock, "fast", at))
-        hoard.append(flood(penstock, "hoard", at))
-        honest.append(penstock.send({"type": "track", "userId": "ana", "event": "Opened", "messageId": f"h{at}"})[0])
-        # The disk and the log are looked at once a second, what a source has in store at every request.
-    said = dict.fromkeys(fast)
-    assert {status for status, _, _ in said} == {200, 429}
-    assert all(
-        text == b"max requests limit reached\n" and int(wait) > 0 for status, text, wait in said if status == 429
-    )
-    assert [status for status, _, _ in hoard] == [200] * 10 + [503] * 2
-    assert hoard[-1] == (503, b"service unavailable\n", "10")
-    assert honest == [200] * 12
+@pytest.fixture
+def connect(penstock):
+    """Return a function that opens a connection to ingest and sends something."""
+    host, port = penstock.url.removeprefix("http://").split(":")
+    opened = []
 
-    lost = until(lambda: (sources := penstock.status()["sources"])["hoard"]["lost"] and sources)
-    assert lost["fast"]["lost"] == {"quota": 500 * sum(status == 429 for status, _, _ in fast)}
-    assert (lost["hoard"]["lost"], lost["server"]["lost"]) == ({"share": 1_000}, {})
-    metrics = http("GET", f"{penstock.admin_url}/metrics")[2].decode()
-    assert 'penstock_ingest_possibly_lost_total{reason="share",source="hoard"} 1000.0' in metrics
-    told = penstock_command("status", "--config", penstock.config, env=penstock.env).stdout.decode()
-    assert "hoard: possibly lost: share 1000" in told
-    assert "web: every page may send with its key" in told
-    assert penstock.log.read_text().count("events_refused") == 2
+    def open_one(sent: bytes = b"") -> socket.socket:
+        opened.append(socket.create_connection((host, int(port)), 10))
+        opened[-1].sendall(sent)
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_an_sdk_that_sends_as_fast_as_it_can_meets_no_default_quota(start):
-    from rudderstack.analytics.client import Client
-
-    penstock = start(destination="enabled = false")
-    failures = []
-    # As much as it can hold back, all at once.
-    client = Client(
-        KEYS["web"], host=penstock.url, max_queue_size=10_000, on_error=lambda *error: failures.append(error)
-    )
-    for n in range(10_000):
-        client.track(f"user {n % 50}", "Opened", {"n": n})
-    client.shutdown()
-
-    assert failures == []
-    until(lambda: penstock.status()["accepted"] == {"web": 10_000})
-    assert penstock.status()["sources"]["web"]["lost"] == {}
+def accept_of(penstock) -> psutil.Process:
+    return next(process for process in penstock.family() if process.cmdline()[-1] == "accept")
 
 
-def test_a_stranger_with_the_key_of_a_page_changes_no_customer(start, sandbox):
-    penstock = start(source=PAGE)
-    known = {"email": "ana@example.com", "plan": "pro", "company": {"id": "acme"}}
-    penstock.send({"type": "group", "userId": "ana", "groupId": "acme", "messageId": "g1", "traits": {"name": "Acme"}})
-    penstock.send({"type": "identify", "userId": "ana", "messageId": "i1", "traits": known})
-    penstock.until_settled()
-    attack = {"email": "eve@evil.test", "plan": "free", "theme": "dark", "unsubscribedFromEmails": True}
-    events = [
-        {
-            "type": "identify",
-            "userId": "ana",
-            "messageId": "i2",
-            "traits": attack | {"company": {"id": "acme", "remove": 1}},
-        },
-        {
-            "type": "group",
-            "userId": "ana",
-            "groupId": "acme",
-            "messageId": "g",
-            "traits": {"name": "Owned", "churned": True},
-        },
-        {"type": "track", "userId": "ana", "event": "Opened", "messageId": "t", "properties": {"company_id": "rival"}},
-    ]
-    body, key = json.dumps({"batch": events}).encode(), basic("page-key", "")
-    assert http("POST", f"{penstock.url}/v1/batch", body, key | {"Origin": "https://evil.test"})[0] == 403
-    assert http("POST", f"{penstock.url}/v1/batch", body, key | {"Origin": "https://app.example.com"})[0] == 200
-
-    assert penstock.until_settled()["outcomes"]["filtered"] == 1
-    ana = sandbox.person("ana")
-    assert (ana["email"], ana.get("unsubscribed_from_emails")) == ("ana@example.com", None)
-    assert ana["custom_attributes"] == {"plan": "pro", "theme": "dark"}
-    assert ana["companies"] == [sandbox.company("acme")["id"]]
-    assert (sandbox.company("acme")["name"], sandbox.company("acme").get("churned")) == ("Acme", None)
-    assert [event["name"] for event in sandbox.events()] == ["Opened"]
-    told = penstock_command("explain", "i2", "--config", penstock.config, env=penstock.env).stdout.decode()
-    assert "email of /people is not taken from this source: its trust is `traits`" in told
-    assert "eve@evil.test" not in "".join(str(call) for call in sandbox.requests())
+def head(auth: str, length: int, more: str = "") -> bytes:
+    return (
+        f"POST /v1/batch HTTP/1.1\r\nHost: x\r\nAuthorization: {auth}\r\nContent-Length: {length}\r\n{more}\r\n"
+    ).encode()
 
 
-def test_a_plan_says_what_another_trust_would_change(penstock, tmp_path):
-    file = tmp_path / "crm.toml"
-    shop = '[sources.shop]\ntype = "web"\nwrite_key = "shop-key"\n'
-    crm = '[destinations.crm]\ntype = "custify"\napi_key = "k"\nbase_url = "http://127.0.0.1:9"\n'
-    connection = '[[connections]]\nfrom = "shop"\nto = "crm"\n'
-    file.write_text(shop + crm + connection)
-    assert penstock_command("apply", file, "--config", penstock.config, env=penstock.env).returncode == 0
-    identify = json.dumps({"userId": "ana", "messageId": "i", "traits": {"plan": "pro"}}).encode()
-    until(lambda: http("POST", f"{penstock.url}/v1/identify", identify, basic("shop-key", ""))[0] == 200)
-    file.write_text(f'{shop}trust = "events"\n{crm}{connection}')
-
-    planned = penstock_command("plan", file, "--config", penstock.config, env=penstock.env).stdout.decode()
-
-    assert 'sources.shop.trust = "events"' in planned
-    assert "crm: 1 of the newest 1 events would become other calls" in planned
-    assert "not sent: its source may not write what this event says" in planned
+def send_some(penstock, count: int = 30) -> None:
+    """Send events as an SDK does; each must be taken."""
+    for number in range(count):
+        status, _, body = penstock.send({"type": "track", "userId": f"u{number}", "event": "Step"})
+        assert (status, body) == (200, b"ok")
 
 
-def test_the_settings_are_checked_and_a_page_for_everybody_is_warned_about(tmp_path):
-    config = tmp_path / "penstock.toml"
-    config.write_text('[sources.web]\ntype = "web"\nwrite_key = "k"\n[sources.server]\nwrite_key = "s"\n')
+def test_silent_connections_and_half_bodies_leave_honest_traffic_as_it_was(penstock, connect):
+    auth, rss = penstock.auth()["Authorization"], []
+    for _ in range(SILENT):
+        connect()
+    for _ in range(HALF):
+        half = connect(head(auth, 4_000_000))
+        # A server that hangs up in the middle has done what is asked here.
+        threading.Thread(target=lambda half=half: send_quietly(half, b"a" * 3_000_000), daemon=True).start()
+    send_some(penstock)
+    rss.append(accept_of(penstock).memory_info().rss)
+    large = {"type": "track", "userId": "large", "event": "Step", "properties": {"text": "x" * 400_000}}
 
-    done = penstock_command("validate", "--config", config)
+    assert until(lambda: penstock.send(large)[0] == 200, what="a large batch found no room")
+    assert max(rss) < RSS_BYTES_MAX
 
-    assert done.returncode == 0
-    assert b"note: source web: every page may send with its key" in done.stderr
-    assert b"source server: every" not in done.stderr
+
+def send_quietly(to: socket.socket, data: bytes) -> None:
+    try:
+        to.sendall(data)
+    except OSError:
+        to.close()
+
+
+@pytest.mark.parametrize("size_bytes", [50_000, 390_000])
+def test_headers_of_strangers_are_forgotten(penstock, connect, size_bytes):
+    accept = accept_of(penstock)
+    send_some(penstock)
+    before = accept.memory_info().rss
+    for _ in range(HEADERS):
+        key = base64.b64encode(os.urandom(size_bytes * 3 // 4)).decode()
+        one = connect()
+        send_quietly(one, head(f"Basic {key}", 2) + b"{}")
+        one.close()
+    send_some(penstock, 3)
+
+    assert accept.memory_info().rss - before < HEADERS * size_bytes / 2
+
+
+def test_others_are_answered_while_a_bomb_is_taken_apart(penstock):
+    bomb = gzip.compress(b'{"batch":[' + b",".join([b'{"userId":"a"}'] * EVENTS) + b"]}")
+    headers, answers = penstock.auth() | {"Content-Encoding": "gzip"}, []
+
+    def attack() -> None:
+        answers.append(http("POST", f"{penstock.url}/v1/batch", bomb, headers)[0])
+
+    attackers = [threading.Thread(target=attack) for _ in range(8)]
+    for attacker in attackers:
+        attacker.start()
+    while any(attacker.is_alive() for attacker in attackers):
+        assert http("GET", f"{penstock.url}/health")[0] == 200
+        answers.append("health")
+    for attacker in attackers:
+        attacker.join()
+
+    assert [answer for answer in answers if answer != "health"] == [413] * 8
+    # Between the first refusal and the last there are seven turns; in each of them others were answered.
+    between = answers[answers.index(413) : len(answers) - answers[::-1].index(413)]
+    assert between.count("health") >= 7
+    assert accept_of(penstock).memory_info().rss < RSS_BYTES_MAX

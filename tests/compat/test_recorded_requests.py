@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from accept_client import Client
-from penstock.accept.sources import Sources
 from penstock.convert import convert
 from penstock.convert.plan import Filtered, Mapping, Plan
 from penstock.event import enriched
@@ -19,7 +18,7 @@ RECORDED = sorted((Path(__file__).parent / "sdk").glob("*.json"))
 async def test_the_sdk_is_answered_as_it_expects_and_its_events_are_stored(path):
     recorded = json.loads(path.read_text())
     request, client = recorded["request"], Client()
-    client.gateway.sources = Sources({"mobile": Source(name="mobile", type="mobile", write_key="mobile-key")})
+    client.gateway.sources.replace({"mobile": Source(name="mobile", type="mobile", write_key="mobile-key")})
     route, _, query = request["path"].partition("?")
     headers = {name.lower(): value for name, value in request["headers"].items()}
     body = b"" if request["body"] is None else json.dumps(request["body"]).encode()
@@ -37,7 +36,7 @@ async def test_the_sdk_is_answered_as_it_expects_and_its_events_are_stored(path)
 @pytest.mark.parametrize("path", [p for p in RECORDED if p.stem.endswith("_batch")], ids=lambda path: path.stem)
 async def test_what_mobile_sdks_send_has_a_meaning(path):
     recorded, client = json.loads(path.read_text()), Client()
-    client.gateway.sources = Sources({"mobile": Source(name="mobile", type="mobile", write_key="mobile-key")})
+    client.gateway.sources.replace({"mobile": Source(name="mobile", type="mobile", write_key="mobile-key")})
     headers = {name.lower(): value for name, value in recorded["request"]["headers"].items()}
     await client("POST", "/v1/batch", json.dumps(recorded["request"]["body"]).encode(), headers)
 

@@ -175,6 +175,6 @@ async def test_whoever_is_forgotten_by_one_name_is_forgotten_by_all_and_so_is_th
 async def test_every_file_overwrites_what_is_deleted(sqlite_world):
     control = SqliteControl(sqlite_world.folder, clock=ManualClock())
     control.save({}, by="ana", note="")
-    with control._writing() as third:
+    with control.writing() as third:
         for connection in (sqlite_world.log.connection, sqlite_world.store.connection, third):
             assert connection.execute("PRAGMA secure_delete").fetchone() == (1,), CONTROL

@@ -140,6 +140,15 @@ def test_nothing_is_silently_swallowed() -> None:
                 assert not (silent and kind in {"everything", "Exception", "BaseException"}), f"{file}:{node.lineno}"
 
 
+def test_an_exception_is_made_where_it_is_raised() -> None:
+    # One that is raised again and again keeps every place it was raised at, with all that was at hand there.
+    for file in FILES:
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                raised = ast.unparse(node.exc)
+                assert not raised.rpartition(".")[2].isupper(), f"{file}:{node.lineno}: raise {raised}.again()"
+
+
 def test_every_package_opens_with_its_promise() -> None:
     for package in SRC.rglob("__init__.py"):
         docstring = ast.get_docstring(ast.parse(package.read_text())) or ""

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.accept.sdk_request import Origin, inflated, read_batch, read_one
+from penstock.accept.sdk_request import Origin, read_batch, read_one
+from penstock.accept.slices import inflating
 from penstock.clock import SeededDice
 from penstock.errors import SdkError
-from penstock.event import Event, MessageId, enriched, mended
+from penstock.event import Event, MessageId, enriched, in_one_go, mended
 
 ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
 
@@ -179,6 +180,6 @@ def test_whatever_the_events_they_are_read_and_enriched_or_refused_together(even
 def test_unpacking_never_gives_more_than_the_limit(body, packed, limit):
     data = zlib.compress(body, wbits=31) if packed else body
     try:
-        assert len(inflated(data, bytes_max=limit)) <= limit
+        assert len(in_one_go(inflating(data, bytes_max=limit))) <= limit
     except SdkError as refusal:
         assert refusal.status in {400, 413}

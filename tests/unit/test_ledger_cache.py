@@ -1,6 +1,7 @@
 """What deliver remembers of the ledger's file is bounded, also where records are large."""
 
 from penstock.buffer.sqlite_ledger import CACHED_BYTES_MAX, CACHED_MAX, SqliteLedger
+from penstock.clock import ManualClock
 
 
 class NobodyAsks:
@@ -8,7 +9,7 @@ class NobodyAsks:
 
 
 def test_large_records_push_one_another_out_before_the_memory_is_full():
-    ledger, record = SqliteLedger("custify", NobodyAsks()), b"x" * (CACHED_BYTES_MAX // 10)
+    ledger, record = SqliteLedger("custify", NobodyAsks(), clock=ManualClock()), b"x" * (CACHED_BYTES_MAX // 10)
 
     for n in range(50):
         ledger.keep({f"user:{n}": record, f"user:{n - 1}": record + b"y", f"email:{n}": None})
@@ -18,7 +19,7 @@ def test_large_records_push_one_another_out_before_the_memory_is_full():
 
 
 def test_small_ones_are_as_many_as_ever():
-    ledger = SqliteLedger("custify", NobodyAsks())
+    ledger = SqliteLedger("custify", NobodyAsks(), clock=ManualClock())
 
     for n in range(CACHED_MAX + 5):
         ledger.keep({f"user:{n}": b"x" * 300})
@@ -32,7 +33,7 @@ async def test_what_is_pushed_out_while_others_are_read_is_still_an_answer():
             ledger.cache.clear()
             return {"user:bo": b"bo"}
 
-    ledger = SqliteLedger("custify", Slow())
+    ledger = SqliteLedger("custify", Slow(), clock=ManualClock())
     ledger.keep({"user:ana": b"ana"})
 
     assert await ledger.known(["user:ana", "user:bo"]) == {"user:ana": b"ana", "user:bo": b"bo"}

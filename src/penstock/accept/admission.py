@@ -23,7 +23,7 @@ class Admission:
         try:
             check_origin(source, origin)
         except SdkError:
-            self._lose(source, Lost.ORIGIN, 1)
+            self._lose(source.name, Lost.ORIGIN, 1)
             raise
 
     def take(self, source: Source, batch: Batch) -> None:
@@ -32,17 +32,21 @@ class Admission:
         try:
             self.quotas.take(source, events=count, size_bytes=len(batch.text), now=now)
         except SdkError:
-            self._lose(source, Lost.QUOTA, count)
+            self._lose(source.name, Lost.QUOTA, count)
             raise
 
     def not_stored(self, source: Source, error: BufferUnavailable, count: int) -> None:
         """Count events that there was no room for."""
-        self._lose(source, Lost.SHARE if isinstance(error, ShareUsedUp) else Lost.STORE, count)
+        self._lose(source.name, Lost.SHARE if isinstance(error, ShareUsedUp) else Lost.STORE, count)
+
+    def too_many(self, source: str, count: int) -> None:
+        """Count the events of a request that has more than one may have."""
+        self._lose(source, Lost.REQUEST, count)
 
     def facts(self) -> list[tuple[str, str, int]]:
         """Return source, reason and count of what may be lost, as JSON values."""
         return [(source, why, count) for (source, why), count in self.quotas.lost.items()]
 
-    def _lose(self, source: Source, why: Lost, count: int) -> None:
-        if said := self.quotas.note(source.name, why, count, self.clock.now()):
-            log.warning("events_refused", source=source.name, reason=why.value, count=said)
+    def _lose(self, source: str, why: Lost, count: int) -> None:
+        if said := self.quotas.note(source, why, count, self.clock.now()):
+            log.warning("events_refused", source=source, reason=why.value, count=said)

@@ -18,7 +18,7 @@ ORIGIN_CHARS_MAX = 300
 def check_origin(source: Source, origin: str) -> None:
     """Raise SdkError when a browser sent this from a page that may not send with this key."""
     if not is_allowed(origin, source.origins):
-        raise NOT_ALLOWED
+        raise NOT_ALLOWED.again()
 
 
 def is_allowed(origin: str, patterns: tuple[str, ...]) -> bool:

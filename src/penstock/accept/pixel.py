@@ -6,15 +6,21 @@ import urllib.parse
 
 import msgspec
 
+from penstock.accept.slices import TOO_LARGE
 from penstock.timestamps import to_text
 
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+# More than any e-mail or page has; thousands would be a stranger's.
+FIELDS_MAX = 500
 # A query is at most as long as a browser's address; its dotted paths must not nest without end.
 DEPTH_MAX = 20
 
 
 def pixel_event(query: str, *, type_: str, now: dt.datetime) -> bytes | None:
-    """Return the event of a pixel's query as JSON; None for a track without a name, which RudderStack drops too."""
+    """Return the event of a pixel's query as JSON; None for a track without a name, which RudderStack drops too.
+
+    Raises SdkError for one with too many fields.
+    """
     moment = to_text(now)
     event: dict[str, object] = {
         "channel": "web",
@@ -22,7 +28,11 @@ def pixel_event(query: str, *, type_: str, now: dt.datetime) -> bytes | None:
         "originalTimestamp": moment,
         "sentAt": moment,
     }
-    for path, values in urllib.parse.parse_qs(query, keep_blank_values=True).items():
+    try:
+        fields = urllib.parse.parse_qs(query, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError as error:
+        raise TOO_LARGE.again() from error
+    for path, values in fields.items():
         if path != "writeKey":
             _set(event, path.split(".")[:DEPTH_MAX], values[0])
     if isinstance(anonymous_id := event.get("anonymousId"), str):

@@ -24,6 +24,8 @@ class Lost(enum.StrEnum):
     QUOTA = "quota"
     #: More in store than its share allows: 503, for this source alone.
     SHARE = "share"
+    #: More events in a request than one may have: 413. Those that were read are counted.
+    REQUEST = "request"
     #: No room for anybody's: 503.
     STORE = "store"
     #: Sent by a browser from a page that may not send: 403. The body is not read, so requests are counted.

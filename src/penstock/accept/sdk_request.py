@@ -4,26 +4,26 @@ The rules are those of RudderStack's gateway (identity, messageId, batches), wit
 is kept as text, one event's request_ip stays its own, corrupt gzip is the sender's fault (400).
 """
 
-import zlib
 from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import msgspec
 
+from penstock.accept.slices import PLAIN_BYTES_MAX, PLAIN_EVENTS_MAX, TOO_LARGE, Steps, lists_of
 from penstock.clock import Dice
 from penstock.errors import SdkError
-from penstock.event import Batch, Head, MessageId, items_of, mended
+from penstock.event import Batch, Head, MessageId, in_one_go, mending
 
 INVALID_JSON = SdkError(400, "invalid json")
 NOT_AN_EVENT = SdkError(400, "event is not a valid rudder event")
 EMPTY_BATCH = SdkError(400, "empty batch payload")
 NO_IDENTITY = SdkError(400, "request neither has anonymousId nor userId")
-TOO_LARGE = SdkError(413, "request size exceeds max limit")
-CORRUPT_GZIP = SdkError(400, "failed to uncompress request body")
-
-GZIP = 16 + zlib.MAX_WBITS
 # An id is a key of lanes and indexes; SDKs send UUIDs and e-mail addresses.
 ID_CHARS_MAX = 512
+# An id that is an object or a list counts as its text; one larger than this is none.
+ODD_ID_BYTES_MAX = 4_096
+# What cannot be read as it should be: not JSON, not what it should be, not Unicode, nested too deep.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 Text = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)]
@@ -36,21 +36,29 @@ class Call(msgspec.Struct, rename="camel", gc=False):
     anonymous_id: Text | None = None
     message_id: Text | None = None
     type: str | None = None
-    group_id: object = None
+    group_id: msgspec.Raw = msgspec.Raw(b"null")
     traits: msgspec.Raw = msgspec.Raw(b"{}")
     request_ip: str | None = msgspec.field(default=None, name="request_ip")
 
 
 class OddCall(msgspec.Struct, rename="camel", gc=False):
-    """The same, whatever the values are: numbers, objects, endless texts."""
+    """The same, whatever the values are: numbers, objects, endless texts. They stay unread until it is known how large."""
 
-    user_id: object = None
-    anonymous_id: object = None
-    message_id: object = None
-    type: object = None
-    group_id: object = None
+    user_id: msgspec.Raw = msgspec.Raw(b"null")
+    anonymous_id: msgspec.Raw = msgspec.Raw(b"null")
+    message_id: msgspec.Raw = msgspec.Raw(b"null")
+    type: msgspec.Raw = msgspec.Raw(b"null")
+    group_id: msgspec.Raw = msgspec.Raw(b"null")
     traits: msgspec.Raw = msgspec.Raw(b"{}")
-    request_ip: object = msgspec.field(default=None, name="request_ip")
+    request_ip: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"null"), name="request_ip")
+
+
+class GroupTraits(msgspec.Struct):
+    """Where else a group call may name its company."""
+
+    group_id: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"null"), name="groupId")
+    company_id: msgspec.Raw = msgspec.Raw(b"null")
+    id: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Request(msgspec.Struct):
@@ -70,73 +78,126 @@ class Origin(msgspec.Struct, frozen=True):
 call_of = msgspec.json.Decoder(Call).decode
 calls_of = msgspec.json.Decoder(list[Call] | None).decode
 odd_call_of = msgspec.json.Decoder(OddCall).decode
+odd_calls_of = msgspec.json.Decoder(list[OddCall]).decode
 request_of = msgspec.json.Decoder(Request).decode
+group_traits_of = msgspec.json.Decoder(GroupTraits).decode
 
 
-def inflated(body: bytes, *, bytes_max: int) -> bytes:
-    """Unpack gzip, never to more than `bytes_max`. Raises SdkError."""
-    inflater = zlib.decompressobj(GZIP)
+class TooManyEvents(SdkError):
+    """A request with more events than one may have; `count` were read until then."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(TOO_LARGE.status, TOO_LARGE.text)
+
+
+def plain_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch | None:
+    """Read the one event of /v1/<type>, as SDKs send it, in one go; None when `one_in_slices` must. Raises SdkError."""
+    if len(body) > PLAIN_BYTES_MAX:
+        return None
     try:
-        plain = inflater.decompress(body, bytes_max + 1)
-    except zlib.error as error:
-        raise CORRUPT_GZIP from error
-    if len(plain) > bytes_max:
-        raise TOO_LARGE
-    if not inflater.eof:
-        raise CORRUPT_GZIP
-    return plain
+        return _batch_of_one(call_of(body), body, type_=type_, origin=origin, dice=dice)
+    except UNREADABLE:
+        return None
+
+
+def plain_batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch | None:
+    """Read the events of /v1/batch, as SDKs send them, in one go; None when `batch_in_slices` must. Raises SdkError."""
+    if len(body) > PLAIN_BYTES_MAX:
+        return None
+    try:
+        text = bytes(request_of(body).batch)
+        calls = calls_of(text) or ()
+        if len(calls) > PLAIN_EVENTS_MAX:
+            return None
+        heads = [_head(call, type_="", ip=origin.ip, dice=dice) for call in calls]
+    except UNREADABLE:
+        return None
+    return _batch_of(heads, text, origin=origin)
+
+
+def one_in_slices(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Steps[Batch]:
+    """Read the one event of /v1/<type>, whatever it is like; the path's type wins. Raises SdkError."""
+
+    def read(text: bytes) -> Steps[Batch]:
+        yield
+        return _batch_of_one(_call(text), text, type_=type_, origin=origin, dice=dice)
+
+    return (yield from _reading(read, body))
+
+
+def batch_in_slices(body: bytes, *, origin: Origin, dice: Dice, events_max: int) -> Steps[Batch]:
+    """Read all events of /v1/batch, or none of them, whatever they are like. Raises SdkError."""
+
+    def read(request: bytes) -> Steps[Batch]:
+        yield
+        text = bytes(request_of(request).batch)
+        if text.startswith(b"{"):
+            # A `batch` that is no list; a single event is taken as it is.
+            return _batch_of_one(_call(text), text, type_="", origin=origin, dice=dice)
+        heads: list[Head] = []
+        for some in lists_of(text) if text.startswith(b"[") else [text]:
+            if some is not None:
+                heads += [_head(call, type_="", ip=origin.ip, dice=dice) for call in _calls(some)]
+            if len(heads) > events_max:
+                raise TooManyEvents(len(heads))
+            yield
+        return _batch_of(heads, text, origin=origin)
+
+    return (yield from _reading(read, body))
 
 
 def read_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch:
-    """Read the one event of /v1/<type>; the path's type wins. Raises SdkError."""
-    return _read(lambda text: _one(text, type_=type_, origin=origin, dice=dice), body)
+    """Read the one event of /v1/<type>, without a pause. Raises SdkError."""
+    batch = plain_one(body, type_=type_, origin=origin, dice=dice)
+    return batch or in_one_go(one_in_slices(body, type_=type_, origin=origin, dice=dice))
 
 
-def read_batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch:
-    """Read all events of /v1/batch, or none of them. Raises SdkError."""
-    return _read(lambda text: _batch(text, origin=origin, dice=dice), body)
+def read_batch(body: bytes, *, origin: Origin, dice: Dice, events_max: int = 10_000) -> Batch:
+    """Read all events of /v1/batch, or none of them, without a pause. Raises SdkError."""
+    batch = plain_batch(body, origin=origin, dice=dice)
+    return batch or in_one_go(batch_in_slices(body, origin=origin, dice=dice, events_max=events_max))
 
 
-def _read(read: Callable[[bytes], Batch], body: bytes) -> Batch:
+def _reading(read: Callable[[bytes], Steps[Batch]], body: bytes) -> Steps[Batch]:
+    """Read a body; what cannot be read once more, with what is not Unicode replaced."""
     try:
-        return read(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        clean = mended(body)
+        return (yield from read(body))
+    except UNREADABLE as error:
+        trouble = error
+    clean = yield from mending(body)
     try:
-        return read(clean)
+        if clean == body:
+            raise trouble
+        return (yield from read(clean))
     except msgspec.ValidationError as error:
-        raise NOT_AN_EVENT from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise INVALID_JSON from error
+        raise NOT_AN_EVENT.again() from error
+    except UNREADABLE as error:
+        raise INVALID_JSON.again() from error
 
 
-def _one(text: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch:
-    head = _head(_call(text), type_=type_, ip=origin.ip, dice=dice)
+def _batch_of_one(call: Call, text: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch:
+    head = _head(call, type_=type_, ip=origin.ip, dice=dice)
     return Batch(source=origin.source, received_at_ms=origin.received_at_ms, heads=[head], text=text)
 
 
-def _batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch:
-    text = bytes(request_of(body).batch)
-    if text.startswith(b"{"):
-        # A `batch` that is no list; a single event is taken as it is.
-        return _one(text, type_="", origin=origin, dice=dice)
-    heads = [_head(call, type_="", ip=origin.ip, dice=dice) for call in _calls(text)]
+def _batch_of(heads: list[Head], text: bytes, *, origin: Origin) -> Batch:
     if not heads:
-        raise EMPTY_BATCH
+        raise EMPTY_BATCH.again()
     if len(heads) == 1:
-        [text] = map(bytes, items_of(text))
+        text = text[1:-1].strip(b" \t\n\r")
     return Batch(source=origin.source, received_at_ms=origin.received_at_ms, heads=heads, text=text)
 
 
 def _calls(text: bytes) -> Iterable[Call]:
-    """Read what is asked of each event: of all at once, or one by one, for some are odd."""
+    """Read what is asked of each event, as it should be, or as it is, for some are odd."""
     try:
         return calls_of(text) or ()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return map(_call, items_of(text))
+    except msgspec.ValidationError:
+        return map(_plain, odd_calls_of(text))
 
 
-def _call(text: bytes | msgspec.Raw) -> Call:
+def _call(text: bytes) -> Call:
     try:
         return call_of(text)
     except msgspec.ValidationError:
@@ -146,7 +207,7 @@ def _call(text: bytes | msgspec.Raw) -> Call:
 def _head(call: Call, *, type_: str, ip: str, dice: Dice) -> Head:
     user_id, anonymous_id = (call.user_id or "").strip(), (call.anonymous_id or "").strip()
     if not user_id and not anonymous_id:
-        raise NO_IDENTITY
+        raise NO_IDENTITY.again()
     kind = type_ or (call.type or "").strip().lower()
     return Head(
         message_id=MessageId((call.message_id or "").strip() or dice.fresh_id()),
@@ -159,19 +220,27 @@ def _head(call: Call, *, type_: str, ip: str, dice: Dice) -> Head:
 
 
 def _plain(odd: OddCall) -> Call:
+    type_, request_ip = _value(odd.type), _value(odd.request_ip)
     return Call(
         user_id=_id(odd.user_id),
         anonymous_id=_id(odd.anonymous_id),
         message_id=_message_id(odd.message_id),
-        type=odd.type if isinstance(odd.type, str) else None,
+        type=type_ if isinstance(type_, str) else None,
         group_id=odd.group_id,
         traits=odd.traits,
-        request_ip=odd.request_ip if isinstance(odd.request_ip, str) else None,
+        request_ip=request_ip if isinstance(request_ip, str) else None,
     )
 
 
-def _id(value: object) -> str:
+def _value(raw: msgspec.Raw) -> object:
+    """Return a text, a number or a small object; None for what is too large to be one of an id's size."""
+    text = bytes(raw)
+    return msgspec.json.decode(text) if len(text) <= ODD_ID_BYTES_MAX or text.startswith(b'"') else None
+
+
+def _id(raw: msgspec.Raw) -> str:
     """Return an id as text, as RudderStack's identity rule has it: numbers and objects count, `0` too."""
+    value = _value(raw)
     if isinstance(value, str):
         return value.strip()[:ID_CHARS_MAX]
     if value is None:
@@ -179,16 +248,16 @@ def _id(value: object) -> str:
     return msgspec.json.encode(value).decode()[:ID_CHARS_MAX]
 
 
-def _message_id(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    return _id(value)
+def _message_id(raw: msgspec.Raw) -> str:
+    value = _value(raw)
+    return _id(raw) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def _company_id(call: Call) -> str:
     """Return the company a group call writes, wherever it names it."""
     if named := _id(call.group_id):
         return named
-    traits = msgspec.json.decode(call.traits)
-    candidates = [traits.get(key) for key in ("groupId", "company_id", "id")] if isinstance(traits, dict) else []
-    return next((found for value in candidates if (found := _id(value))), "")
+    if not bytes(call.traits).startswith(b"{"):
+        return ""
+    traits = group_traits_of(call.traits)
+    return next((found for raw in (traits.group_id, traits.company_id, traits.id) if (found := _id(raw))), "")

@@ -1,5 +1,6 @@
 """The log on SQLite: accept's end. One writer, group commit, bounded by the disk."""
 
+import asyncio
 import collections
 import functools
 import shutil
@@ -66,7 +67,10 @@ class SqliteLog:
             if problem := self.shares.used_up.get(batch.source, ""):
                 raise ShareUsedUp(problem)
         # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
-        parts = [part for batch in batches for part in sqlite_segments.parts(batch)]
+        if all(map(sqlite_segments.fits, batches)):
+            parts = [sqlite_segments.part(batch) for batch in batches]
+        else:
+            parts = await _parts_of(batches)
         del batches
         return await self.group.run(lambda _: self.appends.take(parts))
 
@@ -134,6 +138,19 @@ class SqliteLog:
         if reader is not None:
             reader.close()
         return min(floors, default=None)
+
+
+async def _parts_of(batches: Sequence[Batch]) -> list[Part]:
+    """Make large batches ready too, and let others be answered meanwhile: thousands of events take their time."""
+    parts: list[Part] = []
+    for batch in batches:
+        if sqlite_segments.fits(batch):
+            parts.append(sqlite_segments.part(batch))
+            continue
+        for some in sqlite_segments.parts(batch):
+            parts += some
+            await asyncio.sleep(0)
+    return parts
 
 
 class Appends:

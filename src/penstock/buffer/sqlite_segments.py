@@ -49,14 +49,25 @@ class Part(NamedTuple):
         for event in packing.decoded(self.encoding).events():
             if event.message_id not in known:
                 first_of_each.setdefault(event.message_id, event)
-        return [_part(Batch.of(event)) for event in first_of_each.values()]
+        return [part(Batch.of(event)) for event in first_of_each.values()]
 
 
-def parts(batch: Batch) -> list[Part]:
-    """Make ready what is to be stored: a batch as it came, or, one that is too large for a segment, event by event."""
-    if len(batch.heads) == 1 or (len(batch.heads) <= EVENTS_MAX and len(batch.text) <= BYTES_MAX):
-        return [_part(batch)]
-    return [_part(Batch.of(event)) for event in batch.events()]
+def fits(batch: Batch) -> bool:
+    """Return whether a batch goes into a segment as it came."""
+    return len(batch.heads) == 1 or (len(batch.heads) <= EVENTS_MAX and len(batch.text) <= BYTES_MAX)
+
+
+def parts(batch: Batch) -> Iterator[list[Part]]:
+    """Make ready what is too large for a segment, event by event, some at a time."""
+    bodies = zip(batch.heads, batch.bodies(), strict=True)
+    while some := [part(Batch.of(batch.event(head, body))) for head, body in itertools.islice(bodies, EVENTS_MAX)]:
+        yield some
+
+
+def part(batch: Batch) -> Part:
+    """Make ready what fits into a segment."""
+    ids = [head.message_id for head in batch.heads]
+    return Part(batch.source, ids, batch.received_at_ms, packing.encoded(batch))
 
 
 def write(connection: sqlite3.Connection, parts: Sequence[Part], *, after_seq: int) -> int:
@@ -135,7 +146,7 @@ def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int
         if len(kept) == len(events):
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
-        parts = [_part(Batch.of(event)) for event in kept]
+        parts = [part(Batch.of(event)) for event in kept]
         insert(connection, "segment", _rows([parts], after_seq=row[0] - len(kept)))
         removed += len(events) - len(kept)
     return removed
@@ -160,11 +171,6 @@ def is_whole(row: Sequence[Any]) -> bool:
     except packing.UNREADABLE:
         return False
     return True
-
-
-def _part(batch: Batch) -> Part:
-    ids = [head.message_id for head in batch.heads]
-    return Part(batch.source, ids, batch.received_at_ms, packing.encoded(batch))
 
 
 def _together(parts: Sequence[Part]) -> Iterator[list[Part]]:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from penstock.buffer.port import Query, Story
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged
 from penstock.operate.access import Caller
+from penstock.operate.bodies import BODY_S_MAX, TooLarge, read_body
 from penstock.operate.looks import look_of
 from penstock.operate.masking import Mask
 
@@ -121,12 +122,14 @@ async def _body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip() != "application/json":
         raise ApiError(415, "content-type", expected="application/json", got=kind)
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise ApiError(413, "body", expected=f"{BODY_BYTES_MAX} bytes at most", got=len(body))
-    return body
+    try:
+        return await read_body(request, bytes_max=BODY_BYTES_MAX)
+    except TooLarge as error:
+        raise ApiError(413, "body", expected=f"{BODY_BYTES_MAX} bytes at most", got="more") from error
+    except TimeoutError as error:
+        raise ApiError(
+            408, "body", expected=f"a body within {BODY_S_MAX:g} s", got="less than was announced"
+        ) from error
 
 
 def _json(facts: object, status: int = 200) -> Response:

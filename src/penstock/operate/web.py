@@ -12,7 +12,6 @@ from typing import Any
 import jinja2
 import msgspec
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from penstock.buffer.control_port import Journal, Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged
 from penstock.operate.access import Access, csrf_token, is_csrf_token, may
+from penstock.operate.bodies import TooLarge, read_body
 from penstock.operate.looks import look_of
 from penstock.operate.throttle import Wait
 
@@ -28,6 +28,8 @@ COOKIE, SAID = "penstock_session", "penstock_said"
 SAID_S = 30
 BASE_DIGITS_MAX = 15
 FORM_FIELDS_MAX, FORM_BYTES_MAX = 100, 262_144
+# A name, a password and where to go on: what is taken from somebody who is not signed in.
+STRANGERS_FORM_BYTES_MAX = 8_192
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'"
@@ -113,7 +115,7 @@ class Pages:
             visit = await run_in_threadpool(self.visit, request)
             if visit is None:
                 return _to_sign_in(request)
-            form = await read_form(request)
+            form = await read_form(request, bytes_max=FORM_BYTES_MAX)
             if not is_csrf_token(visit.session, form.pop("csrf", "")) or not visit.may(right):
                 return visit.page("forbidden.html", code=403)
             back = request.headers.get("referer", "/")
@@ -151,13 +153,14 @@ def wait_header(wait: Wait) -> dict[str, str]:
     return {"Retry-After": str(math.ceil(wait.seconds))}
 
 
-async def read_form(request: Request) -> Form:
-    """Return the texts of a form; bounded, and files are not taken."""
-    length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > FORM_BYTES_MAX:
+async def read_form(request: Request, *, bytes_max: int = STRANGERS_FORM_BYTES_MAX) -> Form:
+    """Return the texts of a form, bounded in size, number and time; none of one that is not within the bounds."""
+    try:
+        text = (await read_body(request, bytes_max=bytes_max)).decode()
+        fields = urllib.parse.parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+    except (TooLarge, TimeoutError, ValueError):
         return {}
-    form: FormData = await request.form(max_fields=FORM_FIELDS_MAX, max_files=0)
-    return {key: value.strip() for key, value in form.items() if isinstance(value, str)}
+    return {key: value.strip() for key, value in fields}
 
 
 def redirect(path: str, *, said: str = "") -> Response:

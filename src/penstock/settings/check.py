@@ -12,24 +12,36 @@ PAGE = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(\*\.)?([a-z0-9_-]+(\.[a-z0-9_-]
 # Several SDKs repeat a refused batch for less than a minute, and then drop it.
 BURST_S_MIN = 60
 
+POSITIVE = (
+    "body_bytes_max",
+    "request_events_max",
+    "connections_max",
+    "event_names_max",
+    "event_name_chars_max",
+    "waiting_events_max",
+    "retention_days",
+    "retry_hours",
+    "call_timeout_s",
+    "audit_days",
+    "audit_looks_days",
+)
+BODIES_AT_ONCE_MIN = 2
+
 
 def check(settings: Settings) -> None:
     """Refuse values that are of the right type and still cannot work. Raises SettingsError."""
     for name in ("listen", "admin_listen", "sandbox_listen"):
         host_and_port(name, getattr(settings, name))
-    for name in (
-        "body_bytes_max",
-        "event_names_max",
-        "event_name_chars_max",
-        "waiting_events_max",
-        "retention_days",
-        "retry_hours",
-        "call_timeout_s",
-        "audit_days",
-        "audit_looks_days",
-    ):
+    for name in POSITIVE:
         if getattr(settings, name) <= 0:
             raise SettingsError(name, expected="a number above 0", got=getattr(settings, name))
+    if settings.bodies_bytes_max < BODIES_AT_ONCE_MIN * settings.body_bytes_max:
+        raise SettingsError(
+            "bodies_bytes_max",
+            expected=f"{BODIES_AT_ONCE_MIN} times body_bytes_max, or more",
+            got=settings.bodies_bytes_max,
+            hint="a quarter of it is for those whose key is in the body",
+        )
     if settings.ledger_days < 0:
         raise SettingsError("ledger_days", expected="0 or more", got=settings.ledger_days)
     if settings.path_prefix and not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", settings.path_prefix):

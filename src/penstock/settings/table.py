@@ -212,6 +212,15 @@ class Settings:
         1_000,
         "Longest name of a trait or property, written like `address.city`; an event with a longer one is rejected.",
     )
+    bodies_bytes_max: int = _setting(
+        67_108_864,
+        "All request bodies in memory at once; beyond it the slowest senders, then new ones, are answered with 503. At"
+        " least twice `body_bytes_max`.",
+    )
+    request_events_max: int = _setting(
+        10_000, "Events of one request, beyond which it is answered with 413. SDKs send 1 700 at most."
+    )
+    connections_max: int = _setting(4_096, "Connections of SDKs that are open at once; others wait.")
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
     disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")
     retention_days: float = _setting(30.0, "Events with an outcome are kept this long.")

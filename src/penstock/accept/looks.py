@@ -1,0 +1,89 @@
+"""Answers requests that bring no event: SDKs' configuration, health, version."""
+
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from penstock.accept import replies
+from penstock.accept.keys import basic_user, query_of
+from penstock.accept.replies import Reply, json_reply, refusal
+from penstock.accept.routes import Kind, Route
+from penstock.accept.source_config import rudder_source_config, segment_settings
+from penstock.accept.sources import Sources
+from penstock.settings import Source
+
+#: Remembers a refusal: the request's scope, the status, the text.
+Note = Callable[[Any, int, str], None]
+
+
+class Looks:
+    """What can be looked at without sending anything."""
+
+    def __init__(
+        self, *, sources: Sources, enabled: Callable[[str], Source], note: Note, version: str, started_at: str
+    ) -> None:
+        self.sources, self.enabled, self.note = sources, enabled, note
+        self.version, self.started_at = version, started_at
+
+    def answer(self, route: Route, scope: Any, *, path_key: str, problem: Callable[[], str]) -> Reply:
+        """Answer what is not an event. Raises SdkError."""
+        match route.kind:
+            case Kind.SOURCE_CONFIG:
+                return self._source_config(scope)
+            case Kind.SEGMENT_SETTINGS:
+                source = self.enabled(urllib.parse.unquote(path_key))
+                return json_reply(segment_settings(source, host=scope.headers.get("host") or ""))
+            case Kind.HEALTH:
+                return refusal(503, "Cannot connect to db") if problem() else self._health()
+            case Kind.READY:
+                trouble = problem()
+                return refusal(503, trouble) if trouble else replies.OK
+            case Kind.VERSION:
+                return self._version()
+            case Kind.ROBOTS:
+                return Reply(200, b"User-agent: * \nDisallow: / \n", (("content-type", replies.TEXT),))
+            case Kind.SDK_METRICS:
+                return json_reply(b"{}")
+            case _:
+                return replies.OK
+
+    def _source_config(self, scope: Any) -> Reply:
+        query = query_of(scope.query_string)
+        if scope.method == "HEAD":
+            # `view=ad` is how the JS SDK finds out about ad blockers.
+            return Reply(204 if query.get("view") == "ad" else 200, b"")
+        key = basic_user(scope.headers.get("authorization") or "") or query.get("writeKey", "")
+        if not key:
+            self.note(scope, 401, "Writekey not found in basic auth")
+            return json_reply(b'{"message":"Writekey not found in basic auth"}', 401)
+        source = self.sources.find(key)
+        if source is None:
+            self.note(scope, 400, "Invalid write key")
+            return json_reply(b'{"message":"Invalid write key"}', 400)
+        return json_reply(rudder_source_config(source))
+
+    def _health(self) -> Reply:
+        facts = {
+            "appType": "EMBEDDED",
+            "server": "UP",
+            "db": "UP",
+            "acceptingEvents": "TRUE",
+            "routingEvents": "TRUE",
+            "mode": "NORMAL",
+            "backendConfigMode": "JSON",
+            "lastSync": self.started_at,
+            "lastRegulationSync": "",
+        }
+        return json_reply(msgspec.json.encode(facts))
+
+    def _version(self) -> Reply:
+        facts = {
+            "Version": self.version,
+            "Commit": "",
+            "BuildDate": "",
+            "BuiltBy": "penstock",
+            "Features": ["gzip-req-payload"],
+        }
+        return json_reply(msgspec.json.encode(facts))
