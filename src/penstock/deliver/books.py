@@ -1,19 +1,22 @@
 """The ledger at work: reads the records an errand needs, looks people up, and lets `weigh` decide what is left to send."""
 
 import dataclasses
+import functools
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from penstock.buffer.ledger_port import Ledger
+from penstock.buffer.port import Lease
 from penstock.clock import Clock
 from penstock.convert.plan import Call, Plan
 from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
 from penstock.deliver.errand import SHADOW, Errand, Read, errand_of, planned
+from penstock.deliver.steps import Steps
 from penstock.deliver.watch import Watch
 from penstock.ledger.modes import Mode
 from penstock.ledger.people import found, look_ups, minimal, with_company
 from penstock.ledger.record import Alias, Delta, Record, decoded, email_subject, person_subject
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Records, subjects_of, together, weigh, whose
+from penstock.ledger.weigh import Part, Records, Weighed, subjects_of, together, weigh, whose
 
 # What a look-up found is believed this long: an unknown person with many events is looked up once.
 LOOK_UP_S, LOOK_UPS_MAX = 60.0, 10_000
@@ -28,8 +31,8 @@ LookUp = Callable[[str], Awaitable[Answer]]
 class Books:
     """The ledger of one destination, as the engine uses it."""
 
-    def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
-        self.ledger, self.clock, self.watch = ledger, clock, Watch(clock=clock)
+    def __init__(self, ledger: Ledger, *, clock: Clock, steps: Steps) -> None:
+        self.ledger, self.clock, self.steps, self.watch = ledger, clock, steps, Watch(clock=clock)
         #: By look-up: when it was made, and whom it found.
         self.looked_up: dict[str, tuple[float, Record | None]] = {}
         #: Subjects whose record is being changed, and the lease that does so.
@@ -44,8 +47,9 @@ class Books:
         if rules.is_off:
             return Errand(leases=[first.lease], calls=plan.calls, planned=planned([first]), is_shadow=is_shadow)
         run = self._run(reads, rules, mode, is_shadow=is_shadow)
-        prefix = SHADOW if is_shadow else ""
-        records = await self._records({s for read in run for s in subjects_of(read.part().plan)}, prefix)
+        count, subjects = await self.steps.run(_leases(run), surveyed, [read.part() for read in run])
+        run, prefix = run[:count], SHADOW if is_shadow else ""
+        records = await self._records(subjects, prefix)
         errand = await self._errand(run, records, rules, look_up, is_shadow=is_shadow)
         return errand if rules.guard == "off" else await self._guarded(errand, rules, look_up)
 
@@ -69,13 +73,13 @@ class Books:
         self.busy = {subject: holder for subject, holder in self.busy.items() if holder != token}
 
     def _run(self, reads: Sequence[Read], rules: Rules, mode: Mode, *, is_shadow: bool) -> Sequence[Read]:
-        """Return the events from the first on that become one errand."""
+        """Return the events from the first on that may become one errand."""
         run = [reads[0]]
         for read in reads[1:] if rules.coalesce else ():
             if not isinstance(read.meaning, Plan) or mode.is_live_for(read.meaning) is is_shadow:
                 break
             run.append(read)
-        return run[: max(1, together([read.part() for read in run]))]
+        return run
 
     async def _errand(
         self, run: Sequence[Read], records: dict[str, Record | None], rules: Rules, look_up: LookUp, *, is_shadow: bool
@@ -92,13 +96,15 @@ class Books:
             if answer is not None:
                 learned[subject] = Delta(fields=answer.fields, asserted_at=answer.asserted_at)
         if any(call.path == "/event" for call in run[0].part().plan.calls):
-            return self._event(run[0], records, rules, learned=learned, is_shadow=is_shadow)
-        weighed = weigh([read.part() for read in run], records, rules, now=self.clock.now())
+            return await self._event(run[0], records, rules, learned=learned, is_shadow=is_shadow)
+        parts, now = [read.part() for read in run], self.clock.now()
+        weighed = await self.steps.run(_leases(run), weighed_at, parts, records, rules, now)
         return errand_of(run, weighed, seen=learned, is_shadow=is_shadow)
 
     async def _guarded(self, errand: Errand, rules: Rules, read: LookUp) -> Errand:
         """Look at attributes that are sent for the first time: strange ones are remarked on, or hold the lane."""
-        remarks = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read)
+        look = functools.partial(self.steps.run, errand.leases)
+        remarks = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read, look)
         if not remarks:
             return errand
         if rules.guard == "hold":
@@ -106,7 +112,7 @@ class Books:
         self.watch.heed(remarks)
         return dataclasses.replace(errand, remarks=remarks)
 
-    def _event(
+    async def _event(
         self, read: Read, records: Records, rules: Rules, *, learned: Mapping[str, Delta], is_shadow: bool
     ) -> Errand:
         """An event goes to somebody Custify knows, with the company that is meant; or it waits."""
@@ -117,7 +123,7 @@ class Books:
             return Errand(leases=[read.lease], instead=Recognised(), learned=learned, is_shadow=is_shadow)
         if subject and record is None and rules.unknown == "park":
             return Errand(leases=[read.lease], instead=Unknown(_names(call)), is_shadow=is_shadow)
-        calls[0], notes = with_company(call, record, rules)
+        calls[0], notes = await self.steps.run([read.lease], with_company, call, record, rules)
         if subject and record is None and rules.unknown == "create":
             calls.insert(0, minimal(call))
             known[subject] = Delta(asserted_at=self.clock.now())
@@ -167,6 +173,21 @@ class Books:
 def is_busy() -> Answer:
     """Return the answer to an errand whose records are being changed: not now, and nobody is to blame."""
     return Throttled(BUSY_S, "another event of the same person or company is under way")
+
+
+def surveyed(parts: Sequence[Part]) -> tuple[int, set[str]]:
+    """Return how many of the parts, from the first, become one errand, and everybody whom they are about."""
+    count = max(1, together(parts))
+    return count, {subject for part in parts[:count] for subject in subjects_of(part.plan)}
+
+
+def weighed_at(parts: Sequence[Part], records: Records, rules: Rules, now: float) -> Weighed:
+    """Return what is left to send of a run."""
+    return weigh(parts, records, rules, now=now)
+
+
+def _leases(run: Sequence[Read]) -> list[Lease]:
+    return [read.lease for read in run]
 
 
 def _needs_known(call: Call, rules: Rules) -> bool:

@@ -17,20 +17,18 @@ import structlog
 from penstock.buffer.ledger_port import Ledger
 from penstock.buffer.port import NOTHING_LEARNED, Attempt, Backlog, Ending, Learned, Lease, Outcome
 from penstock.clock import Clock, Dice
-from penstock.convert import convert
 from penstock.convert.plan import Call
-from penstock.convert.wanted import unwanted
 from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Suspicious, Throttled, Unavailable
 from penstock.deliver.books import Books, is_busy
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide
-from penstock.deliver.errand import SHADOW, Errand, Read
+from penstock.deliver.errand import SHADOW, Errand, Read, meaning_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
+from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
+from penstock.deliver.watchman import StepSpent
 from penstock.deliver.width import Width
 from penstock.errors import BufferUnavailable, LeaseLost
-from penstock.event import enriched
-from penstock.timestamps import parsed
 
 log = structlog.get_logger()
 
@@ -56,10 +54,12 @@ class Engine:
         policy: DeliveryPolicy,
         clock: Clock,
         dice: Dice,
+        bench: Bench | None = None,
     ) -> None:
         self.name, self.backlog, self.custify = name, backlog, custify
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
-        self.books = Books(ledger, clock=clock)
+        self.steps = Steps(name, bench or Trusting())
+        self.books = Books(ledger, clock=clock, steps=self.steps)
         self.hold, self.width = HoldState(), Width(calls_max=policy.in_flight_max)
         #: The Custify that the ledger is about; empty before the first one.
         self.origin = ""
@@ -74,7 +74,7 @@ class Engine:
         """Deliver until `stop`; then let calls under way finish."""
         notes = await self.backlog.notes()
         self._recall(notes)
-        await self.backlog.remember({"running": True})
+        await self.backlog.remember({"running": True} | self.steps.to_notes())
         if notes.get("running"):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
@@ -119,25 +119,21 @@ class Engine:
         """Bring one event to an end, with those it carries along, or give it a time to try again."""
         attempts: list[Attempt] = []
         try:
-            answer, errand = await self._attempt([lease, *lease.followers], attempts)
-            if isinstance(answer, Refused) and len(errand.leases) > 1:
-                # One of them is to blame, and nobody knows which: the first goes by itself.
-                answer, errand = await self._attempt([lease], attempts)
+            answer, errand = await self._attempted(lease, attempts)
             verdict = self.verdict(answer, lease)
             await self.apply(verdict, errand, attempts)
+            if isinstance(verdict, Settle):
+                self.is_unwritten |= self.steps.cleared(errand.leases)
         finally:
             self.books.release(lease.token)
         self.log.debug(
             "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
         )
 
-    def read(self, lease: Lease) -> Read:
-        """Return what a leased event means."""
-        event = enriched(lease.event)
-        refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
-        happened = parsed(event["timestamp"])
-        at_ms = lease.event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
-        return Read(lease=lease, meaning=refusal or convert(event, self.policy.mapping), at_ms=at_ms)
+    async def read(self, leases: Sequence[Lease]) -> list[Read]:
+        """Return what the first of some leased events means, and those that can go along. Raises Unfinished."""
+        found = await self.steps.each(leases, meaning_of, self.policy.mapping, self.policy.wishes)
+        return [Read(lease=e, meaning=meaning, at_ms=at) for e, (meaning, at) in zip(leases, found, strict=False)]
 
     async def send(self, calls: Sequence[Call], attempts: list[Attempt]) -> Answer:
         """Make calls in order, up to the first that is not accepted."""
@@ -188,6 +184,16 @@ class Engine:
         except LeaseLost:
             self.log.warning("lease_lost", message_id=lease.event.message_id)
 
+    async def _attempted(self, lease: Lease, attempts: list[Attempt]) -> tuple[Said, Errand]:
+        """Attempt an event with those it carries along; by itself, if one of them is to blame and nobody knows which."""
+        try:
+            answer, errand = await self._attempt([lease, *lease.followers], attempts)
+            if isinstance(answer, Refused) and len(errand.leases) > 1:
+                answer, errand = await self._attempt([lease], attempts)
+        except Unfinished as found:
+            return found.said, Errand(leases=[lease])
+        return answer, errand
+
     async def _attempt(self, leases: Sequence[Lease], attempts: list[Attempt]) -> tuple[Said, Errand]:
         """Find out what is left to do for the first of these, and those that can go along, and do it."""
         rules, mode = self.policy.rules, self.policy.mode
@@ -195,7 +201,11 @@ class Engine:
         async def look_up(path: str) -> Answer:
             return await self._call("GET", path, functools.partial(self.custify.read, path), attempts)
 
-        errand = await self.books.errand([self.read(lease) for lease in leases], rules, mode, look_up)
+        try:
+            errand = await self.books.errand(await self.read(leases), rules, mode, look_up)
+        except StepSpent:
+            # Of several, nobody knows who is to blame.
+            return await self._attempt(leases[:1], attempts)
         if errand.instead is not None:
             return errand.instead, errand
         if not self.books.take(errand, leases[0].token):
@@ -277,6 +287,7 @@ class Engine:
     def _recall(self, notes: Table[str, object]) -> None:
         """Go on with what was learned before a restart."""
         paused_by = self.hold.paused_by
+        self.steps.recall(notes)
         self.hold = HoldState.from_notes(notes)
         if paused_by:
             self.pause(paused_by)
@@ -286,7 +297,7 @@ class Engine:
     async def _write_notes(self) -> None:
         if self.is_unwritten or self.pace.is_news:
             self.is_unwritten = False
-            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes())
+            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes() | self.steps.to_notes())
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))

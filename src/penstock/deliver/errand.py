@@ -7,11 +7,16 @@ import msgspec
 
 from penstock import causes
 from penstock.buffer.port import Attempt, CallCount, Ending, Learned, Lease, Outcome
+from penstock.convert import convert
 from penstock.convert.plan import Call, Meaning, Plan
+from penstock.convert.plan import Mapping as Options
+from penstock.convert.wanted import Wishes, unwanted
 from penstock.deliver.decide import Said
+from penstock.event import Event, enriched
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import CARRIED_BY, Note, Part, Weighed
+from penstock.timestamps import parsed
 
 #: In front of a subject: what Custify would hold if the destination were live.
 SHADOW = "~"
@@ -31,6 +36,14 @@ class Read:
         plan = self.meaning if isinstance(self.meaning, Plan) else Plan(())
         group = next((str(call.body.get("company_id", "")) for call in plan.calls if call.path == "/company"), "")
         return Part(message_id=self.lease.event.message_id, at_ms=self.at_ms, plan=plan, group=group)
+
+
+def meaning_of(event: Event, mapping: Options, wishes: Wishes) -> tuple[Meaning, int]:
+    """Return what an event means, and when it happened, milliseconds since 1970."""
+    call = enriched(event)
+    meaning = unwanted(call, source=event.source, wishes=wishes) or convert(call, mapping)
+    happened = parsed(call["timestamp"])
+    return meaning, event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,24 @@ CACHED_S, ASK_AGAIN_S = 3_600.0, 60.0
 CLEARED_MAX = 10_000
 
 
+Step = Callable[..., Awaitable[list[Suspicion]]]
+
+
+def looked_at(new: Sequence[tuple[str, object]], known: Attributes, message_id: str) -> list[Suspicion]:
+    """Return what is strange about new attributes, each looked at beside the known ones and those before it."""
+    seen, found = Attributes(dict(known.types)), []
+    for name, value in new:
+        if strange := suspicion(name, value, seen, message_id=message_id):
+            found.append(strange)
+        else:
+            seen.types.setdefault(name.partition(".")[2], type_of(value))
+    return found
+
+
+async def _at_once(function: Callable[..., list[Suspicion]], *args: object) -> list[Suspicion]:
+    return function(*args)
+
+
 class Watch:
     """What is known of one destination's attributes."""
 
@@ -25,20 +43,25 @@ class Watch:
         self.approved: frozenset[str] = frozenset()
 
     async def suspicions(
-        self, calls: Sequence[Call], message_id: str, read: Callable[[str], Awaitable[Answer]]
+        self, calls: Sequence[Call], message_id: str, read: Callable[[str], Awaitable[Answer]], step: Step | None = None
     ) -> list[Suspicion]:
-        """Return what is strange about the attributes of calls; each is looked at once, unless it stays strange."""
+        """Return what is strange about the attributes of calls; each is looked at once, unless it stays strange.
+
+        `step` does the looking, wherever it is done.
+        """
         found = []
         for call in calls:
             new = [(name, value) for name, value in attributes_of(call) if not self._is_cleared(name, value)]
             if not new:
                 continue
             known = await self._attributes(call.path, read)
+            if known is None:
+                continue
+            strange = await (step or _at_once)(looked_at, new, known, message_id)
+            found += strange
+            named = {each.attribute for each in strange}
             for name, value in new:
-                strange = suspicion(name, value, known, message_id=message_id) if known else None
-                if strange:
-                    found.append(strange)
-                elif known:
+                if name not in named:
                     self._clear(name, value)
                     # It will exist from now on: the next that nearly repeats it is seen.
                     known.types.setdefault(name.partition(".")[2], type_of(value))

@@ -1,0 +1,173 @@
+"""The pure steps of an event on its way: done in the loop, and those of a suspect in a process of its own.
+
+Rules: a step is a function of a module, its arguments are all that it knows, and it changes none of them; so it can be
+done again elsewhere, and means the same there. An event is to blame only if one of its steps, alone, spends its budget
+of counted steps in a process of its own, twice. Whatever else happens to that process says nothing of the event.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from penstock.apart import Apart, Budget, Died, Spent
+from penstock.buffer.port import Lease
+from penstock.deliver.answer import Stuck, Unjudged
+from penstock.deliver.watchman import StepSpent, Watchman
+
+log = structlog.get_logger()
+
+# Many times what the largest event that ingest takes needs; seconds of C code between two counts.
+BUDGET = Budget(lines_max=20_000_000, cpu_s_max=5.0)
+# Once is a finding, twice is a verdict.
+JUDGEMENTS = 2
+# Events remembered as suspects; with more of them there is something else wrong.
+SUSPECTS_MAX = 1_000
+
+T = TypeVar("T")
+
+
+class Unfinished(Exception):
+    """A step has no result; `said` is what to decide by."""
+
+    def __init__(self, said: Stuck | Unjudged) -> None:
+        self.said = said
+        super().__init__()
+
+
+class Bench(Protocol):
+    """Where steps are done, and judged."""
+
+    #: What the process before this one was at when it ended without a word: destination and place in the log.
+    before: tuple[str, int]
+
+    def run(self, destination: bytes, seq: int, function: Callable[..., T], *args: Any) -> T:
+        """Do a step in the loop. Raises StepSpent when it keeps the loop for too long."""
+
+    async def judged(self, function: Callable[..., T], *args: Any) -> T:
+        """Do a step in a process of its own. Raises Unfinished."""
+
+    def end(self) -> None:
+        """Break off what is being judged: nothing is known of it, and it is judged after the next start."""
+
+
+class Trusting:
+    """A bench without a watch: every step is done at once, however long it takes."""
+
+    before = "", 0
+
+    def run(self, _: bytes, __: int, function: Callable[..., T], *args: Any) -> T:
+        """Do a step."""
+        return function(*args)
+
+    async def judged(self, function: Callable[..., T], *args: Any) -> T:
+        """Do a step."""
+        return function(*args)
+
+    def end(self) -> None:
+        """Nothing is under way."""
+
+
+class Watched:
+    """The bench of a process: one judgement at a time, so that many suspects take no more CPU than one."""
+
+    def __init__(self, watchman: Watchman, *, budget: Budget = BUDGET) -> None:
+        self.run, self.before = watchman.run, watchman.pulse.before
+        self.apart = Apart(budget, is_fresh=True)
+        self.is_busy = self.is_ended = False
+
+    async def judged(self, function: Callable[..., T], *args: Any) -> T:
+        """Do a step in a process of its own; if it spends its budget there, once more. Raises Unfinished."""
+        if self.is_busy or self.is_ended:
+            raise Unfinished(Unjudged("another event is being judged"))
+        self.is_busy = True
+        try:
+            return await self._judged(function, args)
+        finally:
+            self.is_busy = False
+
+    def end(self) -> None:
+        """Break off what is being judged."""
+        self.is_ended = True
+        self.apart.end()
+
+    async def _judged(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
+        spent = ""
+        for _ in range(JUDGEMENTS):
+            try:
+                return await asyncio.to_thread(self.apart.run, function, *args)
+            except Spent as found:
+                spent = str(found)
+            except Died as found:
+                log.warning("not_judged", step=function.__name__, reason=str(found))
+                raise Unfinished(Unjudged(str(found))) from found
+            except asyncio.CancelledError:
+                self.apart.end()
+                raise
+        raise Unfinished(Stuck(f"the step {function.__name__} used up {spent}, alone, twice"))
+
+
+class Steps:
+    """The steps of one destination's events."""
+
+    def __init__(self, name: str, bench: Bench) -> None:
+        self.name, self.bench, self.key = name, bench, name.encode()
+        #: Places in the log of events that stopped the loop, or were under way when the process ended.
+        self.suspects: dict[int, None] = {}
+
+    def recall(self, notes: Mapping[str, object]) -> None:
+        """Go on suspecting whom we suspected, and what the process before this one was at."""
+        known = notes.get("suspects")
+        for seq in known if isinstance(known, list) else ():
+            self.suspects[int(seq)] = None
+        destination, seq = self.bench.before
+        if destination == self.name:
+            self._suspect(seq, "the process ended while it was under way")
+
+    def to_notes(self) -> dict[str, object]:
+        """Return what must survive a restart."""
+        return {"suspects": list(self.suspects)}
+
+    async def each(self, leases: Sequence[Lease], function: Callable[..., T], *args: Any) -> list[T]:
+        """Do a step of the first event, and of those after it up to one that has to go by itself. Raises Unfinished."""
+        done = [await self.run(leases[:1], function, leases[0].event, *args)]
+        for lease in leases[1:] if leases[0].seq not in self.suspects else ():
+            if lease.seq in self.suspects:
+                break
+            try:
+                done.append(self.bench.run(self.key, lease.seq, function, lease.event, *args))
+            except StepSpent:
+                self._suspect(lease.seq, f"{function.__name__} kept the loop")
+                break
+        return done
+
+    async def run(self, leases: Sequence[Lease], function: Callable[..., T], *args: Any) -> T:
+        """Do a step of some events; one that is alone is judged if need be.
+
+        Raises Unfinished; and StepSpent for several, of which nobody knows who is to blame.
+        """
+        first = leases[0].seq
+        if first not in self.suspects:
+            try:
+                return self.bench.run(self.key, first, function, *args)
+            except StepSpent:
+                if len(leases) > 1:
+                    raise
+                self._suspect(first, f"{function.__name__} kept the loop")
+        return await self.bench.judged(function, *args)
+
+    def cleared(self, leases: Sequence[Lease]) -> bool:
+        """Forget that events were suspected, for they have ended; return whether one was."""
+        if not self.suspects:
+            return False
+        ended = [lease.seq for lease in leases if lease.seq in self.suspects]
+        for seq in ended:
+            del self.suspects[seq]
+        return bool(ended)
+
+    def _suspect(self, seq: int, why: str) -> None:
+        log.warning("suspected", destination=self.name, seq=seq, why=why)
+        while len(self.suspects) >= SUSPECTS_MAX:
+            del self.suspects[next(iter(self.suspects))]
+        self.suspects[seq] = None
