@@ -78,6 +78,12 @@ class Apart:
         if (process := self.process) is not None:
             process.kill()
 
+    def close(self) -> None:
+        """End the process, whatever it does, and leave nothing behind."""
+        self.end()
+        with self.lock:
+            self._close()
+
     def _asked(self, job: bytes) -> tuple[str, Any]:
         process = self._started()
         assert process.stdin is not None
@@ -137,6 +143,12 @@ class Pool:
             return apart.run(function, *args)
         finally:
             self.free.put(apart)
+
+    def close(self) -> None:
+        """End the processes that have nothing to do."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.free.get_nowait().close()
 
 
 class _Ended(Died):

@@ -1,14 +1,12 @@
 """One event whose reading never ends: it is found out and dead, whatever happens meanwhile, and nobody waits for it."""
 
 import contextlib
-import os
-import signal
 from pathlib import Path
 
 import psutil
 import pytest
 
-from acceptance.conftest import get_json, http, until
+from acceptance.conftest import get_json
 
 PLANTED = {"PYTHONPATH": str(Path(__file__).parent / "planted")}
 IN_PYTHON, IN_C = "never ends, in Python", "never ends, in C"

@@ -27,7 +27,7 @@ def make():
 
     yield begin
     for each in made:
-        each.end()
+        each.close()
 
 
 def test_lines_are_counted_to_the_last_one(make):
@@ -98,4 +98,4 @@ def test_a_pool_goes_on_after_a_call_that_spent_its_budget():
         pool.run(planted.endless_in_c)
 
     assert pool.run(planted.lines, 10) == 45
-    pool.free.get().end()
+    pool.close()
