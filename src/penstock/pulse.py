@@ -40,6 +40,16 @@ class RoleStatus:
     destination: str = ""
     seq: int = 0
 
+    def in_words(self) -> str:
+        """Return this as a sentence says it, after the role's name."""
+        if self.state == "running":
+            return "runs"
+        if self.state == "down":
+            return "is not running"
+        where = f", at event {self.seq} of {self.destination}" if self.destination else ""
+        what = "stands still" if self.state == "standing" else "gets no CPU: it is stopped, or the machine is"
+        return f"{what}; its loop turned last {self.beat_age_s:.0f} s ago{where}"
+
 
 class Pulse:
     """The pulse of this process."""

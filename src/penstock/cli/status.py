@@ -30,6 +30,8 @@ def status_command(config: Path | None, *, as_json: bool) -> None:
 def _lines(status: Status) -> list[str]:
     accepted = ", ".join(f"{name} {count}" for name, count in status.accepted.items()) or "none"
     lines = [f"accepted: {accepted}"]
+    if any(found.state != "running" for found in status.roles.values()):
+        lines += [f"{role} {found.in_words()}" for role, found in status.roles.items()]
     for name, destination in status.destinations.items():
         lines += _destination_lines(name, destination)
     return lines

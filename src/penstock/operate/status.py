@@ -10,6 +10,7 @@ from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
 from penstock.errors import StoreDamaged
 from penstock.operate.snapshot import Snapshots
+from penstock.pulse import ROLES, RoleStatus, read_pulse
 from penstock.settings import Settings
 
 
@@ -43,6 +44,8 @@ class Status:
     version: str
     accepted: Mapping[str, int]
     destinations: Mapping[str, DestinationStatus]
+    #: The processes that ran on this data folder: whether the loop of each turns.
+    roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
 
 
 # What can be said of a file that cannot be read.
@@ -74,7 +77,14 @@ class StatusReader:
             version=self.version,
             accepted=dict(self.shelf.accepted()),
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
+            roles=self.roles(),
         )
+
+    def roles(self) -> Mapping[str, RoleStatus]:
+        """Return how the processes are that ran on this data folder."""
+        folder = self.snapshots.folder
+        found = {role: read_pulse(folder, role, clock=self.clock) for role in ROLES}
+        return {role: status for role, status in found.items() if status is not None}
 
     def _destination(self, name: str, live: Mapping[str, object], damage: str) -> DestinationStatus:
         try:
