@@ -80,7 +80,10 @@ def answered(job: bytes) -> bytes:
         answer = RAISED, error
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0.0)
-    return pickle.dumps(answer)
+    try:
+        return pickle.dumps(answer)
+    except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as error:
+        return pickle.dumps((RAISED, RuntimeError(f"the result cannot be handed over: {type(error).__name__}")))
 
 
 def main() -> None:

@@ -24,13 +24,15 @@ class Change:
     after: str
 
 
-def changes(stories: Sequence[Story], before: Options, after: Options) -> Iterator[Change]:
-    """Yield the events whose calls would differ."""
+def changed(stories: Sequence[Story], before: Options, after: Options) -> list[Change]:
+    """Return the events whose calls would differ."""
+    found = []
     for story in stories:
         event = enriched(story.event)
         old, new = convert(event, before), convert(event, after)
         if old != new:
-            yield Change(story=story, before=in_words(old), after=in_words(new))
+            found.append(Change(story=story, before=in_words(old), after=in_words(new)))
+    return found
 
 
 def fields_of(body: Mapping[str, object]) -> Iterator[tuple[str, object]]:

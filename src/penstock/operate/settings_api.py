@@ -10,6 +10,7 @@ from penstock.buffer.control_port import Journal
 from penstock.buffer.port import Shelf
 from penstock.errors import SettingsError
 from penstock.operate.api import ApiError, api_route, caller_of, read, whole
+from penstock.operate.budget import within_budget
 from penstock.operate.desk import SECRET, Desk, differences, opened
 from penstock.operate.fields import fields
 from penstock.operate.masking import mask_of
@@ -113,7 +114,8 @@ class SettingsApi:
         given = dict(request.query_params)
         limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
         personal = "personal" in caller_of(request).rights
-        found = fields(stories_of(self.shelf, name, settings, limit=limit), mapping_of(settings.destinations[name]))
+        stories = stories_of(self.shelf, name, settings, limit=limit)
+        found = within_budget(fields, stories, mapping_of(settings.destinations[name]))
         return {
             "fields": [
                 {
