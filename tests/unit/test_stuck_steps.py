@@ -11,20 +11,23 @@ import pytest
 import planted_steps
 from contract.worlds import MemoryWorld, event
 from penstock import causes
-from penstock.apart import Budget
+from penstock.apart import Apart, Budget
 from penstock.buffer.port import Outcome
 from penstock.clock import ManualClock, SeededDice
 from penstock.convert.plan import Mapping
-from penstock.deliver import books, engine, watch
+from penstock.convert.wanted import Wishes
+from penstock.deliver import books, engine, errand, watch
 from penstock.deliver.answer import Accepted
 from penstock.deliver.decide import JUDGE_AGAIN_S, RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
-from penstock.deliver.steps import Watched
+from penstock.deliver.steps import BUDGET, Watched
 from penstock.deliver.watchman import Watchman
 from penstock.ledger.rules import Rules
+from penstock.ledger.weigh import Part
 from penstock.pulse import Pulse
+from penstock.settings import Settings
 
 SMALL = Budget(lines_max=200_000, cpu_s_max=20.0)
 ATTRIBUTES = Accepted(200, '[{"name": "seats", "type": "number"}]')
@@ -195,6 +198,22 @@ async def test_an_end_of_the_process_breaks_the_judgement_off_and_the_event_wait
     await under_way
 
     assert delivery.ends() == {"read never ends": "waiting"}
+
+
+def test_the_largest_event_that_ingest_takes_needs_a_fraction_of_the_budget():
+    traits = {f"trait_{number:06}": "2020-01-01T00:00:00Z" for number in range(90_000)}
+    body = json.dumps({"type": "identify", "userId": "ana", "traits": traits}, separators=(",", ":")).encode()
+    assert 0.8 * Settings().body_bytes_max < len(body) <= Settings().body_bytes_max
+    large = msgspec.structs.replace(event("large", "ana"), type="identify", body=body)
+    apart = Apart(Budget(lines_max=BUDGET.lines_max // 5, cpu_s_max=BUDGET.cpu_s_max))
+
+    meaning, at_ms = apart.run(errand.meaning_of, large, Mapping(), Wishes())
+    part = Part(message_id="large", at_ms=at_ms, plan=meaning)
+    _, subjects = apart.run(books.surveyed, [part])
+    weighed = apart.run(books.weighed_at, [part], dict.fromkeys(subjects), Rules(guard="warn"), 1.0)
+
+    assert len(weighed.calls) == 1
+    apart.close()
 
 
 class Ended:

@@ -18,8 +18,8 @@ from penstock.deliver.watchman import StepSpent, Watchman
 
 log = structlog.get_logger()
 
-# Many times what the largest event that ingest takes needs; seconds of C code between two counts.
-BUDGET = Budget(lines_max=20_000_000, cpu_s_max=5.0)
+# Five times what the largest event that ingest takes needs, and more; for C code, CPU seconds between two counts.
+BUDGET = Budget(lines_max=20_000_000, cpu_s_max=3.0)
 # Once is a finding, twice is a verdict.
 JUDGEMENTS = 2
 # Events remembered as suspects; with more of them there is something else wrong.

@@ -21,7 +21,7 @@ from penstock.pulse import Pulse
 STEP_CPU_S_MAX = 1.0
 TICK_CPU_S = 0.25
 # How long C code may hold Python's lock.
-LOCKED_CPU_S_MAX = 5.0
+LOCKED_CPU_S_MAX = 3.0
 
 T = TypeVar("T")
 

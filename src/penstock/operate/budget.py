@@ -11,7 +11,7 @@ from penstock.apart import Budget, Died, Pool, Spent
 from penstock.errors import TooCostly
 
 # CPU seconds for one question. A usual event is explained in a few milliseconds, the largest in less than one second.
-CPU_S_MAX = 4.0
+CPU_S_MAX = 3.0
 # Two, so that somebody who looks at one event that costs keeps nobody from looking at another.
 POOL = Pool(Budget(cpu_s_max=CPU_S_MAX), size=2)
 atexit.register(POOL.close)
