@@ -216,6 +216,27 @@ def test_the_largest_event_that_ingest_takes_needs_a_fraction_of_the_budget():
     apart.close()
 
 
+async def test_a_lease_that_runs_out_during_the_judgement_costs_no_finding(delivery):
+    await delivery.identify("read never ends")
+    judged, findings = delivery.bench.judged, []
+
+    async def judged_slowly(*job):
+        findings.append(job)
+        delivery.clock.advance(1_000.0)
+        # Somebody else leases it meanwhile, and the verdict comes too late.
+        delivery.world.backlog.forget_leases()
+        return await judged(*job)
+
+    delivery.bench.judged = judged_slowly
+
+    await delivery.deliver()
+    assert delivery.ends() == {"read never ends": "waiting"}
+    await delivery.deliver()
+
+    assert delivery.ends() == {"read never ends": causes.STUCK}
+    assert len(findings) == 2
+
+
 class Ended:
     """A process that ended without a word while an event was under way, and the one after it."""
 

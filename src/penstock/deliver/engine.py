@@ -122,8 +122,6 @@ class Engine:
             answer, errand = await self._attempted(lease, attempts)
             verdict = self.verdict(answer, lease)
             await self.apply(verdict, errand, attempts)
-            if isinstance(verdict, Settle):
-                self.is_unwritten |= self.steps.cleared(errand.leases)
         finally:
             self.books.release(lease.token)
         self.log.debug(
@@ -183,6 +181,9 @@ class Engine:
                     await self.backlog.park(lease, since=since, until=now + delay_s, subjects=known_as)
         except LeaseLost:
             self.log.warning("lease_lost", message_id=lease.event.message_id)
+        else:
+            if isinstance(verdict, Settle):
+                self.is_unwritten |= self.steps.cleared(errand.leases)
 
     async def _attempted(self, lease: Lease, attempts: list[Attempt]) -> tuple[Said, Errand]:
         """Attempt an event with those it carries along; by itself, if one of them is to blame and nobody knows which."""

@@ -22,6 +22,8 @@ log = structlog.get_logger()
 BUDGET = Budget(lines_max=20_000_000, cpu_s_max=3.0)
 # Once is a finding, twice is a verdict.
 JUDGEMENTS = 2
+# A child that was stopped must not keep others from being judged for ever; a busy machine gets its time.
+JUDGEMENT_S_MAX = 300.0
 # Events remembered as suspects; with more of them there is something else wrong.
 SUSPECTS_MAX = 1_000
 
@@ -46,7 +48,7 @@ class Bench(Protocol):
         """Do a step in the loop. Raises StepSpent when it keeps the loop for too long."""
 
     async def judged(self, function: Callable[..., T], *args: Any) -> T:
-        """Do a step in a process of its own. Raises Unfinished."""
+        """Do a step in a process of its own, once. Raises Spent, and Unfinished when nothing was found out."""
 
     def end(self) -> None:
         """Break off what is being judged: nothing is known of it, and it is judged after the next start."""
@@ -74,16 +76,22 @@ class Watched:
 
     def __init__(self, watchman: Watchman, *, budget: Budget = BUDGET) -> None:
         self.run, self.before = watchman.run, watchman.pulse.before
-        self.apart = Apart(budget, is_fresh=True)
+        self.apart = Apart(budget, is_fresh=True, wall_s_max=JUDGEMENT_S_MAX)
         self.is_busy = self.is_ended = False
 
     async def judged(self, function: Callable[..., T], *args: Any) -> T:
-        """Do a step in a process of its own; if it spends its budget there, once more. Raises Unfinished."""
+        """Do a step in a process of its own. Raises Spent, and Unfinished."""
         if self.is_busy or self.is_ended:
             raise Unfinished(Unjudged("another event is being judged"))
         self.is_busy = True
         try:
-            return await self._judged(function, args)
+            return await asyncio.to_thread(self.apart.run, function, *args)
+        except Died as found:
+            log.warning("not_judged", step=function.__name__, reason=str(found))
+            raise Unfinished(Unjudged(str(found))) from found
+        except asyncio.CancelledError:
+            self.apart.end()
+            raise
         finally:
             self.is_busy = False
 
@@ -91,21 +99,6 @@ class Watched:
         """Break off what is being judged."""
         self.is_ended = True
         self.apart.end()
-
-    async def _judged(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
-        spent = ""
-        for _ in range(JUDGEMENTS):
-            try:
-                return await asyncio.to_thread(self.apart.run, function, *args)
-            except Spent as found:
-                spent = str(found)
-            except Died as found:
-                log.warning("not_judged", step=function.__name__, reason=str(found))
-                raise Unfinished(Unjudged(str(found))) from found
-            except asyncio.CancelledError:
-                self.apart.end()
-                raise
-        raise Unfinished(Stuck(f"the step {function.__name__} used up {spent}, alone, twice"))
 
 
 class Steps:
@@ -115,6 +108,8 @@ class Steps:
         self.name, self.bench, self.key = name, bench, name.encode()
         #: Places in the log of events that stopped the loop, or were under way when the process ended.
         self.suspects: dict[int, None] = {}
+        #: What was found out so far. A lease that runs out meanwhile must not make us begin anew.
+        self.spent: dict[tuple[int, str], list[str]] = {}
 
     def recall(self, notes: Mapping[str, object]) -> None:
         """Go on suspecting whom we suspected, and what the process before this one was at."""
@@ -155,7 +150,7 @@ class Steps:
                 if len(leases) > 1:
                     raise
                 self._suspect(first, f"{function.__name__} kept the loop")
-        return await self.bench.judged(function, *args)
+        return await self._judged(first, function, *args)
 
     def cleared(self, leases: Sequence[Lease]) -> bool:
         """Forget that events were suspected, for they have ended; return whether one was."""
@@ -164,7 +159,18 @@ class Steps:
         ended = [lease.seq for lease in leases if lease.seq in self.suspects]
         for seq in ended:
             del self.suspects[seq]
+        self.spent = {key: found for key, found in self.spent.items() if key[0] in self.suspects}
         return bool(ended)
+
+    async def _judged(self, seq: int, function: Callable[..., T], *args: Any) -> T:
+        """Do a step apart, as often as a verdict takes. Raises Unfinished."""
+        spent = self.spent.setdefault((seq, function.__name__), [])
+        while len(spent) < JUDGEMENTS:
+            try:
+                return await self.bench.judged(function, *args)
+            except Spent as found:
+                spent.append(str(found))
+        raise Unfinished(Stuck(f"the step {function.__name__} used up {spent[-1]}, alone, twice"))
 
     def _suspect(self, seq: int, why: str) -> None:
         log.warning("suspected", destination=self.name, seq=seq, why=why)
