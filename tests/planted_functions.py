@@ -59,3 +59,8 @@ def chatter() -> str:
     """Print, as a library may."""
     print("not an answer")
     return "an answer"
+
+
+def endless_for(*_: object) -> None:
+    """Take whatever is asked, and never end."""
+    endless_in_c()
