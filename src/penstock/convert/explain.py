@@ -14,12 +14,14 @@ from penstock.convert.explain_readings import SENTENCES, is_deep
 from penstock.convert.explain_reasons import Reasons, Unsent, losers
 from penstock.convert.explain_trials import Findings, Place, Sent, Trials, sent_of
 from penstock.convert.plan import Filtered, Mapping, Meaning, Plan
+from penstock.convert.times import Happened, happened
 
 # Leaves that are tried one by one. A usual event has thirty; one with more has its outermost explained.
 LEAVES_MAX = 200
 # Each trial may read every text of the event, so an event with large texts gets fewer trials, but never fewer than this.
 TEXT_CHARS_MAX, LEAVES_MIN = 200_000, 20
-EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",)})
+EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",), ("receivedAt",)})
+TIME_FIELDS = frozenset({("created_at",), ("signed_up_at",)})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def explain(
     """
     if mapping.trust != "trusted" and not unwanted:
         whole = explain(event, dataclasses.replace(mapping, trust="trusted"), leaves_max=leaves_max)
-        return _as_believed(whole, convert(event, mapping), trust=mapping.trust)
+        return _as_believed(whole, event, mapping)
     meaning = unwanted or convert(event, mapping)
     every = list(leaves(event))
     looked_at = _outermost(every, leaves_max)
@@ -75,7 +77,8 @@ def explain(
     rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in known]
     if left_out:
         return Explanation(mapping.name, meaning, tuple(lines), len(every) - len(findings), len(rest))
-    return Explanation(mapping.name, meaning, (*lines, *(_set_by_mapping(*found) for found in rest)))
+    made = (_set_by_mapping(*found, event=event, mapping=mapping) for found in rest)
+    return Explanation(mapping.name, meaning, (*lines, *made))
 
 
 def as_json(explanation: Explanation) -> dict[str, object]:
@@ -95,10 +98,11 @@ def as_json(explanation: Explanation) -> dict[str, object]:
     return facts
 
 
-def _as_believed(whole: Explanation, meaning: Meaning, *, trust: str) -> Explanation:
+def _as_believed(whole: Explanation, event: object, mapping: Mapping) -> Explanation:
     """Return of an explanation what holds for a source that is not believed in everything."""
     if not isinstance(whole.meaning, Plan):
         return whole
+    meaning = convert(event, mapping)
     sent, paths = sent_of(meaning), [call.path for call in (meaning.calls if isinstance(meaning, Plan) else ())]
     left = {(place.call, as_text(place.field)) for place in sent}
     lines: list[Line] = []
@@ -111,13 +115,14 @@ def _as_believed(whole: Explanation, meaning: Meaning, *, trust: str) -> Explana
         elif (call, line.field) in left:
             lines.append(dataclasses.replace(line, call=call))
         elif line.source is not None:
-            why = f"{line.field} of {path} is not taken from this source: its trust is `{trust}`"
+            why = f"{line.field} of {path} is not taken from this source: its trust is `{mapping.trust}`"
             lines.append(Line(line.source, line.value, None, None, None, Unsent.UNTRUSTED, why))
     told = {(line.call, line.field) for line in lines}
     rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in told]
     if whole.leaves_left_out:
         return dataclasses.replace(whole, meaning=meaning, lines=tuple(lines), fields_left_out=len(rest))
-    return dataclasses.replace(whole, meaning=meaning, lines=(*lines, *(_set_by_mapping(*found) for found in rest)))
+    made = (_set_by_mapping(*found, event=event, mapping=mapping) for found in rest)
+    return dataclasses.replace(whole, meaning=meaning, lines=(*lines, *made))
 
 
 def _outermost(every: list[tuple[Path, object]], leaves_max: int) -> dict[Path, object]:
@@ -145,22 +150,34 @@ def _event_lines(
     fed = {path: found for path, found in findings.items() if found.fed}
     kind = str(trials.event.get("type")).strip().lower()[:40] if isinstance(trials.event, dict) else ""
     reasons = Reasons(trials, losers(trials, looked_at, fed), kind=kind)
+    happened_why = _time_of(trials.event, trials.mapping).why
     for path, value in looked_at.items():
         if path in fed:
-            yield from _sent_lines(path, value, fed[path], sent)
+            yield from _sent_lines(path, value, fed[path], sent, happened_why=happened_why)
         else:
             reason, why = reasons.why(path, value, findings[path])
             yield Line(as_text(path), _shown(value), None, None, None, reason, why)
 
 
-def _sent_lines(path: Path, value: object, found: Findings, sent: Sent) -> Iterator[Line]:
+def _sent_lines(path: Path, value: object, found: Findings, sent: Sent, *, happened_why: str) -> Iterator[Line]:
     for place, reading in sorted(found.fed.items(), key=lambda item: (item[0].call, as_text(item[0].field))):
-        why = "when the event happened" if path in EVENT_TIMES else SENTENCES[reading]
+        why = happened_why if path in EVENT_TIMES else SENTENCES[reading]
         yield Line(as_text(path), _shown(value), place.call, as_text(place.field), sent[place], reading, why)
 
 
-def _set_by_mapping(place: Place, value: object) -> Line:
+def _time_of(event: object, mapping: Mapping) -> Happened:
+    """Return when an event happened, as it is said to people; RudderStack's reading needs no more than the words."""
+    if mapping.name == "custify/1":
+        return happened(event if isinstance(event, dict) else {}, mapping)
+    return Happened(None)
+
+
+def _set_by_mapping(place: Place, value: object, *, event: object, mapping: Mapping) -> Line:
     field = as_text(place.field)
+    if place.field in TIME_FIELDS:
+        known = _time_of(event, mapping)
+        why = known.why if known.text == value else "counted back from the arrival, as RudderStack does"
+        return Line(None, None, place.call, field, value, "corrected", why)
     if isinstance(value, dict | list):
         why = f"{field} is always sent; nothing is in it"
     elif place.field[-1:] == ("remove",):

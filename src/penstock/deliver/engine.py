@@ -19,6 +19,7 @@ from penstock.buffer.port import Attempt, Backlog, Ending, Learned, Lease, Outco
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
 from penstock.convert.plan import Call
+from penstock.convert.times import happened
 from penstock.convert.wanted import unwanted
 from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Suspicious, Throttled, Unavailable
 from penstock.deliver.books import Books, is_busy
@@ -30,7 +31,6 @@ from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
 from penstock.deliver.width import Width
 from penstock.errors import BufferUnavailable, LeaseLost
 from penstock.event import enriched
-from penstock.timestamps import parsed
 
 log = structlog.get_logger()
 
@@ -136,8 +136,8 @@ class Engine:
         event = enriched(lease.event)
         refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
         mapping = self.policy.mappings.get(lease.event.source, self.policy.mapping)
-        happened = parsed(event["timestamp"])
-        at_ms = lease.event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
+        at = happened(event, mapping).at
+        at_ms = lease.event.received_at_ms if at is None else int(at.timestamp() * 1000)
         return Read(lease=lease, meaning=refusal or convert(event, mapping), at_ms=at_ms)
 
     async def send(self, calls: Sequence[Call], attempts: list[Attempt]) -> Answer:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from penstock.placeholders import PLACEHOLDER_IDS
+
 Trust = Literal["trusted", "traits", "events"]
 SourceType = Literal["web", "mobile", "server"]
 MappingName = Literal["custify/1", "rudderstack"]
@@ -102,6 +104,11 @@ class Destination:
         "drop", "Arrays and objects: drop, flatten to `a.b`, or send as JSON text."
     )
     page_views: bool = _setting(False, "Send page and screen views as events.")
+    date_attributes: tuple[str, ...] = _setting(
+        (),
+        "Attributes that are dates at Custify: `renewal`, or `people.renewal`, `company.renewal`, `event.renewal` for one"
+        " kind. What is no date there is left out, and seconds or milliseconds since 1970 become one (custify/1).",
+    )
     consent_provider: Literal["none", "custom", "iubenda", "ketch", "oneTrust"] = _setting(
         "none", "Who manages consent; events of people who refused the categories are filtered."
     )
@@ -211,6 +218,16 @@ class Settings:
     event_name_chars_max: int = _setting(
         1_000,
         "Longest name of a trait or property, written like `address.city`; an event with a longer one is rejected.",
+    )
+    placeholder_ids: tuple[str, ...] = _setting(
+        PLACEHOLDER_IDS,
+        "Ids that name nobody, compared without case: such an id counts as absent, and an event that has no other is"
+        " rejected. What ends with @ stands for all e-mail addresses that begin so. Replaces the list (custify/1).",
+    )
+    clock_ahead_s_max: float = _setting(
+        86_400.0,
+        "How far an event's time may be ahead of its arrival; one further ahead is taken for the time of arrival"
+        " (custify/1).",
     )
     bodies_bytes_max: int = _setting(
         67_108_864,
