@@ -1,6 +1,7 @@
 """Ids that are no ids: what programs write where they know nobody. All who carry one would become one person. Pure."""
 
 import functools
+from collections.abc import Sequence
 
 #: What languages print for nothing, for an object and for a number that is none; what databases, analytics and forms
 #: write for "nobody"; and variables of templates that nobody filled. Compared without case. What ends with an @ stands
@@ -18,18 +19,18 @@ PLACEHOLDER_IDS = (
 )  # fmt: skip
 
 
-def is_placeholder(id_: str, placeholders: tuple[str, ...]) -> bool:
+def is_placeholder(id_: str, placeholders: Sequence[str]) -> bool:
     """Return whether a text names nobody."""
-    return id_.strip().lower() in _plain(placeholders)
+    return id_.strip().lower() in _plain(tuple(placeholders))
 
 
-def is_placeholder_email(email: str, placeholders: tuple[str, ...]) -> bool:
+def is_placeholder_email(email: str, placeholders: Sequence[str]) -> bool:
     """Return whether an email address, in small letters, names nobody."""
-    plain = _plain(placeholders)
+    plain = _plain(tuple(placeholders))
     return email in plain or f"{email.partition('@')[0]}@" in plain
 
 
-def is_placeholder_company(id_: str, placeholders: tuple[str, ...]) -> bool:
+def is_placeholder_company(id_: str, placeholders: Sequence[str]) -> bool:
     """Return whether a text names no company. 0 does: unlike people, tenants are counted from there."""
     return id_ != "0" and is_placeholder(id_, placeholders)
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import functools
 import re
+from collections.abc import Sequence
 
 from penstock.timestamps import moment, to_text
 
@@ -72,8 +73,12 @@ def as_listed(text: str) -> str:
     return as_date(text) or text
 
 
-@functools.lru_cache(maxsize=256)
-def dates_among(attributes: tuple[str, ...], kind: str) -> frozenset[str]:
+def dates_among(attributes: Sequence[str], kind: str) -> frozenset[str]:
     """Return which attributes of `people`, `company` or `event` are dates; a name without a kind is meant for all."""
+    return _dates_among(tuple(attributes), kind) if attributes else frozenset()
+
+
+@functools.lru_cache(maxsize=256)
+def _dates_among(attributes: tuple[str, ...], kind: str) -> frozenset[str]:
     others = tuple(f"{other}." for other in KINDS if other != kind)
     return frozenset(name.removeprefix(f"{kind}.") for name in attributes if not name.startswith(others))

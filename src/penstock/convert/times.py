@@ -100,8 +100,9 @@ def _later(moment: dt.datetime, seconds: float) -> dt.datetime:
 def _why(at: dt.datetime, said: dt.datetime) -> str:
     if at == said:
         return "when the event happened"
-    wrong_s = (at - said).total_seconds()
-    return f"when the event happened: as sentAt shows, the sender's clock was {abs(wrong_s):.3f} s {'late' if wrong_s > 0 else 'early'}"
+    fast_s = (said - at).total_seconds()
+    clock = f"the sender's clock was {abs(fast_s):.3f} s {'fast' if fast_s > 0 else 'slow'}"
+    return f"when the event happened: as sentAt shows, {clock}"
 
 
 def _ahead(seconds: float) -> str:
