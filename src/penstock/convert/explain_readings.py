@@ -67,7 +67,7 @@ def _id(value: object) -> object:
 
 
 def _written(value: object) -> object:
-    return as_written(value) if isinstance(value, float) else None
+    return as_written(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 #: A reading, and which of the forms of that name.
