@@ -10,16 +10,12 @@ import re
 
 # The longest form is JavaScript's, with the name of a zone in parentheses.
 CHARS_MIN, CHARS_MAX = 8, 120
-DAY, MONTHS = (
-    r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}",
-    {
-        name: number
-        for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)  # noqa: SIM905
-    },
-)
+DAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH = rf"(?P<month>{'|'.join(MONTHS)})[a-z]{{0,6}}"
 TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?)?"
 ZONE = r"(?P<zone>(?:UTC|GMT)?[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?|[A-Z]{1,5})"
+BASIC_TIME = r"T(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?)?"
 # Go writes the name of the zone after its offset, and at the end the reading of a clock that never goes back; Java and
 # JavaScript put the name of the zone into brackets.
 REST = r"(?: (?:[A-Z]{1,5}|[+-]\d{2,4}))?(?: m=[+-][\d.]+)?(?:\[[\w/+-]+\]| \([^()]*\))?"
@@ -28,8 +24,7 @@ FORMS = tuple(
     for form in (
         # ISO 8601 and what is near it: Ruby, Go, Python, Swift, SQL, .NET.
         rf"(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})(?:[T ]{TIME}(?: ?{ZONE}{REST})?)?",
-        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
-        rf"(?:T(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?:(?P<second>\d{{2}})(?:[.,](?P<fraction>\d{{1,12}}))?)?{ZONE}?)?",
+        rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}})(?:{BASIC_TIME}{ZONE}?)?",
         # RFC 2822, RFC 850, HTTP.
         rf"(?:{DAY}, *)?(?P<day>\d{{1,2}})[ -]{MONTH}[ -](?P<year>\d{{4}}|\d{{2}}),? {TIME}(?: {ZONE})?{REST}",
         # JavaScript's toString.
@@ -47,6 +42,7 @@ ZONES = {
     "MEST": 2, "EET": 2, "EEST": 3, "SAST": 2, "MSK": 3, "PKT": 5, "SGT": 8, "HKT": 8, "AWST": 8, "JST": 9, "KST": 9,
     "ACST": 9.5, "ACDT": 10.5, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
 }  # fmt: skip
+OFFSET_HOURS_MAX = 15
 OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})?:?(\d{2})?", re.ASCII)
 # RFC 2822 §4.3: years of two digits up to 49 are those of this century. Nobody prints others today.
 CENTURY, PIVOT = 100, 50
@@ -99,7 +95,7 @@ def _moment_of(parts: dict[str, str | None]) -> dt.datetime | None:
     try:
         written = dt.datetime(
             int(year) if len(year) > 2 else int(year) + CENTURY * (20 if int(year) < PIVOT else 19),
-            int(month) if month.isdigit() else MONTHS[month.lower()],
+            int(month) if month.isdigit() else MONTHS.index(month.lower()) + 1,
             int(parts["day"] or 0),
             hour,
             minute,
@@ -119,6 +115,8 @@ def _zone(name: str | None) -> dt.timedelta | None:
     if found := OFFSET.fullmatch(name.upper()):
         sign, *parts = found.groups(default="0")
         hours, minutes, seconds = map(int, parts)
+        if hours > OFFSET_HOURS_MAX:
+            return None
         ahead = dt.timedelta(hours=hours, minutes=minutes, seconds=seconds)
         return -ahead if sign == "-" else ahead
     hours_ahead = ZONES.get(name.upper())

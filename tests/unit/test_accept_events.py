@@ -3,7 +3,6 @@
 import json
 import zlib
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +11,7 @@ from penstock.accept.sdk_request import Origin, read_batch, read_one
 from penstock.accept.slices import inflating
 from penstock.clock import SeededDice
 from penstock.errors import SdkError
-from penstock.event import Event, MessageId, enriched, in_one_go, mended
+from penstock.event import Event, enriched, in_one_go, mended
 
 ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
 

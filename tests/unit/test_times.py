@@ -81,7 +81,7 @@ def test_a_moment_is_read_however_a_language_prints_it(text):
         "NaN",
         "0000-00-00",
         "0000-00-00 00:00:00",
-        "２０２４-05-06",
+        "\uff12\uff10\uff12\uff14-05-06",
         "",
     ],
 )

@@ -99,7 +99,13 @@ class Destination:
         "https://api.custify.com", "Origin of the API; EU clusters: the origin shown beside the key."
     )
     anonymous_fallback: bool = _setting(False, "Fall back to anonymousId if userId is not present.")
-    mapping: MappingName = _setting("custify/1", "`custify/1`, or `rudderstack` for byte-for-byte compatibility.")
+    mapping: MappingName = _setting(
+        "custify/1",
+        "`custify/1`, or `rudderstack`, which sends byte for byte what RudderStack would send, but for four things that are"
+        " no loss: integers beyond 2^53 keep their digits; halves of surrogate pairs become U+FFFD, and letters beyond"
+        " U+FFFF are not taken apart; numbers that JavaScript writes with an exponent are written `1e21`, not `1e+21`, and"
+        " `1e-6`, not `0.000001`; and a type with spaces around it is that type.",
+    )
     nested: Literal["drop", "flatten", "json"] = _setting(
         "drop", "Arrays and objects: drop, flatten to `a.b`, or send as JSON text."
     )
@@ -130,7 +136,7 @@ class Destination:
     policies: Mapping[str, Policy] = _mapping(
         'Who may overwrite a field, such as `"people.custom_attributes.plan" = "latest"`: `always`, `set_once`,'
         " `never_null`, `max`, `min`, `latest` (by event time), `owner` (never sent). `people.signed_up_at` is"
-        " `set_once` unless said otherwise."
+        " `set_once` unless said otherwise: the first date that somebody states; a guess gives way to it."
     )
     unknown_people: Literal["auto", "park", "create", "send"] = _setting(
         "auto",
