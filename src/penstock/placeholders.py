@@ -21,12 +21,12 @@ PLACEHOLDER_IDS = (
 
 def is_placeholder(id_: str, placeholders: Sequence[str]) -> bool:
     """Return whether a text names nobody."""
-    return id_.strip().lower() in _plain(tuple(placeholders))
+    return id_.strip().lower() in _plain(placeholders)
 
 
 def is_placeholder_email(email: str, placeholders: Sequence[str]) -> bool:
     """Return whether an email address, in small letters, names nobody."""
-    plain = _plain(tuple(placeholders))
+    plain = _plain(placeholders)
     return email in plain or f"{email.partition('@')[0]}@" in plain
 
 
@@ -35,6 +35,13 @@ def is_placeholder_company(id_: str, placeholders: Sequence[str]) -> bool:
     return id_ != "0" and is_placeholder(id_, placeholders)
 
 
+def _plain(placeholders: Sequence[str]) -> frozenset[str]:
+    return DEFAULT if placeholders is PLACEHOLDER_IDS else _compared(tuple(placeholders))
+
+
 @functools.lru_cache(maxsize=64)
-def _plain(placeholders: tuple[str, ...]) -> frozenset[str]:
+def _compared(placeholders: tuple[str, ...]) -> frozenset[str]:
     return frozenset(text.strip().lower() for text in placeholders) - {""}
+
+
+DEFAULT = _compared(PLACEHOLDER_IDS)

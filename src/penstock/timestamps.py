@@ -33,6 +33,8 @@ FORMS = tuple(
         rf"{DAY} {MONTH}  ?(?P<day>\d{{1,2}}) {TIME}(?: {ZONE})? (?P<year>\d{{4}})",
     )
 )
+# What nearly all SDKs write, and Python reads by itself, in a tenth of the time.
+USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{3}(?:\d{3})?)?(?:Z|[+-]0\d:[0-5]\d)", re.ASCII)
 # .NET's older JSON: milliseconds since 1970. The offset says where it was written, not when.
 DOT_NET = re.compile(r"/Date\((?P<ms>-?\d{1,13})(?:[+-]\d{4})?\)/", re.ASCII)
 # Hours from UTC: RFC 2822 §4.3, and names that have one meaning in practice.
@@ -56,6 +58,8 @@ def parsed(value: object) -> dt.datetime | None:
     """Read a text that is a date, or a date and a time, in any form of FORMS. Without a zone it is UTC."""
     if not isinstance(value, str) or not CHARS_MIN <= len(text := value.strip()) <= CHARS_MAX:
         return None
+    if USUAL.fullmatch(text):
+        return _usual(text)
     for form in FORMS:
         if found := form.fullmatch(text):
             return _moment_of(found.groupdict())
@@ -65,6 +69,8 @@ def parsed(value: object) -> dt.datetime | None:
 def moment(value: object) -> dt.datetime | None:
     """Read a date text, or seconds, milliseconds, microseconds or nanoseconds since 1970, as a number or a text."""
     if isinstance(value, str):
+        if USUAL.fullmatch(value):
+            return _usual(value)
         text = value.strip()
         return _since_1970(float(text) if "." in text else int(text)) if EPOCH_TEXT.fullmatch(text) else parsed(text)
     return None if isinstance(value, bool) or not isinstance(value, int | float) else _since_1970(value)
@@ -78,6 +84,13 @@ def from_ms(epoch_ms: int) -> dt.datetime:
 def to_text(moment: dt.datetime) -> str:
     """Write a moment as Custify's documented UTC form, with milliseconds."""
     return f"{moment.isoformat(timespec='milliseconds')[:23]}Z"
+
+
+def _usual(text: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _since_1970(value: float) -> dt.datetime | None:

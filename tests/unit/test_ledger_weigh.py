@@ -367,7 +367,7 @@ def test_a_guessed_sign_up_date_gives_way_to_a_stated_one_once():
     assert "signed_up_at" not in other.calls[0].body
 
 
-@pytest.mark.parametrize("policy", ["set_once", "always", "min", "max", "latest", "never_null"])
+@pytest.mark.parametrize("policy", ["set_once", "min", "max", "latest", "never_null"])
 def test_a_guess_never_overwrites_what_custify_holds(policy):
     rules = Rules(policies={"people.signed_up_at": policy})
     before = held(signed_up_at="2024-01-01T00:00:00.000Z")
@@ -378,6 +378,14 @@ def test_a_guess_never_overwrites_what_custify_holds(policy):
         assert "signed_up_at" not in result.calls[0].body
         [[note]] = result.notes
         assert note.why.startswith("a guess")
+
+
+def test_with_the_policy_always_a_guess_is_sent_as_everything_is():
+    rules = Rules(policies={"people.signed_up_at": "always"})
+
+    result = weighed(part("m1", guess("2025-05-06T00:00:00.000Z")), rules=rules, user_ana=held(signed_up_at="2024"))
+
+    assert result.calls[0].body["signed_up_at"] == "2025-05-06T00:00:00.000Z"
 
 
 def test_within_a_run_a_stated_date_wins_over_guesses_before_and_after_it():

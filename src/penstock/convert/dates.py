@@ -68,7 +68,10 @@ def as_listed(text: str) -> str:
 
     Every other text stays as it is, dates without a time among them: a day has no zone to be brought to.
     """
-    if (text[4:5] != "-" or ":" not in text or LISTED.fullmatch(text)) and not PRINTED.match(text):
+    # Of nearly all texts the first look tells that they are no moment.
+    if ":" not in text and text[:1] != "/":
+        return text
+    if (text[4:5] != "-" or LISTED.fullmatch(text)) and not PRINTED.match(text):
         return text
     return as_date(text) or text
 

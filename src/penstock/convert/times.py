@@ -51,19 +51,18 @@ def happened(event: Mapping[str, object], mapping: Options) -> Happened:
 
 def when(*, timestamp: object, original: object, sent: object, received: object, ahead_s_max: float) -> Happened:
     """Return when an event happened, given what it says and when it arrived, in any form that times have."""
-    arrived, left, passed_over = date_of(received), _moment(sent), list[tuple[str, str]]()
-    latest = arrived and _later(arrived, ahead_s_max)
-    stated = {"timestamp": _moment(timestamp), "originalTimestamp": _moment(original)}
-    is_meant = None not in stated.values()
-    for field, said in stated.items():
+    arrived, passed_over = date_of(received), list[tuple[str, str]]()
+    stated = (("timestamp", _moment(timestamp)), ("originalTimestamp", _moment(original)))
+    # With both, the first was meant.
+    left = _moment(sent) if arrived and (stated[0][1] is None or stated[1][1] is None) else None
+    for field, said in stated:
         if said is None:
             continue
-        at = said
-        if arrived and left and not is_meant and said <= _later(left, ahead_s_max):
-            at = _corrected(arrived, sent=left, said=said) or said
+        is_of_one_clock = left is not None and said <= _later(left, ahead_s_max)
+        at = _corrected(arrived, sent=left, said=said) if arrived and left and is_of_one_clock else said
         if at < EVENTS_SINCE:
             passed_over.append((field, "it is no date: the zero of a counter or of a calendar"))
-        elif arrived and latest and at > latest:
+        elif arrived and at > _later(arrived, ahead_s_max):
             passed_over.append((field, _ahead(ahead_s_max)))
             return Happened(arrived, f"when the event arrived: {field} is {_ahead(ahead_s_max)}", tuple(passed_over))
         else:
@@ -83,11 +82,11 @@ def _moment(value: object) -> dt.datetime | None:
     return found if found and found.year > YEAR_MIN else None
 
 
-def _corrected(arrived: dt.datetime, *, sent: dt.datetime, said: dt.datetime) -> dt.datetime | None:
+def _corrected(arrived: dt.datetime, *, sent: dt.datetime, said: dt.datetime) -> dt.datetime:
     try:
         return arrived - (sent - said)
     except OverflowError:
-        return None
+        return said
 
 
 def _later(moment: dt.datetime, seconds: float) -> dt.datetime:

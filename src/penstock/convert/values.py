@@ -35,6 +35,8 @@ def as_text(value: object) -> str | None:
 def as_id(value: object) -> str | None:
     """Return an id as text, without spaces and unseen marks around it."""
     text = as_text(value)
+    if text is None or text.isascii():
+        return text
     while text and (text[0] in UNSEEN_TEXT or text[-1] in UNSEEN_TEXT):
         text = text.strip(UNSEEN_TEXT).strip()
     return text or None
@@ -48,7 +50,7 @@ def as_email(value: object) -> str | None:
 
 def plain_email(text: str) -> str:
     """Return an email address without what tells no two people apart: capitals, spaces, marks that nobody sees."""
-    return "".join(text.translate(UNSEEN).split()).lower()
+    return "".join((text if text.isascii() else text.translate(UNSEEN)).split()).lower()
 
 
 def as_number(value: object) -> int | float | None:

@@ -15,6 +15,10 @@ ONLY_PLACEHOLDER_GROUPS = "the event names no company: its ids are placeholders,
 
 def user_id_of(event: Object, traits: Object, mapping: Options) -> str | None:
     """Return the person's id: userId, else the traits', else, if the destination falls back, the anonymousId."""
+    # Nearly every event names its person at the top.
+    first = values.as_id(event.get("userId"))
+    if first is not None and not _names_nobody(first, mapping):
+        return first
     return next((id_ for id_ in _user_ids(event, traits, mapping) if not _names_nobody(id_, mapping)), None)
 
 
@@ -26,8 +30,11 @@ def email_of(traits: Object, mapping: Options) -> str | None:
 
 def company_id_of(mapping: Options, *given: object) -> str | None:
     """Return the first of these that is the id of a company."""
-    ids = (id_ for value in given if (id_ := values.as_id(value)) is not None)
-    return next((id_ for id_ in ids if not is_placeholder_company(id_, mapping.placeholder_ids)), None)
+    for value in given:
+        id_ = values.as_id(value) if value is not None else None
+        if id_ is not None and not is_placeholder_company(id_, mapping.placeholder_ids):
+            return id_
+    return None
 
 
 def names_placeholders(event: Object, traits: Object, mapping: Options) -> bool:

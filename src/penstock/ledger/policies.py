@@ -27,7 +27,8 @@ def withheld(
 ) -> str:
     """Return why a value is not sent; empty when it is. `now` is in seconds since 1970."""
     held = record.fields.get(name) if record else None
-    if guessed and held is not None and policy != "owner":
+    # With `always` the ledger has no say, as somebody chose.
+    if guessed and held is not None and policy not in {"always", "owner"}:
         return "a guess, from the time of the event: Custify holds a value already"
     match policy:
         case "owner":
