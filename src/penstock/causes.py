@@ -30,6 +30,7 @@ NO_IDENTITY = "map.no_identity"
 NO_COMPANY = "map.no_company"
 NO_SUBJECT = "map.no_subject"
 NO_NAME = "map.no_event_name"
+PLACEHOLDER = "map.placeholder_id"
 NO_TYPE = "map.no_type"
 NOT_AN_OBJECT = "map.not_an_object"
 TOO_MANY_NAMES = "event.too_many_names"
@@ -140,6 +141,13 @@ CAUSES = {
             code=NO_SUBJECT,
             meaning="A track call names neither a person nor a company.",
             advice="Identify the person first, or send company_id among the properties; then replay the cause.",
+        ),
+        Cause(
+            code=PLACEHOLDER,
+            meaning="The only ids that the event has are placeholders, such as `undefined`, `null` or `0`: programs write"
+            " them where they know nobody, and everybody's data would meet in one person.",
+            advice="Look in the application for a call before the person is known, or for an id that is put into a text."
+            " Is it an id after all? Take it out of placeholder_ids, then replay the cause.",
         ),
         Cause(code=NO_NAME, meaning="A track call has no event name.", advice=_MEND),
         Cause(code=NO_TYPE, meaning="The event has no type, so that nobody can know which call it was.", advice=_MEND),

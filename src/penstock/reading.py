@@ -23,6 +23,9 @@ def mapping_of(destination: Destination, settings: Settings) -> Mapping:
         page_views=destination.page_views,
         names_max=settings.event_names_max,
         name_chars_max=settings.event_name_chars_max,
+        placeholder_ids=settings.placeholder_ids,
+        date_attributes=destination.date_attributes,
+        clock_ahead_s_max=settings.clock_ahead_s_max,
     )
 
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
 
-VALUES = {"event", "errors", "timestamps", "causes", "origin"}
+VALUES = {"event", "errors", "timestamps", "causes", "origin", "placeholders"}
 LEAVES = VALUES | {"clock", "repeats", "settings", "vault", "apart", "pulse"}
 # stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
 MAY_KNOW = {
@@ -31,9 +31,10 @@ MAY_KNOW = {
     "apart.py": {"alone"},
     "pulse.py": {"clock"},
     "timestamps.py": set(),
+    "placeholders.py": set(),
     "origin.py": set(),
     "forwarded.py": set(),
-    "settings": {"errors", "origin", "forwarded"},
+    "settings": {"errors", "origin", "forwarded", "placeholders"},
     "listening.py": {"errors"},
     "vault.py": {"errors"},
 }

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from penstock.buffer.port import Lease
 from penstock.convert import convert
 from penstock.convert.plan import Meaning
+from penstock.convert.times import happened
 from penstock.convert.wanted import unwanted
 from penstock.deliver.errand import Read
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.steps import Steps
 from penstock.event import Event, enriched
-from penstock.timestamps import parsed
 
 
 async def read(leases: Sequence[Lease], steps: Steps, policy: DeliveryPolicy) -> list[Read]:
@@ -30,5 +30,5 @@ def meaning_of(event: Event, policy: DeliveryPolicy) -> tuple[Meaning, int]:
     """Return what an event means, and when it happened, milliseconds since 1970."""
     call, mapping = enriched(event), policy.mappings.get(event.source, policy.mapping)
     meaning = unwanted(call, source=event.source, wishes=policy.wishes) or convert(call, mapping)
-    happened = parsed(call["timestamp"])
-    return meaning, event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
+    at = happened(call, mapping).at
+    return meaning, event.received_at_ms if at is None else int(at.timestamp() * 1000)

@@ -11,7 +11,7 @@ import msgspec
 from penstock.convert.dates import LISTED
 from penstock.convert.plan import Call
 from penstock.ledger.likeness import Names
-from penstock.timestamps import parsed
+from penstock.timestamps import moment, parsed
 
 Type = Literal["date", "number", "boolean", "string"]
 GuardMode = Literal["warn", "hold", "off"]
@@ -24,8 +24,6 @@ REMARKS_OF_AN_EVENT_MAX, REMARKS_MAX = 20, 200
 OURS_MAX = 10_000
 # What is quoted of another attribute's name.
 QUOTED_CHARS_MAX = 100
-# Numbers that are moments since 1970, in seconds or milliseconds, for the years 2001 to 2286.
-EPOCHS = ((1e9, 1e10), (1e12, 1e13))
 TIME_NAMES = ("_at", "At", "_on", "date", "Date", "_time", "Time")
 # Types as Custify's clients name them, whatever their case.
 TYPES: Mapping[str, Type] = {
@@ -169,7 +167,6 @@ def _of_its_date(name: str, value: object, type_: Type) -> str:
         return ""
     if type_ == "string" and parsed(value):
         return "it looks like a date, and Custify would read it as text"
-    is_epoch = isinstance(value, int | float) and any(low <= value < high for low, high in EPOCHS)
-    if type_ == "number" and is_epoch:
+    if type_ == "number" and moment(value):
         return "it looks like a moment since 1970, and Custify would read it as a number"
     return ""

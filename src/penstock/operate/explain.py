@@ -18,7 +18,7 @@ from penstock.convert.plan import Mapping as Options
 from penstock.convert.wanted import Wishes, unwanted
 from penstock.errors import TooCostly
 from penstock.event import Event, enriched, mended
-from penstock.ledger.record import CUSTOM
+from penstock.ledger.record import CUSTOM, email_subject
 from penstock.ledger.weigh import Note
 from penstock.operate.budget import within_budget
 from penstock.operate.ledger import notes_of
@@ -42,7 +42,7 @@ class Account:
     destination: str
     story: Story
     explanation: Explanation
-    #: What accept knew and the body did not say, or said otherwise: `receivedAt`, a corrected `timestamp`, …
+    #: What accept knew and the body did not say, or said otherwise: `receivedAt`, `type`, …
     set_when_accepted: tuple[str, ...] = ()
     #: What the ledger decided about fields: kept back by a policy, a company taken from elsewhere.
     ledger: tuple[Note, ...] = ()
@@ -283,10 +283,12 @@ def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]
     """Return the calls of an event that write this person, with their places in the plan."""
     meaning = convert(enriched(story.event), mapping)
     calls = meaning.calls if isinstance(meaning, Plan) else ()
+    named = {f"user:{person}", email_subject(person)}
     return {
         number: call
         for number, call in enumerate(calls)
-        if call.path == "/people" and person in {str(call.body.get("user_id")), str(call.body.get("email"))}
+        if call.path == "/people"
+        and named & {f"user:{call.body.get('user_id')}", email_subject(str(call.body.get("email")))}
     }
 
 
