@@ -8,7 +8,8 @@ import re
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
-from penstock.accept.sdk_request import Origin, read_batch
+from penstock.accept.one_by_one import read_batch
+from penstock.accept.sdk_request import Origin
 from penstock.buffer.control_port import Role, User
 from penstock.buffer.port import Attempt, Ending, Outcome
 from penstock.buffer.sqlite_control import SqliteControl

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.worlds import SqliteWorld, event, incompressible
-from penstock.accept.sdk_request import Origin, read_batch
+from penstock.accept.one_by_one import read_batch
+from penstock.accept.sdk_request import Origin
 from penstock.buffer import older_packing, packing, sqlite
 from penstock.buffer.sqlite import EVENTS, open_writer
 from penstock.buffer.sqlite_doctor import Doctor

@@ -13,7 +13,7 @@ from penstock.convert.explain_part import Part
 from penstock.convert.explain_readings import SENTENCES, is_deep
 from penstock.convert.explain_reasons import Reasons, Unsent, losers
 from penstock.convert.explain_trials import Findings, Place, Sent, Trials, sent_of
-from penstock.convert.plan import Filtered, Mapping, Meaning, Plan
+from penstock.convert.plan import Filtered, Mapping, Meaning, Plan, Unmappable
 
 # Leaves that are tried one by one. A usual event has thirty; one with more has its outermost explained.
 LEAVES_MAX = 200
@@ -51,11 +51,11 @@ class Explanation:
 
 
 def explain(
-    event: object, mapping: Mapping, *, unwanted: Filtered | None = None, leaves_max: int = LEAVES_MAX
+    event: object, mapping: Mapping, *, unwanted: Unmappable | Filtered | None = None, leaves_max: int = LEAVES_MAX
 ) -> Explanation:
     """Account for every value of an event, and of the calls it becomes. Never raises, never changes the event.
 
-    `unwanted` says why the destination does not want the event at all, whatever it would become.
+    `unwanted` says why the event is not converted at all: it cannot be used, or the destination does not want it.
     """
     if mapping.trust != "trusted" and not unwanted:
         whole = explain(event, dataclasses.replace(mapping, trust="trusted"), leaves_max=leaves_max)

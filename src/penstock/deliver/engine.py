@@ -19,7 +19,6 @@ from penstock.buffer.port import Attempt, Backlog, Ending, Learned, Lease, Outco
 from penstock.clock import Clock, Dice
 from penstock.convert import convert
 from penstock.convert.plan import Call
-from penstock.convert.wanted import unwanted
 from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Suspicious, Throttled, Unavailable
 from penstock.deliver.books import Books, is_busy
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide
@@ -29,7 +28,7 @@ from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
 from penstock.deliver.width import Width
 from penstock.errors import BufferUnavailable, LeaseLost
-from penstock.event import enriched
+from penstock.reading import call_of, refusal_of
 from penstock.timestamps import parsed
 
 log = structlog.get_logger()
@@ -133,9 +132,9 @@ class Engine:
 
     def read(self, lease: Lease) -> Read:
         """Return what a leased event means."""
-        event = enriched(lease.event)
-        refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
         mapping = self.policy.mappings.get(lease.event.source, self.policy.mapping)
+        event = call_of(lease.event, mapping)
+        refusal = refusal_of(lease.event, event, self.policy.wishes)
         happened = parsed(event["timestamp"])
         at_ms = lease.event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
         return Read(lease=lease, meaning=refusal or convert(event, mapping), at_ms=at_ms)

@@ -5,20 +5,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from penstock import reading
 from penstock.buffer.port import Outcome, Shelf, Story
 from penstock.convert import convert
 from penstock.convert.explain import Explanation, Line, explain
 from penstock.convert.explain import as_json as explanation_as_json
 from penstock.convert.explain_leaves import as_text
-from penstock.convert.plan import Call, Filtered, Meaning, Plan
+from penstock.convert.plan import Call, Meaning, Plan
 from penstock.convert.plan import Mapping as Options
-from penstock.convert.wanted import unwanted
-from penstock.event import Event, enriched, mended
+from penstock.envelope import filled
+from penstock.event import Event, mended
 from penstock.ledger.record import CUSTOM
 from penstock.ledger.weigh import Note
 from penstock.operate.ledger import notes_of
 from penstock.operate.masking import Mask
-from penstock.reading import by_source, mapping_of, wishes_of
+from penstock.reading import by_source, call_of, mapping_of, refusal_of, wishes_of
 from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
 
@@ -60,17 +61,18 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
     for name in destinations:
         story = shelf.story(name, message_id)
         if story and story.event.source in settings.sources_of(name):
-            call = enriched(story.event)
-            refusal = _refusal(story, name, settings)
-            meant = explain(call, _mapping_for(story, name, settings), unwanted=refusal)
+            mapping = _mapping_for(story, name, settings)
+            call = call_of(story.event, mapping)
+            refusal = refusal_of(story.event, call, wishes_of(settings.destinations[name], settings))
+            meant = explain(call, mapping, unwanted=refusal)
             accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call), tuple(notes_of(story))))
     return accounts
 
 
 def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
     """Return what an event means for a destination with these settings. Raises KeyError for one they do not have."""
-    refusal = _refusal(story, destination, settings)
-    return refusal or convert(enriched(story.event), _mapping_for(story, destination, settings))
+    wishes = wishes_of(settings.destinations[destination], settings)
+    return reading.meaning_of(story.event, _mapping_for(story, destination, settings), wishes)
 
 
 def masked(account: Account, mask: Mask) -> Account:
@@ -181,17 +183,14 @@ def _mapping_for(story: Story, destination: str, settings: Settings) -> Options:
     return by_source(mapping_of(settings.destinations[destination], settings), settings)(story.event.source)
 
 
-def _refusal(story: Story, destination: str, settings: Settings) -> Filtered | None:
-    wishes = wishes_of(settings.destinations[destination], settings)
-    return unwanted(enriched(story.event), source=story.event.source, wishes=wishes)
-
-
 def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, ...]:
     try:
         body = msgspec.json.decode(mended(event.body))
     except (msgspec.DecodeError, RecursionError):
         body = None
     said = body if isinstance(body, dict) else {}
+    if event.envelope:
+        said = filled(said, msgspec.json.decode(event.envelope))
     # What accept sets is text; nothing of the sender's that is nested is compared.
     return tuple(name for name, value in call.items() if isinstance(value, str) and said.get(name) != value)
 
@@ -206,7 +205,7 @@ def _newest_first(shelf: Shelf, destination: str, look_at: int) -> Iterator[Stor
 
 def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]:
     """Return the calls of an event that write this person, with their places in the plan."""
-    meaning = convert(enriched(story.event), mapping)
+    meaning = convert(call_of(story.event, mapping), mapping)
     calls = meaning.calls if isinstance(meaning, Plan) else ()
     return {
         number: call
@@ -229,7 +228,7 @@ def _sets(story: Story, mapping: Options, person: str, field: str) -> bool:
 def _lines_about(story: Story, mapping: Options, person: str, field: str) -> tuple[Line, ...]:
     calls = _calls_about(story, mapping, person)
     own, attribute = as_text((field,)), as_text(("custom_attributes", field))
-    lines = explain(enriched(story.event), mapping).lines
+    lines = explain(call_of(story.event, mapping), mapping).lines
     return tuple(line for line in lines if line.call in calls and _is_about(line.field or "", own, attribute))
 
 

@@ -58,7 +58,10 @@ class EventPages:
         if "rerun" in visit.request.query_params:
             again = _masked(rerun(accounts[0].story, name, desk=self.desk, settings=settings), mask)
         newest = self.desk.revisions.newest()
-        body = mask.json(mended(event.body).decode()) if mask.names else event.body.decode(errors="replace")
+        body, beside = (
+            mask.json(mended(text).decode()) if mask.names and text else text.decode(errors="replace")
+            for text in (event.body, event.envelope)
+        )
         return visit.page(
             "event.html",
             account=account,
@@ -66,12 +69,13 @@ class EventPages:
             row=row_of(account.story, name),
             carrier=carrier_of(account.story),
             body=pretty(body.encode()),
+            beside=pretty(beside.encode()) if beside else "",
             exchanges=_exchanges(account),
             diagram=diagram(account.explanation),
             rerun=again,
             revision=newest if newest and name in newest.document["destinations"] else None,
             cause=explained(account.story.cause) if account.story.cause else None,
-            curl=_curl(event, body, ingest_of(settings, visit.request.url.hostname or "")),
+            curl=_curl(event, body, beside, ingest_of(settings, visit.request.url.hostname or "")),
             is_masked=bool(mask.values),
         )
 
@@ -98,7 +102,8 @@ def _masked(again: Rerun, mask: Mask) -> Rerun:
     )
 
 
-def _curl(event: Event, body: str, ingest: str) -> str:
+def _curl(event: Event, body: str, beside: str, ingest: str) -> str:
     """Return the event as a command; quoted, for it was written by a stranger."""
-    path = event.type if event.type.isascii() and event.type.isalpha() else "batch"
-    return f"curl -u WRITE_KEY: {ingest}/v1/{path} -H 'Content-Type: application/json' \\\n  -d {shlex.quote(body)}"
+    path = event.type if event.type.isascii() and event.type.isalpha() and not beside else "batch"
+    data = f'{{"batch":[{body}],{beside[1:]}' if beside else body
+    return f"curl -u WRITE_KEY: {ingest}/v1/{path} -H 'Content-Type: application/json' \\\n  -d {shlex.quote(data)}"

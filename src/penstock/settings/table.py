@@ -220,6 +220,11 @@ class Settings:
     request_events_max: int = _setting(
         10_000, "Events of one request, beyond which it is answered with 413. SDKs send 1 700 at most."
     )
+    batch_all_or_nothing: bool = _setting(
+        False,
+        "One unusable event makes its whole batch answered with 400, as RudderStack does it, and SDKs drop the others;"
+        " else that event alone ends as rejected.",
+    )
     connections_max: int = _setting(4_096, "Connections of SDKs that are open at once; others wait.")
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
     disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")
