@@ -7,12 +7,10 @@ by `context.library.name` in what it sent; an unknown one gets `ok`, as RudderSt
 import functools
 import re
 from collections.abc import Mapping
-from typing import Literal
 
 from penstock.accept.replies import OK, SEGMENT_OK, Reply
 from penstock.accept.routes import Kind, Route
 
-Maker = Literal["segment", "rudderstack", "unknown"]
 # Java's and Ruby's put it before or behind all events; the others into each of them.
 LIBRARY_BYTES_MAX = 4_096
 AGENT_CHARS_MAX = 200
@@ -23,18 +21,17 @@ _SEGMENT = re.compile(
     re.IGNORECASE,
 )
 _RUDDER = re.compile(r"rudder", re.IGNORECASE)
-_LIBRARY = re.compile(rb'"library"\s*:\s*\{[^{}]{0,200}?"name"\s*:\s*"([^"\\]{1,100})"')
+LIBRARY = b'"library"'
+_NAME = re.compile(rb'"library"\s*:\s*\{[^{}]{0,200}?"name"\s*:\s*"([^"\\]{1,100})"')
 
 
 def accepted(route: Route, headers: Mapping[str, str], body: bytes) -> Reply:
     """Return the answer to a request whose events are stored."""
     if route.is_segments:
         return SEGMENT_OK
-    maker = _maker_of((headers.get("user-agent") or "")[:AGENT_CHARS_MAX])
-    if maker == "unknown" and (place := _place_of_library(body)) >= 0:
-        library = _LIBRARY.match(body, place)
-        maker = _maker_of(library[1].decode(errors="replace")) if library else maker
-    return SEGMENT_OK if maker == "segment" else OK
+    agent = headers.get("user-agent")
+    answer = _answer_to(agent) if agent and len(agent) <= AGENT_CHARS_MAX else None
+    return answer or _answer_to_library(body)
 
 
 def not_allowed_text(route: Route, method: str, headers: Mapping[str, str]) -> str:
@@ -48,17 +45,21 @@ def not_allowed_text(route: Route, method: str, headers: Mapping[str, str]) -> s
     )
 
 
-def _place_of_library(body: bytes) -> int:
-    place = body.find(b'"library"', 0, LIBRARY_BYTES_MAX)
-    return place if place >= 0 else body.find(b'"library"', max(0, len(body) - LIBRARY_BYTES_MAX))
+def _answer_to_library(body: bytes) -> Reply:
+    place = body.find(LIBRARY, 0, LIBRARY_BYTES_MAX)
+    if place < 0 < len(body) - LIBRARY_BYTES_MAX:
+        place = body.find(LIBRARY, len(body) - LIBRARY_BYTES_MAX)
+    named = _NAME.match(body, place) if place >= 0 else None
+    return _answer_to(named[1].decode(errors="replace")) or OK if named else OK
 
 
 # Few programs send many requests.
 @functools.lru_cache(maxsize=256)
-def _maker_of(name: str) -> Maker:
+def _answer_to(name: str) -> Reply | None:
+    """Return what a client or a library of this name reads; None when nobody knows."""
     if _RUDDER.search(name):
-        return "rudderstack"
+        return OK
     if _SEGMENT.search(name):
-        return "segment"
+        return SEGMENT_OK
     # A browser sends to Segment's own paths when it means Segment.
-    return "rudderstack" if name.startswith("Mozilla/") else "unknown"
+    return OK if name.startswith("Mozilla/") else None

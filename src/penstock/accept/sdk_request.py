@@ -193,7 +193,8 @@ def shared_of(request: Request) -> Shared:
 def _batch_of_one(
     call: Call, text: bytes, *, type_: str, origin: Origin, dice: Dice, shared: Shared = NOTHING_SHARED
 ) -> Batch:
-    return _batch([head_of(call, type_=type_, ip=origin.ip, dice=dice, shared=shared)], text, origin, shared)
+    heads, came = [head_of(call, type_=type_, ip=origin.ip, dice=dice, shared=shared)], origin.received_at_ms
+    return Batch(source=origin.source, received_at_ms=came, heads=heads, text=text, envelope=shared.envelope)
 
 
 def _batch_of(heads: list[Head], text: bytes, *, origin: Origin, shared: Shared) -> Batch:
@@ -201,10 +202,6 @@ def _batch_of(heads: list[Head], text: bytes, *, origin: Origin, shared: Shared)
         raise EMPTY_BATCH.again()
     if len(heads) == 1:
         text = text[1:-1].strip(b" \t\n\r")
-    return _batch(heads, text, origin, shared)
-
-
-def _batch(heads: list[Head], text: bytes, origin: Origin, shared: Shared) -> Batch:
     came = origin.received_at_ms
     return Batch(source=origin.source, received_at_ms=came, heads=heads, text=text, envelope=shared.envelope)
 
