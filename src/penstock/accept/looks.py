@@ -54,6 +54,8 @@ class Looks:
                 return Reply(200, b"User-agent: * \nDisallow: / \n", (("content-type", replies.TEXT),))
             case Kind.SDK_METRICS:
                 return replies.SEGMENT_OK if route.is_segments else json_reply(b"{}")
+            case Kind.CLUSTER:
+                return json_reply(b'{"nodeCount":1}')
             case _:
                 return replies.OK
 

@@ -30,6 +30,7 @@ from penstock.event import Batch, Head, MessageId, in_one_go, mending
 
 # Events of so many a pause is made in between.
 ITEMS_OF_A_SLICE = 100
+_is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def batch_in_slices(
@@ -100,13 +101,20 @@ def _read(item: bytes) -> Steps[tuple[Call | None, bytes]]:
     """Return what is asked of an item, and the item as JSON: as it came, mended, or as the text of what cannot be read."""
     for text in (item, (yield from lenient.readable(item))):
         try:
-            return sdk_request.call_in(text), text
-        except msgspec.ValidationError:
-            # JSON, and no object.
-            return None, text
+            return _call_in(text), text
         except UNREADABLE:
             continue
     return None, msgspec.json.encode(item.decode(errors="replace"))
+
+
+def _call_in(text: bytes) -> Call | None:
+    """Return what is asked of an event; None of other JSON. Raises what UNREADABLE lists."""
+    try:
+        return sdk_request.call_in(text)
+    except msgspec.ValidationError:
+        # No object; whether it is JSON, nobody has looked yet.
+        _is_json(text)
+        return None
 
 
 def _head_of(call: Call | None, shared: Shared, *, origin: Origin, dice: Dice) -> Head:

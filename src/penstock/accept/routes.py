@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     VERSION = "version"
     ROBOTS = "robots"
     SDK_METRICS = "sdk metrics"
+    CLUSTER = "cluster"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ ROUTES: dict[str, Route] = {
     "/robots.txt": Route(Kind.ROBOTS, GET),
     # The JS SDK posts its own error counts here when told to; we tell it not to, older copies do all the same.
     "/rsaMetrics": Route(Kind.SDK_METRICS, POST),
-    # The same of Segment's SDKs.
+    # RudderStack's Go SDK asks how many nodes it should spread events over; older releases send nothing before they know.
+    "/cluster-info": Route(Kind.CLUSTER, GET),
+    # What the JS SDK's are of Segment's SDKs.
     "/v1/m": Route(Kind.SDK_METRICS, POST, is_segments=True),
 }
 SEGMENT_SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings")
