@@ -54,7 +54,7 @@ def test_an_opt_out_on_the_batch_is_heard(penstock, sandbox):
 
 
 def test_rudderstacks_answer_for_the_whole_batch_is_a_setting(start, sandbox):
-    penstock = start(settings="batch_all_or_nothing = true")
+    penstock = start(top="batch_all_or_nothing = true")
 
     assert send(penstock, {"batch": [{"type": "identify", "userId": "a"}, None]}) == 400
     assert penstock.counts()["received"] == 0
