@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import importlib.util
 import shutil
+import subprocess
 import urllib.parse
 
 import pytest
 
 from acceptance.conftest import KEYS, NODE, missing, until
 
+JAVA = NODE.parent / "java"
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -107,6 +109,18 @@ def test_segment_node(penstock, sandbox, node):
     assert belongs(sandbox, "sn-1", "sn-acme")
     [event] = tracks(sandbox, "sn-1", "Plan Changed")
     assert event["metadata"] == {"to": "Pro", "seats": 5}
+
+
+def test_segment_java_hears_that_its_events_were_taken(penstock, sandbox):
+    missing("java", shutil.which("java"), "make setup-java")
+    missing("Segment's Java SDK", (JAVA / "lib").exists(), "make setup-java")
+    command = ["java", "-cp", "lib/*", "SegmentSdk.java", penstock.url, KEYS["server"], "100"]
+
+    done = subprocess.run(command, cwd=JAVA, capture_output=True, timeout=120, check=False)
+
+    assert (done.stdout.decode().strip(), done.stderr.decode()) == ("101", "")
+    until(lambda: len(tracks(sandbox, "jv-1")) == 100, what="not all of the SDK's events came")
+    assert sandbox.person("jv-1")["name"] == "Jo Vik"
 
 
 @contextlib.asynccontextmanager

@@ -108,7 +108,11 @@ class Destination:
     consent_resolution: Literal["and", "or"] = _setting(
         "and", "With `and` one refused category filters an event, with `or` only all of them; for `custom`."
     )
-    consent_categories: tuple[str, ...] = _setting((), "The consent categories this destination needs.")
+    consent_categories: tuple[str, ...] = _setting(
+        (),
+        "The consent categories this destination needs, in any case. Segment's `consent.categoryPreferences` names no"
+        " provider, and counts whenever there are some.",
+    )
     enabled: bool = _setting(True, "A disabled destination keeps its backlog and sends nothing.")
     calls_in_flight_max: int = _setting(
         32, "How many calls may be under way at most; how many are, follows Custify's answers."
