@@ -86,7 +86,9 @@ async def run_accept(process: Process) -> None:
         body_bytes_max=settings.body_bytes_max,
         bodies_bytes_max=settings.bodies_bytes_max,
         request_events_max=settings.request_events_max,
+        batch_all_or_nothing=settings.batch_all_or_nothing,
         path_prefix=settings.path_prefix,
+        public_url=settings.public_ingest_url,
         trusted_proxies=settings.trusted_proxies,
     )
     gateway = Gateway(

@@ -121,7 +121,11 @@ class Destination:
     consent_resolution: Literal["and", "or"] = _setting(
         "and", "With `and` one refused category filters an event, with `or` only all of them; for `custom`."
     )
-    consent_categories: tuple[str, ...] = _setting((), "The consent categories this destination needs.")
+    consent_categories: tuple[str, ...] = _setting(
+        (),
+        "The consent categories this destination needs, in any case. Segment's `consent.categoryPreferences` names no"
+        " provider, and counts whenever there are some.",
+    )
     enabled: bool = _setting(True, "A disabled destination keeps its backlog and sends nothing.")
     calls_in_flight_max: int = _setting(
         32, "How many calls may be under way at most; how many are, follows Custify's answers."
@@ -250,6 +254,11 @@ class Settings:
     )
     request_events_max: int = _setting(
         10_000, "Events of one request, beyond which it is answered with 413. SDKs send 1 700 at most."
+    )
+    batch_all_or_nothing: bool = _setting(
+        False,
+        "One unusable event makes its whole batch answered with 400, as RudderStack does it, and SDKs drop the others;"
+        " else that event alone ends as rejected.",
     )
     connections_max: int = _setting(4_096, "Connections of SDKs that are open at once; others wait.")
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")

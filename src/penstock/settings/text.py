@@ -17,7 +17,8 @@ def read_toml(path: Path | None) -> dict[str, object]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # With a byte order mark or without: some editors of Windows write one.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError("config", expected="a readable file", got=str(path), hint=str(error.strerror)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
