@@ -23,6 +23,8 @@ class SettingsError(PenstockError):
 
     def __init__(self, name: str, *, expected: str, got: object, hint: str = "") -> None:
         self.name, self.expected, self.got, self.hint = name, expected, got, hint
+        #: What else is wrong with the same settings; one sentence is about the first alone.
+        self.others: tuple[SettingsError, ...] = ()
         super().__init__(f"{name}: expected {expected}, got {got!r}." + (f" Hint: {hint}" if hint else ""))
 
 

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from penstock.buffer.port import Story
-from penstock.cli import config_option, config_path
+from penstock.cli import config_option, settings_to_look_with
 
 # How often --follow looks for news.
 FOLLOW_S = 0.5
@@ -22,9 +22,9 @@ PAGE = 1000
 def tail_command(config: Path | None, count: int, destination: str | None, *, follow: bool, as_json: bool) -> None:
     """Show the newest events and how they stand."""
     from penstock.clock import sleep
-    from penstock.wiring import open_shelf, settings_in_force
+    from penstock.wiring import open_shelf
 
-    settings = settings_in_force(config_path(config))
+    settings = settings_to_look_with(config)
     if not settings.destinations:
         raise click.UsageError("there is no destination in the settings")
     name = destination or next(iter(settings.destinations))

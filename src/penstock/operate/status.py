@@ -9,6 +9,7 @@ from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
 from penstock.errors import StoreDamaged
+from penstock.operate.last_known import problem_of
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.source_form import warnings_of
 from penstock.settings import Settings
@@ -54,6 +55,8 @@ class Status:
     accepted: Mapping[str, int]
     destinations: Mapping[str, DestinationStatus]
     sources: Mapping[str, SourceStatus] = dataclasses.field(default_factory=dict)
+    #: Why the settings file, as it is now, is not followed; empty when it is.
+    settings_problem: str = ""
 
 
 # What can be said of a file that cannot be read.
@@ -86,6 +89,7 @@ class StatusReader:
             accepted=dict(self.shelf.accepted()),
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
             sources=self._sources(),
+            settings_problem=problem_of(self.snapshots),
         )
 
     def _sources(self) -> Mapping[str, SourceStatus]:
