@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import functools
+import logging
 import os
 import resource
 import secrets
@@ -102,9 +103,9 @@ class Process:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         self.stopping.set()
 
-    def heard(self, event: str, *, reason: str) -> None:
-        """Log what may happen at every look: at once, then once a minute with its count."""
-        for line in self.repeats.heard(event, now=self.clock.now(), reason=reason):
+    def heard(self, event: str, *, cause: str = "", level: int = logging.WARNING, **facts: object) -> None:
+        """Log what may happen at every look, or with every request: at once, then once a minute with its count."""
+        for line in self.repeats.heard(event, now=self.clock.now(), cause=cause, level=level, **facts):
             line.say(log)
 
     async def _chores(self, role: str, facts: Callable[[], dict[str, object]]) -> None:

@@ -16,6 +16,7 @@ from penstock.clock import SystemClock
 from penstock.errors import SettingsError, StoreDamaged
 from penstock.operate.consent import consent_to_file
 from penstock.operate.desk import Desk, opened
+from penstock.operate.greeting import greet, is_for_a_person
 from penstock.operate.last_known import last_known
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
@@ -103,6 +104,7 @@ async def run_accept(process: Process) -> None:
         version=__version__,
         problem=store.problem,
         on_damage=process.give_up,
+        heard=process.heard,
     )
     host, port = host_and_port("listen", settings.listen)
     await store.open()
@@ -168,7 +170,7 @@ async def run_operate(process: Process) -> None:
     host, port = host_and_port("admin_listen", settings.admin_listen)
     password = _password(settings)
     reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
-    _first_sign_in(access, settings, password=password)
+    link = _first_sign_in(access, settings, password=password)
     routes = admin_routes(process, reader=reader, access=access)
     app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
 
@@ -180,7 +182,10 @@ async def run_operate(process: Process) -> None:
     async def remember() -> int:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
-    async with process.running("operate", dict), process.regularly(remember):
+    async with process.running("operate", dict), process.regularly(remember), asyncio.TaskGroup() as beside:
+        greeting = (
+            beside.create_task(greet(settings, version=__version__, link=link)) if is_for_a_person(settings) else None
+        )
         await serve(
             app,
             interface=Interfaces.ASGINL,
@@ -189,6 +194,8 @@ async def run_operate(process: Process) -> None:
             connections_max=ADMIN_CONNECTIONS_MAX,
             stop=process.stopping,
         )
+        if greeting is not None:
+            greeting.cancel()
     access.audit.flush()
 
 
@@ -225,14 +232,17 @@ def _load_with_dashboard(path: Path | None, document: Mapping[str, object]) -> S
     return load(path, dashboard=document)
 
 
-def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> None:
-    """Let the administrator in: with the password of the file, or with a link that works once."""
+def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> str:
+    """Let the administrator in: with the password of the file, or with a link that works once, which is returned."""
     if password:
         access.set_administrator(password)
-    elif invitation := access.first_invitation():
+        return ""
+    invitation = access.first_invitation()
+    link = f"{settings.public_url or f'http://{settings.admin_listen}'}/welcome/{invitation}" if invitation else ""
+    if link and not is_for_a_person(settings):
         # The only secret that is ever logged: without it nobody could sign in, and it works once, for a day.
-        base = settings.public_url or f"http://{settings.admin_listen}"
-        log.warning("first_sign_in", link=f"{base}/welcome/{invitation}")
+        log.warning("first_sign_in", link=link)
+    return link
 
 
 def settings_in_force(path: Path | None) -> Settings:
