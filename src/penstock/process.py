@@ -127,9 +127,10 @@ class Process:
         except (BufferUnavailable, StoreDamaged) as error:
             self.heard("settings_not_read", reason=str(error))
             return
-        if problem is not None and str(problem) != self.complaint:
+        complaint = "" if problem is None else problem.without_value()
+        if problem is not None and complaint != self.complaint:
             log.error("settings_refused", setting=problem.name, expected=problem.expected, hint=problem.hint)
-        self.complaint = str(problem) if problem is not None else ""
+        self.complaint = complaint
         if changed != self.settings:
             self.settings = changed
             self.on_change(changed)
