@@ -133,9 +133,17 @@ def _check_destinations(settings: Settings) -> Found:
     except ValueError as error:
         allowed, got = frozenset(), list(settings.allowed_private_hosts)
         yield SettingsError("allowed_private_hosts", expected=str(error), got=got)
+    for index, connection in enumerate(settings.connections):
+        yield from _check_begin(f"connections[{index}].deliver_from", connection.deliver_from or "auto")
     for name, destination in settings.destinations.items():
+        yield from _check_begin(f"destinations.{name}.deliver_from", destination.deliver_from)
         yield from _check_destination(f"destinations.{name}", destination)
         yield from _check_origin(f"destinations.{name}.base_url", destination.base_url, allowed)
+
+
+def _check_begin(name: str, text: str) -> Found:
+    if not re.fullmatch(r"auto|all|now|[1-9][0-9]{0,3} ?(d|days?)", text):
+        yield SettingsError(name, expected="auto, all, now or a number of days, such as 7 days", got=text)
 
 
 def _check_destination(name: str, destination: Destination) -> Found:

@@ -155,8 +155,12 @@ def _connections(table: Table, mistakes: Mistakes) -> tuple[Connection, ...]:
 
 def _connection(name: str, block: object, known: Mapping[str, Collection[str]]) -> Connection:
     optional = ("events_allow", "events_deny")
-    if not isinstance(block, dict) or set(block) - {"from", "to", *optional} or not {"from", "to"} <= set(block):
-        raise SettingsError(name, expected="from and to, perhaps events_allow or events_deny", got=block)
+    if (
+        not isinstance(block, dict)
+        or set(block) - {"from", "to", "deliver_from", *optional}
+        or not {"from", "to"} <= set(block)
+    ):
+        raise SettingsError(name, expected="from and to, perhaps events_allow, events_deny or deliver_from", got=block)
     lists = {key: typed(f"{name}.{key}", tuple[str, ...], block[key]) for key in optional if key in block}
     if all(lists.get(key) for key in optional):
         raise SettingsError(
@@ -167,7 +171,8 @@ def _connection(name: str, block: object, known: Mapping[str, Collection[str]]) 
             close = difflib.get_close_matches(str(block[key]), known[key], n=1)
             hint = f"did you mean {close[0]}?" if close else ""
             raise SettingsError(f"{name}.{key}", expected=f"one of {sorted(known[key])}", got=block[key], hint=hint)
-    return Connection(from_=block["from"], to=block["to"], **lists)
+    begin = typed(f"{name}.deliver_from", str, block.get("deliver_from", ""))
+    return Connection(from_=block["from"], to=block["to"], deliver_from=begin, **lists)
 
 
 def _names(table: Table, key: str) -> Collection[str]:
