@@ -130,3 +130,14 @@ async def test_events_that_wait_are_not_taken_in_twice(world):
 
     assert [lease.event.message_id for lease in again] == ["x"]
     assert sums(world, "one", sources) == 3
+
+
+async def test_the_shelf_counts_what_is_stored_of_a_source_since_a_time(world):
+    await world.append(*named("ab"), *named("x", source="server"))
+    world.clock.advance(10 * DAY_S)
+    now_ms = int(world.clock.now() * 1000)
+    await world.append(*[msgspec.structs.replace(each, received_at_ms=now_ms) for each in named("cde")])
+
+    assert [world.shelf.stored(source, since=0) for source in ("web", "server", "none")] == [5, 1, 0]
+    assert world.shelf.stored("web", since=world.clock.now() - DAY_S) == 3
+    assert world.shelf.stored("web", since=world.clock.now() + 1) == 0

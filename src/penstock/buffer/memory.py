@@ -82,6 +82,10 @@ class MemoryBuffer:
         """Return the number of events ever stored, by source."""
         return collections.Counter(event.source for event in self.events)
 
+    def stored(self, source: str, *, since: float) -> int:
+        """Return how many events of a source that came since a time are in store."""
+        return sum(event.source == source and event.received_at_ms >= since * 1000 for event in self.events)
+
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination."""
         backlog = self.backlogs.get(destination) or MemoryBacklog(self.events, lambda: sources, clock=self.clock)

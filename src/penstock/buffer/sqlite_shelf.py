@@ -8,11 +8,11 @@ from pathlib import Path
 
 from penstock.buffer.port import SEQ_MAX, Counts, Outcome, Story
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
-from penstock.buffer.sqlite_feeds import Begun, begun_of
+from penstock.buffer.sqlite_feeds import Begun, begun_of, place_of
 from penstock.buffer.sqlite_ids import places_of
 from penstock.buffer.sqlite_rows import read_story
-from penstock.buffer.sqlite_segments import event_at, events_after, events_before
-from penstock.buffer.sqlite_tail import Tail
+from penstock.buffer.sqlite_segments import event_at, events_after, events_before, last_seq
+from penstock.buffer.sqlite_tail import Tail, between
 
 NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
 
@@ -28,6 +28,14 @@ class SqliteShelf:
         """Return the number of events ever stored, by source."""
         with snapshot(self.data_dir / EVENTS) as events:
             return dict(events.execute("SELECT source, count FROM accepted")) if events else {}
+
+    def stored(self, source: str, *, since: float) -> int:
+        """Return how many events of a source that came since a time are in store."""
+        with snapshot(self.data_dir / EVENTS) as events:
+            if events is None:
+                return 0
+            last = last_seq(events)
+            return between(events, place_of(events, int(since * 1000), last=last), last, (source,))
 
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination.
