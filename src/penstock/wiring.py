@@ -130,6 +130,10 @@ async def run_deliver(process: Process) -> None:
 
     store = DeliveryStore(process.settings.data_dir, clock=process.clock)
     await store.open()
+    for gap in store.gaps():
+        log.warning("events_missing", first=gap.first, last=gap.last, ended=gap.ended, cannot_be_sent=gap.waiting)
+    if store.replays_expired:
+        log.warning("replays_expired")
     orders = open_orders(process.settings)
     fleet = Fleet(
         backlog_of=store.backlog,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.worlds import SqliteWorld, event, incompressible
+from contract.worlds import SqliteWorld, event, file_of_schema, incompressible
 from penstock.accept.sdk_request import Origin, read_batch
 from penstock.buffer import older_packing, packing, sqlite
 from penstock.buffer.sqlite import EVENTS, open_writer
@@ -43,17 +43,7 @@ any_events = st.lists(
 
 
 def folder_of_schema(number: int, folder, *statements: tuple[str, list]) -> None:
-    """Write events.db as an older Penstock did."""
-    with sqlite3.connect(folder / EVENTS) as connection:
-        connection.create_function("packed_columns", 4, older_packing.packed_columns)
-        connection.create_function("repacked", 1, older_packing.repacked)
-        for step in range(1, number + 1):
-            script = importlib.resources.files("penstock.buffer").joinpath("migrations", f"events_000{step}.sql")
-            connection.executescript(script.read_text())
-        for statement, values in statements:
-            connection.execute(statement, values)
-        connection.execute(f"PRAGMA user_version = {number}")
-    connection.close()
+    file_of_schema(number, folder, EVENTS, *statements)
 
 
 @given(any_events)

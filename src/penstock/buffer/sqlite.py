@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.buffer import sqlite_folder
 from penstock.buffer.older_packing import packed_columns, repacked
 from penstock.errors import BufferUnavailable, PenstockError, SettingsError, StoreDamaged
 
-EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
+EVENTS, DELIVERY, CONTROL = sqlite_folder.FILES
 SCHEMAS = {
-    EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql", "events_0004.sql", "events_0005.sql"),
-    DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 7)),
-    CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql", "control_0005.sql"),
+    EVENTS: tuple(f"events_000{step}.sql" for step in range(1, 7)),
+    DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 8)),
+    CONTROL: tuple(f"control_000{step}.sql" for step in range(1, 7)),
 }
 # Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.
 BUSY_MS = 10_000
@@ -30,9 +31,9 @@ def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
     """Open a file for its one writer and bring it to the present schema.
 
     `checked` also looks whether the file was cut short, which only its one writer can tell.
-    Raises BufferUnavailable, StoreDamaged, SettingsError.
+    Raises BufferUnavailable, StoreDamaged, SettingsError; FoldersMixed beside a file of another data folder.
     """
-    try:
+    with as_store_errors(path.name):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for pragma in (
             f"busy_timeout = {BUSY_MS}",
@@ -50,12 +51,9 @@ def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
         ):
             connection.execute(f"PRAGMA {pragma}")
         _migrate(connection, path)
+        sqlite_folder.join(connection, path)
         if checked and _is_cut_short(connection, path) and _is_cut_short(connection, path):
             raise StoreDamaged(path.name, "it was cut short")
-    except sqlite3.Error as error:
-        if is_damage(error):
-            raise StoreDamaged(path.name, str(error)) from error
-        raise BufferUnavailable(f"{path.name} cannot be opened: {error}") from error
     return connection
 
 
@@ -93,20 +91,20 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
 
 
 @contextlib.contextmanager
-def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
+def snapshot(path: Path, *, any_schema: bool = False) -> Iterator[sqlite3.Connection | None]:
     """Open a file to look at it as it is now; None when it is not there, or not of the present schema yet.
 
-    Raises BufferUnavailable and StoreDamaged, also for what the body reads.
+    Raises BufferUnavailable and StoreDamaged, also for what the body reads, and FoldersMixed.
     """
     connection: sqlite3.Connection | None = None
     try:
         connection = open_reader(path)
-        ready = connection is not None and connection.execute("PRAGMA user_version").fetchone()[0] == len(
-            SCHEMAS[path.name]
-        )
-        if connection is not None and ready:
+        is_present = connection is not None and _is_present(connection, path)
+        if connection is not None:
             connection.execute("BEGIN")
-        yield connection if ready else None
+            if is_present:
+                sqlite_folder.agree(path, connection.execute(sqlite_folder.IDENTITY).fetchone()[0])
+        yield connection if is_present or any_schema else None
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             raise StoreDamaged(path.name, str(error)) from error
@@ -114,6 +112,12 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
     finally:
         if connection is not None:
             connection.close()
+
+
+def _is_present(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the file has the present schema."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version == len(SCHEMAS[path.name])
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -141,12 +145,9 @@ def _waited_for(connection: sqlite3.Connection) -> Iterator[None]:
     """Run the body in one transaction, when nobody else brings the file forward any more."""
     connection.execute(f"PRAGMA busy_timeout = {MIGRATION_MS}")
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("COMMIT")
+        with transaction(connection):
+            yield
     finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
@@ -170,6 +171,29 @@ def _statements(script: str) -> list[str]:
             statements.append(begun)
             begun = ""
     return statements
+
+
+@contextlib.contextmanager
+def as_store_errors(name: str) -> Iterator[None]:
+    """Turn what SQLite raises in the body into BufferUnavailable, or StoreDamaged."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise StoreDamaged(name, str(error)) from error
+        raise BufferUnavailable(f"{name} cannot be used now: {error}") from error
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the body in one transaction of its own."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 class SqliteTransactions:

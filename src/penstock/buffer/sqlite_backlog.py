@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from penstock import causes
+from penstock.buffer import sqlite_epochs
 from penstock.buffer.group_commit import Answer, GroupCommit
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.leases import Leases
@@ -33,6 +35,7 @@ from penstock.buffer.sqlite_segments import event_at, events_after
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event
 
+LOST = "events.db has lost the event: an older copy of the file came back, or a part of it was damaged"
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
 READY = """
@@ -197,7 +200,10 @@ class SqliteBacklog:
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
         if not picked:
             self.next_due = self._next_due(connection)
-        return [self._with_followers(connection, row, now + lease_s, together=together) for _, row in picked]
+        leases = [self._with_followers(connection, row, now + lease_s, together=together) for _, row in picked]
+        # Events that were not there have ended; whoever waited behind them may be due now.
+        self.is_behind = self.is_behind or None in leases
+        return [lease for lease in leases if lease is not None]
 
     def _next_due(self, connection: sqlite3.Connection) -> float:
         """Return when the next event may be handed out, if nothing else happens; infinity for never."""
@@ -213,11 +219,11 @@ class SqliteBacklog:
             ready[priority] = [row for row in rows if row[0] not in self.leases][:limit]
         return ready
 
-    def _grant(self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float) -> Lease:
+    def _grant(self, event: Event, row: Sequence[Any], expires_at: float) -> Lease:
         position, seq, attempt, first_failed_at, parked_at = row
         return self.leases.grant(
             position,
-            event=self._event(connection, seq),
+            event=event,
             seq=seq,
             attempt=attempt,
             first_failed_at=first_failed_at,
@@ -225,37 +231,52 @@ class SqliteBacklog:
             parked_at=parked_at,
         )
 
-    def _event(self, connection: sqlite3.Connection, seq: int) -> Event:
-        event = event_at(connection, seq)
-        assert event is not None, "an event that waits is never removed"
-        return event
-
     def _with_followers(
         self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float, *, together: int
-    ) -> Lease:
-        """Lease an event, and the upserts right behind one along with it."""
-        first, position = self._grant(connection, row, expires_at), row[0]
+    ) -> Lease | None:
+        """Lease an event, and the upserts right behind one along with it; bury one that the log has lost."""
+        position, seq = row[:2]
+        if (event := event_at(connection, seq)) is None:
+            self._finish(connection, position, seq, Outcome.DEAD, cause=causes.STORE_MISSING, reason=LOST)
+            return None
+        first = self._grant(event, row, expires_at)
         if not together or first.event.type not in UPSERTS or self.lanes.is_awaited(connection, position):
             return first
         positions, followers = [position], list[Lease]()
         while len(followers) < together:
             behind = self.lanes.next_behind(connection, positions, now=self.clock.now())
-            if behind is None or self._event(connection, behind[1]).type not in UPSERTS:
+            event = event_at(connection, behind[1]) if behind else None
+            if behind is None or event is None or event.type not in UPSERTS:
                 break
             positions.append(behind[0])
-            followers.append(self._grant(connection, behind, expires_at))
+            followers.append(self._grant(event, behind, expires_at))
         return self.leases.with_followers(first, followers) if followers else first
 
     def _end(self, connection: sqlite3.Connection, ending: Ending, position: int) -> None:
+        e, seq = ending, ending.lease.seq
+        self._finish(connection, position, seq, e.outcome, cause=e.cause, reason=e.reason, notes=e.notes)
+        self._write_attempts(connection, seq, ending.attempts)
+
+    def _finish(
+        self,
+        connection: sqlite3.Connection,
+        position: int,
+        seq: int,
+        outcome: Outcome,
+        *,
+        cause: str,
+        reason: str,
+        notes: str = "",
+    ) -> None:
+        """Write an outcome and its sums, and free the lanes."""
         if position >= POSITIONS_OF_A_PRIORITY:
-            self._count_for_its_replay(connection, position, ending.outcome)
+            self._count_for_its_replay(connection, position, outcome)
         self.lanes.leave(connection, position)
-        seq, outcome, now = ending.lease.seq, ending.outcome, self.clock.now()
-        row = [self.name, seq, outcome, ending.reason, now, ending.cause, ending.notes]
+        now = self.clock.now()
+        row = [self.name, seq, outcome, reason, now, cause, notes]
         connection.execute("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         connection.execute(TALLY, [self.name, outcome, 1])
         connection.execute(MINUTE, [self.name, int(now // 60), outcome])
-        self._write_attempts(connection, seq, ending.attempts)
 
     def _learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change the ledger, and wake who was parked for somebody of whom something is known now."""
@@ -296,6 +317,7 @@ class SqliteBacklog:
         self.is_behind = len(rows) == TAKE_IN_MAX
         if not rows:
             return
+        sqlite_epochs.follow(connection)
         sources = frozenset(self.sources())
         keys: list[tuple[str, int]] = []
         for seq, event in rows:
@@ -325,8 +347,8 @@ class SqliteBacklog:
         # What came before the replay says whom a visitor became, and with it the lanes of what is put back.
         self._take_in(connection, self.clock.now())
         connection.execute("INSERT OR IGNORE INTO replay (job, destination) VALUES (?, ?)", [job, self.name])
-        cursor = connection.execute("SELECT cursor FROM replay WHERE job = ?", [job]).fetchone()[0]
-        rows = selectable(connection, self.name, selection, after_seq=cursor, limit=limit)
+        cursor, is_read = connection.execute("SELECT cursor, is_read FROM replay WHERE job = ?", [job]).fetchone()
+        rows = [] if is_read else selectable(connection, self.name, selection, after_seq=cursor, limit=limit)
         replayed = sum(self._put_back(connection, row, selection=selection, job=job) for row in rows)
         step = ReplayStep(
             replayed=replayed,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from penstock.buffer import sqlite_segments
+from penstock.buffer import sqlite_epochs, sqlite_segments
 from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer
 from penstock.buffer.sqlite_ids import MessageIds
@@ -49,7 +49,7 @@ class SqliteLog:
     async def open(self) -> None:
         """Open the file, made new if it is not there. Raises BufferUnavailable, SettingsError."""
         self.connection = open_writer(self.data_dir / EVENTS)
-        self.appends = Appends(self.connection, self.shares)
+        self.appends = Appends(self.connection, self.shares, begin_epoch=self._begin_epoch)
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(self.appends)
         # What is stored already is read now, and not while the first request waits.
         await self.group.run(lambda _: None)
@@ -94,6 +94,10 @@ class SqliteLog:
             ids=self.appends.ids,
         )
         return await self.group.run(prune)
+
+    def _begin_epoch(self, connection: sqlite3.Connection) -> int:
+        known = sqlite_epochs.known_beside(self.data_dir)
+        return sqlite_epochs.begin(connection, known, at=self.clock.now())
 
     def _look(self) -> str:
         free = shutil.disk_usage(self.data_dir).free
@@ -156,7 +160,14 @@ async def _parts_of(batches: Sequence[Batch]) -> list[Part]:
 class Appends:
     """Stores the events of all appends of a group with one write; see group_commit.Transactions."""
 
-    def __init__(self, connection: sqlite3.Connection, shares: StoreShares) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        shares: StoreShares,
+        *,
+        begin_epoch: Callable[[sqlite3.Connection], int] = sqlite_segments.last_seq,
+    ) -> None:
+        self.begin_epoch, self.has_epoch = begin_epoch, False
         self.connection, self.ids, self.shares = connection, MessageIds(connection), shares
         self.transactions = SqliteTransactions(connection, before_commit=self._finish)
         self.last_seq, self.fresh, self.fresh_count = 0, list[Part](), 0
@@ -171,7 +182,7 @@ class Appends:
             return self.transactions.commit([self._agree, *operations])[1:]
         except BaseException:
             # What was remembered of this group is not stored.
-            self.version = None
+            self.version, self.has_epoch = None, False
             raise
 
     def take(self, parts: Sequence[Part]) -> int:
@@ -179,6 +190,8 @@ class Appends:
         return sum(map(self._take, parts))
 
     def _take(self, part: Part) -> int:
+        if not self.has_epoch:
+            self.last_seq, self.has_epoch = self.begin_epoch(self.connection), True
         suspects = self.ids.suspects(part.ids)
         known = self.ids.known(part.source, suspects)
         is_new = not known and all(part.ids.count(id_) == 1 for id_, _ in suspects)

@@ -29,7 +29,7 @@ def status_command(config: Path | None, *, as_json: bool) -> None:
 
 def _lines(status: Status) -> list[str]:
     accepted = ", ".join(f"{name} {count}" for name, count in status.accepted.items()) or "none"
-    lines = [f"accepted: {accepted}"]
+    lines = [f"accepted: {accepted}", *(f"notice: {notice}" for notice in status.notices)]
     for name, source in status.sources.items():
         if source.lost:
             lines.append(f"{name}: possibly lost: {', '.join(f'{why} {count}' for why, count in source.lost.items())}")

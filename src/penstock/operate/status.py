@@ -54,6 +54,8 @@ class Status:
     accepted: Mapping[str, int]
     destinations: Mapping[str, DestinationStatus]
     sources: Mapping[str, SourceStatus] = dataclasses.field(default_factory=dict)
+    #: What people must know of the store itself, as sentences.
+    notices: Sequence[str] = ()
 
 
 # What can be said of a file that cannot be read.
@@ -84,9 +86,16 @@ class StatusReader:
         return Status(
             version=self.version,
             accepted=dict(self.shelf.accepted()),
+            notices=self._notices(),
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
             sources=self._sources(),
         )
+
+    def _notices(self) -> Sequence[str]:
+        try:
+            return tuple(self.shelf.notices())
+        except StoreDamaged as error:
+            return (str(error),)
 
     def _sources(self) -> Mapping[str, SourceStatus]:
         lost: dict[str, dict[str, int]] = {}
