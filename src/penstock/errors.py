@@ -8,6 +8,7 @@ PenstockError
 ├── SdkError           the sender's: answered with 4xx, never stored
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
+├── BackupRefused      the operator's: a backup or a restore that cannot be done so; nothing was changed
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
 └── LeaseLost          nobody's: the lease had run out; forget what we know and go on
 
@@ -100,6 +101,10 @@ class StoreDamaged(PenstockError):
     def __init__(self, file: str, detail: str) -> None:
         self.file, self.detail = file, detail
         super().__init__(f"{file} is damaged: {detail}. Stop Penstock and run: penstock doctor --repair")
+
+
+class BackupRefused(PenstockError):
+    """A backup that cannot be made, or a set that cannot be put back; the sentence says why. Nothing was changed."""
 
 
 class LeaseLost(PenstockError):

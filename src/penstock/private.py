@@ -15,7 +15,17 @@ log = structlog.get_logger()
 
 FOREIGN = stat.S_IRWXG | stat.S_IRWXO
 # What Penstock makes; other files that lie there are their owner's business.
-OURS = ("*.db", "*.db-*", "*.db.damaged-*", "*.lock", "secret.key", "hash.seed", "snapshots")
+OURS = (
+    "*.db",
+    "*.db-*",
+    "*.db.damaged-*",
+    "*.db.restoring",
+    "replaced-*",
+    "*.lock",
+    "secret.key",
+    "hash.seed",
+    "snapshots",
+)
 
 
 def tighten(data_dir: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,10 @@ from penstock.vault import Vault
 if TYPE_CHECKING:
     from starlette.routing import Route
 
+    from penstock.buffer.sqlite_backup import Manifest
     from penstock.buffer.sqlite_control import SqliteControl
     from penstock.buffer.sqlite_doctor import Doctor
+    from penstock.buffer.sqlite_restore import Proof, Restored
     from penstock.operate.access import Access
 
 log = structlog.get_logger()
@@ -134,6 +136,8 @@ async def run_deliver(process: Process) -> None:
         log.warning("events_missing", first=gap.first, last=gap.last, ended=gap.ended, cannot_be_sent=gap.waiting)
     if store.replays_expired:
         log.warning("replays_expired")
+    for finding in open_doctor(process.settings).at_start():
+        log.error("store_in_doubt", file=finding.file, finding=finding.sentence)
     orders = open_orders(process.settings)
     fleet = Fleet(
         backlog_of=store.backlog,
@@ -147,7 +151,8 @@ async def run_deliver(process: Process) -> None:
     fleet.follow(process.settings)
 
     async def prune() -> int:
-        return await store.prune(ledger_days=process.settings.ledger_days)
+        in_force = process.settings
+        return await store.prune(ledger_days=in_force.ledger_days, destinations=tuple(in_force.destinations))
 
     async with process.running("deliver", fleet.facts), process.regularly(prune):
         await fleet.until(process.stopping)
@@ -262,7 +267,11 @@ def open_desk(path: Path | None, settings: Settings) -> Desk:
 
 def open_vault(settings: Settings) -> Vault:
     """Return what seals secrets at rest."""
-    return Vault(Path(settings.secret_key_file) if settings.secret_key_file else settings.data_dir / "secret.key")
+    return Vault(_secret_key(settings))
+
+
+def _secret_key(settings: Settings) -> Path:
+    return Path(settings.secret_key_file) if settings.secret_key_file else settings.data_dir / "secret.key"
 
 
 def open_shelf(settings: Settings) -> Shelf:
@@ -338,9 +347,40 @@ def _password(settings: Settings) -> str:
     return password_of_file(settings.admin_password_file)
 
 
-def open_doctor(settings: Settings) -> "Doctor":
-    """Return who examines the data folder."""
+def open_doctor(settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> "Doctor":
+    """Return who examines the data folder; `tell` hears what is looked at."""
     from penstock.buffer.sqlite_doctor import Doctor
 
     sources_of = {name: settings.sources_of(name) for name in settings.destinations}
-    return Doctor(settings.data_dir, sources_of=sources_of, clock=SystemClock())
+    return Doctor(settings.data_dir, sources_of=sources_of, clock=SystemClock(), tell=tell)
+
+
+def back_up(settings: Settings, to: Path, *, with_key: bool, tell: Callable[[str], None]) -> "Manifest":
+    """Copy the data folder's files of one moment. Raises BackupRefused, BufferUnavailable, StoreDamaged."""
+    from penstock.buffer import sqlite_backup
+
+    return sqlite_backup.back_up(
+        settings.data_dir,
+        to,
+        at=SystemClock().now(),
+        version=__version__,
+        secret_key=_secret_key(settings),
+        with_key=with_key,
+        tell=tell,
+    )
+
+
+def restore(settings: Settings, from_: Path, *, replace: bool) -> "Restored":
+    """Put a set of copies into the data folder, which nobody may use meanwhile. Raises BackupRefused."""
+    from penstock.buffer import sqlite_restore
+
+    stamp = f"{SystemClock().now():.0f}"
+    key = _secret_key(settings)
+    return sqlite_restore.restore(from_, settings.data_dir, secret_key=key, stamp=stamp, replace=replace)
+
+
+def prove(from_: Path, scratch: Path, *, tell: Callable[[str], None]) -> "Proof":
+    """Put a set of copies into a folder made for it, and examine it there. Raises BackupRefused."""
+    from penstock.buffer import sqlite_restore
+
+    return sqlite_restore.prove(from_, scratch, clock=SystemClock(), tell=tell)

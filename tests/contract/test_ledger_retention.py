@@ -6,9 +6,8 @@ import sqlite3
 import pytest
 
 from contract.worlds import DESTINATION, SqliteWorld, event, file_of_schema
-from penstock.buffer import sqlite
 from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS
+from penstock.buffer.sqlite import CONTROL, DELIVERY
 from penstock.buffer.sqlite_control import SqliteControl
 from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite_orders import SqliteLedgerOrders

@@ -103,7 +103,7 @@ async def test_an_event_that_waits_but_came_back_without_its_payload_ends_and_st
     await world.append(event("first", "ana"))
     copied(folder, EVENTS, tmp_path / "copy")
     await world.append(event("lost", "ana"), event("lost too", "ana"))
-    [lease] = await world.lease(1)
+    await world.lease(1)
     copied(folder, DELIVERY, tmp_path / "copy")
     await world.close()
 
@@ -130,7 +130,9 @@ async def test_a_log_that_lost_its_end_goes_on_behind_it(folder, lost):
     crashed = folder.with_name("crashed")
     shutil.copytree(folder, crashed)
     await world.close()
-    for name in {"the wal": [f"{EVENTS}-wal", f"{EVENTS}-shm"], "the file": [EVENTS, f"{EVENTS}-wal", f"{EVENTS}-shm"]}[lost]:
+    for name in {"the wal": [f"{EVENTS}-wal", f"{EVENTS}-shm"], "the file": [EVENTS, f"{EVENTS}-wal", f"{EVENTS}-shm"]}[
+        lost
+    ]:
         (crashed / name).unlink()
 
     world = await opened(crashed)
@@ -216,7 +218,7 @@ async def test_two_files_that_were_written_apart_are_refused_and_the_doctor_send
 
 
 async def follow(world, orders: SqliteOrders) -> None:
-    await Replays(world.backlog).step([order for order in orders.replays()])
+    await Replays(world.backlog).step(orders.replays())
 
 
 @pytest.fixture
@@ -243,7 +245,7 @@ async def again(world, copy) -> tuple[SqliteWorld, SqliteOrders]:
 
 
 async def test_a_finished_replay_does_not_run_again_after_an_older_control_file_came_back(replayed, tmp_path):
-    world, orders, job = replayed
+    world, orders, _ = replayed
     await follow(world, orders)
     for lease in await world.lease():
         await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DEAD, cause="custify.refused.422"))

@@ -1,7 +1,6 @@
 """Events are packed together and come out as they went in; what was damaged on the disk is never taken for an event."""
 
 import contextlib
-import importlib.resources
 import json
 import sqlite3
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from contract.worlds import SqliteWorld, event, file_of_schema, incompressible
 from penstock.accept.sdk_request import Origin, read_batch
-from penstock.buffer import older_packing, packing, sqlite
+from penstock.buffer import packing, sqlite
 from penstock.buffer.sqlite import EVENTS, open_writer
 from penstock.buffer.sqlite_doctor import Doctor
 from penstock.buffer.sqlite_salvage import salvage

@@ -68,14 +68,17 @@ class DeliveryStore:
             self.ledgers[destination] = SqliteLedger(destination, self.group, clock=self.clock)
         return self.ledgers[destination]
 
-    async def prune(self, *, ledger_days: float = 0.0) -> int:
+    async def prune(self, *, ledger_days: float = 0.0, destinations: Sequence[str] | None = None) -> int:
         """Remove what retention took from the log, and a slice of those of whom nothing was learned for so many days.
 
-        0 days keep everybody. Returns how many rows were removed.
+        0 days keep everybody. `destinations` are those of the settings; what waits for others is kept. Returns how many
+        rows were removed.
         """
         now = self.clock.now()
         changes = changes_of(self.data_dir)
         await self.group.run(lambda connection: sqlite_control_seen.note(connection, changes))
+        if destinations is not None:
+            await self.group.run(functools.partial(sqlite_retention.note_left, destinations=destinations))
         removed = await self.group.run(functools.partial(sqlite_retention.prune, minute=int(now // 60)))
         if ledger_days:
             removed += await self._expire(int(now // DAY_S), max(1, int(ledger_days)))

@@ -7,13 +7,12 @@ what is stored, and no faster: every check goes through a table once, or looks u
 import contextlib
 import dataclasses
 import itertools
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer import sqlite_folder, sqlite_places
-from penstock.buffer.sqlite import DELIVERY, EVENTS, damage_of, open_reader, open_writer
+from penstock.buffer.sqlite import DELIVERY, EVENTS, as_store_errors, damage_of, open_reader, open_writer
 from penstock.buffer.sqlite_doctor_log import Found, Repair, forked, missing, without_payload
 from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_salvage import log_rows
@@ -99,7 +98,9 @@ class Doctor:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(open_writer(self.data_dir / DELIVERY)) as connection:
+        # One of an older schema is brought forward, as a start would.
+        open_writer(self.data_dir / EVENTS, checked=False).close()
+        with contextlib.closing(open_writer(self.data_dir / DELIVERY)) as connection, as_store_errors(DELIVERY):
             connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
             yield connection
 
@@ -118,10 +119,11 @@ class Doctor:
         connection = open_reader(path) if path.name == EVENTS else None
         if connection is None:
             return ""
+        bad = 0
         with contextlib.closing(connection):
-            rows = connection.execute(f"SELECT {log_rows(connection)}") if _has_a_log(connection) else iter(())
-            bad = 0
-            for number, row in enumerate(rows):
+            if not _has_a_log(connection):
+                return ""
+            for number, row in enumerate(connection.execute(f"SELECT {log_rows(connection)}")):
                 if number % SEGMENTS_A_WORD == 0:
                     self.tell(f"{EVENTS}: events from {row[0]} on")
                 bad += not is_whole(row)

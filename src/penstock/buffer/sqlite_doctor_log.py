@@ -65,7 +65,9 @@ def _forget_from(connection: sqlite3.Connection, *, seq: int) -> None:
             connection.execute(
                 "UPDATE tally SET count = count - ? WHERE destination = ? AND outcome = ?", [count, name, outcome]
             )
-        rows = connection.execute("SELECT position FROM waiting WHERE destination = ? AND seq >= ?", [name, seq]).fetchall()
+        rows = connection.execute(
+            "SELECT position FROM waiting WHERE destination = ? AND seq >= ?", [name, seq]
+        ).fetchall()
         for table in ("place", "parked", "waiting"):
             delete = f"DELETE FROM {table} WHERE destination = ? AND position = ?"  # noqa: S608 - our own names
             connection.executemany(delete, [(name, position) for (position,) in rows])
@@ -75,5 +77,7 @@ def _forget_from(connection: sqlite3.Connection, *, seq: int) -> None:
         update = "UPDATE destination SET cursor = min(cursor, ?), received = received - ? WHERE name = ?"
         connection.execute(update, [seq - 1, gone, name])
     connection.execute("DELETE FROM found WHERE seq >= ?", [seq])
-    connection.execute("DELETE FROM main.epoch WHERE number >= (SELECT min(number) FROM main.epoch WHERE first_seq >= ?)", [seq])
+    connection.execute(
+        "DELETE FROM main.epoch WHERE number >= (SELECT min(number) FROM main.epoch WHERE first_seq >= ?)", [seq]
+    )
     connection.execute("DELETE FROM main.epoch WHERE (number, token) NOT IN (SELECT number, token FROM log.epoch)")

@@ -85,14 +85,14 @@ def begin(log: sqlite3.Connection, known: Known, *, at: float, file: str = "main
     """
     after = last_seq(log, file=file)
     go_on_after = max(after, known.seq)
-    own = log.execute(f"SELECT coalesce(max(number), 0) FROM {file}.epoch").fetchone()[0]
+    own = log.execute(f"SELECT coalesce(max(number), 0) FROM {file}.epoch").fetchone()[0]  # noqa: S608 - our own names
     number = max(own, known.epoch) + 1
     row = [number, secrets.token_hex(8), after, go_on_after + 1, at]
-    log.execute(f"INSERT INTO {file}.epoch VALUES (?, ?, ?, ?, ?)", row)
-    log.execute(f"DELETE FROM {file}.epoch WHERE number <= ?", [number - KEPT])
+    log.execute(f"INSERT INTO {file}.epoch VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608 - our own names
+    log.execute(f"DELETE FROM {file}.epoch WHERE number <= ?", [number - KEPT])  # noqa: S608 - our own names
     if go_on_after > after:
-        log.execute(f"DELETE FROM {file}.sqlite_sequence WHERE name = 'segment'")
-        log.execute(f"INSERT INTO {file}.sqlite_sequence VALUES ('segment', ?)", [go_on_after])
+        log.execute(f"DELETE FROM {file}.sqlite_sequence WHERE name = 'segment'")  # noqa: S608 - our own names
+        log.execute(f"INSERT INTO {file}.sqlite_sequence VALUES ('segment', ?)", [go_on_after])  # noqa: S608 - our own names
     return go_on_after
 
 
@@ -114,8 +114,9 @@ def gaps(delivery: sqlite3.Connection | None, log: sqlite3.Connection | None) ->
     # The doctor has both files in one connection.
     file = "main" if delivery is not log else "log"
     oldest, last, known = first_seq(log) or 0, last_seq(log, file=file), known_to(delivery)
-    between = f"SELECT after_seq + 1, first_seq - 1 FROM {file}.epoch WHERE first_seq > after_seq + 1 AND first_seq >= ?"
-    found = log.execute(f"{between} ORDER BY number", [oldest]).fetchall()
+    between = f"SELECT after_seq + 1, first_seq - 1 FROM {file}.epoch"  # noqa: S608 - our own names
+    where = "WHERE first_seq > after_seq + 1 AND first_seq >= ? ORDER BY number"
+    found = log.execute(f"{between} {where}", [oldest]).fetchall()
     if known.seq > last:
         found.append((last + 1, known.seq))
     return [_gap(delivery, *each) for each in found]
@@ -131,7 +132,9 @@ def _gap(delivery: sqlite3.Connection | None, first: int, last: int) -> Gap:
     names = [row[0] for row in delivery.execute("SELECT name FROM destination")] if delivery else []
 
     def counted(select: str) -> Mapping[str, int]:
-        counts = {name: delivery.execute(select, [first, last, name]).fetchone()[0] for name in names} if delivery else {}
+        counts = (
+            {name: delivery.execute(select, [first, last, name]).fetchone()[0] for name in names} if delivery else {}
+        )
         return {name: count for name, count in counts.items() if count}
 
     return Gap(first=first, last=last, ended=counted(ENDED), waiting=counted(WAITING))

@@ -11,9 +11,11 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from penstock.errors import FoldersMixed
+from penstock.errors import FoldersMixed, SettingsError
 
 FILES = ("events.db", "delivery.db", "control.db")
+# Lies in a data folder while a restore puts its files back.
+UNFINISHED = "restore.unfinished"
 IDENTITY = "SELECT identity FROM folder"
 Stamp = tuple[int, int, int]
 #: By path: what the file was like when its identity was read.
@@ -21,7 +23,13 @@ _seen: dict[Path, tuple[Stamp, str]] = {}
 
 
 def join(connection: sqlite3.Connection, path: Path) -> str:
-    """Return the identity of a file, after giving it its folder's if it had none. Raises FoldersMixed, sqlite3.Error."""
+    """Return the identity of a file, after giving it its folder's if it had none.
+
+    Raises FoldersMixed, SettingsError in the middle of a restore, sqlite3.Error.
+    """
+    if is_unfinished(path.parent):
+        hint = "run penstock restore once more"
+        raise SettingsError("data_dir", expected="files of one backup", got="a restore that was interrupted", hint=hint)
     identity: str = connection.execute(IDENTITY).fetchone()[0]
     if not identity:
         # Two processes may make two files at the same time; both must get the same.
@@ -32,6 +40,11 @@ def join(connection: sqlite3.Connection, path: Path) -> str:
             identity = connection.execute(IDENTITY).fetchone()[0]
     agree(path, identity)
     return identity
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Return whether a restore into this folder was interrupted, so that its files may be of two sets."""
+    return (folder / UNFINISHED).exists()
 
 
 def agree(path: Path, identity: str) -> None:

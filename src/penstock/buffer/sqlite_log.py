@@ -11,8 +11,9 @@ from typing import Any
 
 from penstock.buffer import sqlite_epochs, sqlite_segments
 from penstock.buffer.group_commit import GroupCommit
-from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer
+from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer, snapshot
 from penstock.buffer.sqlite_ids import MessageIds
+from penstock.buffer.sqlite_retention import settled_below
 from penstock.buffer.sqlite_segments import Part
 from penstock.buffer.store_shares import StoreShares, whole
 from penstock.clock import Clock
@@ -84,7 +85,8 @@ class SqliteLog:
     async def prune(self, *, older_than_ms: int, bytes_max: int, destinations: Sequence[str]) -> int:
         """Remove events that have their outcomes: the old ones, and the oldest while the file is too large or room is short.
 
-        Removes a bounded number; returns how many. Never one that a destination has not settled.
+        Removes a bounded number; returns how many. Never one that waits for a destination, also for one that was removed
+        and whose backlog nobody discarded. `destinations` are those of the settings.
         """
         prune = functools.partial(
             _prune,
@@ -127,21 +129,13 @@ class SqliteLog:
         self.shares.weigh()
 
     def _settled_below(self, destinations: Sequence[str]) -> int | None:
-        """Return the place in the log below which every destination has settled everything; None for no bound."""
-        reader = open_reader(self.data_dir / DELIVERY)
-        floors: list[int] = []
-        for name in destinations:
-            row = None
-            if reader is not None:
-                row = reader.execute(
-                    "SELECT coalesce((SELECT min(seq) FROM waiting), cursor + 1), cursor + 1 FROM destination"
-                    " WHERE name = ?",
-                    [name],
-                ).fetchone()
-            floors.append(min(row) if row else 0)
-        if reader is not None:
-            reader.close()
-        return min(floors, default=None)
+        """Return the place in the log below which nothing waits for anybody; None for no bound."""
+        path = self.data_dir / DELIVERY
+        with snapshot(path) as delivery:
+            if delivery is None:
+                # Being brought to its schema, or not made yet: nobody has said what is settled.
+                return 0 if destinations or path.exists() else None
+            return settled_below(delivery, destinations)
 
 
 async def _parts_of(batches: Sequence[Batch]) -> list[Part]:
