@@ -1,6 +1,8 @@
 """SQLite as Penstock uses it: how a file is opened, brought to its schema, and written in groups."""
 
 import contextlib
+import functools
+import hashlib
 import importlib.resources
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -115,29 +117,64 @@ def snapshot(path: Path, *, any_schema: bool = False) -> Iterator[sqlite3.Connec
 
 
 def _is_present(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file has the present schema."""
+    """Return whether the file has the present schema. Raises SettingsError for a newer one."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(SCHEMAS[path.name]):
+        raise SettingsError(
+            str(path),
+            expected=f"schema {len(SCHEMAS[path.name])} or older",
+            got=version,
+            hint="it was written by a newer Penstock",
+        )
     return version == len(SCHEMAS[path.name])
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Run what this file lacks, each step in one transaction."""
+    """Run what this file lacks, each step in one transaction: whenever it is cut, the next start goes on."""
     steps = SCHEMAS[path.name]
     connection.create_function("packed_columns", 4, packed_columns)
     connection.create_function("repacked", 1, repacked)
+    if _is_present(connection, path):
+        _assert_unedited(connection, path)
+        return
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(steps):
-        raise SettingsError(
-            str(path), expected=f"schema {len(steps)} or older", got=version, hint="it was written by a newer Penstock"
-        )
     for number, name in enumerate(steps[version:], version + 1):
-        script = importlib.resources.files("penstock.buffer").joinpath("migrations", name).read_text(encoding="utf-8")
         with _waited_for(connection):
             # Two processes may open a file at once; the second finds the work done.
             if connection.execute("PRAGMA user_version").fetchone()[0] < number:
-                for statement in _statements(script):
+                for statement in _statements(_script(name)):
                     _step(connection, path, statement)
+                _note_digests(connection, steps[:number])
                 connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _script(name: str) -> str:
+    return importlib.resources.files("penstock.buffer").joinpath("migrations", name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def digest_of(name: str) -> str:
+    """Return what tells a step from one that was edited."""
+    return hashlib.sha256(_script(name).encode()).hexdigest()[:16]
+
+
+def _note_digests(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
+    """Write down which steps made the file, once it has the table for it; older files count as made by the present ones."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchone():
+        rows = [(number, digest_of(name)) for number, name in enumerate(steps, 1)]
+        connection.executemany("INSERT OR IGNORE INTO migration VALUES (?, ?)", rows)
+
+
+def _assert_unedited(connection: sqlite3.Connection, path: Path) -> None:
+    for number, digest in connection.execute("SELECT number, digest FROM migration"):
+        name = SCHEMAS[path.name][number - 1]
+        if digest != digest_of(name):
+            raise SettingsError(
+                str(path),
+                expected=f"a file that was made by this {name}",
+                got="one that another one made",
+                hint="its tables may differ: use the Penstock that made it, or restore a backup",
+            )
 
 
 @contextlib.contextmanager
@@ -212,7 +249,8 @@ class SqliteTransactions:
             self.before_commit()
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if is_damage(error):
+            # Rows that contradict each other: trying again would find the same, and the doctor can mend it.
+            if is_damage(error) or isinstance(error, sqlite3.IntegrityError):
                 raise StoreDamaged(self.name, str(error)) from error
             raise BufferUnavailable(f"the store cannot be written: {error}") from error
         finally:

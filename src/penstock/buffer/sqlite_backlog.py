@@ -42,6 +42,7 @@ READY = """
 SELECT position, seq, attempt, first_failed_at, parked_at FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
 """
+ENDED = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)"
 TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
@@ -274,7 +275,13 @@ class SqliteBacklog:
         self.lanes.leave(connection, position)
         now = self.clock.now()
         row = [self.name, seq, outcome, reason, now, cause, notes]
-        connection.execute("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        try:
+            connection.execute(ENDED, row)
+        except sqlite3.IntegrityError:
+            # It had one, in files that were put together by hand. The sums hold all the same.
+            old = "DELETE FROM outcome WHERE destination = ? AND seq = ? RETURNING outcome"
+            connection.execute(TALLY, [self.name, connection.execute(old, [self.name, seq]).fetchone()[0], -1])
+            connection.execute(ENDED, row)
         connection.execute(TALLY, [self.name, outcome, 1])
         connection.execute(MINUTE, [self.name, int(now // 60), outcome])
 

@@ -7,3 +7,5 @@ CREATE TABLE folder (
 ) STRICT;
 INSERT INTO folder (id, identity) VALUES (1, '');
 ALTER TABLE replay_order ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+-- What the steps that made this file said, so that one that was edited after it had run is noticed.
+CREATE TABLE migration (number INTEGER PRIMARY KEY, digest TEXT NOT NULL) STRICT;

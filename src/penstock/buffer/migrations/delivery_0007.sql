@@ -11,3 +11,5 @@ INSERT INTO folder (id, identity) VALUES (1, '');
 CREATE TABLE epoch (number INTEGER PRIMARY KEY, token TEXT NOT NULL, first_seq INTEGER NOT NULL) STRICT;
 -- Where the log ended when the destination was seen to be removed; null while it is in the settings.
 ALTER TABLE destination ADD COLUMN left_seq INTEGER;
+-- What the steps that made this file said, so that one that was edited after it had run is noticed.
+CREATE TABLE migration (number INTEGER PRIMARY KEY, digest TEXT NOT NULL) STRICT;

@@ -10,3 +10,5 @@ CREATE TABLE epoch (
     first_seq INTEGER NOT NULL,
     at        REAL    NOT NULL
 ) STRICT;
+-- What the steps that made this file said, so that one that was edited after it had run is noticed.
+CREATE TABLE migration (number INTEGER PRIMARY KEY, digest TEXT NOT NULL) STRICT;
