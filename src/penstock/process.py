@@ -42,7 +42,7 @@ class Process:
         self.read = read
         self.stopping, self.complaint = asyncio.Event(), ""
         #: Why this process must not go on.
-        self.damage: StoreDamaged | None = None
+        self.damage: StoreDamaged | SettingsError | None = None
         self.clock, self.dice = SystemClock(), SystemDice()
         self.snapshots = Snapshots(settings.data_dir)
         self.on_change: Callable[[Settings], None] = lambda _: None
@@ -63,7 +63,7 @@ class Process:
             chores.cancel()
             log.info("stopped")
 
-    def give_up(self, damage: StoreDamaged) -> None:
+    def give_up(self, damage: StoreDamaged | SettingsError) -> None:
         """End: a file cannot be read any more, and to go on would make it worse."""
         self.damage = damage
         self.stopping.set()
@@ -80,7 +80,7 @@ class Process:
                     removed = await chore()
                 except BufferUnavailable as error:
                     log.warning("buffer_unavailable", reason=error.reason)
-                except StoreDamaged as error:
+                except (StoreDamaged, SettingsError) as error:
                     self.give_up(error)
 
         task = asyncio.create_task(repeat())
@@ -180,6 +180,10 @@ def hash_seed(data_dir: Path) -> int:
             return seed
     # None yet, or one that Python would not take: a new one costs no more than filters made anew.
     seed = 1 + secrets.randbelow(HASH_SEED_MAX)
-    path.touch(mode=0o600)
-    path.write_text(f"{seed}", encoding="ascii")
+    try:
+        path.touch(mode=0o600)
+        path.write_text(f"{seed}", encoding="ascii")
+    except OSError as error:
+        # A full disk: what it costs is a slower start the next time.
+        log.warning("hash_seed_not_written", reason=str(error))
     return seed

@@ -1,6 +1,7 @@
 """The composition root: the only place where concrete parts meet. It reads like the route; it decides nothing."""
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,8 +13,8 @@ from penstock import __version__
 from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
 from penstock.buffer.search_port import Search
-from penstock.clock import SystemClock
-from penstock.errors import SettingsError, StoreDamaged
+from penstock.clock import SystemClock, sleep
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.desk import Desk, opened
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from penstock.buffer.sqlite_backup import Manifest
     from penstock.buffer.sqlite_control import SqliteControl
+    from penstock.buffer.sqlite_delivery import DeliveryStore
     from penstock.buffer.sqlite_doctor import Doctor
     from penstock.buffer.sqlite_restore import Proof, Restored
     from penstock.operate.access import Access
@@ -36,14 +38,16 @@ log = structlog.get_logger()
 
 # Each open page holds one for its news; people and monitoring are few.
 ADMIN_CONNECTIONS_MAX = 512
+# How often a file is tried again that cannot be opened: the disk is full, or has no inodes.
+OPEN_AGAIN_S = 2.0
 
 
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
-    # A file of an older Penstock would look empty to whoever reads it first.
-    open_control(load(path)).bring_up_to_date()
-    settings = settings_in_force(path)
+    settings = load(path)
+    set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
+    settings = _settings_at_start(role, path)
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     if not supervised:  # the supervisor has done it
         tighten(settings.data_dir)
@@ -53,7 +57,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     with only_one(settings.data_dir, role):
         if supervised and is_orphan():
             return  # the supervisor died while we waited for our predecessor to end
-        process.snapshots.write(f"{role}.damage", {})
+        _leave(process.snapshots, role, {})
         try:
             asyncio.run(part(process))
             if process.damage is not None:
@@ -61,8 +65,42 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
         except StoreDamaged as error:
             # Said once, and left for whoever looks; the supervisor does not start this role again.
             log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
-            process.snapshots.write(f"{role}.damage", {"reason": str(error)})
+            _leave(process.snapshots, role, {"reason": str(error)})
             raise
+
+
+def _settings_at_start(role: str, path: Path | None) -> Settings:
+    """Return the settings in force; while control.db cannot be read, only who looks at the store goes on without it.
+
+    A source that only the dashboard knows would be a stranger to accept, and its SDKs would drop their events.
+    """
+    complaint = ""
+    while True:
+        try:
+            # A file of an older Penstock would look empty to whoever reads it first.
+            open_control(load(path)).bring_up_to_date()
+        except BufferUnavailable as error:
+            complaint = _complain(error, complaint)
+        try:
+            return settings_in_force(path)
+        except BufferUnavailable as error:
+            complaint = _complain(error, complaint)
+            if role == "operate":
+                return load(path)
+        sleep(OPEN_AGAIN_S)
+
+
+def _complain(error: BufferUnavailable, complaint: str) -> str:
+    if error.reason != complaint:
+        log.warning("store_unavailable", reason=error.reason)
+    return error.reason
+
+
+def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> None:
+    try:
+        snapshots.write(f"{role}.damage", damage)
+    except OSError as error:
+        log.warning("snapshot_not_written", reason=str(error))
 
 
 async def run_accept(process: Process) -> None:
@@ -102,9 +140,16 @@ async def run_accept(process: Process) -> None:
         on_damage=process.give_up,
     )
     host, port = host_and_port("listen", settings.listen)
-    await store.open()
+
+    try:
+        await store.open()
+    except BufferUnavailable as error:
+        # Senders are told to come again meanwhile; the next round of `prune` tries again.
+        log.warning("store_unavailable", reason=error.reason)
 
     async def prune() -> int:
+        if store.unopened:
+            await store.open()
         in_force = process.settings
         older_than_ms = int((process.clock.now() - in_force.retention_days * 86_400) * 1000)
         return await store.prune(
@@ -130,34 +175,55 @@ async def run_deliver(process: Process) -> None:
     from penstock.buffer.sqlite_delivery import DeliveryStore
     from penstock.deliver.fleet import Fleet
 
-    store = DeliveryStore(process.settings.data_dir, clock=process.clock)
-    await store.open()
-    for gap in store.gaps():
-        log.warning("events_missing", first=gap.first, last=gap.last, ended=gap.ended, cannot_be_sent=gap.waiting)
-    if store.replays_expired:
-        log.warning("replays_expired")
-    for finding in open_doctor(process.settings).at_start():
-        log.error("store_in_doubt", file=finding.file, finding=finding.sentence)
-    orders = open_orders(process.settings)
+    settings = process.settings
+    store = DeliveryStore(settings.data_dir, clock=process.clock)
     fleet = Fleet(
         backlog_of=store.backlog,
         ledger_of=store.ledger,
-        orders=orders,
-        ledger_orders=open_ledger_orders(process.settings),
+        orders=open_orders(settings),
+        ledger_orders=open_ledger_orders(settings),
         clock=process.clock,
         dice=process.dice,
     )
-    process.on_change = fleet.follow
-    fleet.follow(process.settings)
 
     async def prune() -> int:
         in_force = process.settings
         return await store.prune(ledger_days=in_force.ledger_days, destinations=tuple(in_force.destinations))
 
-    async with process.running("deliver", fleet.facts), process.regularly(prune):
-        await fleet.until(process.stopping)
-        await fleet.stop()
+    async with process.running("deliver", fleet.facts):
+        if not await _opened(process, store):
+            return
+        process.on_change = fleet.follow
+        fleet.follow(process.settings)
+        async with process.regularly(prune):
+            await fleet.until(process.stopping)
+            await fleet.stop()
     await store.close()
+
+
+async def _opened(process: Process, store: "DeliveryStore") -> bool:
+    """Open deliver's store as soon as the disk allows it, and say what is amiss; False when the process must stop before."""
+    complaint = ""
+    while not process.stopping.is_set():
+        try:
+            await store.open()
+            _say_what_is_amiss(process.settings, store)
+        except BufferUnavailable as error:
+            complaint = _complain(error, complaint)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.stopping.wait(), OPEN_AGAIN_S)
+        else:
+            return True
+    return False
+
+
+def _say_what_is_amiss(settings: Settings, store: "DeliveryStore") -> None:
+    for gap in store.gaps():
+        log.warning("events_missing", first=gap.first, last=gap.last, ended=gap.ended, cannot_be_sent=gap.waiting)
+    if store.replays_expired:
+        log.warning("replays_expired")
+    for finding in open_doctor(settings).at_start():
+        log.error("store_in_doubt", file=finding.file, finding=finding.sentence)
 
 
 async def run_operate(process: Process) -> None:
@@ -172,7 +238,11 @@ async def run_operate(process: Process) -> None:
     host, port = host_and_port("admin_listen", settings.admin_listen)
     password = _password(settings)
     reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
-    _first_sign_in(access, settings, password=password)
+    try:
+        _first_sign_in(access, settings, password=password)
+    except BufferUnavailable as error:
+        # What can be looked at without signing in says why.
+        log.warning("store_unavailable", reason=error.reason)
     routes = admin_routes(process, reader=reader, access=access)
     app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
 

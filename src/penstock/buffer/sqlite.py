@@ -87,7 +87,21 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
     """Open a file to look at it; None when it is not there yet."""
     if not path.exists():
         return None
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection = _reading(path)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master")
+    except sqlite3.OperationalError:
+        # Beside the file SQLite makes two of its own, for which a full disk has no room. A file that was closed cleanly
+        # and cannot be opened by a writer either does not change meanwhile.
+        connection.close()
+        is_alone = not any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal"))
+        connection = _reading(path, "&immutable=1" if is_alone else "")
+    return connection
+
+
+def _reading(path: Path, how: str = "") -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro{how}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     return connection
 

@@ -46,9 +46,22 @@ class SqliteLog:
         self.disk_free_bytes_min, self.waiting_events_max = disk_free_bytes_min, waiting_events_max
         self.shares = StoreShares(share_of=share_of, events_max=waiting_events_max)
         self.looked_at, self.trouble = float("-inf"), ""
+        #: Why the file is not open; empty when it is.
+        self.unopened = "events.db is not open yet"
 
     async def open(self) -> None:
-        """Open the file, made new if it is not there. Raises BufferUnavailable, SettingsError."""
+        """Open the file, made new if it is not there. Raises BufferUnavailable, StoreDamaged, SettingsError.
+
+        After BufferUnavailable nothing is stored, and `problem` says why, until it was opened after all.
+        """
+        try:
+            await self._open()
+        except BufferUnavailable as error:
+            self.unopened = error.reason
+            raise
+        self.unopened = ""
+
+    async def _open(self) -> None:
         self.connection = open_writer(self.data_dir / EVENTS)
         self.appends = Appends(self.connection, self.shares, begin_epoch=self._begin_epoch)
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(self.appends)
@@ -57,8 +70,9 @@ class SqliteLog:
 
     async def close(self) -> None:
         """Write what is pending and close."""
-        await self.group.close()
-        self.connection.close()
+        if not self.unopened:
+            await self.group.close()
+            self.connection.close()
 
     async def append(self, batches: Sequence[Batch]) -> int:
         """Store all events of some batches, or none, and return how many were new; see port.Log."""
@@ -77,6 +91,8 @@ class SqliteLog:
 
     def problem(self) -> str:
         """Return why nothing can be stored now; empty when it can."""
+        if self.unopened:
+            return self.unopened
         now = self.clock.now()
         if not 0 <= now - self.looked_at < LOOK_S:
             self.looked_at, self.trouble = now, self._look()
