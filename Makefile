@@ -10,7 +10,7 @@ PINS := .venv-pins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser pins demo test check fmt sim sim-long sim-seed screenshots docs cases-accept bench clean
+.PHONY: help setup setup-browser pins demo test check fmt sim sim-long sim-seed screenshots docs cases-accept bench abuse clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,9 @@ bench: $(STAMP) ## Measure accept, deliver, buffer, convert, pages, the ledger, 
 	PYTHONPATH=tests $(BIN)/python bench/ledger.py
 	$(BIN)/python bench/guard.py
 	$(BIN)/python bench/footprint.py
+
+abuse: $(STAMP) ## Fire what strangers can send at a running server, with honest traffic beside it (ARGS=names of attacks)
+	$(BIN)/python bench/abuse.py $(ARGS)
 
 clean: ## Remove what setup and tests made
 	rm -rf .venv $(PINS) .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/acceptance/node/node_modules

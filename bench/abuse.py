@@ -213,6 +213,32 @@ def settled(honest: Honest, watcher: Watcher) -> int:
     return lost
 
 
+def looked_at() -> None:
+    """Look at pages about what strangers sent, as a person does; print how large they are and how long they took."""
+    for count in (3_000, 60_000):
+        event = {"type": "identify", "userId": f"large-{count}", "messageId": f"large-{count}"}
+        body = json.dumps(event | {"traits": {f"key_{n}": f"value {n}" for n in range(count)}}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{INGEST}/v1/identify", body, basic(SERVER_KEY))
+        urllib.request.urlopen(request, timeout=60).read()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    form = f"name={ADMIN}&password={PASSWORD.replace(' ', '+')}".encode()
+    browser.open(f"http://127.0.0.1:{ADMIN_PORT}/signin", form, timeout=90).read()
+    for page in (
+        "events/custify/large-3000",
+        "events/custify/large-60000",
+        "live",
+        "people",
+        "problems",
+        "mapping/custify",
+    ):
+        began = time.perf_counter()
+        try:
+            size = len(browser.open(f"http://127.0.0.1:{ADMIN_PORT}/{page}", timeout=90).read())
+        except urllib.error.HTTPError as error:
+            size = -error.code
+        print(f"page /{page}: {size / 1e3:.0f} kB in {time.perf_counter() - began:.2f} s", flush=True)
+
+
 def main(folder: Path) -> int:
     config = folder / "penstock.toml"
     config.write_text(SETTINGS.replace("FOLDER", str(folder)))
@@ -231,6 +257,7 @@ def main(folder: Path) -> int:
             watcher.start()
             honest, ratios = asyncio.run(measure(watcher))
             lost = settled(honest, watcher)
+            looked_at()
         finally:
             for server in reversed(servers):
                 server.terminate()

@@ -1,5 +1,7 @@
 """Secrets at rest: API keys that were entered in the dashboard, sealed with a key that lies in a file of its own."""
 
+import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -28,6 +30,11 @@ class Vault:
             return self._fernet(make=False).decrypt(sealed.removeprefix(SEALED).encode()).decode()
         except InvalidToken as error:
             raise self._problem("the key that sealed the secrets", "another key") from error
+
+    def derived(self, purpose: bytes) -> bytes:
+        """Return 64 bytes that only who has the key can make, others for each purpose. Raises SettingsError."""
+        self._fernet(make=True)
+        return hmac.new(self.path.read_bytes().strip(), purpose, hashlib.sha512).digest()
 
     def _fernet(self, *, make: bool) -> Fernet:
         if make and not self.path.exists():

@@ -42,9 +42,8 @@ EVENT = (
     [b'{"messageId":"m1"}'],
 )
 WAITING = (
-    "INSERT INTO waiting (destination, position, seq, lanes, blocked, due, received_at_ms)"
-    " VALUES ('custify', 1, 1, '[\"user:ana\"]', 0, 0, 1700000000000)",
-    [],
+    "INSERT INTO waiting (destination, position, seq, lanes, blocked, due, received_at_ms) VALUES (?, 1, 1, ?, 0, 0, ?)",
+    ["custify", '["user:ana"]', 1_700_000_000_000],
 )
 DESTINATION = ("INSERT INTO destination (name, cursor, next_position, received) VALUES ('custify', 1, 2, 1)", [])
 PAUSE = ("INSERT INTO pause VALUES ('custify', 1.0, 'ana')", [])

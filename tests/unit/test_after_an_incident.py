@@ -1,5 +1,7 @@
 """After an incident: what a reset ends, what administrators see and end, who looked at what, and whose change counts."""
 
+import re
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -7,6 +9,7 @@ from dashboard_world import CUSTIFY, PASSWORD, World
 from penstock.buffer.control_port import Kind, Role, Sort, User
 from penstock.errors import SettingsError
 from penstock.operate.access import IDLE_S, SESSION_S
+from penstock.operate.eyes import Pseudonyms
 from penstock.operate.looks import SHOWS
 from unit.test_dashboard_pages import ANA
 from unit.test_dashboard_privileges import API, PAGES
@@ -157,36 +160,105 @@ def test_signing_in_pushes_nothing_out_of_the_audit_log(world, admin):
     assert admin.get("/activity/look").text.count("signed in from testclient") == 50
 
 
+#: Pages and routes that show Ana, and one that shows rules alone.
+ON_ANA = (
+    "/live", "/events/custify/m1", "/payloads/custify/m1", "/people?person=ana", "/ledger/custify?email=ana@example.com",
+    "/ledger/custify",
+)  # fmt: skip
+
+
 def test_looks_at_personal_data_are_written_down_and_shown_to_administrators_alone(world):
     admin = world.set_up()
     world.receive(ANA)
     world.settle()
-    viewer, client = world.visitor(Role.VIEWER), None
-    for path in (
-        "/live",
-        "/events/custify/m1",
-        "/people?person=ana",
-        "/ledger/custify?email=ana@example.com",
-        "/ledger/custify",
-    ):
-        assert viewer.get(path).status_code == 200
-    client = api(world, "viewer")
+    operator = world.visitor(Role.OPERATOR)
+    for path in ON_ANA:
+        assert operator.get(path).status_code == 200
+    client = api(world, "operator")
     client.get("/api/v1/events", params={"person": "ana"})
     client.get("/api/v1/events/nothing/explain")
     link = world.access.share(world.access.find("admin"), LINK, seconds=600)
     world.client().get(f"/shared/{link}")
     page = admin.get("/activity/look")
 
-    for sentence in ("saw events", "saw event m1 at custify", "saw people and accounts: person ana",
+    for sentence in ("saw events", "saw event m1 at custify", "saw event m1 at custify, whole", "saw people and accounts: person ana",
                      "saw what custify holds: an e-mail address", "saw events: person ana, by the API"):  # fmt: skip
         assert sentence in page.text, sentence
     assert "a link of admin" in page.text
     assert "ana@example.com" not in page.text
     assert "nothing" not in page.text, "what was not found was not seen"
-    assert viewer.get("/activity/look").status_code == 403
+    assert operator.get("/activity/look").status_code == 403
     entries = api(world).get("/api/v1/audit", params={"sort": "look"}).json()["entries"]
     assert {"at", "by", "what", "times"} == set(entries[0])
     assert client.get("/api/v1/audit").status_code == 403
+
+
+def looks_of(world, name: str) -> set[str]:
+    world.access.audit.flush()
+    return {
+        deed.what for deed in world.control.deeds(sort=Sort.LOOK) if deed.by == name and "signed in" not in deed.what
+    }
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.CS])
+def test_who_is_shown_pseudonyms_has_looked_at_nobody(world, role):
+    world.set_up()
+    world.receive(ANA)
+    world.settle()
+    visitor, pseudonym = world.visitor(role), Pseudonyms(world.desk.vault).link("ana")
+    client = api(world, role.value)
+    for path in ("/live", "/events/custify/m1", "/payloads/custify/m1", "/people", f"/people?person={pseudonym}"):
+        visitor.get(path)
+    for path in ("/api/v1/events", "/api/v1/events/m1/explain", "/api/v1/people"):
+        client.get(path)
+    assert looks_of(world, role.value) == set()
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.CS])
+def test_who_asks_for_somebody_by_name_has_looked_at_them(world, role):
+    world.set_up()
+    world.receive(ANA)
+    world.visitor(role).get("/people?person=ana")
+
+    assert looks_of(world, role.value) == {"saw people and accounts: person ana"}
+
+
+def test_whoever_is_shown_everything_for_nothing_is_masked_has_looked(world, monkeypatch):
+    world.set_up()
+    monkeypatch.setattr(world.reader, "settings", world.masking(""))
+    world.visitor(Role.VIEWER).get("/live")
+
+    assert looks_of(world, "viewer") == {"saw events"}
+
+
+def test_a_look_by_a_pseudonym_is_written_down_with_whom_it_is_about(world):
+    admin = world.set_up()
+    world.receive(ANA)
+    admin.get(f"/people?person={Pseudonyms(world.desk.vault).link('ana')}")
+
+    assert looks_of(world, "admin") == {"saw people and accounts: person ana"}
+
+
+def test_the_audit_log_is_read_page_by_page(world, admin):
+    for number in range(120):
+        world.control.note("ana", f"saw event {number}", sort=Sort.LOOK)
+    page, seen = admin.get("/activity/look").text, set()
+    while page:
+        seen |= set(re.findall(r"saw event (\d+)", page))
+        older = re.search(r'href="([^"]+)">Older', page)
+        page = admin.get(older[1]).text if older else ""
+    assert seen == {str(number) for number in range(120)}
+
+    for path, name, what in (("audit?sort=look&", "entries", "event"), ("deeds?", "deeds", "deed")):
+        for number in range(30):
+            world.control.note("ana", f"did deed {number}")
+        client, first, told = api(world), 0, []
+        while first is not None:
+            answer = client.get(f"/api/v1/{path}from={first}&limit=20").json()
+            told, first = [*told, *(entry["what"] for entry in answer[name])], answer["next"]
+            assert len(answer[name]) <= 20
+        assert len([each for each in told if f" {what} " in each]) == {"event": 120, "deed": 30}[what]
+        assert len(told) == len(set(told))
 
 
 def test_a_page_that_asks_every_second_is_one_line_of_the_audit_log(world):

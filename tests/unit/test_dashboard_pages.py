@@ -265,8 +265,16 @@ def test_which_fields_are_masked_is_a_setting(tmp_path):
     world.receive(ANA)
 
     page = world.visitor(Role.VIEWER).get("/events/custify/m1").text
-    assert "ana@example.com" in page
     assert "pro" not in text_of_pre(page)
+
+
+def test_an_installation_may_mask_nothing(world, admin, monkeypatch):
+    world.receive(ANA)
+    monkeypatch.setattr(world.reader, "settings", world.masking(""))
+
+    page = text_of(world.visitor(Role.VIEWER).get("/events/custify/m1"))
+    assert "ana@example.com" in page
+    assert '"userId": "ana"' in page
 
 
 def text_of_pre(page: str) -> str:

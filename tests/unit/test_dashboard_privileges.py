@@ -27,6 +27,7 @@ PAGES = {
     "POST /password": ALL,
     "GET /live": STAFF,
     "GET /events/{destination}/{message_id:path}": STAFF,
+    "GET /payloads/{destination}/{message_id:path}": STAFF,
     "GET /problems": STAFF,
     "GET /problems/{destination}": STAFF,
     "GET /problems/{destination}/{cause}": STAFF,

@@ -244,6 +244,31 @@ def test_each_field_that_a_source_may_not_write_is_named_with_the_reason():
     assert next(line.reason for line in told.lines if line.source == "traits.tags") == "array"
 
 
+def test_an_event_of_many_values_from_a_source_that_is_not_believed_is_explained_page_by_page():
+    event = {"type": "identify", "userId": "42", "traits": {"theme": "dark"} | {f"t{n}": f"v{n}" for n in range(60)}}
+    mapping = Mapping(trust="traits", trusted_traits=("theme", "t50"))
+
+    pages, first = [], 0
+    while first is not None:
+        pages.append(explain(event, mapping, first=first, leaves_max=20))
+        first = pages[-1].next_first
+    lines = [line for page in pages for line in page.lines if line.source is not None]
+
+    assert [page.first for page in pages] == [0, 20, 40, 60]
+    assert all(page.leaves == 63 and page.meaning == pages[0].meaning for page in pages)
+    assert {line.source for line in lines if line.call is not None} == {"userId", "traits.theme", "traits.t50"}
+    untrusted = {f"traits.t{n}" for n in range(60) if n != 50}
+    assert {line.source for line in lines if line.reason == "untrusted"} == untrusted
+
+
+def test_what_is_asked_about_comes_first_though_its_source_is_not_believed():
+    event = {"type": "identify", "userId": "42", "traits": {f"t{n}": f"v{n}" for n in range(60)}}
+
+    told = explain(event, Mapping(trust="traits", trusted_traits=("t50",)), leaves_max=10, about="t50")
+
+    assert "custom_attributes.t50" in {line.field for line in told.lines}
+
+
 def test_an_event_of_which_nothing_may_be_written_still_says_of_each_value_where_it_would_go():
     event = {"type": "group", "groupId": "acme", "traits": {"plan": "free"}}
 

@@ -228,3 +228,16 @@ async def test_a_field_nobody_set_ends_with_1_and_says_how_far_it_looked(world):
 
     assert (said.exit_code, said.stdout) == (1, "plan of ana at custify: none of the newest 5 events set it\n")
     assert explain("--person", "ana", "--field", "plan", "--newest", "6", world=world).exit_code == 0
+
+
+def test_an_event_with_very_many_values_is_explained_page_by_page():
+    event = json.dumps(IDENTIFY | {"traits": {f"k{n}": n for n in range(3_000)}})
+
+    first, second = (explain("--file", "-", *more, stdin=event).stdout for more in ((), ("--from", "200")))
+
+    assert "the most telling ones first" in first
+    assert "the rest: --from 200" in first
+    assert "the rest: --from 400" in second
+    assert "traits.k0" in first
+    assert "traits.k0" not in second
+    assert max(len(first), len(second)) < 60_000

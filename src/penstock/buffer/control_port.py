@@ -116,8 +116,8 @@ class Journal(Protocol):
         More different sentences than a period may hold become one that says so: the rows of an hour are bounded.
         """
 
-    def deeds(self, *, limit: int = 100, sort: Sort = Sort.DEED) -> Sequence[Deed]:
-        """Return what was done, the newest first."""
+    def deeds(self, *, limit: int = 100, skip: int = 0, sort: Sort = Sort.DEED) -> Sequence[Deed]:
+        """Return what was done, the newest first, without the `skip` newest."""
 
     def forget_deeds(self, sort: Sort, *, before: float) -> int:
         """Forget the sentences of a sort that are older than this, in seconds since 1970; return how many."""

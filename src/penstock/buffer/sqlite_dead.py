@@ -9,6 +9,9 @@ from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_rows import read_story, selectable
 from penstock.buffer.sqlite_segments import event_at
 
+# Of large events fewer are looked at for one page: each is read, and kept in memory, until it is shown.
+LOOKED_AT_BYTES_MAX = 16_000_000
+
 
 class SqliteDeadLetters:
     """Both files of a data folder; see port.DeadLetters."""
@@ -36,8 +39,14 @@ class SqliteDeadLetters:
             if delivery is None or events is None:
                 return Selected(stories=(), next_seq=None)
             rows = selectable(delivery, destination, selection, after_seq=after_seq, limit=limit)
-            stories = [_story(delivery, events, destination, seq) for seq, _ in rows]
-        taken = [story for story in stories if story is not None and selection.takes(story.event)]
+            taken, looked_at_bytes = [], 0
+            for number, (seq, _) in enumerate(rows, 1):
+                story = _story(delivery, events, destination, seq)
+                if story is not None and selection.takes(story.event):
+                    taken.append(story)
+                looked_at_bytes += len(story.event.body) if story else 0
+                if looked_at_bytes >= LOOKED_AT_BYTES_MAX and number < len(rows):
+                    return Selected(stories=taken, next_seq=seq)
         return Selected(stories=taken, next_seq=rows[-1][0] if len(rows) == limit else None)
 
     def progress(self, job: int) -> Progress | None:

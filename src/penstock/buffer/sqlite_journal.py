@@ -20,6 +20,7 @@ OTHERS, MORE = "others", "more of the kind"
 
 KNOWN = "UPDATE journal SET times = times + ?, at = ? WHERE sort = ? AND period = ? AND who = ? AND what = ?"
 FRESH = "INSERT INTO journal (times, at, sort, period, who, what) VALUES (?, ?, ?, ?, ?, ?)"
+NEWEST = "SELECT at, who, what, times FROM journal WHERE sort = ? ORDER BY at DESC, id DESC LIMIT ? OFFSET ?"
 OLDEST = "SELECT id FROM journal WHERE sort = ? ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?"
 FORGET_OLDEST = f"DELETE FROM journal WHERE id IN ({OLDEST})"  # noqa: S608 - our own constant
 
@@ -43,11 +44,10 @@ class SqliteJournal:
             if sort is Sort.REFUSAL:
                 control.execute(FORGET_OLDEST, [sort, REFUSALS_MAX])
 
-    def deeds(self, *, limit: int = 100, sort: Sort = Sort.DEED) -> Sequence[Deed]:
-        """Return what was done, the newest first."""
+    def deeds(self, *, limit: int = 100, skip: int = 0, sort: Sort = Sort.DEED) -> Sequence[Deed]:
+        """Return what was done, the newest first, without the `skip` newest."""
         with snapshot(self.path) as control:
-            select = "SELECT at, who, what, times FROM journal WHERE sort = ? ORDER BY at DESC, id DESC LIMIT ?"
-            rows = control.execute(select, [sort, limit]).fetchall() if control else []
+            rows = control.execute(NEWEST, [sort, limit, skip]).fetchall() if control else []
         return [Deed(at=at, by=by, what=what, times=times) for at, by, what, times in rows]
 
     def forget_deeds(self, sort: Sort, *, before: float) -> int:

@@ -15,6 +15,8 @@ from penstock.event import Event
 
 # Events looked at for one page; a filter that fits few of them gets a page with a cursor to go on from.
 LOOKED_AT_MAX = 2_000
+# An event of so many bytes counts as one more.
+COUNTED_BYTES = 8_000
 UNTIL = 2**62
 
 
@@ -31,12 +33,12 @@ class SqliteSearch:
                 return Found(stories=(), next_seq=None)
             stories, looked_at, last = [], 0, 0
             for seq, event in _candidates(events, delivery, destination, query, before_seq or UNTIL):
-                looked_at, last = looked_at + 1, seq
+                looked_at, last = looked_at + 1 + len(event.body) // COUNTED_BYTES, seq
                 if query.takes(event):
                     story = read_story(delivery, destination, seq, event)
                     if query.state in {"", story.state}:
                         stories.append(story)
-                if len(stories) == limit or looked_at == LOOKED_AT_MAX:
+                if len(stories) == limit or looked_at >= LOOKED_AT_MAX:
                     return Found(stories=stories, next_seq=last)
         return Found(stories=stories, next_seq=None)
 

@@ -35,6 +35,14 @@ NESTED = click.Choice(["drop", "flatten", "json"])
 @click.option("--field", help="With --person: the field in Custify, such as plan or signed_up_at.")
 @click.option("--newest", default=10_000, show_default=True, help="With --person: look at the newest N events.")
 @click.option("--destination", help="Only this destination; default: all, and for --person the first in the settings.")
+@click.option(
+    "--from",
+    "first",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Of an event with very many values: which one to begin with; each page says where the next begins.",
+)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def explain_command(
@@ -46,6 +54,7 @@ def explain_command(
     newest: int,
     destination: str | None,
     config: Path | None,
+    first: int,
     as_json: bool,
     **reading: object,
 ) -> None:
@@ -61,13 +70,13 @@ def explain_command(
         raise click.UsageError("--mapping, --anonymous-fallback, --nested and --page-views go with --file; a stored"
                                " event is read as its destination's settings say")  # fmt: skip
     if file is not None:
-        return _explain_file(file.read(), _mapping(reading), as_json=as_json)
+        return _explain_file(file.read(), _mapping(reading), first=first, as_json=as_json)
     from penstock.wiring import settings_in_force
 
     settings = settings_in_force(config_path(config))
     names = _destinations(settings, destination)
     if message_id is not None:
-        return _explain_stored(settings, message_id, names, as_json=as_json)
+        return _explain_stored(settings, message_id, names, first=first, as_json=as_json)
     return _explain_field(settings, names[0], person or "", field or "", newest, as_json=as_json)
 
 
@@ -85,8 +94,8 @@ def _destinations(settings: Settings, chosen: str | None) -> list[str]:
     return [chosen] if chosen is not None else list(settings.destinations)
 
 
-def _explain_file(body: bytes, mapping: Mapping, *, as_json: bool) -> None:
-    explanation = explain(_decoded(body), mapping)
+def _explain_file(body: bytes, mapping: Mapping, *, first: int, as_json: bool) -> None:
+    explanation = explain(_decoded(body), mapping, first=first)
     _show(explanation_as_json(explanation) if as_json else explanation_lines(explanation))
 
 
@@ -99,10 +108,10 @@ def _decoded(body: bytes) -> object:
     return _fail(f"the file is not one event as JSON: {reason}")
 
 
-def _explain_stored(settings: Settings, message_id: str, names: list[str], *, as_json: bool) -> None:
+def _explain_stored(settings: Settings, message_id: str, names: list[str], *, first: int, as_json: bool) -> None:
     from penstock.wiring import open_shelf
 
-    accounts = accounts_of(open_shelf(settings), settings, message_id, names)
+    accounts = accounts_of(open_shelf(settings), settings, message_id, names, first=first)
     if not accounts:
         _fail(f"no event {message_id} in {settings.data_dir} that goes to {' or '.join(names)}")
     if as_json:

@@ -10,6 +10,7 @@ from penstock.convert.plan import Call, Plan
 from penstock.operate.explain import Account, FieldHistory
 from penstock.timestamps import from_ms, to_text
 
+ATTEMPTS_MAX = 20
 VALUE_CHARS_MAX, NAME_CHARS_MAX, ANSWER_CHARS_MAX = 32, 44, 100
 TOO_MANY = "not explained: there are too many to try each"
 
@@ -33,22 +34,27 @@ def explanation_lines(explanation: Explanation) -> list[str]:
     if unsent:
         rows = [(_name(line.source), _value(line.value), printable(line.why)) for line in unsent]
         lines += ["not sent", *_table(("from the event", "value", "because"), rows), ""]
-    lines += [
-        f"{count} more {what}: {TOO_MANY}"
-        for count, what in (
-            (explanation.leaves_left_out, "values of the event"),
-            (explanation.fields_left_out, "fields of its calls"),
-        )
-        if count
-    ]
-    return lines
+    return [*lines, *_rest(explanation)]
+
+
+def _rest(explanation: Explanation) -> Iterator[str]:
+    """Yield what was left out, and how to ask for it."""
+    if explanation.untold:
+        yield f"{explanation.untold} more of these values: {TOO_MANY}"
+    if explanation.first or explanation.next_first is not None:
+        end = explanation.leaves if explanation.next_first is None else explanation.next_first
+        yield f"these are values {explanation.first + 1} to {end} of {explanation.leaves}, the most telling ones first"
+    if explanation.next_first is not None:
+        yield f"the rest: --from {explanation.next_first}"
 
 
 def account_lines(account: Account) -> list[str]:
     """Return an event's account at one destination."""
     story = account.story
     head = f"{account.destination} ({account.explanation.mapping}): {_named(story)}"
-    attempts = [_attempt(number, attempt) for number, attempt in enumerate(story.attempts, 1)]
+    numbered = list(enumerate(story.attempts, 1))
+    attempts = [f"  {len(numbered) - ATTEMPTS_MAX} earlier attempts; --json has them"] * (len(numbered) > ATTEMPTS_MAX)
+    attempts += [_attempt(number, attempt) for number, attempt in numbered[-ATTEMPTS_MAX:]]
     added = f"  set when it was accepted: {', '.join(account.set_when_accepted)}"
     about = [f"  ledger: {note.path} {note.field}: {note.why}" for note in account.ledger]
     return [

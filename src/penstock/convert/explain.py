@@ -6,19 +6,18 @@ what followed; see explain_trials.py. So this is for people who ask about one ev
 
 import dataclasses
 from collections.abc import Iterator
+from collections.abc import Mapping as Mapping_
 
 from penstock.convert.convert import convert
 from penstock.convert.explain_leaves import Path, as_text, leaves, pruned
+from penstock.convert.explain_page import LEAVES_MAX, Page, page_of
 from penstock.convert.explain_part import Part
+from penstock.convert.explain_passing import passed_on
 from penstock.convert.explain_readings import SENTENCES, is_deep
 from penstock.convert.explain_reasons import Reasons, Unsent, losers
-from penstock.convert.explain_trials import Findings, Place, Sent, Trials, sent_of
+from penstock.convert.explain_trials import Findings, Place, Sent, Steps, Trials, sent_of
 from penstock.convert.plan import Filtered, Mapping, Meaning, Plan
 
-# Leaves that are tried one by one. A usual event has thirty; one with more has its outermost explained.
-LEAVES_MAX = 200
-# Each trial may read every text of the event, so an event with large texts gets fewer trials, but never fewer than this.
-TEXT_CHARS_MAX, LEAVES_MIN = 200_000, 20
 EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",)})
 
 
@@ -45,37 +44,53 @@ class Explanation:
     mapping: str
     meaning: Meaning
     lines: tuple[Line, ...]
-    #: Values of the event, and of its calls, that were too many to be explained one by one.
+    #: Values of the event, and of its calls, that these lines say nothing of.
     leaves_left_out: int = 0
     fields_left_out: int = 0
+    #: How many values the event has, at which of them these lines begin, and where the next page does, if there is one.
+    leaves: int = 0
+    first: int = 0
+    next_first: int | None = None
+
+    @property
+    def untold(self) -> int:
+        """Return of how many values of this page nothing certain can be said."""
+        end = self.leaves if self.next_first is None else self.next_first
+        return max(0, end - self.first - len({line.source for line in self.lines if line.source is not None}))
 
 
 def explain(
-    event: object, mapping: Mapping, *, unwanted: Filtered | None = None, leaves_max: int = LEAVES_MAX
+    event: object,
+    mapping: Mapping,
+    *,
+    unwanted: Filtered | None = None,
+    first: int = 0,
+    leaves_max: int = LEAVES_MAX,
+    about: str = "",
 ) -> Explanation:
-    """Account for every value of an event, and of the calls it becomes. Never raises, never changes the event.
+    """Account for the values of an event, and of the calls it becomes. Never raises, never changes the event.
 
+    An event with more than `leaves_max` values is explained page by page, the most telling ones first, what is
+    called `about` before them; `first` is where a page begins. What a page costs is bounded, see Steps.
     `unwanted` says why the destination does not want the event at all, whatever it would become.
     """
     if mapping.trust != "trusted" and not unwanted:
-        whole = explain(event, dataclasses.replace(mapping, trust="trusted"), leaves_max=leaves_max)
-        return _as_believed(whole, convert(event, mapping), trust=mapping.trust)
+        trusted = dataclasses.replace(mapping, trust="trusted")
+        told = explain(event, trusted, first=first, leaves_max=leaves_max, about=about)
+        return _as_believed(told, convert(event, mapping), trust=mapping.trust)
     meaning = unwanted or convert(event, mapping)
-    every = list(leaves(event))
-    looked_at = _outermost(every, leaves_max)
-    left_out = len(every) - len(looked_at)
+    page = page_of(list(leaves(event)), sent_of(meaning), first=first, leaves_max=leaves_max, about=about)
     if not isinstance(meaning, Plan):
-        return Explanation(mapping.name, meaning, tuple(_unsent_at_all(looked_at, meaning)), left_out)
-    trials = Trials(pruned(event, looked_at) if left_out else event, mapping)
-    sent = sent_of(meaning)
-    part = Part(trials, Trials(event, mapping)) if left_out else None
-    findings = dict(_findings(trials, looked_at, part))
-    lines = list(_event_lines(trials, {path: looked_at[path] for path in findings}, findings, sent))
-    known = {(line.call, line.field) for line in lines}
-    rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in known]
-    if left_out:
-        return Explanation(mapping.name, meaning, tuple(lines), len(every) - len(findings), len(rest))
-    return Explanation(mapping.name, meaning, (*lines, *(_set_by_mapping(*found) for found in rest)))
+        return _explanation(page, mapping, meaning, list(_unsent_at_all(page.looked_at, meaning)), len(page.looked_at))
+    part = None
+    trials = Trials(event, mapping, Steps())
+    sent = trials.sent
+    if not page.is_all:
+        trials, whole = Trials(pruned(event, page.kept), mapping, Steps()), trials
+        part = Part(trials, whole)
+    findings, tried = _findings(trials, page, part)
+    lines = list(_event_lines(trials, page, findings, sent))
+    return _with_rest(_explanation(page, mapping, meaning, lines, tried), sent)
 
 
 def as_json(explanation: Explanation) -> dict[str, object]:
@@ -91,6 +106,9 @@ def as_json(explanation: Explanation) -> dict[str, object]:
         "lines": [dataclasses.asdict(line) for line in explanation.lines],
         "leaves_left_out": explanation.leaves_left_out,
         "fields_left_out": explanation.fields_left_out,
+        "leaves": explanation.leaves,
+        "from": explanation.first,
+        "next": explanation.next_first,
     }
     return facts
 
@@ -113,43 +131,58 @@ def _as_believed(whole: Explanation, meaning: Meaning, *, trust: str) -> Explana
         elif line.source is not None:
             why = f"{line.field} of {path} is not taken from this source: its trust is `{trust}`"
             lines.append(Line(line.source, line.value, None, None, None, Unsent.UNTRUSTED, why))
-    told = {(line.call, line.field) for line in lines}
-    rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in told]
-    if whole.leaves_left_out:
-        return dataclasses.replace(whole, meaning=meaning, lines=tuple(lines), fields_left_out=len(rest))
-    return dataclasses.replace(whole, meaning=meaning, lines=(*lines, *(_set_by_mapping(*found) for found in rest)))
+    return _with_rest(dataclasses.replace(whole, meaning=meaning, lines=tuple(lines)), sent)
 
 
-def _outermost(every: list[tuple[Path, object]], leaves_max: int) -> dict[Path, object]:
-    """Return the leaves to look at, in the event's order; the outermost, if there are too many."""
-    chars = sum(len(value) for _, value in every if isinstance(value, str))
-    if chars > TEXT_CHARS_MAX:
-        leaves_max = max(min(leaves_max, LEAVES_MIN), leaves_max * TEXT_CHARS_MAX // chars)
-    if len(every) <= leaves_max:
-        return dict(every)
-    order = sorted(range(len(every)), key=lambda n: (len(every[n][0]), n))
-    return dict(every[n] for n in sorted(order[:leaves_max]))
+def _with_rest(told: Explanation, sent: Sent) -> Explanation:
+    """Add the fields that no value of the event fills; of a page, where another may fill them, how many they are."""
+    known = {(line.call, line.field) for line in told.lines}
+    rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in known]
+    if told.leaves_left_out:
+        return dataclasses.replace(told, fields_left_out=len(rest))
+    return dataclasses.replace(told, lines=(*told.lines, *(_set_by_mapping(*found) for found in rest)))
 
 
-def _findings(trials: Trials, looked_at: dict[Path, object], part: Part | None) -> Iterator[tuple[Path, Findings]]:
-    for path, value in looked_at.items():
-        found = trials.find(path, value)
-        sure = part.borne_out(path, value, found) if part else found
+def _explanation(page: Page, mapping: Mapping, meaning: Meaning, lines: list[Line], tried: int) -> Explanation:
+    told = {line.source for line in lines}
+    begin = page.first + tried
+    return Explanation(
+        mapping.name,
+        meaning,
+        tuple(lines),
+        leaves_left_out=page.leaves - len(told),
+        leaves=page.leaves,
+        first=page.first,
+        next_first=begin if begin < page.leaves else None,
+    )
+
+
+def _findings(trials: Trials, page: Page, part: Part | None) -> tuple[dict[Path, Findings], int]:
+    """Return what was found of a page's leaves, and how many were tried before the trials were too many."""
+    passed, found, tried = passed_on(trials, page.looked_at), {}, 0
+    for path in page.ranked:
+        if trials.steps.are_spent:
+            break
+        tried, value = tried + 1, page.looked_at[path]
+        finding = passed.get(path) or trials.find(path, value)
+        sure = part.borne_out(path, value, finding) if part else finding
         if sure:
-            yield path, sure
+            found[path] = sure
+    return {path: found[path] for path in page.looked_at if path in found}, tried
 
 
-def _event_lines(
-    trials: Trials, looked_at: dict[Path, object], findings: dict[Path, Findings], sent: Sent
-) -> Iterator[Line]:
+def _event_lines(trials: Trials, page: Page, findings: dict[Path, Findings], sent: Sent) -> Iterator[Line]:
     fed = {path: found for path, found in findings.items() if found.fed}
     kind = str(trials.event.get("type")).strip().lower()[:40] if isinstance(trials.event, dict) else ""
-    reasons = Reasons(trials, losers(trials, looked_at, fed), kind=kind)
-    for path, value in looked_at.items():
+    rest = trials.afresh()
+    reasons = Reasons(rest, losers(rest, {path: page.looked_at[path] for path in findings}, fed), kind=kind)
+    for path, found in findings.items():
+        value = page.looked_at[path]
         if path in fed:
-            yield from _sent_lines(path, value, fed[path], sent)
-        else:
-            reason, why = reasons.why(path, value, findings[path])
+            yield from _sent_lines(path, value, found, sent)
+        # Who lost against whom was not found out to the end: then nothing is said of those that are not sent.
+        elif not rest.steps.are_spent or path == ("type",):
+            reason, why = reasons.why(path, value, found)
             yield Line(as_text(path), _shown(value), None, None, None, reason, why)
 
 
@@ -170,7 +203,7 @@ def _set_by_mapping(place: Place, value: object) -> Line:
     return Line(None, None, place.call, field, value, "constant", why)
 
 
-def _unsent_at_all(looked_at: dict[Path, object], meaning: Meaning) -> Iterator[Line]:
+def _unsent_at_all(looked_at: Mapping_[Path, object], meaning: Meaning) -> Iterator[Line]:
     assert not isinstance(meaning, Plan)
     reason = Unsent.FILTERED if isinstance(meaning, Filtered) else Unsent.UNMAPPABLE
     for path, value in looked_at.items():

@@ -1,7 +1,7 @@
 """The single values of a JSON document: where each stands, and the document with one of them changed."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 #: The way to a value: keys of objects, indices of arrays.
@@ -41,6 +41,19 @@ def replaced(document: Any, path: Path, value: object) -> Any:
         return value
     copy = document.copy()
     copy[path[0]] = replaced(document[path[0]], path[1:], value)
+    return copy
+
+
+def with_all(document: Any, values: Mapping[Path, object]) -> Any:
+    """Return the document with other values at some of its paths; shares with the given one all that did not change."""
+    if () in values:
+        return values[()]
+    inner: dict[str | int, dict[Path, object]] = {}
+    for path, value in values.items():
+        inner.setdefault(path[0], {})[path[1:]] = value
+    copy = document.copy()
+    for key, changed in inner.items():
+        copy[key] = with_all(document[key], changed)
     return copy
 
 

@@ -6,16 +6,12 @@ from penstock.convert.explain_leaves import Path
 from penstock.convert.explain_readings import Readable, is_deep, same
 from penstock.convert.explain_trials import Findings, Place, Trials
 
-# Each converts the whole event. More fields of Custify's own than this only an event has that was made to cost time.
-WHOLE_TRIALS_MAX = 40
-
 
 class Part:
     """The outermost leaves of an event that has too many, and what can be said of the whole event by trying them."""
 
     def __init__(self, trials: Trials, whole: Trials) -> None:
         self.trials, self.whole = trials, whole
-        self.trials_left = WHOLE_TRIALS_MAX
         self.texts = {p: v for p, v in whole.sent.items() if len(p.field) == 1 and isinstance(v, str)}
         self.values = {(type(v), v) for v in whole.sent.values() if not isinstance(v, dict | list)}
         #: Without the inner leaves, the calls are the same but for what is missing. Else nothing is said of the unsent.
@@ -41,8 +37,7 @@ class Part:
         # event tells. An attribute has one, and there are too many for such trials.
         if len(place.field) == 2:
             return True
-        self.trials_left -= 1
-        return self.trials_left >= 0 and self.whole.follows(path, value, place)
+        return not self.whole.steps.are_spent and self.whole.follows(path, value, place)
 
     def _may_be_sent(self, path: Path, value: object) -> bool:
         leaf = Readable(value, path)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 
 from penstock.convert.explain_leaves import MISSING, Path, as_text, at
+from penstock.convert.explain_passing import still_filled
 from penstock.convert.explain_readings import MARK, Readable, asked_for, same
 from penstock.convert.explain_trials import Findings, Place, Trials
 
@@ -56,7 +57,12 @@ def losers(trials: Trials, leaves: Mapping[Path, object], fed: Mapping[Path, Fin
     """Take the sources of each field away, one after the other, and see who takes their place."""
     lost: dict[Path, Loser] = {}
     readable = {path: Readable(leaves[path], path) for path in sorted(leaves, key=fed.__contains__)}
+    rivalled = still_filled(trials, fed)
     for winner, place in [(winner, place) for winner, findings in fed.items() for place in findings.fed]:
+        if trials.steps.are_spent:
+            break
+        if place not in rivalled:
+            continue
         for heir in _heirs(trials, winner, place, readable):
             if heir not in fed and heir not in lost:
                 repeats = bool(readable[heir].ways(trials.sent[place], place.field))

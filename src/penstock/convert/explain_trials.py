@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from penstock.convert.convert import convert
-from penstock.convert.explain_leaves import MISSING, Path, leaves, replaced
+from penstock.convert.explain_leaves import MISSING, Path, at, leaves, replaced, with_all
 from penstock.convert.explain_readings import ORDER, Readable, Reading, Way, probes, same
 from penstock.convert.plan import Mapping as Options
 from penstock.convert.plan import Meaning, Plan
@@ -36,6 +36,29 @@ class Findings:
     matters: bool
 
 
+# What the trials of one page may cost: values of events converted. A usual event costs a hundredth of it; one that was
+# made to cost time gets a shorter page.
+STEPS_MAX = 400_000
+# A long text costs as much as a value for each of so many letters.
+STEP_CHARS = 500
+
+
+@dataclasses.dataclass(slots=True)
+class Steps:
+    """Counts what trials cost, so that no event costs without end."""
+
+    left: int = STEPS_MAX
+
+    @property
+    def are_spent(self) -> bool:
+        """Return whether no more trials should be begun."""
+        return self.left <= 0
+
+
+def _weight(value: object) -> int:
+    return len(value) // STEP_CHARS if isinstance(value, str) else 0
+
+
 def sent_of(meaning: Meaning) -> Sent:
     """Return every single value of a plan."""
     calls = meaning.calls if isinstance(meaning, Plan) else ()
@@ -45,17 +68,31 @@ def sent_of(meaning: Meaning) -> Sent:
 class Trials:
     """One event, one mapping, and what convert answers to variations of the event."""
 
-    def __init__(self, event: object, mapping: Options) -> None:
-        self.event, self.mapping = event, mapping
-        self.sent = sent_of(convert(event, mapping))
+    def __init__(self, event: object, mapping: Options, steps: Steps, *, size: int = 0) -> None:
+        self.event, self.mapping, self.steps = event, mapping, steps
+        #: Steps that each trial takes.
+        self.size = size or sum(1 + _weight(value) for _, value in leaves(event))
+        self.sent = sent_of(self._meaning(event))
 
     def sent_with(self, path: Path, value: object) -> Sent:
         """Return what would be sent if the event had this value there."""
-        return sent_of(convert(replaced(self.event, path, value), self.mapping))
+        return sent_of(self._meaning(replaced(self.event, path, value)))
+
+    def sent_with_all(self, values: Mapping[Path, object]) -> Sent:
+        """Return what would be sent if the event had all these values."""
+        return sent_of(self._meaning(with_all(self.event, values)))
 
     def without(self, path: Path) -> "Trials":
         """Return the trials of the event with a null there, which says nothing in either mapping."""
-        return Trials(replaced(self.event, path, None), self.mapping)
+        return Trials(replaced(self.event, path, None), self.mapping, self.steps, size=self.size)
+
+    def afresh(self) -> "Trials":
+        """Return the same trials with steps of their own."""
+        return Trials(self.event, self.mapping, Steps(), size=self.size)
+
+    def _meaning(self, event: object) -> Meaning:
+        self.steps.left -= self.size
+        return convert(event, self.mapping)
 
     def find(self, path: Path, value: object) -> Findings:
         """Put other values in a leaf's place, and see where they show."""
@@ -76,7 +113,10 @@ class Trials:
         now = self.sent.get(place, MISSING)
         claim = Readable(value, path).ways(now, place.field) if now is not MISSING else set()
         for probe in probes(value) if claim else ():
-            shown = self.sent_with(path, probe).get(place, now)
+            meaning = self._meaning(replaced(self.event, path, probe))
+            calls = meaning.calls if isinstance(meaning, Plan) else ()
+            body = calls[place.call].body if place.call < len(calls) else {}
+            shown = now if (found := at(body, place.field)) is MISSING else found
             if not same(shown, now) and claim & Readable(probe, path).ways(shown, place.field):
                 return True
         return False

@@ -24,18 +24,19 @@ SESSION_S, INVITATION_S, TOKEN_S = 12 * 3600.0, 24 * 3600.0, 365 * 86_400.0
 IDLE_S, TOUCH_S = 2 * 3600.0, 300.0
 ADMIN = "admin"
 FORM, BASIC, TOKEN, INVITATION, LINK = "password", "API password", "token", "invitation", "shared link"
-#: `personal`: sees also the fields that are masked for viewers.
+#: `personal`: sees also the fields that are masked for viewers. `ids`: sees ids, not their pseudonyms. `people`: looks at
+#: people and accounts; `look` alone shows figures and no names.
 RIGHTS = {
-    Role.ADMIN: frozenset({"settings", "act", "personal", "payloads", "look"}),
-    Role.OPERATOR: frozenset({"act", "personal", "payloads", "look"}),
-    Role.VIEWER: frozenset({"payloads", "look"}),
-    Role.CS: frozenset({"look"}),
+    Role.ADMIN: frozenset({"settings", "act", "personal", "ids", "payloads", "people", "look"}),
+    Role.OPERATOR: frozenset({"act", "personal", "ids", "payloads", "people", "look"}),
+    Role.VIEWER: frozenset({"payloads", "people", "look"}),
+    Role.CS: frozenset({"people", "look"}),
 }
 #: What a token may do of what its owner may.
 SCOPES = {
     "figures": frozenset({"look"}),
-    "read": frozenset({"personal", "payloads", "look"}),
-    "act": frozenset({"act", "personal", "payloads", "look"}),
+    "read": frozenset({"personal", "ids", "payloads", "people", "look"}),
+    "act": frozenset({"act", "personal", "ids", "payloads", "people", "look"}),
     "everything": RIGHTS[Role.ADMIN],
 }
 # What somebody must be allowed, when a link is shared and as long as it is good.
@@ -257,7 +258,7 @@ class Access:
 
 
 def may(user: User, right: str) -> bool:
-    """Return whether somebody has a right: settings, act, payloads or look."""
+    """Return whether somebody has a right; see RIGHTS."""
     return right in RIGHTS[user.role]
 
 

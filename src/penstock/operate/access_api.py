@@ -10,8 +10,9 @@ from starlette.routing import Route
 from penstock.buffer.control_port import Credential, Journal, Kind, Sort
 from penstock.errors import SettingsError
 from penstock.operate.access import Access
-from penstock.operate.api import PAGE, PAGE_MAX, ApiError, api_route, caller_of, read, whole
-from penstock.operate.settings_api import deed_as_json
+from penstock.operate.api import ApiError, api_route, caller_of, eyes_of, page_of, read
+from penstock.operate.eyes import Sight
+from penstock.operate.settings_api import deeds_as_json
 from penstock.operate.status import StatusReader
 
 
@@ -25,8 +26,8 @@ class InviteRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class AccessApi:
     """The handlers."""
 
-    def __init__(self, *, access: Access, journal: Journal, reader: StatusReader) -> None:
-        self.access, self.journal, self.reader = access, journal, reader
+    def __init__(self, *, access: Access, journal: Journal, reader: StatusReader, sight: Sight) -> None:
+        self.access, self.journal, self.reader, self.sight = access, journal, reader, sight
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -107,12 +108,13 @@ class AccessApi:
     def audit(self, request: Request, _: bytes) -> object:
         """Return what the audit log keeps of a sort, the newest first."""
         given = dict(request.query_params)
-        limit = min(max(whole(given, "limit", PAGE), 1), PAGE_MAX)
+        first, limit = page_of(given)
         sort = given.pop("sort", Sort.LOOK.value)
         if sort not in set(Sort) or given:
             raise ApiError(400, "sort", expected=", ".join(Sort), got=sort[:100])
         self.access.audit.flush()
-        return {"entries": [deed_as_json(deed) for deed in self.journal.deeds(limit=limit, sort=Sort(sort))]}
+        deeds = self.journal.deeds(limit=limit + 1, skip=first, sort=Sort(sort))
+        return deeds_as_json("entries", deeds, eyes_of(request, self.sight), first=first, limit=limit)
 
     def tokens(self, request: Request, _: bytes) -> object:
         """Return one's own tokens, without their secrets."""

@@ -13,8 +13,8 @@ from penstock.buffer.port import Query, Story
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged
 from penstock.operate.access import Caller
 from penstock.operate.bodies import BODY_S_MAX, TooLarge, read_body
-from penstock.operate.looks import look_of
-from penstock.operate.masking import Mask
+from penstock.operate.eyes import Eyes, Sight
+from penstock.operate.looks import SHOWS, look_of
 
 # Events in one answer: unless asked otherwise, and at most.
 PAGE, PAGE_MAX = 100, 1_000
@@ -52,7 +52,8 @@ def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
         except (BufferUnavailable, StoreDamaged) as error:
             facts = {"name": "store", "expected": "a store in working order", "got": str(error), "hint": ""}
             return _json({"error": facts}, 503)
-        if what := look_of(path, request, 200):
+        # Whoever is shown what is personal was looked at with these eyes; see eyes_of.
+        if path in SHOWS and (what := look_of(path, request, 200, request.state.eyes)):
             await run_in_threadpool(request.app.state.audit.looked, caller.name, f"{what}, by the API")
         return _json(answer)
 
@@ -63,6 +64,13 @@ def caller_of(request: Request) -> Caller:
     """Return who asks; the gate has made sure that there is somebody."""
     caller: Caller = request.state.caller
     return caller
+
+
+def eyes_of(request: Request, sight: Sight) -> Eyes:
+    """Return what the caller is shown; the audit log is told by them what was seen."""
+    eyes = sight.of(caller_of(request).rights.__contains__)
+    request.state.eyes = eyes
+    return eyes
 
 
 def read(body: bytes, kind: type[Wanted], *, strict: bool = True) -> Wanted:
@@ -98,15 +106,21 @@ def whole(given: dict[str, str], key: str, default: int) -> int:
     return int(text)
 
 
-def story_as_json(story: Story, mask: Mask) -> dict[str, Any]:
+def page_of(given: dict[str, str], *, default: int = PAGE, most: int = PAGE_MAX) -> tuple[int, int]:
+    """Take where a page begins, and how much is on it, out of a query string. Raises ApiError."""
+    return whole(given, "from", 0), min(max(whole(given, "limit", default), 1), most)
+
+
+def story_as_json(story: Story, eyes: Eyes) -> dict[str, Any]:
     """Return an event and how it stands, as it may be shown."""
+    mask = eyes.mask(story.event)
     story = mask.story(story)
     return {
-        "message_id": story.event.message_id,
+        "message_id": mask.message_id(story.event.message_id),
         "source": story.event.source,
-        "type": story.event.type,
-        "user_id": story.event.user_id,
-        "anonymous_id": story.event.anonymous_id,
+        "type": mask.title(story.event.type),
+        "user_id": eyes.person(story.event.user_id),
+        "anonymous_id": eyes.person(story.event.anonymous_id),
         "received_at": story.event.received_at_ms / 1000,
         "seq": story.seq,
         "state": story.state,

@@ -20,7 +20,7 @@ from penstock.operate.access import Access, Caller
 from penstock.operate.front import Front, knock_of
 from penstock.operate.metrics import CONTENT_TYPE, render_metrics
 from penstock.operate.snapshot import Snapshots
-from penstock.operate.status import StatusReader
+from penstock.operate.status import StatusReader, without_names
 from penstock.operate.throttle import Wait
 from penstock.operate.web import COOKIE, SecurityHeaders, bare, page_templates, wait_header
 
@@ -34,8 +34,11 @@ def create_app(
 ) -> ASGIApp:
     """Return the application; `routes` are the pages and the admin API's."""
 
-    async def status(_: Request) -> Response:
+    async def status(request: Request) -> Response:
         facts = await run_in_threadpool(reader.read)
+        caller: Caller | None = getattr(request.state, "caller", None)
+        if reader.settings.masked_fields and (caller is None or "personal" not in caller.rights):
+            facts = without_names(facts)
         return Response(msgspec.json.encode(dataclasses.asdict(facts)), media_type="application/json")
 
     async def metrics(_: Request) -> Response:

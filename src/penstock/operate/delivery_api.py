@@ -1,14 +1,28 @@
 """The admin API of delivery: dead letters, replays, pause and resume. JSON in, JSON out; see docs/operating.md."""
 
+import dataclasses
+
 import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
 from penstock.buffer.control_port import Journal
 from penstock.buffer.port import DeadLetters, Orders, Selection
-from penstock.operate.api import PAGE, PAGE_MAX, ApiError, api_route, caller_of, converted, read, story_as_json, whole
-from penstock.operate.masking import mask_of
-from penstock.operate.replays import Replay, count_by_cause, problems_as_json, replay_of
+from penstock.operate.api import (
+    PAGE,
+    PAGE_MAX,
+    ApiError,
+    api_route,
+    caller_of,
+    converted,
+    eyes_of,
+    page_of,
+    read,
+    story_as_json,
+    whole,
+)
+from penstock.operate.eyes import Eyes, Sight
+from penstock.operate.replays import Replay, count_by_cause, problems_as_json, replay_of, shown_selection
 from penstock.operate.status import StatusReader
 
 
@@ -24,8 +38,10 @@ class ReplayRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class DeliveryApi:
     """The handlers, with what they look at and whom they tell."""
 
-    def __init__(self, *, reader: StatusReader, dead: DeadLetters, orders: Orders, journal: Journal) -> None:
-        self.reader, self.dead, self.orders, self.journal = reader, dead, orders, journal
+    def __init__(
+        self, *, reader: StatusReader, dead: DeadLetters, orders: Orders, journal: Journal, sight: Sight
+    ) -> None:
+        self.reader, self.dead, self.orders, self.journal, self.sight = reader, dead, orders, journal, sight
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -49,12 +65,12 @@ class DeliveryApi:
         """Return one page of the dead and rejected events of a selection."""
         given = dict(request.query_params)
         after, limit = whole(given, "after", 0), whole(given, "limit", PAGE)
-        selection = converted(given, Selection)
+        eyes = eyes_of(request, self.sight)
+        selection = converted({key: eyes.opened(text) for key, text in given.items()}, Selection)
         page = self.dead.select(
             self._destination(request), selection, after_seq=after, limit=min(max(limit, 1), PAGE_MAX)
         )
-        personal, settings = "personal" in caller_of(request).rights, self.reader.settings
-        events = [story_as_json(story, mask_of(story.event, settings, personal=personal)) for story in page.stories]
+        events = [story_as_json(story, eyes) for story in page.stories]
         return {"events": events, "next": page.next_seq}
 
     def pause(self, request: Request, _: bytes) -> object:
@@ -65,9 +81,15 @@ class DeliveryApi:
         """Let a destination go on."""
         return self._pause(request, paused=False)
 
-    def replays(self, _: Request, __: bytes) -> object:
-        """Return all replays, the newest first."""
-        return {"replays": [replay_of(order, self.dead.progress(order.id)) for order in self.orders.replays()]}
+    def replays(self, request: Request, _: bytes) -> object:
+        """Return replays, the newest first, a page at a time."""
+        given = dict(request.query_params)
+        first, limit = page_of(given)
+        eyes, orders = eyes_of(request, self.sight), self.orders.replays()
+        shown = [
+            _shown(replay_of(order, self.dead.progress(order.id)), eyes) for order in orders[first : first + limit]
+        ]
+        return {"replays": shown, "next": first + limit if first + limit < len(orders) else None}
 
     def ask(self, request: Request, body: bytes) -> object:
         """Count a selection and, unless it is a dry run, order its replay."""
@@ -78,11 +100,11 @@ class DeliveryApi:
         if not wanted.dry_run:
             job = self.orders.ask_replay(destination, wanted.selection, by=who)
             self.journal.note(who, f"replay {job} at {destination} ordered by the API, {sum(counts.values())} events")
-        return {"replay": None if job is None else self._replay(job), "counts": dict(counts)}
+        return {"replay": None if job is None else self._replay(job, request), "counts": dict(counts)}
 
     def replay(self, request: Request, _: bytes) -> object:
         """Return one replay."""
-        return self._replay(request.path_params["job"])
+        return self._replay(request.path_params["job"], request)
 
     def stop(self, request: Request, _: bytes) -> object:
         """Stop a replay."""
@@ -100,15 +122,15 @@ class DeliveryApi:
 
     def _stop(self, request: Request, *, stopped: bool) -> object:
         job = request.path_params["job"]
-        self._replay(job)
+        self._replay(job, request)
         self.orders.stop_replay(job, stopped=stopped)
         self.journal.note(caller_of(request).name, f"replay {job} {'stopped' if stopped else 'resumed'} by the API")
-        return self._replay(job)
+        return self._replay(job, request)
 
-    def _replay(self, job: int) -> Replay:
+    def _replay(self, job: int, request: Request) -> Replay:
         for order in self.orders.replays():
             if order.id == job:
-                return replay_of(order, self.dead.progress(job))
+                return _shown(replay_of(order, self.dead.progress(job)), eyes_of(request, self.sight))
         raise ApiError(404, "replay", expected="the number of a replay", got=job, hint="see GET /api/v1/replays")
 
     def _destination(self, request: Request) -> str:
@@ -119,3 +141,7 @@ class DeliveryApi:
         if name not in known:
             raise ApiError(404, "destination", expected=f"one of {sorted(known)}", got=name)
         return name
+
+
+def _shown(replay: Replay, eyes: Eyes) -> Replay:
+    return dataclasses.replace(replay, selection=shown_selection(replay.selection, eyes))

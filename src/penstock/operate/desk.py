@@ -19,6 +19,8 @@ Document = dict[str, Any]
 EMPTY: Mapping[str, Any] = {"sources": {}, "destinations": {}, "connections": []}
 SECRET = "api_key"  # noqa: S105 - the name of the field
 BASE_URL = next(field.default for field in dataclasses.fields(Destination) if field.name == "base_url")
+#: What is told to administrators alone: keys, and the ids of companies.
+WRITE_KEYS = (".write_key", ".old_write_key", ".canary_companies")
 
 
 class Desk:
@@ -157,15 +159,19 @@ def toml_of(document: Mapping[str, Any]) -> str:
     return "\n".join(lines).lstrip() + "\n"
 
 
-def differences(before_: Mapping[str, Any] | None, after_: Mapping[str, Any]) -> list[str]:
-    """Return what differs between two documents, one sentence a field; secrets are named, never shown."""
+def differences(before_: Mapping[str, Any] | None, after_: Mapping[str, Any], *, shows_keys: bool = True) -> list[str]:
+    """Return what differs between two documents, one sentence a field; secrets are named, never shown.
+
+    Write keys, and the ids of companies, are shown to those alone who may change them.
+    """
+    hidden = (f".{SECRET}",) if shows_keys else (f".{SECRET}", *WRITE_KEYS)
     before, after = _flat(before_ or EMPTY), _flat(after_)
     lines = []
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
         if old == new:
             continue
-        if name.endswith(f".{SECRET}"):
+        if name.endswith(hidden):
             lines.append(f"{name} was {'set' if old is None else 'removed' if new is None else 'changed'}")
         elif old is None:
             lines.append(f"{name} = {_quoted(new)}")

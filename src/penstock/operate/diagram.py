@@ -7,6 +7,7 @@ import dataclasses
 
 from penstock.convert.explain import Explanation, Line
 from penstock.convert.plan import Plan
+from penstock.operate.parts import cut
 
 # What is drawn; an event with more values has them all in the table.
 LINES_MAX = 60
@@ -71,7 +72,7 @@ def _values(lines: tuple[Line, ...]) -> dict[str, Node]:
                 kind="value",
                 text=_cut(line.source, PATH_CHARS),
                 beside=_cut(_shown(line.value), VALUE_CHARS),
-                whole=f"{line.source} = {_shown(line.value)}",
+                whole=cut(f"{line.source} = {_shown(line.value)}"),
             )
     return nodes
 
@@ -91,7 +92,7 @@ def _targets(lines: tuple[Line, ...], explanation: Explanation) -> tuple[list[No
         for line in lines:
             if line.call == number and _target(line) not in places:
                 sent = f"{_cut(_shown(line.sent), VALUE_CHARS)} · {line.why}"
-                whole = f"{line.field} = {_shown(line.sent)}: {line.why}"
+                whole = cut(f"{line.field} = {_shown(line.sent)}: {line.why}")
                 places[_target(line)] = put("field", _cut(line.field or "", PATH_CHARS), _cut(sent, 46), whole)
     unsent = [line for line in lines if line.call is None]
     if unsent:
@@ -107,9 +108,9 @@ def _target(line: Line) -> tuple[object, ...]:
 
 
 def _shown(value: object) -> str:
-    return "null" if value is None else {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+    return "null" if value is None else {True: "true", False: "false"}[value] if isinstance(value, bool) else cut(value)
 
 
 def _cut(text: str, chars: int) -> str:
-    text = " ".join(text.split())
+    text = " ".join(text[: 4 * chars].split())
     return text if len(text) <= chars else f"{text[: chars - 1]}…"

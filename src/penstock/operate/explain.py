@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from penstock.buffer.port import Outcome, Shelf, Story
+from penstock.buffer.port import SEQ_MAX, Outcome, Shelf, Story
 from penstock.convert import convert
 from penstock.convert.explain import Explanation, Line, explain
 from penstock.convert.explain import as_json as explanation_as_json
 from penstock.convert.explain_leaves import as_text
+from penstock.convert.explain_page import LEAVES_MAX
 from penstock.convert.plan import Call, Filtered, Meaning, Plan
 from penstock.convert.plan import Mapping as Options
 from penstock.convert.wanted import unwanted
@@ -17,14 +18,15 @@ from penstock.event import Event, enriched, mended
 from penstock.ledger.record import CUSTOM
 from penstock.ledger.weigh import Note
 from penstock.operate.ledger import notes_of
-from penstock.operate.masking import Mask
+from penstock.operate.masking import NOTHING_HIDDEN, Mask
 from penstock.reading import by_source, mapping_of, wishes_of
 from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
 
 #: Outcomes after which Custify holds what the event's calls say.
 HELD = frozenset({Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED})
-PAGE = 500
+# Events read at once; each may have megabytes.
+PAGE = 50
 # What did not (yet) arrive is named, but not without end.
 NOT_HELD_MAX = 20
 
@@ -54,17 +56,32 @@ class FieldHistory:
     not_held: tuple[Story, ...] = ()
 
 
-def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations: Sequence[str]) -> list[Account]:
-    """Return an event's account at each of these destinations that its source feeds."""
+def accounts_of(
+    shelf: Shelf,
+    settings: Settings,
+    message_id: str,
+    destinations: Sequence[str],
+    *,
+    first: int = 0,
+    leaves_max: int = LEAVES_MAX,
+) -> list[Account]:
+    """Return an event's account at each of these destinations that its source feeds; of its values a page."""
     accounts = []
     for name in destinations:
         story = shelf.story(name, message_id)
         if story and story.event.source in settings.sources_of(name):
             call = enriched(story.event)
-            refusal = _refusal(story, name, settings)
-            meant = explain(call, _mapping_for(story, name, settings), unwanted=refusal)
+            meant = explained(story, name, settings, first=first, leaves_max=leaves_max)
             accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call), tuple(notes_of(story))))
     return accounts
+
+
+def explained(
+    story: Story, destination: str, settings: Settings, *, first: int = 0, leaves_max: int = LEAVES_MAX
+) -> Explanation:
+    """Explain a page of a stored event's values; every page, route and command asks here."""
+    refusal, mapping = _refusal(story, destination, settings), _mapping_for(story, destination, settings)
+    return explain(enriched(story.event), mapping, unwanted=refusal, first=first, leaves_max=leaves_max)
 
 
 def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
@@ -83,6 +100,9 @@ def masked(account: Account, mask: Mask) -> Account:
     return dataclasses.replace(
         account,
         story=mask.story(account.story),
+        ledger=tuple(
+            dataclasses.replace(note, field=mask.name(note.field), why=mask.text(note.why)) for note in account.ledger
+        ),
         explanation=dataclasses.replace(
             account.explanation, lines=_lines_masked(account.explanation.lines, mask), meaning=meaning
         ),
@@ -103,7 +123,9 @@ def _lines_masked(lines: Iterable[Line], mask: Mask) -> tuple[Line, ...]:
     return tuple(
         dataclasses.replace(
             line,
+            source=None if line.source is None else mask.name(line.source),
             value=mask.value(line.value, line.source),
+            field=None if line.field is None else mask.name(line.field),
             sent=mask.value(line.sent, line.field),
             why=mask.text(line.why),
         )
@@ -115,8 +137,8 @@ def last_set(
     shelf: Shelf, settings: Settings, destination: str, *, person: str, field: str, look_at: int
 ) -> FieldHistory:
     """Walk the stored events, newest first, up to the one whose calls set this field of this person."""
-    newest_first = _newest_first(shelf, destination, look_at)
-    return last_set_among(newest_first, settings, destination, person=person, field=field)
+    stories = newest_first(shelf, destination, look_at)
+    return last_set_among(stories, settings, destination, person=person, field=field)
 
 
 def last_set_among(
@@ -139,12 +161,12 @@ def last_set_among(
     return FieldHistory(looked_at, not_held=tuple(not_held))
 
 
-def account_as_json(account: Account) -> dict[str, object]:
-    """Return an account as plain JSON, for programs."""
+def account_as_json(account: Account, mask: Mask = NOTHING_HIDDEN) -> dict[str, object]:
+    """Return an account as plain JSON, for programs, with what names the event as it may be shown."""
     story = account.story
     return {
         "destination": account.destination,
-        **story_as_json(story),
+        **story_as_json(story, mask),
         "set_when_accepted": account.set_when_accepted,
         "attempts": [dataclasses.asdict(attempt) for attempt in story.attempts],
         "ledger": [dataclasses.asdict(note) for note in account.ledger],
@@ -152,22 +174,24 @@ def account_as_json(account: Account) -> dict[str, object]:
     }
 
 
-def history_as_json(history: FieldHistory) -> dict[str, object]:
+def history_as_json(
+    history: FieldHistory, mask_of: Callable[[Event], Mask] = lambda _: NOTHING_HIDDEN
+) -> dict[str, object]:
     """Return a field's history as plain JSON, for programs."""
     return {
-        "set_by": story_as_json(history.setter) if history.setter else None,
+        "set_by": story_as_json(history.setter, mask_of(history.setter.event)) if history.setter else None,
         "lines": [dataclasses.asdict(line) for line in history.lines],
-        "not_held": [story_as_json(story) for story in history.not_held],
+        "not_held": [story_as_json(story, mask_of(story.event)) for story in history.not_held],
         "looked_at": history.looked_at,
     }
 
 
-def story_as_json(story: Story) -> dict[str, object]:
+def story_as_json(story: Story, mask: Mask = NOTHING_HIDDEN) -> dict[str, object]:
     """Return what names a stored event, and how it stands."""
     return {
-        "message_id": story.event.message_id,
+        "message_id": mask.message_id(story.event.message_id),
         "seq": story.seq,
-        "type": story.event.type,
+        "type": mask.title(story.event.type),
         "source": story.event.source,
         "received_at": to_text(from_ms(story.event.received_at_ms)),
         "state": story.state,
@@ -196,12 +220,19 @@ def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, .
     return tuple(name for name, value in call.items() if isinstance(value, str) and said.get(name) != value)
 
 
-def _newest_first(shelf: Shelf, destination: str, look_at: int) -> Iterator[Story]:
-    page = shelf.stories(destination, limit=min(PAGE, look_at), newest=True)
-    while page and look_at > 0:
-        yield from reversed(page)
-        look_at -= len(page)
-        page = shelf.stories(destination, before_seq=page[0].seq, limit=min(PAGE, max(look_at, 0)), newest=True)
+def newest_first(shelf: Shelf, destination: str, look_at: int, *, bytes_max: int | None = None) -> Iterator[Story]:
+    """Yield the newest events of a destination; of large ones fewer, if `bytes_max` says so."""
+    before, left = SEQ_MAX, bytes_max
+    while look_at > 0 and (left is None or left > 0):
+        page = shelf.stories(destination, before_seq=before, limit=min(PAGE, look_at), newest=True)
+        if not page:
+            return
+        for story in reversed(page):
+            if left is not None and left <= 0:
+                return
+            yield story
+            left = None if left is None else left - len(story.event.body)
+        look_at, before = look_at - len(page), page[0].seq
 
 
 def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]:
@@ -229,7 +260,7 @@ def _sets(story: Story, mapping: Options, person: str, field: str) -> bool:
 def _lines_about(story: Story, mapping: Options, person: str, field: str) -> tuple[Line, ...]:
     calls = _calls_about(story, mapping, person)
     own, attribute = as_text((field,)), as_text(("custom_attributes", field))
-    lines = explain(enriched(story.event), mapping).lines
+    lines = explain(enriched(story.event), mapping, about=field).lines
     return tuple(line for line in lines if line.call in calls and _is_about(line.field or "", own, attribute))
 
 

@@ -18,7 +18,8 @@ from penstock.event import enriched
 from penstock.operate.compare import fields_of
 
 # Events explained for one page; each costs about as much as a hundred conversions.
-EXPLAINED_MAX = 20
+EXPLAINED_MAX, EXPLAINED_BYTES_MAX = 20, 1_000_000
+SOURCE_CHARS_MAX = 1_000
 CUSTOM = ("custom_attributes.", "custom_attributes[", "metadata.", "metadata[")
 MADE = "set by the mapping"
 PLACES = (("traits",), ("context", "traits"), ("properties",))
@@ -127,7 +128,12 @@ def _few(newest: dict[tuple[str, str], tuple[object, Story]], shown: dict[object
     for story in [*(story for _, story in newest.values()), *shown.values()]:
         wanted[story.seq] += 1
         by_seq[story.seq] = story
-    return [by_seq[seq] for seq, _ in wanted.most_common(EXPLAINED_MAX)]
+    few, left = [], EXPLAINED_BYTES_MAX
+    for seq, _ in wanted.most_common(EXPLAINED_MAX):
+        if left > 0:
+            few.append(by_seq[seq])
+        left -= len(by_seq[seq].event.body)
+    return few
 
 
 def _sources(explanations: Sequence[Explanation]) -> dict[tuple[str, str], list[str]]:
@@ -155,9 +161,7 @@ def _unsent(explanations: Sequence[Explanation], traits: collections.Counter[str
             if line.call is None and source.startswith(("traits.", "context.traits.", "properties.")):
                 found.setdefault(source, line.why)
     return [
-        Unsent(
-            source=source, why=why, count=max((n for trait, n in traits.items() if _is_in(source, trait)), default=1)
-        )
+        Unsent(source=source, why=why, count=max((traits[trait] for trait in _around(source)), default=0) or 1)
         for source, why in sorted(found.items())
     ]
 
@@ -171,8 +175,10 @@ def _traits(event: dict[str, object]) -> Iterator[str]:
         yield from (f"{'.'.join(place)}.{key}" for key in (value if isinstance(value, dict) else ()))
 
 
-def _is_in(source: str, trait: str) -> bool:
-    return source == trait or source.startswith((f"{trait}.", f"{trait}["))
+def _around(source: str) -> Iterator[str]:
+    """Yield a source, and everything that it is inside of."""
+    yield source
+    yield from (source[:at] for at, char in enumerate(source[:SOURCE_CHARS_MAX]) if char in ".[")
 
 
 def _outer(field: str) -> str:

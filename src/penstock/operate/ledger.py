@@ -1,19 +1,34 @@
 """The read model of the ledger that pages, admin API and CLI share: what Custify acknowledged, and what was decided."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
+from starlette.datastructures import URL
 
 from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Outcome, Story
 from penstock.ledger.guard import REMARKS_MAX, SUBJECT, Suspicion
-from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Value, company_subject, decoded, email_subject, is_digest
+from penstock.ledger.record import (
+    CUSTOM,
+    LEFT,
+    MEMBER,
+    UNPROVEN,
+    Value,
+    company_subject,
+    decoded,
+    email_subject,
+    is_digest,
+)
 from penstock.ledger.weigh import CARRIED_BY, Note
+from penstock.operate.eyes import Eyes
 from penstock.operate.masking import Mask
-from penstock.settings import Settings
+from penstock.operate.parts import Part, part_of
 from penstock.timestamps import from_ms, to_text
 
 MEMBERSHIP: Mapping[int, str] = {LEFT: "left", MEMBER: "member", UNPROVEN: "linked before the company was known"}
+# Fields, and companies, of a record on one page.
+FIELDS = 100
 LONG_TEXT = "(a long text; only its digest is kept)"
 
 
@@ -63,13 +78,61 @@ def held(shelf: LedgerShelf, destination: str, subject: str) -> HeldRecord | Non
     )
 
 
-def shown(record: HeldRecord | None, settings: Settings, *, personal: bool) -> HeldRecord | None:
-    """Return a record as somebody may see it who may, or may not, see what names a person."""
-    if record is None or personal:
-        return record
-    mask = Mask(settings.masked_fields)
-    fields = {name: mask.value(value, name) for name, value in record.fields.items()}
-    return msgspec.structs.replace(record, fields=fields)
+def shown(record: HeldRecord | None, eyes: Eyes) -> HeldRecord | None:
+    """Return a record as somebody is shown it."""
+    if record is None:
+        return None
+    mask = _mask_of(eyes, record.fields.items())
+    return msgspec.structs.replace(
+        record,
+        fields={mask.name(name): mask.value(value, name) for name, value in record.fields.items()},
+        companies={eyes.company(company): state for company, state in record.companies.items()},
+        last_group=eyes.company(record.last_group),
+        user_id=eyes.person(record.user_id),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPart:
+    """A record as a page shows it: a part of its fields and companies at a time."""
+
+    fields: Part[tuple[str, Value]]
+    companies: Part[tuple[str, str]]
+    asserted_at: str
+    user_id: str
+
+
+def part_of_record(record: HeldRecord | None, eyes: Eyes, url: URL) -> RecordPart | None:
+    """Return the part of a record that an address asks for, as somebody is shown it."""
+    if record is None:
+        return None
+    fields = part_of(list(record.fields.items()), url, "fields", FIELDS)
+    companies = part_of(list(record.companies.items()), url, "companies", FIELDS)
+    mask = _mask_of(eyes, fields.items)
+    return RecordPart(
+        fields=fields.made(lambda pair: (mask.name(pair[0]), mask.value(pair[1], pair[0]))),
+        companies=companies.made(lambda pair: (eyes.company(pair[0]), _standing(record, *pair))),
+        asserted_at=record.asserted_at,
+        user_id=eyes.person(record.user_id),
+    )
+
+
+def _mask_of(eyes: Eyes, fields: Iterable[tuple[str, Value]]) -> Mask:
+    return Mask(eyes.rules, [{name.removeprefix(CUSTOM): value} for name, value in fields])
+
+
+def _standing(record: HeldRecord, company: str, state: str) -> str:
+    return f"{state}, last group call" if company == record.last_group else state
+
+
+def shown_suspicion(suspicion: Suspicion, eyes: Eyes) -> Suspicion:
+    """Return a suspicion as somebody is shown it."""
+    return msgspec.structs.replace(
+        suspicion,
+        attribute=eyes.name(suspicion.attribute),
+        why=eyes.text(suspicion.why),
+        message_id=eyes.sentences.message_id(suspicion.message_id),
+    )
 
 
 def suspicions(shelf: LedgerShelf, destination: str) -> Sequence[Suspicion]:

@@ -6,8 +6,9 @@ from starlette.routing import Route
 
 from penstock.buffer.control_port import Journal
 from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
-from penstock.operate.api import ApiError, api_route, caller_of, read
-from penstock.operate.ledger import WHO, held, is_suspicious, shown, subject_of, suspicions
+from penstock.operate.api import ApiError, api_route, caller_of, eyes_of, read
+from penstock.operate.eyes import Sight
+from penstock.operate.ledger import WHO, held, is_suspicious, shown, shown_suspicion, subject_of, suspicions
 from penstock.operate.status import StatusReader
 
 
@@ -29,8 +30,11 @@ class ApproveRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class LedgerApi:
     """The handlers, with what they look at and whom they tell."""
 
-    def __init__(self, *, reader: StatusReader, ledger: LedgerShelf, orders: LedgerOrders, journal: Journal) -> None:
+    def __init__(
+        self, *, reader: StatusReader, ledger: LedgerShelf, orders: LedgerOrders, journal: Journal, sight: Sight
+    ) -> None:
         self.reader, self.ledger, self.orders, self.journal = reader, ledger, orders, journal
+        self.sight = sight
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -44,14 +48,15 @@ class LedgerApi:
 
     def record(self, request: Request, _: bytes) -> object:
         """Return what is known of one person, e-mail or company."""
-        name, given = self._destination(request), dict(request.query_params)
+        name, eyes = self._destination(request), eyes_of(request, self.sight)
+        given = {kind: eyes.opened(text) for kind, text in request.query_params.items()}
         subject = subject_of(given) if given.keys() <= set(WHO) else ""
         if not subject:
             raise ApiError(400, "who", expected=f"one of {', '.join(WHO)}", got=", ".join(given)[:100])
         record = held(self.ledger, name, subject)
         if record is None:
             raise ApiError(404, "record", expected="somebody Custify is known to hold", got=subject[:200])
-        return shown(record, self.reader.settings, personal="personal" in caller_of(request).rights)
+        return shown(record, eyes_of(request, self.sight))
 
     def forget(self, request: Request, body: bytes) -> object:
         """Order that one record, or all, are forgotten."""
@@ -61,14 +66,15 @@ class LedgerApi:
             raise ApiError(400, "who", expected=f"one of {', '.join(WHO)}, or all", got=subject[:200])
         who = caller_of(request).name
         order = self.orders.ask_forget(name, subject, by=who)
-        self.journal.note(who, f"the ledger of {name} was told by the API to forget {subject or 'everything'}")
+        self.journal.note(who, f"the ledger of {name} was told by the API to forget: {subject or 'everything'}")
         return {"order": order}
 
     def attributes(self, request: Request, _: bytes) -> object:
         """Return the attributes that look like mistakes, and which were approved."""
         name = self._destination(request)
-        approved = self.orders.asked(name, after=0).approved
-        return {"attributes": suspicions(self.ledger, name), "approved": sorted(approved)}
+        eyes, approved = eyes_of(request, self.sight), self.orders.asked(name, after=0).approved
+        found = [shown_suspicion(each, eyes) for each in suspicions(self.ledger, name)]
+        return {"attributes": found, "approved": sorted(map(eyes.name, approved))}
 
     def approve(self, request: Request, body: bytes) -> object:
         """Let an attribute through."""

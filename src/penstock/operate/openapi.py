@@ -63,6 +63,8 @@ REFUSALS = {
 }
 PAGE_LIMIT = {"limit": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}}
 PLACE = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
+#: Where a page begins, and how much is on it; of the mapping `limit` is how many events are looked at.
+PART_OF = {"from": PLACE, **PAGE_LIMIT}
 FOUND = dict.fromkeys(("person", "company", "event_name", "message_id", "source", "type", "state"), TEXT)
 SELECTED = {
     name: TEXT if name not in {"since", "until", "ended_before"} else NUMBER for name in SELECTION["properties"]
@@ -81,7 +83,14 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
         None,
         (400, 404),
     ),
-    ("get", "/api/v1/events/{message_id}/explain", "What became of every value of an event", {}, None, (404,)),
+    (
+        "get",
+        "/api/v1/events/{message_id}/explain",
+        "What became of the values of an event, page by page: `next` is where the next page begins",
+        PART_OF,
+        None,
+        (400, 404),
+    ),
     ("get", "/api/v1/destinations/{name}/dead", "Dead and rejected events by cause, with advice", {}, None, (404,)),
     (
         "get",
@@ -111,7 +120,7 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
         APPROVE,
         (400, 404, 413, 415),
     ),
-    ("get", "/api/v1/replays", "All replays, the newest first", {}, None, ()),
+    ("get", "/api/v1/replays", "Replays, the newest first, page by page", PART_OF, None, (400,)),
     ("post", "/api/v1/replays", "Count a selection, and order its replay", {}, REPLAY_REQUEST, (400, 404, 413, 415)),
     ("get", "/api/v1/replays/{job}", "One replay", {}, None, (404,)),
     ("post", "/api/v1/replays/{job}/stop", "Stop a replay", {}, {}, (404, 413, 415)),
@@ -142,7 +151,7 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
         "get",
         "/api/v1/audit",
         "Who came in and looked at personal data, who was refused, or what was changed",
-        {"sort": {"enum": ["look", "refusal", "deed"]}, **PAGE_LIMIT},
+        {"sort": {"enum": ["look", "refusal", "deed"]}, **PART_OF},
         None,
         (400,),
     ),
@@ -154,8 +163,8 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
     (
         "get",
         "/api/v1/destinations/{name}/mapping",
-        "Fields of Custify with source, fill rate and example; traits that reach none",
-        PAGE_LIMIT,
+        "Fields of Custify with source, fill rate and example; traits that reach none; page by page",
+        PART_OF,
         None,
         (400, 404),
     ),
@@ -185,7 +194,7 @@ ROUTES: tuple[tuple[str, str, str, Schema, Schema | None, tuple[int, ...]], ...]
         {},
         (400, 404, 409, 413, 415, 422),
     ),
-    ("get", "/api/v1/deeds", "What people did beside changing settings", {}, None, ()),
+    ("get", "/api/v1/deeds", "What people did beside changing settings, page by page", PART_OF, None, (400,)),
     ("get", "/api/openapi.json", "This description", {}, None, ()),
 )
 

@@ -8,7 +8,11 @@ from penstock.errors import SettingsError
 from penstock.operate.access import SCOPES
 from penstock.operate.guesses import NAME_CHARS_MAX
 from penstock.operate.pages_people import subject_of_link
+from penstock.operate.parts import cut, part_of
 from penstock.operate.web import Form, Pages, Visit, redirect
+
+# Users on one page, and what one of them carries.
+USERS, CARRIED = 100, 50
 
 
 class AccessPages:
@@ -102,24 +106,25 @@ class AccessPages:
                 visit.note(f"a {credential.kind}{of} was ended")
 
     def _users(self, visit: Visit, *, link: str) -> Response:
-        users = self.access.users.users()
-        carried = {user.name: len(self.access.users.credentials(user.name)) for user in users}
-        return visit.page("users.html", users=users, carried=carried, roles=list(Role), link=link)
+        users = part_of(self.access.users.users(), visit.request.url, "users", USERS)
+        shown = users.made(lambda user: (user, len(self.access.users.credentials(user.name))))
+        return visit.page("users.html", users=shown, roles=list(Role), link=link)
 
     def _user(self, visit: Visit, *, link: str) -> Response:
         name = visit.request.path_params["name"]
         user = self.access.find(name)
         if user is None:
-            return visit.page("missing.html", code=404, what=f"user {name}")
-        carried = [(each, _label(each)) for each in self.access.users.credentials(name)]
-        return visit.page("user.html", shown=user, carried=carried, link=link)
+            return visit.page("missing.html", code=404, what=f"user {cut(name)}")
+        carried = part_of(self.access.users.credentials(name), visit.request.url, "carried", CARRIED)
+        shown = carried.made(lambda each: (each, cut(_label(each))))
+        return visit.page("user.html", shown=user, carried=shown, link=link)
 
     def _tokens(self, visit: Visit, *, secret: str) -> Response:
-        own = self.access.users.credentials(visit.user.name)
+        own, url = self.access.users.credentials(visit.user.name), visit.request.url
         return visit.page(
             "tokens.html",
-            tokens=[c for c in own if c.kind is Kind.TOKEN],
-            sessions=[c for c in own if c.kind is Kind.SESSION],
+            tokens=part_of([c for c in own if c.kind is Kind.TOKEN], url, "tokens", CARRIED),
+            sessions=part_of([c for c in own if c.kind is Kind.SESSION], url, "sessions", CARRIED),
             present=self.access.session_hash(visit.session),
             secret=secret,
             scopes=list(SCOPES),

@@ -2,27 +2,37 @@
 
 import dataclasses
 import shlex
+from typing import Any
 
 import msgspec
+from starlette.datastructures import URL
 from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.buffer.port import Attempt, Shelf
 from penstock.causes import explained
-from penstock.convert.plan import Call
+from penstock.convert.explain import Explanation
+from penstock.convert.plan import Call, Plan
 from penstock.event import Event, mended
 from penstock.operate.desk import Desk
 from penstock.operate.diagram import diagram
-from penstock.operate.explain import Account, accounts_of, masked
+from penstock.operate.explain import Account, accounts_of, masked, meaning_of
 from penstock.operate.ledger import carrier_of
-from penstock.operate.masking import Mask, mask_of
+from penstock.operate.masking import Mask
+from penstock.operate.parts import TEXT_CHARS, address_of, cut, cut_document, part_of, place_of, short
 from penstock.operate.rerun import Rerun, rerun
-from penstock.operate.rows import pretty, row_of
+from penstock.operate.rows import event_address, pretty, row_of
 from penstock.operate.snippets import ingest_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Pages, Visit
 
 ANSWER_CHARS_MAX = 4_000
+# Values explained on one page, attempts and the ledger's decisions listed.
+LINES, ATTEMPTS, NOTES, ANSWERS = 100, 20, 20, 3
+# RudderStack's mapping takes a text apart into its letters, a line each.
+LINES_MAX = 300
+# Of a run with other settings, what is shown: a line a field.
+RERUN_CHARS_MAX = 10_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +41,21 @@ class Exchange:
 
     call: Call
     body: str
+    is_cut: bool
     attempts: list[tuple[Attempt, str]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """Which of the event's values are explained on this page, and where the others are."""
+
+    first: int
+    end: int
+    total: int
+    untold: int
+    lines_left_out: int
+    earlier: str
+    later: str
 
 
 class EventPages:
@@ -42,59 +66,156 @@ class EventPages:
 
     def routes(self) -> list[Route]:
         """Return all routes."""
-        return [self.pages.show("/events/{destination}/{message_id:path}", self.event, right="payloads")]
+        return [
+            self.pages.show("/events/{destination}/{message_id:path}", self.event, right="payloads"),
+            self.pages.show("/payloads/{destination}/{message_id:path}", self.payload, right="payloads"),
+        ]
 
     def event(self, visit: Visit) -> Response:
-        """Show everything there is to know; with `rerun` in the address, also what it would become now."""
-        name, message_id = visit.request.path_params["destination"], visit.request.path_params["message_id"]
-        settings = self.reader.settings
-        accounts = accounts_of(self.shelf, settings, message_id, [name] if name in settings.destinations else [])
+        """Show all there is to know, a part at a time; with `rerun` in the address, also what it would become now."""
+        name, message_id = visit.request.path_params["destination"], self._message_id(visit)
+        settings, url = self.reader.settings, visit.request.url
+        known = [name] if name in settings.destinations else []
+        accounts = accounts_of(self.shelf, settings, message_id, known, first=place_of(url, "values"), leaves_max=LINES)
         if not accounts:
-            return visit.page("missing.html", code=404, what=f"event {message_id}")
+            return visit.page("missing.html", code=404, what=f"event {cut(visit.request.path_params['message_id'])}")
         event = accounts[0].story.event
-        mask = mask_of(event, settings, personal=visit.may("personal"))
-        account = masked(accounts[0], mask)
+        mask = visit.eyes.mask(event)
+        account, shortened = _cut(accounts[0], mask)
         again = None
         if "rerun" in visit.request.query_params:
-            again = _masked(rerun(accounts[0].story, name, desk=self.desk, settings=settings), mask)
+            again = _rerun_masked(rerun(accounts[0].story, name, desk=self.desk, settings=settings), mask)
         newest = self.desk.revisions.newest()
-        body = mask.json(mended(event.body).decode()) if mask.names else event.body.decode(errors="replace")
+        body, is_cut = _shown(event, mask)
+        row = row_of(accounts[0].story, name, visit.eyes, mask)
+        carrier = carrier_of(accounts[0].story)
         return visit.page(
             "event.html",
             account=account,
             story=account.story,
-            row=row_of(account.story, name),
-            carrier=carrier_of(account.story),
-            body=pretty(body.encode()),
-            exchanges=_exchanges(account),
+            row=row,
+            carrier=event_address(name, visit.eyes.message_link(mask.message_id(carrier), carrier)) if carrier else "",
+            notes=part_of(account.ledger, url, "notes", NOTES),
+            body=body,
+            is_cut=is_cut,
+            payload=row.href.replace("/events/", "/payloads/", 1),
+            exchanges=_exchanges(account, shortened),
+            attempts=part_of(account.story.attempts, url, "attempts", ATTEMPTS),
             diagram=diagram(account.explanation),
+            values=_values_of(accounts[0].explanation, url, len(account.explanation.lines)),
             rerun=again,
             revision=newest if newest and name in newest.document["destinations"] else None,
             cause=explained(account.story.cause) if account.story.cause else None,
-            curl=_curl(event, body, ingest_of(settings, visit.request.url.hostname or "")),
-            is_masked=bool(mask.values),
+            curl=_curl(event, body, ingest_of(settings, url.hostname or "")) if not is_cut else "",
+            is_masked=not mask.is_idle,
         )
 
+    def payload(self, visit: Visit) -> Response:
+        """Send an event whole, as a file; with `calls` in the address, what it becomes."""
+        name, message_id = visit.request.path_params["destination"], self._message_id(visit)
+        settings = self.reader.settings
+        story = self.shelf.story(name, message_id) if name in settings.destinations else None
+        if story is None or story.event.source not in settings.sources_of(name):
+            return visit.page("missing.html", code=404, what=f"event {cut(visit.request.path_params['message_id'])}")
+        mask = visit.eyes.mask(story.event)
+        if "calls" in visit.request.query_params:
+            calls = getattr(meaning_of(story, name, settings), "calls", ())
+            text = msgspec.json.encode([{"path": call.path, "body": mask.value(call.body)} for call in calls])
+        else:
+            text = story.event.body if mask.is_idle else _masked_body(story.event, mask)
+        headers = {"content-disposition": 'attachment; filename="event.json"'}
+        return Response(text, media_type="application/json", headers=headers)
 
-def _exchanges(account: Account) -> list[Exchange]:
+    def _message_id(self, visit: Visit) -> str:
+        return visit.eyes.opened(visit.request.path_params["message_id"])
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(mended(body))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _shown(event: Event, mask: Mask) -> tuple[str, bool]:
+    """Return what came as a page shows it, and whether that is not all."""
+    if mask.is_idle and len(event.body) <= TEXT_CHARS:
+        return pretty(event.body), False
+    document = _decoded(event.body)
+    if document is None:
+        return cut(mask.text(event.body[:TEXT_CHARS].decode(errors="replace")), TEXT_CHARS), len(
+            event.body
+        ) > TEXT_CHARS
+    document, is_cut = cut_document(document)
+    return pretty(msgspec.json.encode(mask.value(document))), is_cut
+
+
+def _masked_body(event: Event, mask: Mask) -> bytes:
+    document = _decoded(event.body)
+    return msgspec.json.encode(
+        mask.text(event.body.decode(errors="replace")) if document is None else mask.value(document)
+    )
+
+
+def _cut(account: Account, mask: Mask) -> tuple[Account, set[int]]:
+    """Return an account as it may be shown, with what is long in it cut, and the numbers of the calls that were."""
+    explanation, meaning, shortened = account.explanation, account.explanation.meaning, set()
+    if isinstance(meaning, Plan):
+        calls = []
+        for number, call in enumerate(meaning.calls):
+            body, is_cut = cut_document(call.body)
+            calls.append(dataclasses.replace(call, body=body))
+            shortened |= {number} if is_cut else set()
+        meaning = Plan(tuple(calls))
+    lines = tuple(
+        dataclasses.replace(line, value=short(line.value), sent=short(line.sent), why=cut(line.why))
+        for line in explanation.lines[:LINES_MAX]
+    )
+    explanation = dataclasses.replace(explanation, meaning=meaning, lines=lines)
+    return masked(dataclasses.replace(account, explanation=explanation), mask), shortened
+
+
+def _exchanges(account: Account, shortened: set[int]) -> list[Exchange]:
     calls = getattr(account.explanation.meaning, "calls", ())
     return [
         Exchange(
             call=call,
             body=pretty(msgspec.json.encode(call.body)),
-            attempts=[
-                (attempt, pretty(attempt.answer.encode())[:ANSWER_CHARS_MAX])
-                for attempt in reversed(account.story.attempts)
-                if attempt.path == call.path
-            ],
+            is_cut=number in shortened,
+            attempts=_answers(account, call),
         )
-        for call in calls
+        for number, call in enumerate(calls)
     ]
 
 
-def _masked(again: Rerun, mask: Mask) -> Rerun:
+def _answers(account: Account, call: Call) -> list[tuple[Attempt, str]]:
+    newest = [attempt for attempt in reversed(account.story.attempts) if attempt.path == call.path][:ANSWERS]
+    return [(attempt, pretty(attempt.answer.encode())[:ANSWER_CHARS_MAX]) for attempt in newest]
+
+
+def _values_of(told: Explanation, url: URL, lines: int) -> Values:
+    end = told.leaves if told.next_first is None else told.next_first
+    return Values(
+        first=told.first,
+        end=end,
+        total=told.leaves,
+        untold=told.untold,
+        lines_left_out=max(0, len(told.lines) - lines),
+        earlier=address_of(url, "values", max(0, told.first - LINES)) if told.first else "",
+        later=address_of(url, "values", end) if told.next_first is not None else "",
+    )
+
+
+def _rerun_masked(again: Rerun, mask: Mask) -> Rerun:
+    def shown(text: str) -> str:
+        return cut(mask.lines(text[:RERUN_CHARS_MAX]), RERUN_CHARS_MAX)
+
     return dataclasses.replace(
-        again, then=mask.lines(again.then), now=mask.lines(again.now), verdict=mask.text(again.verdict)
+        again,
+        then=shown(again.then),
+        now=shown(again.now),
+        verdict=cut(mask.text(again.verdict)),
+        is_same=again.is_same,
     )
 
 

@@ -6,13 +6,17 @@ from starlette.routing import Route
 from penstock.buffer.port import Outcome, Query
 from penstock.buffer.search_port import Search
 from penstock.errors import SettingsError
-from penstock.operate.rows import NOTHING, PAGE, before_of, destination_of, older_of, query_of, rows_of
+from penstock.operate.parts import part_of
+from penstock.operate.refusals import refused_shown
+from penstock.operate.rows import NOTHING, PAGE, asked_of, before_of, destination_of, older_of, query_of, rows_of
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.snippets import ingest_of, snippets
 from penstock.operate.status import StatusReader
 from penstock.operate.trial_event import SendTrial
 from penstock.operate.web import Form, Pages, Visit, redirect
 
+# Kinds of refused requests on one page.
+REFUSED = 20
 STATES = ("waiting", "retrying", *(outcome.value for outcome in Outcome))
 TYPES = ("identify", "track", "group", "page", "screen", "alias")
 
@@ -45,15 +49,15 @@ class LivePages:
             "live.html",
             rows=rows_of(found, destination, visit=visit, settings=settings),
             older=older_of(visit, found),
-            query=query,
+            query=query if visit.eyes.ids else asked_of(visit, query),
             filtered=query != Query() or before is not None,
             destination=destination,
             destinations=list(settings.destinations),
             sources=list(settings.sources),
             states=STATES,
             types=TYPES,
-            refused=self.snapshots.read("accept").get("refused", []),
-            snippet=snippets(source, host)[-1] if source else None,
+            refused=part_of(refused_shown(self.snapshots, visit.eyes), visit.request.url, "refused", REFUSED),
+            snippet=snippets(source, host, shows_key=visit.eyes.keys)[-1] if source else None,
         )
 
     def test_event(self, visit: Visit, form: Form) -> Response:

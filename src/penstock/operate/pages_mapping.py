@@ -1,7 +1,9 @@
 """What becomes of traits and properties: which fields are filled, and what other settings would change."""
 
 import dataclasses
+import functools
 import itertools
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from starlette.responses import Response
@@ -12,8 +14,11 @@ from penstock.convert.plan import Mapping
 from penstock.errors import SettingsError
 from penstock.operate.compare import Change, changes
 from penstock.operate.desk import Desk, Document
-from penstock.operate.fields import Fields, fields
-from penstock.operate.masking import mask_of
+from penstock.operate.explain import newest_first
+from penstock.operate.eyes import Eyes
+from penstock.operate.fields import FieldUse, Unsent, fields
+from penstock.operate.parts import WORD_CHARS, Part, cut, part_of, short
+from penstock.operate.rows import event_address
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, base_of, redirect
 from penstock.reading import by_source, mapping_of, rules_of
@@ -21,6 +26,9 @@ from penstock.settings import Settings
 
 # Events looked at, and changed ones shown.
 LOOKED_AT, SHOWN = 300, 5
+# Of large events fewer are looked at; fields on one page, and letters of what an event would become.
+LOOKED_AT_BYTES_MAX, FIELDS, CHANGE_CHARS = 4_000_000, 100, 4_000
+TABLES = (("/people", "People"), ("/company", "Companies"), ("/event", "Events"))
 NESTED: dict[str, Literal["drop", "flatten", "json"]] = {"flatten": "flatten", "json": "json"}
 
 
@@ -50,6 +58,7 @@ class MappingPages:
         now, then = by_source(in_force, settings), by_source(wanted, settings)
         differing = list(changes(stories, now, then)) if wanted != in_force else []
         shown = itertools.islice(reversed(differing), SHOWN)
+        found, url = fields(stories, then), visit.request.url
         return visit.page(
             "mapping.html",
             name=name,
@@ -58,8 +67,10 @@ class MappingPages:
             is_ours=self.desk.is_ours("destinations", name),
             base=base,
             count=len(differing),
-            differing=[_masked(change, visit, settings) for change in shown],
-            fields=_fields_masked(fields(stories, then), visit, settings),
+            differing=[_shown(change, visit.eyes) for change in shown],
+            tables=[_table(path, title, found.uses, visit) for path, title in TABLES],
+            unsent=part_of(found.unsent, url, "unsent", FIELDS).made(lambda each: shown_unsent(each, visit.eyes)),
+            href=functools.partial(_href, name, visit.eyes),
             looked_at=len(stories),
             rules=rules_of(destination),
         )
@@ -89,9 +100,35 @@ class MappingPages:
 
 
 def stories_of(shelf: Shelf, name: str, settings: Settings, *, limit: int) -> list[Story]:
-    """Return the newest events of a destination, the oldest first."""
+    """Return the newest events of a destination, the oldest first; of large ones fewer."""
     sources = set(settings.sources_of(name))
-    return [s for s in shelf.stories(name, limit=limit, newest=True) if s.event.source in sources]
+    found = newest_first(shelf, name, limit, bytes_max=LOOKED_AT_BYTES_MAX)
+    return [story for story in found if story.event.source in sources][::-1]
+
+
+def shown_use(use: FieldUse, eyes: Eyes) -> FieldUse:
+    """Return a field, with where it comes from and its newest value, as somebody is shown it."""
+    example = eyes.mask(use.story.event).value(short(use.example), use.field) if use.story else None
+    sources = tuple(cut(eyes.name(source)) for source in use.sources)
+    return dataclasses.replace(use, field=cut(eyes.name(use.field)), sources=sources, example=example)
+
+
+def shown_unsent(unsent: Unsent, eyes: Eyes) -> Unsent:
+    """Return a trait that reaches no field as somebody is shown it."""
+    return dataclasses.replace(unsent, source=cut(eyes.name(unsent.source)), why=cut(eyes.text(unsent.why)))
+
+
+def _table(
+    path: str, title: str, uses: Sequence[FieldUse], visit: Visit
+) -> tuple[str, str, Part[tuple[FieldUse, str]]]:
+    """Return a part of the fields of one kind of call; each with its name, which its policy is found by."""
+    part = part_of([use for use in uses if use.path == path], visit.request.url, path.strip("/"), FIELDS)
+    return path, title, part.made(lambda use: (shown_use(use, visit.eyes), use.field))
+
+
+def _href(destination: str, eyes: Eyes, story: Story) -> str:
+    message_id = story.event.message_id
+    return event_address(destination, eyes.message_link(eyes.mask(story.event).message_id(message_id), message_id))
 
 
 def _wanted(given: dict[str, str], in_force: Mapping) -> Mapping:
@@ -105,20 +142,10 @@ def _wanted(given: dict[str, str], in_force: Mapping) -> Mapping:
     )
 
 
-def _masked(change: Change, visit: Visit, settings: Settings) -> Change:
-    mask = mask_of(change.story.event, settings, personal=visit.may("personal"))
-    return dataclasses.replace(change, before=mask.lines(change.before), after=mask.lines(change.after))
-
-
-def _fields_masked(found: Fields, visit: Visit, settings: Settings) -> Fields:
-    if visit.may("personal"):
-        return found
-    uses = [
-        dataclasses.replace(
-            use, example=mask_of(use.story.event, settings, personal=False).value(use.example, use.field)
-        )
-        if use.story
-        else use
-        for use in found.uses
-    ]
-    return dataclasses.replace(found, uses=uses)
+def _shown(change: Change, eyes: Eyes) -> tuple[str, str, str]:
+    """Return whose event it is, and what it becomes now and then, as somebody is shown it."""
+    event = change.story.event
+    mask = eyes.mask(event)
+    texts = [cut(mask.lines(text[:CHANGE_CHARS]), CHANGE_CHARS) for text in (change.before, change.after)]
+    person = cut(eyes.person(event.user_id or event.anonymous_id), WORD_CHARS)
+    return f"{cut(mask.title(event.type), WORD_CHARS)} of {person}", texts[0], texts[1]

@@ -14,22 +14,34 @@ from starlette.routing import Route
 
 from penstock.buffer.control_port import Credential, Kind
 from penstock.buffer.ledger_port import LedgerShelf
-from penstock.buffer.port import TAKEN, Query
+from penstock.buffer.port import TAKEN, Query, Story
 from penstock.buffer.search_port import Search
 from penstock.errors import SettingsError
 from penstock.operate.access import SHARING
 from penstock.operate.explain import FieldHistory, last_set_among, masked_history
+from penstock.operate.eyes import Eyes
 from penstock.operate.front import knock_of
-from penstock.operate.ledger import HeldRecord, held, shown, subject_of
-from penstock.operate.masking import mask_of
-from penstock.operate.rows import PAGE, Row, before_of, destination_of, older_of, query_of, row_of
+from penstock.operate.ledger import HeldRecord, held, part_of_record, subject_of
+from penstock.operate.parts import WORD_CHARS, cut, part_of
+from penstock.operate.rows import (
+    PAGE,
+    Row,
+    asked_of,
+    before_of,
+    destination_of,
+    older_of,
+    query_of,
+    row_of,
+)
 from penstock.operate.status import StatusReader
 from penstock.operate.throttle import Wait
 from penstock.operate.web import Form, Pages, Visit, redirect, wait_header
 
 DAYS = ("1", "7", "30")
 # Events of a person that are read to find where a field comes from.
-LOOKED_AT = 200
+LOOKED_AT, FIELD_CHARS_MAX = 200, 512
+# Links on one page.
+LINKS = 50
 UNTAKEN = frozenset({"waiting", "retrying", "parked"})
 
 
@@ -72,7 +84,7 @@ class PeoplePages:
         """Return all routes."""
         show, act = self.pages.show, self.pages.act
         return [
-            show("/people", self.people, right="look"),
+            show("/people", self.people, right="people"),
             show("/links", self.links, right=SHARING),
             act("/links", self.share, right=SHARING),
             act("/links/{hash}/end", self.end_link, right=SHARING),
@@ -84,21 +96,27 @@ class PeoplePages:
         destination, asked = destination_of(visit, self.reader.settings), query_of(visit)
         subject = Subject(destination=destination, person=asked.person, company=asked.company)
         is_asked = bool(destination) and bool(subject.person or subject.company)
-        timeline = self._timeline(subject, before_of(visit)) if is_asked else None
-        field = visit.request.query_params.get("field", "").strip()
+        timeline = self._timeline(subject, before_of(visit), visit.eyes) if is_asked else None
+        field, eyes = visit.request.query_params.get("field", "").strip()[:FIELD_CHARS_MAX], visit.eyes
         asks_field = is_asked and bool(field and subject.person) and visit.may("payloads")
         return visit.page(
             "people.html",
             subject=subject,
             timeline=timeline,
-            record=self._held(subject, personal=visit.may("personal")) if is_asked else None,
+            record=part_of_record(self._held(subject), visit.eyes, visit.request.url) if is_asked else None,
+            # As it was asked for: who may not see ids came by a link, or knows the id.
+            asked=asked if visit.eyes.ids else asked_of(visit, asked),
+            heading=_heading(visit, subject),
             older=older_of(visit, timeline) if timeline else "",
-            people=[] if is_asked else self.search.people(asked.person),
-            companies=[] if is_asked else self.search.companies(asked.company),
+            people=[] if is_asked else [(eyes.person(s.id), eyes.person_link(s.id)) for s in self.search.people("")],
+            companies=[]
+            if is_asked
+            else [(eyes.company(s.id), eyes.company_link(s.id)) for s in self.search.companies("")],
             destinations=list(self.reader.settings.destinations),
             days=DAYS,
             field=field,
             history=self._history(subject, field, visit) if asks_field else None,
+            named=functools.partial(_named, subject.destination, visit.eyes),
         )
 
     def links(self, visit: Visit) -> Response:
@@ -138,21 +156,23 @@ class PeoplePages:
         subject = subject_of_link(credential) if credential else None
         if credential is None or subject is None or subject.destination not in self.reader.settings.destinations:
             return self.pages.bare("shared_ended.html", status=404)
-        timeline = self._timeline(subject, None)
-        self.access.audit.looked(f"a link of {credential.user}", f"saw {subject}, from {knock_of(request).address}")
+        # A link shows what whoever shared it saw: no payloads, and the names of events as they are.
+        timeline = self._timeline(subject, None, self.pages.sight.of(lambda _: True))
+        self.access.audit.looked(
+            f"a link of {credential.user}", f"saw {cut(subject)}, from {knock_of(request).address}"
+        )
         return self.pages.bare("shared.html", subject=subject, timeline=timeline, expires_at=credential.expires_at)
 
-    def _held(self, subject: Subject, *, personal: bool) -> HeldRecord | None:
+    def _held(self, subject: Subject) -> HeldRecord | None:
         """Return what Custify is known to hold; of two ids, the person's."""
         named = {"person": subject.person} if subject.person else {"company": subject.company}
-        record = held(self.ledger, subject.destination, subject_of(named))
-        return shown(record, self.reader.settings, personal=personal)
+        return held(self.ledger, subject.destination, subject_of(named))
 
-    def _timeline(self, subject: Subject, before: int | None) -> Timeline:
+    def _timeline(self, subject: Subject, before: int | None, eyes: Eyes) -> Timeline:
         query = Query(person=subject.person, company=subject.company)
         found = self.search.find(subject.destination, query, before_seq=before, limit=PAGE)
         sources = set(self.reader.settings.sources_of(subject.destination))
-        rows = [row_of(story, subject.destination) for story in found.stories if story.event.source in sources]
+        rows = [row_of(story, subject.destination, eyes) for story in found.stories if story.event.source in sources]
         status = self.reader.read().destinations[subject.destination]
         waiting = sum(row.story.state in UNTAKEN for row in rows)
         return Timeline(
@@ -162,7 +182,7 @@ class PeoplePages:
             waiting=waiting,
             more_wait=bool(rows) and waiting == len(rows) and found.next_seq is not None,
             state=status.state,
-            reason=status.reason,
+            reason=eyes.text(status.reason),
         )
 
     def _history(self, subject: Subject, field: str, visit: Visit) -> FieldHistory:
@@ -170,8 +190,7 @@ class PeoplePages:
         settings = self.reader.settings
         found = self.search.find(subject.destination, Query(person=subject.person), limit=LOOKED_AT)
         history = last_set_among(found.stories, settings, subject.destination, person=subject.person, field=field)
-        mask = functools.partial(mask_of, settings=settings, personal=visit.may("personal"))
-        return masked_history(history, mask)
+        return masked_history(history, visit.eyes.mask)
 
     def _known_links(self, visit: Visit) -> list[tuple[Credential, Subject]]:
         users = [user.name for user in self.access.users.users()] if visit.may("settings") else [visit.user.name]
@@ -184,7 +203,7 @@ class PeoplePages:
         good = [
             (credential, subject) for credential, subject in self._known_links(visit) if credential.expires_at > now
         ]
-        return visit.page("links.html", links=good, link=link)
+        return visit.page("links.html", links=part_of(good, visit.request.url, "links", LINKS), link=link)
 
 
 def subject_of_link(credential: Credential) -> Subject | None:
@@ -193,3 +212,14 @@ def subject_of_link(credential: Credential) -> Subject | None:
         return msgspec.json.decode(credential.label, type=Subject)
     except msgspec.DecodeError:
         return None
+
+
+def _heading(visit: Visit, subject: Subject) -> str:
+    who = visit.eyes.person(subject.person) if subject.person else visit.eyes.company(subject.company)
+    return cut(who, WORD_CHARS)
+
+
+def _named(destination: str, eyes: Eyes, story: Story) -> tuple[str, str]:
+    """Return the type of an event as somebody is shown it, and the address of its page."""
+    row = row_of(story, destination, eyes)
+    return row.type, row.href

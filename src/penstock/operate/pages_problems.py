@@ -10,11 +10,14 @@ from penstock.buffer.port import DeadLetters, Orders, Selection
 from penstock.buffer.search_port import Found
 from penstock.causes import CAUSES, explained
 from penstock.errors import SettingsError
-from penstock.operate.replays import Count, counted, replay_of
+from penstock.operate.parts import address_of, cut, part_of, place_of
+from penstock.operate.replays import Count, counted, replay_of, shown_selection
 from penstock.operate.rows import PAGE, rows_of
 from penstock.operate.status import StatusReader
 from penstock.operate.web import Form, Pages, Visit, redirect
 
+# Causes, and replays, on one page.
+GROUPS, REPLAYS = 100, 50
 FILTERS = ("source", "person", "company", "event_name", "message_id")
 
 
@@ -42,7 +45,8 @@ class ProblemPages:
     def problems(self, visit: Visit) -> Response:
         """Show everything that needs somebody, by cause, with advice."""
         status = self.reader.read()
-        groups = [(name, p, explained(p.cause)) for name in status.destinations for p in self.dead.problems(name)]
+        found = [(name, p, explained(p.cause)) for name in status.destinations for p in self.dead.problems(name)]
+        groups = part_of(found, visit.request.url, "groups", GROUPS)
         resting = {name: d for name, d in status.destinations.items() if d.state != "delivering"}
         delivered = sum(d.outcomes.get("delivered", 0) for d in status.destinations.values())
         return visit.page(
@@ -55,25 +59,29 @@ class ProblemPages:
         if name not in self.reader.settings.destinations:
             return visit.page("missing.html", code=404, what=f"destination {name}")
         given = visit.request.query_params
-        selection = _selection(cause, given)
-        page = self.dead.select(name, selection, limit=PAGE)
+        selection = _selection(cause, {key: visit.eyes.opened(text) for key, text in given.items()})
+        after = place_of(visit.request.url, "after")
+        page = self.dead.select(name, selection, after_seq=after, limit=PAGE)
         found = Found(stories=page.stories, next_seq=None)
         return visit.page(
             "problem.html",
             destination=name,
             cause=explained(cause) if cause else None,
             is_known=cause in CAUSES,
-            selection=selection,
+            selection=selection if visit.eyes.ids else _as_asked(selection, given),
             filters={key: getattr(selection, key) for key in FILTERS},
             sources=list(self.reader.settings.sources),
             count=counted(self.dead, name, selection),
             rows=rows_of(found, name, visit=visit, settings=self.reader.settings),
+            rest=address_of(visit.request.url, "after", page.next_seq) if page.next_seq is not None else "",
+            is_first=not after,
         )
 
     def replays(self, visit: Visit) -> Response:
         """Show every replay, and how far it has come."""
-        jobs = [replay_of(order, self.dead.progress(order.id)) for order in self.orders.replays()]
-        what = {job.id: _in_words(job.selection) for job in jobs}
+        part = part_of(self.orders.replays(), visit.request.url, "replays", REPLAYS)
+        jobs = part.made(lambda order: replay_of(order, self.dead.progress(order.id)))
+        what = {job.id: cut(_in_words(shown_selection(job.selection, visit.eyes))) for job in jobs.items}
         return visit.page("replays.html", jobs=jobs, what=what)
 
     def ask_replay(self, visit: Visit, form: Form) -> Response:
@@ -123,6 +131,12 @@ class ProblemPages:
 def _selection(cause: str, given: Mapping[str, str]) -> Selection:
     fields = {key: given[key].strip() for key in FILTERS if key in given}
     return msgspec.convert({"cause": cause, **fields}, Selection)
+
+
+def _as_asked(selection: Selection, given: Mapping[str, str]) -> Selection:
+    """Return a filter as it stood in the address: a pseudonym stays one."""
+    ids = {key: given.get(key, "").strip() for key in ("person", "company", "message_id")}
+    return msgspec.structs.replace(selection, **ids)
 
 
 def _in_words(selection: Selection) -> str:

@@ -104,7 +104,7 @@ class SettingsPages:
         return visit.page(
             "source.html",
             source=source,
-            snippets=snippets(source, ingest_of(settings, visit.request.url.hostname or "")),
+            snippets=snippets(source, ingest_of(settings, visit.request.url.hostname or ""), shows_key=visit.eyes.keys),
             connected=connected,
             accepted=status.accepted.get(name, 0),
             lost=status.sources[name].lost if name in status.sources else {},

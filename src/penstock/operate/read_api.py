@@ -1,17 +1,18 @@
 """The admin API for looking: sources, destinations, events and what became of them, and its own description."""
 
-import functools
 from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.buffer.port import Shelf, Story
+from penstock.buffer.port import Shelf
 from penstock.buffer.search_port import Search
-from penstock.operate.api import ApiError, api_route, caller_of, query_of, story_as_json, whole
+from penstock.convert.explain_page import LEAVES_MAX
+from penstock.operate.api import ApiError, api_route, eyes_of, page_of, query_of, story_as_json, whole
 from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set, masked, masked_history
-from penstock.operate.masking import mask_of
+from penstock.operate.eyes import Eyes, Sight
 from penstock.operate.openapi import describe
+from penstock.operate.refusals import refused_shown
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 
@@ -22,8 +23,10 @@ LOOKED_AT, LOOKED_AT_MAX = 10_000, 100_000
 class ReadApi:
     """The handlers, with what they look at."""
 
-    def __init__(self, *, reader: StatusReader, shelf: Shelf, search: Search, snapshots: Snapshots) -> None:
-        self.reader, self.shelf, self.search, self.snapshots = reader, shelf, search, snapshots
+    def __init__(
+        self, *, reader: StatusReader, shelf: Shelf, search: Search, snapshots: Snapshots, sight: Sight
+    ) -> None:
+        self.reader, self.shelf, self.search, self.snapshots, self.sight = reader, shelf, search, snapshots, sight
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -33,8 +36,8 @@ class ReadApi:
             api_route("GET", "/api/v1/events", self.events, right="payloads"),
             api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain, right="payloads"),
             api_route("GET", "/api/v1/explain", self.explain_field, right="payloads"),
-            api_route("GET", "/api/v1/people", self.people, right="look"),
-            api_route("GET", "/api/v1/companies", self.companies, right="look"),
+            api_route("GET", "/api/v1/people", self.people, right="people"),
+            api_route("GET", "/api/v1/companies", self.companies, right="people"),
             api_route("GET", "/api/v1/refused", self.refused, right="payloads"),
             api_route("GET", "/api/openapi.json", self.description, right="look"),
         ]
@@ -78,31 +81,38 @@ class ReadApi:
         destination = given.pop("destination", names[0] if len(names) == 1 else "")
         if destination not in names:
             raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
-        query, before, limit = query_of(given)
+        eyes = eyes_of(request, self.sight)
+        query, before, limit = query_of({key: eyes.opened(text) for key, text in given.items()})
         found = self.search.find(destination, query, before_seq=before or None, limit=limit)
-        return {"events": [self._shown(request, story) for story in found.stories], "next": found.next_seq}
+        return {"events": [story_as_json(story, eyes) for story in found.stories], "next": found.next_seq}
 
     def explain(self, request: Request, _: bytes) -> object:
-        """Return what became of every value of one event, at each destination."""
-        message_id = request.path_params["message_id"]
-        accounts = accounts_of(self.shelf, self.reader.settings, message_id, self._names())
+        """Return what became of the values of one event, at each destination, a page at a time."""
+        eyes, given = eyes_of(request, self.sight), dict(request.query_params)
+        message_id = eyes.opened(request.path_params["message_id"])
+        first, limit = page_of(given, default=LEAVES_MAX, most=LEAVES_MAX)
+        if given:
+            raise ApiError(400, min(given)[:100], expected="from, limit", got="an unknown field")
+        settings = self.reader.settings
+        accounts = accounts_of(self.shelf, settings, message_id, self._names(), first=first, leaves_max=limit)
         if not accounts:
-            raise ApiError(404, "event", expected="the messageId of a stored event", got=message_id)
-        personal = "personal" in caller_of(request).rights
-        mask = mask_of(accounts[0].story.event, self.reader.settings, personal=personal)
-        return {"accounts": [account_as_json(masked(account, mask)) for account in accounts]}
+            raise ApiError(404, "event", expected="the messageId of a stored event", got=message_id[:200])
+        mask = eyes.mask(accounts[0].story.event)
+        return {"accounts": [account_as_json(masked(account, mask), mask) for account in accounts]}
 
     def people(self, request: Request, _: bytes) -> object:
         """Return ids of people that begin with a text."""
-        return {"people": [seen.id for seen in self.search.people(request.query_params.get("prefix", ""))]}
+        eyes = eyes_of(request, self.sight)
+        return {"people": [eyes.person_link(seen.id) for seen in self.search.people(prefix_of(request, eyes))]}
 
     def companies(self, request: Request, _: bytes) -> object:
         """Return ids of companies that begin with a text."""
-        return {"companies": [seen.id for seen in self.search.companies(request.query_params.get("prefix", ""))]}
+        eyes = eyes_of(request, self.sight)
+        return {"companies": [eyes.company_link(seen.id) for seen in self.search.companies(prefix_of(request, eyes))]}
 
-    def refused(self, _: Request, __: bytes) -> object:
+    def refused(self, request: Request, _: bytes) -> object:
         """Return the kinds of requests that ingest refused lately, the newest first."""
-        return {"refused": self.snapshots.read("accept").get("refused", [])}
+        return {"refused": refused_shown(self.snapshots, eyes_of(request, self.sight))}
 
     def explain_field(self, request: Request, _: bytes) -> object:
         """Return the event that a field of a person comes from, and what would set it."""
@@ -110,21 +120,21 @@ class ReadApi:
         destination = given.pop("destination", names[0] if len(names) == 1 else "")
         if destination not in names:
             raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
-        look_at = min(whole(given, "newest", LOOKED_AT), LOOKED_AT_MAX)
+        look_at, eyes = min(whole(given, "newest", LOOKED_AT), LOOKED_AT_MAX), eyes_of(request, self.sight)
         if given.keys() != {"person", "field"}:
             raise ApiError(400, "query", expected="person and field", got=", ".join(given)[:100])
-        history = last_set(self.shelf, self.reader.settings, destination, **given, look_at=look_at)
-        personal = "personal" in caller_of(request).rights
-        mask = functools.partial(mask_of, settings=self.reader.settings, personal=personal)
-        return history_as_json(masked_history(history, mask))
+        person, field = eyes.opened(given["person"]), given["field"]
+        history = last_set(self.shelf, self.reader.settings, destination, person=person, field=field, look_at=look_at)
+        return history_as_json(masked_history(history, eyes.mask), eyes.mask)
 
     def description(self, _: Request, __: bytes) -> object:
         """Return the OpenAPI document."""
         return describe(self.reader.version)
 
-    def _shown(self, request: Request, story: Story) -> dict[str, object]:
-        personal = "personal" in caller_of(request).rights
-        return story_as_json(story, mask_of(story.event, self.reader.settings, personal=personal))
-
     def _names(self) -> Sequence[str]:
         return list(self.reader.settings.destinations)
+
+
+def prefix_of(request: Request, eyes: Eyes) -> str:
+    """Return what ids are to begin with: for those who see ids; others would find them out letter by letter."""
+    return request.query_params.get("prefix", "") if eyes.ids else ""

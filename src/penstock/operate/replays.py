@@ -4,8 +4,11 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from penstock.buffer.port import REPLAYABLE, DeadLetters, Progress, ReplayOrder, Selection
 from penstock.causes import explained
+from penstock.operate.eyes import Eyes
 
 # Events looked at in one page while counting a selection.
 PAGE = 1_000
@@ -45,6 +48,17 @@ def replay_of(order: ReplayOrder, progress: Progress | None) -> Replay:
         waiting=progress.waiting if progress else 0,
         outcomes=outcomes,
         left=sum(outcomes.get(outcome, 0) for outcome in REPLAYABLE),
+    )
+
+
+def shown_selection(selection: Selection, eyes: Eyes) -> Selection:
+    """Return a filter as somebody is shown it."""
+    return msgspec.structs.replace(
+        selection,
+        person=eyes.person(selection.person),
+        company=eyes.company(selection.company),
+        event_name=eyes.text(selection.event_name),
+        message_id=eyes.sentences.message_id(selection.message_id),
     )
 
 

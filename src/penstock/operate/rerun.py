@@ -22,11 +22,8 @@ class Rerun:
     now: str
     #: What would be done now, as a sentence.
     verdict: str
-
-    @property
-    def is_same(self) -> bool:
-        """Return whether nothing would be sent otherwise."""
-        return self.then == self.now
+    #: Nothing would be sent otherwise.
+    is_same: bool
 
 
 def rerun(story: Story, destination: str, *, desk: Desk, settings: Settings) -> Rerun:
@@ -40,7 +37,7 @@ def rerun(story: Story, destination: str, *, desk: Desk, settings: Settings) -> 
         except (SettingsError, KeyError):
             # That revision cannot be read any more: its key is gone, or penstock.toml took a name over since.
             revision = None
-    return Rerun(revision=revision, then=in_words(then), now=in_words(now), verdict=_verdict(now))
+    return Rerun(revision=revision, then=in_words(then), now=in_words(now), verdict=_verdict(now), is_same=then == now)
 
 
 def revision_then(desk: Desk, destination: str, moment: float | None) -> Revision | None:

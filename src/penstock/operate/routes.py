@@ -15,6 +15,7 @@ from penstock.operate.access_api import AccessApi
 from penstock.operate.changes import Changes, mark_of
 from penstock.operate.delivery_api import DeliveryApi
 from penstock.operate.desk import Desk
+from penstock.operate.eyes import Sight
 from penstock.operate.ledger_api import LedgerApi
 from penstock.operate.pages_access import AccessPages
 from penstock.operate.pages_activity import ActivityPages
@@ -58,13 +59,21 @@ class Parts:
 
 def all_routes(p: Parts) -> list[Route]:
     """Return all routes."""
-    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots))
+    sight = Sight(lambda: p.reader.settings, p.desk.vault)
+    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots), sight=sight)
     parts = (
-        ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots),
-        DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal),
-        LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal),
-        SettingsApi(reader=p.reader, desk=p.desk, shelf=p.shelf, journal=p.journal, try_connection=p.try_connection),
-        AccessApi(access=p.access, journal=p.journal, reader=p.reader),
+        ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots, sight=sight),
+        DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal, sight=sight),
+        LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal, sight=sight),
+        SettingsApi(
+            reader=p.reader,
+            desk=p.desk,
+            shelf=p.shelf,
+            journal=p.journal,
+            try_connection=p.try_connection,
+            sight=sight,
+        ),
+        AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=sight),
         DoorPages(pages),
         AccessPages(pages),
         ActivityPages(pages, desk=p.desk),

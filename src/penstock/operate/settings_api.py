@@ -1,25 +1,28 @@
 """The admin API of what is set up: the document, its revisions, what another one would change, a test connection."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.buffer.control_port import Deed, Journal
+from penstock.buffer.control_port import Deed, Journal, Revision
 from penstock.buffer.port import Shelf
 from penstock.errors import SettingsError, SettingsOutdated
-from penstock.operate.api import DIGITS_MAX, ApiError, api_route, caller_of, read, whole
+from penstock.operate.api import DIGITS_MAX, ApiError, api_route, caller_of, eyes_of, page_of, read, whole
 from penstock.operate.desk import SECRET, Desk, differences, opened
+from penstock.operate.eyes import Eyes, Sight
 from penstock.operate.fields import fields
-from penstock.operate.masking import mask_of
-from penstock.operate.pages_mapping import stories_of
+from penstock.operate.pages_mapping import shown_unsent, shown_use, stories_of
 from penstock.operate.pages_settings import NAME, TryConnection
 from penstock.operate.status import StatusReader
 from penstock.reading import by_source, mapping_of
 
 # Events read for the mapping.
 LOOKED_AT, LOOKED_AT_MAX = 200, 1_000
+# Fields, and traits that reach none, in one answer.
+FIELDS_MAX = 1_000
 HIDDEN = "(set)"
 
 
@@ -40,10 +43,17 @@ class SettingsApi:
     """The handlers, with what they look at."""
 
     def __init__(
-        self, *, reader: StatusReader, desk: Desk, shelf: Shelf, journal: Journal, try_connection: TryConnection
+        self,
+        *,
+        reader: StatusReader,
+        desk: Desk,
+        shelf: Shelf,
+        journal: Journal,
+        try_connection: TryConnection,
+        sight: Sight,
     ) -> None:
         self.reader, self.desk, self.shelf, self.journal = reader, desk, shelf, journal
-        self.try_connection = try_connection
+        self.try_connection, self.sight = try_connection, sight
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -85,16 +95,11 @@ class SettingsApi:
             self.reader.settings = self.desk.put(document, by=who, note=note, after=number)
         return {"changes": lines, "in_force": not wanted.dry_run, "revision": self.desk.revision()}
 
-    def revisions(self, _: Request, __: bytes) -> object:
+    def revisions(self, request: Request, _: bytes) -> object:
         """Return the revisions, the newest first, each with what it changed."""
-        revisions = self.desk.revisions.revisions()
-        older = [*revisions, None][1:]
-        return {
-            "revisions": [
-                {"number": new.number, "at": new.at, "by": new.by, "note": new.note, "changes": _changes(old, new)}
-                for new, old in zip(revisions, older, strict=True)
-            ]
-        }
+        eyes, revisions = eyes_of(request, self.sight), self.desk.revisions.revisions()
+        pairs = zip(revisions, [*revisions, None][1:], strict=True)
+        return {"revisions": [_revision(new, old, eyes) for new, old in pairs]}
 
     def roll_back(self, request: Request, _: bytes) -> object:
         """Put an earlier revision in force again."""
@@ -103,9 +108,11 @@ class SettingsApi:
         self.reader.settings = self.desk.roll_back(number, by=caller_of(request).name, after=after)
         return {"back_to": number}
 
-    def deeds(self, _: Request, __: bytes) -> object:
+    def deeds(self, request: Request, _: bytes) -> object:
         """Return what people did beside changing settings, the newest first."""
-        return {"deeds": [deed_as_json(deed) for deed in self.journal.deeds()]}
+        first, limit = page_of(dict(request.query_params))
+        deeds = self.journal.deeds(limit=limit + 1, skip=first)
+        return deeds_as_json("deeds", deeds, eyes_of(request, self.sight), first=first, limit=limit)
 
     def test(self, request: Request, _: bytes) -> object:
         """Make a harmless read, and say what it found."""
@@ -119,9 +126,12 @@ class SettingsApi:
         name, settings = self._destination(request), self.reader.settings
         given = dict(request.query_params)
         limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
-        personal = "personal" in caller_of(request).rights
+        first, eyes = whole(given, "from", 0), eyes_of(request, self.sight)
         read_as = by_source(mapping_of(settings.destinations[name], settings), settings)
-        found = fields(stories_of(self.shelf, name, settings, limit=limit), read_as)
+        stories = stories_of(self.shelf, name, settings, limit=limit)
+        found, end = fields(stories, read_as), first + FIELDS_MAX
+        uses = [shown_use(use, eyes) for use in found.uses[first:end]]
+        unsent = [shown_unsent(each, eyes) for each in found.unsent[first:end]]
         return {
             "fields": [
                 {
@@ -130,13 +140,13 @@ class SettingsApi:
                     "sources": use.sources,
                     "filled": use.filled,
                     "calls": use.calls,
-                    "example": mask_of(use.story.event, settings, personal=personal).value(use.example, use.field)
-                    if use.story
-                    else None,
+                    "example": use.example,
                 }
-                for use in found.uses
+                for use in uses
             ],
-            "unsent": [{"source": each.source, "why": each.why, "count": each.count} for each in found.unsent],
+            "unsent": [{"source": each.source, "why": each.why, "count": each.count} for each in unsent],
+            "looked_at": len(stories),
+            "next": end if end < max(len(found.uses), len(found.unsent)) else None,
         }
 
     def _destination(self, request: Request) -> str:
@@ -147,9 +157,10 @@ class SettingsApi:
         return name
 
 
-def deed_as_json(deed: Deed) -> dict[str, object]:
-    """Return a sentence of the journal."""
-    return {"at": deed.at, "by": deed.by, "what": deed.what, "times": deed.times}
+def deeds_as_json(name: str, deeds: Sequence[Deed], eyes: Eyes, *, first: int, limit: int) -> dict[str, object]:
+    """Return a page of the journal as it may be shown; one sentence more than its limit means there is a next one."""
+    shown = [{"at": d.at, "by": d.by, "what": eyes.deed(d.what), "times": d.times} for d in deeds[:limit]]
+    return {name: shown, "next": first + limit if len(deeds) > limit else None}
 
 
 def _based_on(request: Request) -> int | None:
@@ -170,5 +181,7 @@ def _hidden(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _changes(old: Any, new: Any) -> list[str]:
-    return differences(old.document if old else None, new.document)
+def _revision(new: Revision, old: Revision | None, eyes: Eyes) -> dict[str, object]:
+    lines = differences(old.document if old else None, new.document, shows_keys=eyes.keys)
+    changes = lines if eyes.keys else [eyes.text(line) for line in lines]
+    return {"number": new.number, "at": new.at, "by": new.by, "note": eyes.deed(new.note), "changes": changes}

@@ -16,9 +16,9 @@ def ingest_seen_from(listen: str, host: str) -> str:
     return f"http://{listen}"
 
 
-def snippets(source: Source, ingest: str) -> list[tuple[str, str]]:
-    """Return title and text of each SDK that fits the type of a source."""
-    key = source.write_key
+def snippets(source: Source, ingest: str, *, shows_key: bool) -> list[tuple[str, str]]:
+    """Return title and text of each SDK that fits the type of a source; the key for those who may change it."""
+    key = source.write_key if shows_key else "WRITE_KEY"
     web = (
         'import { RudderAnalytics } from "@rudderstack/analytics-js";\n'
         "const rudderanalytics = new RudderAnalytics();\n"

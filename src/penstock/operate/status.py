@@ -10,6 +10,7 @@ from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.operate.room import room_notices
+from penstock.operate.sensitive import redacted
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.source_form import warnings_of
 from penstock.settings import Settings
@@ -135,6 +136,17 @@ class StatusReader:
             calls={path: figures for path, figures in calls.items() if path.startswith("/")},
             shadow_calls={path[1:]: figures for path, figures in calls.items() if not path.startswith("/")},
         )
+
+
+def without_names(status: Status) -> Status:
+    """Return the status without what looks like somebody's: reasons repeat what Custify said."""
+    return dataclasses.replace(
+        status,
+        destinations={
+            name: dataclasses.replace(destination, reason=redacted(destination.reason))
+            for name, destination in status.destinations.items()
+        },
+    )
 
 
 def _state(live: Mapping[str, object], *, enabled: bool) -> tuple[str, str, str]:

@@ -21,7 +21,9 @@ from penstock.buffer.control_port import Journal, Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged
 from penstock.operate.access import Access, csrf_token, is_csrf_token, may
 from penstock.operate.bodies import TooLarge, read_body
+from penstock.operate.eyes import Eyes, Sight
 from penstock.operate.looks import look_of
+from penstock.operate.parts import cut
 from penstock.operate.throttle import Wait
 
 COOKIE, SAID = "penstock_session", "penstock_said"
@@ -58,6 +60,8 @@ class Visit:
     journal: Journal
     #: How things stood before the page was made; see changes.py.
     mark: str
+    #: What this visitor is shown.
+    eyes: Eyes
 
     def may(self, right: str) -> bool:
         """Return whether this visitor has a right."""
@@ -88,8 +92,8 @@ class Visit:
 class Pages:
     """Makes routes that know who is asking."""
 
-    def __init__(self, access: Access, journal: Journal, *, mark: Callable[[], str]) -> None:
-        self.access, self.journal, self.mark = access, journal, mark
+    def __init__(self, access: Access, journal: Journal, *, mark: Callable[[], str], sight: Sight) -> None:
+        self.access, self.journal, self.mark, self.sight = access, journal, mark, sight
         self.templates = page_templates()
 
     def show(self, path: str, handler: Show, *, right: str) -> Route:
@@ -102,7 +106,7 @@ class Pages:
             if not visit.may(right):
                 return visit.page("forbidden.html", code=403)
             answer = await run_in_threadpool(_answered, functools.partial(handler, visit), visit, "/")
-            if what := look_of(path, request, answer.status_code):
+            if what := look_of(path, request, answer.status_code, visit.eyes):
                 await run_in_threadpool(self.access.audit.looked, visit.user.name, what)
             return answer
 
@@ -132,9 +136,12 @@ class Pages:
         """Return who is asking, if they are signed in."""
         session = request.cookies.get(COOKIE, "")
         user = self.access.who(session, Kind.SESSION)
-        if user and is_by_hand(request):
+        if user is None:
+            return None
+        if is_by_hand(request):
             self.access.touch(session)
-        return Visit(request, user, session, self.templates, self.journal, self.mark()) if user else None
+        eyes = self.sight.of(functools.partial(may, user))
+        return Visit(request, user, session, self.templates, self.journal, self.mark(), eyes)
 
 
 def is_by_hand(request: Request) -> bool:
@@ -221,7 +228,7 @@ def page_templates() -> jinja2.Environment:
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
     # What SDKs send is shown here: everything is escaped, whatever the template is called.
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"moment": moment, "age": age, "short_age": short_age, "shown": shown}
+    environment.filters |= {"moment": moment, "age": age, "short_age": short_age, "shown": shown, "cut": cut}
     return environment
 
 

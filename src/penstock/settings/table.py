@@ -183,7 +183,15 @@ class Settings:
     )
     masked_fields: str = _setting(
         "email, phone, name, firstName, lastName, address, birthday, ip, request_ip",
-        "Fields that viewers see masked, wherever they stand and however they are spelt; empty masks none.",
+        "Fields that viewers see masked, wherever they stand and however they are spelt, `*` stands for anything; beside"
+        " what looks personal by its name or itself. Empty masks nothing, ids neither.",
+    )
+    shown_fields: str = _setting(
+        "type, event, channel, category, action, feature, plan, tier, status, state, stage, role, currency, method,"
+        " result, level, kind, source, medium, campaign, language, locale, timezone, platform, os, browser, model,"
+        " manufacturer, version, build, namespace, industry, size, unit",
+        "Fields whose texts viewers see, if nothing in them looks personal; all other texts are masked. `*` stands for"
+        " anything; `userId` and `groupId` here show ids to those without the right to ids.",
     )
     allowed_private_hosts: tuple[str, ...] = _setting(
         (),
