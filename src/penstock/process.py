@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 # How often a changed settings file is looked for: "within a second", and next to nothing when idle.
 RELOAD_S = 1.0
+# How often a file is tried again that cannot be opened: the disk is full, or has no inodes.
+OPEN_AGAIN_S = 2.0
 ROLES = ("accept", "deliver", "operate")
 # Chores such as retention work in slices: one after the other while there is something to do, else now and then.
 CHORE_S, CHORE_REST_S = 10.0, 0.1
@@ -89,6 +91,20 @@ class Process:
         finally:
             task.cancel()
 
+    async def until_possible(self, open_: Callable[[], Awaitable[None]]) -> bool:
+        """Open a store, as soon as its disk allows it; return whether that was before the process had to stop."""
+        said = ""
+        while not self.stopping.is_set():
+            try:
+                await open_()
+            except BufferUnavailable as error:
+                said = complain(error, said)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.stopping.wait(), OPEN_AGAIN_S)
+            else:
+                return True
+        return False
+
     def _supervisor_said_something(self) -> None:
         # Nothing is ever written to this pipe: readable means closed, and closed means the supervisor is gone.
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
@@ -121,6 +137,13 @@ class Process:
             self.settings, self.complaint = changed, ""
             self.on_change(changed)
             log.info("settings_changed")
+
+
+def complain(error: BufferUnavailable, said: str) -> str:
+    """Log why the store cannot be used, unless that was said before; return what was said last."""
+    if error.reason != said:
+        log.warning("store_unavailable", reason=error.reason)
+    return error.reason
 
 
 def raise_open_files() -> None:

@@ -1,9 +1,8 @@
 """The composition root: the only place where concrete parts meet. It reads like the route; it decides nothing."""
 
 import asyncio
-import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from penstock import __version__
 from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
 from penstock.buffer.search_port import Search
+from penstock.care import say_what_is_amiss, secret_key
 from penstock.clock import SystemClock, sleep
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.desk import Desk, opened
@@ -20,26 +20,20 @@ from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 from penstock.private import tighten
-from penstock.process import Process, is_orphan, only_one, raise_open_files
+from penstock.process import OPEN_AGAIN_S, Process, complain, is_orphan, only_one, raise_open_files
 from penstock.settings import Settings, host_and_port, load
 from penstock.vault import Vault
 
 if TYPE_CHECKING:
     from starlette.routing import Route
 
-    from penstock.buffer.sqlite_backup import Manifest
     from penstock.buffer.sqlite_control import SqliteControl
-    from penstock.buffer.sqlite_delivery import DeliveryStore
-    from penstock.buffer.sqlite_doctor import Doctor
-    from penstock.buffer.sqlite_restore import Proof, Restored
     from penstock.operate.access import Access
 
 log = structlog.get_logger()
 
 # Each open page holds one for its news; people and monitoring are few.
 ADMIN_CONNECTIONS_MAX = 512
-# How often a file is tried again that cannot be opened: the disk is full, or has no inodes.
-OPEN_AGAIN_S = 2.0
 
 
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
@@ -80,20 +74,14 @@ def _settings_at_start(role: str, path: Path | None) -> Settings:
             # A file of an older Penstock would look empty to whoever reads it first.
             open_control(load(path)).bring_up_to_date()
         except BufferUnavailable as error:
-            complaint = _complain(error, complaint)
+            complaint = complain(error, complaint)
         try:
             return settings_in_force(path)
         except BufferUnavailable as error:
-            complaint = _complain(error, complaint)
+            complaint = complain(error, complaint)
             if role == "operate":
                 return load(path)
         sleep(OPEN_AGAIN_S)
-
-
-def _complain(error: BufferUnavailable, complaint: str) -> str:
-    if error.reason != complaint:
-        log.warning("store_unavailable", reason=error.reason)
-    return error.reason
 
 
 def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> None:
@@ -186,12 +174,16 @@ async def run_deliver(process: Process) -> None:
         dice=process.dice,
     )
 
+    async def open_store() -> None:
+        await store.open()
+        say_what_is_amiss(settings, store)
+
     async def prune() -> int:
         in_force = process.settings
         return await store.prune(ledger_days=in_force.ledger_days, destinations=tuple(in_force.destinations))
 
     async with process.running("deliver", fleet.facts):
-        if not await _opened(process, store):
+        if not await process.until_possible(open_store):
             return
         process.on_change = fleet.follow
         fleet.follow(process.settings)
@@ -199,31 +191,6 @@ async def run_deliver(process: Process) -> None:
             await fleet.until(process.stopping)
             await fleet.stop()
     await store.close()
-
-
-async def _opened(process: Process, store: "DeliveryStore") -> bool:
-    """Open deliver's store as soon as the disk allows it, and say what is amiss; False when the process must stop before."""
-    complaint = ""
-    while not process.stopping.is_set():
-        try:
-            await store.open()
-            _say_what_is_amiss(process.settings, store)
-        except BufferUnavailable as error:
-            complaint = _complain(error, complaint)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.stopping.wait(), OPEN_AGAIN_S)
-        else:
-            return True
-    return False
-
-
-def _say_what_is_amiss(settings: Settings, store: "DeliveryStore") -> None:
-    for gap in store.gaps():
-        log.warning("events_missing", first=gap.first, last=gap.last, ended=gap.ended, cannot_be_sent=gap.waiting)
-    if store.replays_expired:
-        log.warning("replays_expired")
-    for finding in open_doctor(settings).at_start():
-        log.error("store_in_doubt", file=finding.file, finding=finding.sentence)
 
 
 async def run_operate(process: Process) -> None:
@@ -337,11 +304,7 @@ def open_desk(path: Path | None, settings: Settings) -> Desk:
 
 def open_vault(settings: Settings) -> Vault:
     """Return what seals secrets at rest."""
-    return Vault(_secret_key(settings))
-
-
-def _secret_key(settings: Settings) -> Path:
-    return Path(settings.secret_key_file) if settings.secret_key_file else settings.data_dir / "secret.key"
+    return Vault(secret_key(settings))
 
 
 def open_shelf(settings: Settings) -> Shelf:
@@ -415,42 +378,3 @@ def _password(settings: Settings) -> str:
             "admin_password_file", expected="a file", got="", hint="the admin listener is open to other machines"
         )
     return password_of_file(settings.admin_password_file)
-
-
-def open_doctor(settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> "Doctor":
-    """Return who examines the data folder; `tell` hears what is looked at."""
-    from penstock.buffer.sqlite_doctor import Doctor
-
-    sources_of = {name: settings.sources_of(name) for name in settings.destinations}
-    return Doctor(settings.data_dir, sources_of=sources_of, clock=SystemClock(), tell=tell)
-
-
-def back_up(settings: Settings, to: Path, *, with_key: bool, tell: Callable[[str], None]) -> "Manifest":
-    """Copy the data folder's files of one moment. Raises BackupRefused, BufferUnavailable, StoreDamaged."""
-    from penstock.buffer import sqlite_backup
-
-    return sqlite_backup.back_up(
-        settings.data_dir,
-        to,
-        at=SystemClock().now(),
-        version=__version__,
-        secret_key=_secret_key(settings),
-        with_key=with_key,
-        tell=tell,
-    )
-
-
-def restore(settings: Settings, from_: Path, *, replace: bool) -> "Restored":
-    """Put a set of copies into the data folder, which nobody may use meanwhile. Raises BackupRefused."""
-    from penstock.buffer import sqlite_restore
-
-    stamp = f"{SystemClock().now():.0f}"
-    key = _secret_key(settings)
-    return sqlite_restore.restore(from_, settings.data_dir, secret_key=key, stamp=stamp, replace=replace)
-
-
-def prove(from_: Path, scratch: Path, *, tell: Callable[[str], None]) -> "Proof":
-    """Put a set of copies into a folder made for it, and examine it there. Raises BackupRefused."""
-    from penstock.buffer import sqlite_restore
-
-    return sqlite_restore.prove(from_, scratch, clock=SystemClock(), tell=tell)
