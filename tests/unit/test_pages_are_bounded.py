@@ -22,7 +22,7 @@ from penstock.operate.explain import newest_first
 PAGE_BYTES_MAX = 400_000
 # What HTML writes with five letters each.
 LONG = "\"<&'" * 250_000
-MANY = 60_000
+MANY = 6_000
 OWN = {"userId": "u" * 500, "groupId": "g" * 500}
 
 
@@ -86,7 +86,7 @@ def world(tmp_path_factory):
 
 def learned() -> dict:
     record = Delta(
-        fields={f"custom_attributes.f{n}": LONG[:50] for n in range(20_000)},
+        fields={f"custom_attributes.f{n}": LONG[:50] for n in range(6_000)},
         companies={f"c{n}" * 50: 1 for n in range(5_000)},
         last_group="c1",
     )
@@ -99,14 +99,14 @@ def learned() -> dict:
 
 def chatter(world) -> None:
     """Let people do very much."""
-    for number in range(500):
+    for number in range(120):
         world.control.note("admin", f"looked at {number} {LONG[:2_000]}")
         world.control.note(f"admin {LONG[:500]}", f"saw {number} {LONG[:2_000]}", sort=Sort.LOOK)
     for number in range(120):
         world.control.put_user(User(name=f"user {number}", role=Role.VIEWER))
         world.access.share(User(name="user 1", role=Role.ADMIN), shared(number), seconds=600)
     with_orders(world)
-    for number in range(120):
+    for number in range(60):
         keys = {f"s{n}": {"type": "web", "write_key": f"k{number}-{n}"} for n in range(60)}
         document = world.desk.document()
         document["sources"] = {**document["sources"], **keys}
@@ -119,7 +119,7 @@ def shared(number: int) -> str:
 
 def with_orders(world) -> None:
     orders = SqliteOrders(world.folder, clock=world.clock)
-    for number in range(120):
+    for number in range(70):
         orders.ask_replay("custify", Selection(person=f"{number}", event_name=LONG[:50_000]), by="admin")
 
 
@@ -135,12 +135,12 @@ def addresses(world) -> list[str]:
             if is_page:
                 found.append(re.sub(r"{(\w+)(?::\w+)?}", lambda m, names=names: names[m[1]], route.path))
     person, company = (urllib.parse.quote(OWN[name]) for name in ("userId", "groupId"))
-    found += [f"{path}?rerun=1&values=5000&attempts=20" for path in found if path.startswith("/events/")]
+    found += [f"{path}?rerun=1&values=3000&attempts=20" for path in found if path.startswith("/events/")]
     found += [
         f"/people?person={person}&field=k7", f"/people?company={company}", f"/ledger/custify?person={person}",
         "/mapping/custify?preview=1&nested=flatten&mapping=rudderstack", "/mapping/custify?people=5000&unsent=100",
-        f"/problems/custify?person={person}", "/live?state=dead", f"/live?person={person}", "/activity?deeds=300", "/activity/look", "/activity/look?deeds=100",
-        "/live?event_name=" + "x" * 10_000, "/people?person=" + "x" * 10_000, f"/people?person={person}&fields=15000",
+        f"/problems/custify?person={person}", "/live?state=dead", f"/live?person={person}", "/activity?deeds=100", "/activity/look", "/activity/look?deeds=100",
+        "/live?event_name=" + "x" * 10_000, "/people?person=" + "x" * 10_000, f"/people?person={person}&fields=5000",
     ]  # fmt: skip
     return found
 
