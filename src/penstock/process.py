@@ -146,6 +146,14 @@ def complain(error: BufferUnavailable, said: str) -> str:
     return error.reason
 
 
+async def complaining(open_: Callable[[], Awaitable[None]]) -> None:
+    """Try to open a store; that it cannot be used now is logged."""
+    try:
+        await open_()
+    except BufferUnavailable as error:
+        complain(error, "")
+
+
 def raise_open_files() -> None:
     """Let this process open as many files as it may: the limit it begins with is meant for programs that use `select`."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -20,7 +20,7 @@ from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 from penstock.private import tighten
-from penstock.process import OPEN_AGAIN_S, Process, complain, is_orphan, only_one, raise_open_files
+from penstock.process import OPEN_AGAIN_S, Process, complain, complaining, is_orphan, only_one, raise_open_files
 from penstock.settings import Settings, host_and_port, load
 from penstock.vault import Vault
 
@@ -129,15 +129,10 @@ async def run_accept(process: Process) -> None:
     )
     host, port = host_and_port("listen", settings.listen)
 
-    try:
-        await store.open()
-    except BufferUnavailable as error:
-        # Senders are told to come again meanwhile; the next round of `prune` tries again.
-        log.warning("store_unavailable", reason=error.reason)
+    # When it cannot be opened now, senders are told to come again, and the next round of `prune` tries again.
+    await complaining(store.open)
 
     async def prune() -> int:
-        if store.unopened:
-            await store.open()
         in_force = process.settings
         older_than_ms = int((process.clock.now() - in_force.retention_days * 86_400) * 1000)
         return await store.prune(
@@ -208,8 +203,7 @@ async def run_operate(process: Process) -> None:
     try:
         _first_sign_in(access, settings, password=password)
     except BufferUnavailable as error:
-        # What can be looked at without signing in says why.
-        log.warning("store_unavailable", reason=error.reason)
+        complain(error, "")  # what can be looked at without signing in says why
     routes = admin_routes(process, reader=reader, access=access)
     app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
 

@@ -102,8 +102,10 @@ class SqliteLog:
         """Remove events that have their outcomes: the old ones, and the oldest while the file is too large or room is short.
 
         Removes a bounded number; returns how many. Never one that waits for a destination, also for one that was removed
-        and whose backlog nobody discarded. `destinations` are those of the settings.
+        and whose backlog nobody discarded. `destinations` are those of the settings. Opens the file if it is not open yet.
         """
+        if self.unopened:
+            await self.open()
         prune = functools.partial(
             _prune,
             floor=self._settled_below(destinations),
