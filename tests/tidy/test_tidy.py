@@ -11,7 +11,7 @@ SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
 
 VALUES = {"event", "errors", "timestamps", "causes", "origin", "placeholders"}
-LEAVES = VALUES | {"clock", "settings", "vault"}
+LEAVES = VALUES | {"clock", "repeats", "settings", "vault", "apart", "pulse"}
 # stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
 MAY_KNOW = {
     "accept": LEAVES | {"buffer", "forwarded"},
@@ -26,6 +26,10 @@ MAY_KNOW = {
     "errors.py": set(),
     "causes.py": set(),
     "clock.py": set(),
+    "repeats.py": set(),
+    "alone.py": set(),
+    "apart.py": {"alone"},
+    "pulse.py": {"clock"},
     "timestamps.py": set(),
     "placeholders.py": set(),
     "origin.py": set(),
