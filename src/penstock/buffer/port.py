@@ -277,6 +277,12 @@ class Shelf(Protocol):
     def accepted(self) -> Mapping[str, int]:
         """Return the number of events ever stored, by source."""
 
+    def stored(self, source: str, *, since: float) -> int:
+        """Return how many events of a source that came since a time, in seconds since 1970, are in store.
+
+        Those that came in one sync with the first may be among them.
+        """
+
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination that the named sources are connected to."""
 

@@ -9,6 +9,7 @@ from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
 from penstock.errors import StoreDamaged
+from penstock.operate.last_known import problem_of
 from penstock.operate.sensitive import redacted
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.source_form import warnings_of
@@ -58,6 +59,8 @@ class Status:
     sources: Mapping[str, SourceStatus] = dataclasses.field(default_factory=dict)
     #: The processes that ran on this data folder: whether the loop of each turns.
     roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
+    #: Why the settings file, as it is now, is not followed; empty when it is.
+    settings_problem: str = ""
 
 
 # What can be said of a file that cannot be read.
@@ -91,6 +94,7 @@ class StatusReader:
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
             sources=self._sources(),
             roles=self.roles(),
+            settings_problem=problem_of(self.snapshots),
         )
 
     def roles(self) -> Mapping[str, RoleStatus]:
