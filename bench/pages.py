@@ -26,12 +26,13 @@ from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.clock import SystemClock
 from penstock.event import Batch, Event, MessageId
+from penstock.opening import open_control
 from penstock.operate.access import Access
 from penstock.operate.app import create_app
 from penstock.operate.snapshot import Snapshots
 from penstock.process import Process
 from penstock.settings import load as load_settings
-from penstock.wiring import admin_routes, open_control, status_reader
+from penstock.wiring import admin_routes, status_reader
 
 STORED, BATCH, ROUNDS = int(os.environ.get("BENCH_STORED", "1000000")), 1_000, 40
 SETTLED, DEAD = 20_000, 2_000

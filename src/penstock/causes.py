@@ -44,6 +44,7 @@ EVENT_NAME = "filter.event"
 PAUSED = "destination.paused"
 DISCARDED = "destination.discarded"
 STORE_DAMAGED = "store.damaged"
+STORE_MISSING = "store.missing"
 UNKNOWN = "unknown"
 
 _MEND = "Mend what sends it, or wait for a mapping that reads it, then replay the cause."
@@ -209,6 +210,13 @@ CAUSES = {
             code=STORE_DAMAGED,
             meaning="A file of the store was damaged, and with it the event's payload.",
             advice="Look for a failing disk. The application may send the event again; Penstock cannot.",
+        ),
+        Cause(
+            code=STORE_MISSING,
+            meaning="The event waited, and is not in events.db any more: an older copy of the file came back, or a part of it"
+            " was lost. It may have been sent before.",
+            advice="penstock status says which events are missing. If a newer backup has them, restore that one; the"
+            " application may send them again.",
         ),
         Cause(
             code=UNKNOWN,

@@ -2,10 +2,13 @@
 
 PenstockError
 ├── SettingsError      the operator's: the process does not start, exit 78
-│   └── SettingsOutdated  nobody's: somebody else changed them meanwhile; look again
+│   ├── SettingsOutdated  nobody's: somebody else changed them meanwhile; look again
+│   ├── FoldersMixed      the operator's: files of two data folders lie in one
+│   └── LogForked         the operator's: delivery.db tells of another log than the one beside it
 ├── SdkError           the sender's: answered with 4xx, never stored
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
+├── BackupRefused      the operator's: a backup or a restore that cannot be done so; nothing was changed
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
 ├── TooCostly          the event's: to explain it would cost more than a page may; the page says so
 └── LeaseLost          nobody's: the lease had run out; forget what we know and go on
@@ -13,6 +16,8 @@ PenstockError
 What Custify says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
 Everything else is a bug: it stops the worker, and the event comes back.
 """
+
+from collections.abc import Mapping
 
 
 class PenstockError(Exception):
@@ -45,6 +50,28 @@ class SettingsOutdated(SettingsError):
             expected=f"{in_force}, which is in force",
             got=based_on,
             hint="somebody changed the settings meanwhile: look at them again, then change them",
+        )
+
+
+class FoldersMixed(SettingsError):
+    """Files of two data folders lie in one; nothing is read or written, for their numbers mean different events."""
+
+    def __init__(self, folder: object, identities: Mapping[str, str]) -> None:
+        got = ", ".join(f"{name} of folder {identity}" for name, identity in identities.items())
+        hint = f"put files that belong together into {folder}: the set of one backup, with penstock restore"
+        super().__init__("data_dir", expected="files of one data folder", got=got, hint=hint)
+
+
+class LogForked(SettingsError):
+    """delivery.db and events.db were both written on after they had been apart: the same numbers mean different events."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(
+            "data_dir",
+            expected="the events.db that delivery.db was written beside",
+            got=f"another one from event {seq} on",
+            hint="put back two files that belong together, or run penstock doctor --repair: it sends what this events.db has"
+            " from there on again, which Custify can recognise",
         )
 
 
@@ -88,6 +115,10 @@ class StoreDamaged(PenstockError):
 
 class TooCostly(PenstockError):
     """A question about events that costs more than one question may; the text says how much."""
+
+
+class BackupRefused(PenstockError):
+    """A backup that cannot be made, or a set that cannot be put back; the sentence says why. Nothing was changed."""
 
 
 class LeaseLost(PenstockError):

@@ -19,7 +19,17 @@ log = structlog.get_logger()
 
 FOREIGN = stat.S_IRWXG | stat.S_IRWXO
 # What Penstock makes; other files that lie there are their owner's business.
-OURS = ("*.db", "*.db-*", "*.db.damaged-*", "*.lock", "secret.key", "hash.seed", "snapshots")
+OURS = (
+    "*.db",
+    "*.db-*",
+    "*.db.damaged-*",
+    "*.db.restoring",
+    "replaced-*",
+    "*.lock",
+    "secret.key",
+    "hash.seed",
+    "snapshots",
+)
 
 
 # A disk without room is no mistake of the settings: what is there can be served, and the rest is refused with 503.

@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 # How often a changed settings file is looked for: "within a second", and next to nothing when idle.
 RELOAD_S = 1.0
+# How often a file is tried again that cannot be opened: the disk is full, or has no inodes.
+OPEN_AGAIN_S = 2.0
 # Chores such as retention work in slices: one after the other while there is something to do, else now and then.
 CHORE_S, CHORE_REST_S = 10.0, 0.1
 # The largest PYTHONHASHSEED that Python takes; 0 would let everybody know how it hashes.
@@ -44,7 +46,7 @@ class Process:
         self.following, self.settings, self.supervised = following, following.settings, supervised
         self.stopping, self.complaint = asyncio.Event(), ""
         #: Why this process must not go on.
-        self.damage: StoreDamaged | None = None
+        self.damage: StoreDamaged | SettingsError | None = None
         self.clock, self.dice = SystemClock(), SystemDice()
         #: Once the role is ours; before, it is another process's.
         self.pulse: Pulse | None = None
@@ -84,7 +86,7 @@ class Process:
             self.pulse = Pulse(self.snapshots.folder, role, pid=os.getpid(), clock=self.clock)
         return self.pulse
 
-    def give_up(self, damage: StoreDamaged) -> None:
+    def give_up(self, damage: StoreDamaged | SettingsError) -> None:
         """End: a file cannot be read any more, and to go on would make it worse."""
         self.damage = damage
         self.stopping.set()
@@ -101,7 +103,7 @@ class Process:
                     removed = await chore()
                 except BufferUnavailable as error:
                     self.heard("buffer_unavailable", reason=error.reason)
-                except StoreDamaged as error:
+                except (StoreDamaged, SettingsError) as error:
                     self.give_up(error)
 
         task = asyncio.create_task(repeat())
@@ -109,6 +111,20 @@ class Process:
             yield
         finally:
             task.cancel()
+
+    async def until_possible(self, open_: Callable[[], Awaitable[None]]) -> bool:
+        """Open a store, as soon as its disk allows it; return whether that was before the process had to stop."""
+        said = ""
+        while not self.stopping.is_set():
+            try:
+                await open_()
+            except BufferUnavailable as error:
+                said = complain(error, said)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.stopping.wait(), OPEN_AGAIN_S)
+            else:
+                return True
+        return False
 
     def _supervisor_said_something(self) -> None:
         # Nothing is ever written to this pipe: readable means closed, and closed means the supervisor is gone.
@@ -152,6 +168,21 @@ class Process:
     def _show_settings(self, role: str) -> None:
         """Leave what is in force, without its secrets, for whoever looks while the file cannot be used."""
         self.snapshots.write(f"{role}.settings", {"problem": self.complaint, **in_force(self.settings)})
+
+
+def complain(error: BufferUnavailable, said: str) -> str:
+    """Log why the store cannot be used, unless that was said before; return what was said last."""
+    if error.reason != said:
+        log.warning("store_unavailable", reason=error.reason)
+    return error.reason
+
+
+async def complaining(open_: Callable[[], Awaitable[None]]) -> None:
+    """Try to open a store; that it cannot be used now is logged."""
+    try:
+        await open_()
+    except BufferUnavailable as error:
+        complain(error, "")
 
 
 def raise_open_files() -> None:
@@ -211,6 +242,10 @@ def hash_seed(data_dir: Path) -> int:
             return seed
     # None yet, or one that Python would not take: a new one costs no more than filters made anew.
     seed = 1 + secrets.randbelow(HASH_SEED_MAX)
-    path.touch(mode=0o600)
-    path.write_text(f"{seed}", encoding="ascii")
+    try:
+        path.touch(mode=0o600)
+        path.write_text(f"{seed}", encoding="ascii")
+    except OSError as error:
+        # A full disk: what it costs is a slower start the next time.
+        log.warning("hash_seed_not_written", reason=str(error))
     return seed

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from penstock import __version__
-from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
-from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
-from penstock.buffer.search_port import Search
-from penstock.clock import SystemClock
-from penstock.errors import SettingsError, StoreDamaged
+from penstock.care import say_what_is_amiss
+from penstock.clock import SystemClock, sleep
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.opening import (
+    open_control,
+    open_dead_letters,
+    open_gauge,
+    open_ledger_orders,
+    open_ledger_shelf,
+    open_orders,
+    open_search,
+    open_shelf,
+    open_vault,
+)
 from penstock.operate.consent import consent_to_file
 from penstock.operate.desk import Desk, opened
 from penstock.operate.greeting import greet, is_for_a_person
@@ -22,15 +31,12 @@ from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 from penstock.private import require_folder, tighten
-from penstock.process import Process, is_orphan, only_one, raise_open_files
+from penstock.process import OPEN_AGAIN_S, Process, complain, complaining, is_orphan, only_one, raise_open_files
 from penstock.settings import Following, Settings, data_dir_of, host_and_port, load
-from penstock.vault import Vault
 
 if TYPE_CHECKING:
     from starlette.routing import Route
 
-    from penstock.buffer.sqlite_control import SqliteControl
-    from penstock.buffer.sqlite_doctor import Doctor
     from penstock.operate.access import Access
 
 log = structlog.get_logger()
@@ -42,11 +48,10 @@ ADMIN_CONNECTIONS_MAX = 512
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
-    # A file of an older Penstock would look empty to whoever reads it first.
     alone = load(path)
     require_folder(alone.data_dir)
-    open_control(alone).bring_up_to_date()
-    following = follow(path)
+    set_up_logs(level=alone.log_level, style=alone.log_format, role=role)
+    following = _following_at_start(role, path)
     settings = following.settings
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     if not supervised:  # the supervisor has done it
@@ -57,7 +62,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     with only_one(settings.data_dir, role):
         if supervised and is_orphan():
             return  # the supervisor died while we waited for our predecessor to end
-        process.snapshots.write(f"{role}.damage", {})
+        _leave(process.snapshots, role, {})
         try:
             asyncio.run(part(process))
             if process.damage is not None:
@@ -65,8 +70,36 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
         except StoreDamaged as error:
             # Said once, and left for whoever looks; the supervisor does not start this role again.
             log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
-            process.snapshots.write(f"{role}.damage", {"reason": str(error)})
+            _leave(process.snapshots, role, {"reason": str(error)})
             raise
+
+
+def _following_at_start(role: str, path: Path | None) -> Following:
+    """Return the settings in force; while control.db cannot be read, only who looks at the store goes on without it.
+
+    A source that only the dashboard knows would be a stranger to accept, and its SDKs would drop their events.
+    """
+    complaint = ""
+    while True:
+        try:
+            # A file of an older Penstock would look empty to whoever reads it first.
+            open_control(load(path)).bring_up_to_date()
+        except BufferUnavailable as error:
+            complaint = complain(error, complaint)
+        try:
+            return follow(path)
+        except BufferUnavailable as error:
+            complaint = complain(error, complaint)
+            if role == "operate":
+                return Following(path, dashboard=_set_up_if_readable, consent=consent_to_file)
+        sleep(OPEN_AGAIN_S)
+
+
+def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> None:
+    try:
+        snapshots.write(f"{role}.damage", damage)
+    except OSError as error:
+        log.warning("snapshot_not_written", reason=str(error))
 
 
 async def run_accept(process: Process) -> None:
@@ -109,7 +142,9 @@ async def run_accept(process: Process) -> None:
         heard=process.heard,
     )
     host, port = host_and_port("listen", settings.listen)
-    await store.open()
+
+    # When it cannot be opened now, senders are told to come again, and the next round of `prune` tries again.
+    await complaining(store.open)
 
     async def prune() -> int:
         in_force = process.settings
@@ -139,29 +174,35 @@ async def run_deliver(process: Process) -> None:
     from penstock.deliver.steps import Watched
     from penstock.deliver.watchman import Watchman
 
-    watchman = Watchman(process.take_pulse("deliver"))
-    store = DeliveryStore(process.settings.data_dir, clock=process.clock)
-    await store.open()
-    orders = open_orders(process.settings)
+    settings, watchman = process.settings, Watchman(process.take_pulse("deliver"))
+    store = DeliveryStore(settings.data_dir, clock=process.clock)
     fleet = Fleet(
         backlog_of=store.backlog,
         ledger_of=store.ledger,
-        orders=orders,
-        ledger_orders=open_ledger_orders(process.settings),
+        orders=open_orders(settings),
+        ledger_orders=open_ledger_orders(settings),
         clock=process.clock,
         dice=process.dice,
         bench=Watched(watchman),
     )
-    process.on_change = fleet.follow
-    fleet.follow(process.settings)
+
+    async def open_store() -> None:
+        await store.open()
+        say_what_is_amiss(settings, store)
 
     async def prune() -> int:
-        return await store.prune(ledger_days=process.settings.ledger_days)
+        in_force = process.settings
+        return await store.prune(ledger_days=in_force.ledger_days, destinations=tuple(in_force.destinations))
 
-    async with process.running("deliver", fleet.facts), process.regularly(prune):
+    async with process.running("deliver", fleet.facts):
+        if not await process.until_possible(open_store):
+            return
+        process.on_change = fleet.follow
+        fleet.follow(process.settings)
         with watchman.watching():
-            await fleet.until(process.stopping)
-            await fleet.stop()
+            async with process.regularly(prune):
+                await fleet.until(process.stopping)
+                await fleet.stop()
     await store.close()
 
 
@@ -177,7 +218,11 @@ async def run_operate(process: Process) -> None:
     host, port = host_and_port("admin_listen", settings.admin_listen)
     password = _password(settings)
     reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
-    link = _first_sign_in(access, settings, password=password)
+    link = ""
+    try:
+        link = _first_sign_in(access, settings, password=password)
+    except BufferUnavailable as error:
+        complain(error, "")  # what can be looked at without signing in says why
     routes = admin_routes(process, reader=reader, access=access)
     app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
 
@@ -267,6 +312,13 @@ def _set_up_in_dashboard(settings: Settings) -> Mapping[str, object] | None:
     return opened(newest.document, open_vault(settings)) if newest else None
 
 
+def _set_up_if_readable(settings: Settings) -> Mapping[str, object] | None:
+    try:
+        return _set_up_in_dashboard(settings)
+    except BufferUnavailable:
+        return None
+
+
 def settings_to_look_with(path: Path | None) -> tuple[Settings, SettingsError | None]:
     """Return the settings in force; while they cannot be used, what a server had in force last, and why.
 
@@ -281,19 +333,6 @@ def settings_to_look_with(path: Path | None) -> tuple[Settings, SettingsError | 
         return known, error
 
 
-def open_control(settings: Settings) -> "SqliteControl":
-    """Return the dashboard's settings and users."""
-    return _control(settings.data_dir)
-
-
-@functools.cache
-def _control(data_dir: Path) -> "SqliteControl":
-    """One for each folder: it remembers what it read, and every process asks it every second."""
-    from penstock.buffer.sqlite_control import SqliteControl
-
-    return SqliteControl(data_dir, clock=SystemClock())
-
-
 def open_desk(path: Path | None, settings: Settings) -> Desk:
     """Return the dashboard's settings, to be read and changed."""
     return _desk(settings, functools.partial(_load_with_dashboard, path))
@@ -301,60 +340,6 @@ def open_desk(path: Path | None, settings: Settings) -> Desk:
 
 def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]) -> Desk:
     return Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
-
-
-def open_vault(settings: Settings) -> Vault:
-    """Return what seals secrets at rest."""
-    return Vault(Path(settings.secret_key_file) if settings.secret_key_file else settings.data_dir / "secret.key")
-
-
-def open_shelf(settings: Settings) -> Shelf:
-    """Return the shelf of the data folder; works whether or not a server runs."""
-    from penstock.buffer.sqlite_shelf import SqliteShelf
-
-    return SqliteShelf(settings.data_dir)
-
-
-def open_ledger_shelf(settings: Settings) -> LedgerShelf:
-    """Return the ledger of the data folder, to look at; works whether or not a server runs."""
-    from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
-
-    return SqliteLedgerShelf(settings.data_dir)
-
-
-def open_ledger_orders(settings: Settings) -> LedgerOrders:
-    """Return what people asked the ledger to forget; works whether or not a server runs."""
-    from penstock.buffer.sqlite_orders import SqliteLedgerOrders
-
-    return SqliteLedgerOrders(settings.data_dir, clock=SystemClock())
-
-
-def open_dead_letters(settings: Settings) -> DeadLetters:
-    """Return the dead letters of the data folder; works whether or not a server runs."""
-    from penstock.buffer.sqlite_dead import SqliteDeadLetters
-
-    return SqliteDeadLetters(settings.data_dir)
-
-
-def open_search(settings: Settings) -> Search:
-    """Return the way to single events; works whether or not a server runs."""
-    from penstock.buffer.sqlite_search import SqliteSearch
-
-    return SqliteSearch(settings.data_dir)
-
-
-def open_gauge(settings: Settings) -> Gauge:
-    """Return how things go just now; works whether or not a server runs."""
-    from penstock.buffer.sqlite_gauge import SqliteGauge
-
-    return SqliteGauge(settings.data_dir)
-
-
-def open_orders(settings: Settings) -> Orders:
-    """Return what people asked of deliver; works whether or not a server runs."""
-    from penstock.buffer.sqlite_orders import SqliteOrders
-
-    return SqliteOrders(settings.data_dir, clock=SystemClock())
 
 
 def status_reader(settings: Settings) -> StatusReader:
@@ -379,11 +364,3 @@ def _password(settings: Settings) -> str:
             "admin_password_file", expected="a file", got="", hint="the admin listener is open to other machines"
         )
     return password_of_file(settings.admin_password_file)
-
-
-def open_doctor(settings: Settings) -> "Doctor":
-    """Return who examines the data folder."""
-    from penstock.buffer.sqlite_doctor import Doctor
-
-    sources_of = {name: settings.sources_of(name) for name in settings.destinations}
-    return Doctor(settings.data_dir, sources_of=sources_of, clock=SystemClock())

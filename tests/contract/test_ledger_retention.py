@@ -5,10 +5,9 @@ import sqlite3
 
 import pytest
 
-from contract.worlds import DESTINATION, SqliteWorld, event
-from penstock.buffer import sqlite
+from contract.worlds import DESTINATION, SqliteWorld, event, file_of_schema
 from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS
+from penstock.buffer.sqlite import CONTROL, DELIVERY
 from penstock.buffer.sqlite_control import SqliteControl
 from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite_orders import SqliteLedgerOrders
@@ -91,14 +90,9 @@ async def test_a_round_finds_its_slice_by_the_key(sqlite_world):
     assert "TEMP B-TREE" not in plan
 
 
-async def test_people_of_an_older_file_are_kept_and_their_days_begin_now(tmp_path, monkeypatch):
-    steps = sqlite.SCHEMAS[DELIVERY]
-    with monkeypatch.context() as older, contextlib.closing(sqlite3.connect(tmp_path / DELIVERY)) as file:
-        older.setitem(sqlite.SCHEMAS, DELIVERY, steps[:5])
-        sqlite.open_writer(tmp_path / EVENTS).close()
-        sqlite.open_writer(tmp_path / DELIVERY).close()
-        file.execute("INSERT INTO ledger VALUES (?, 'user:ana', x'7b7d')", [DESTINATION])
-        file.commit()
+async def test_people_of_an_older_file_are_kept_and_their_days_begin_now(tmp_path):
+    ana = ("INSERT INTO ledger VALUES (?, 'user:ana', x'7b7d')", [DESTINATION])
+    file_of_schema(5, tmp_path, DELIVERY, ana)
     world = await SqliteWorld(tmp_path).open()
 
     assert await sweep(world) == 0
@@ -109,13 +103,9 @@ async def test_people_of_an_older_file_are_kept_and_their_days_begin_now(tmp_pat
     await world.close()
 
 
-def test_an_older_damaged_file_is_saved_with_its_people(tmp_path, monkeypatch):
-    steps = sqlite.SCHEMAS[DELIVERY]
-    with monkeypatch.context() as older, contextlib.closing(sqlite3.connect(tmp_path / DELIVERY)) as file:
-        older.setitem(sqlite.SCHEMAS, DELIVERY, steps[:5])
-        sqlite.open_writer(tmp_path / DELIVERY).close()
-        file.execute("INSERT INTO ledger VALUES (?, 'user:ana', x'7b7d')", [DESTINATION])
-        file.commit()
+def test_an_older_damaged_file_is_saved_with_its_people(tmp_path):
+    ana = ("INSERT INTO ledger VALUES (?, 'user:ana', x'7b7d')", [DESTINATION])
+    file_of_schema(5, tmp_path, DELIVERY, ana)
 
     assert salvage(tmp_path / DELIVERY, stamp="now").rows["ledger"] == 1
     assert SqliteLedgerShelf(tmp_path).record(DESTINATION, "user:ana") == b"{}"

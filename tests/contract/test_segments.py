@@ -1,7 +1,6 @@
 """Events are packed together and come out as they went in; what was damaged on the disk is never taken for an event."""
 
 import contextlib
-import importlib.resources
 import json
 import sqlite3
 
@@ -10,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.worlds import SqliteWorld, event, incompressible
+from contract.worlds import SqliteWorld, event, file_of_schema, incompressible
 from penstock.accept.one_by_one import read_batch
 from penstock.accept.sdk_request import Origin
-from penstock.buffer import older_packing, packing, sqlite
+from penstock.buffer import packing, sqlite
 from penstock.buffer.sqlite import EVENTS, open_writer
 from penstock.buffer.sqlite_doctor import Doctor
 from penstock.buffer.sqlite_salvage import salvage
@@ -44,17 +43,7 @@ any_events = st.lists(
 
 
 def folder_of_schema(number: int, folder, *statements: tuple[str, list]) -> None:
-    """Write events.db as an older Penstock did."""
-    with sqlite3.connect(folder / EVENTS) as connection:
-        connection.create_function("packed_columns", 4, older_packing.packed_columns)
-        connection.create_function("repacked", 1, older_packing.repacked)
-        for step in range(1, number + 1):
-            script = importlib.resources.files("penstock.buffer").joinpath("migrations", f"events_000{step}.sql")
-            connection.executescript(script.read_text())
-        for statement, values in statements:
-            connection.execute(statement, values)
-        connection.execute(f"PRAGMA user_version = {number}")
-    connection.close()
+    file_of_schema(number, folder, EVENTS, *statements)
 
 
 @given(any_events)

@@ -1,12 +1,14 @@
 """One small World per backend: how to open it, crash it, and let time pass. Tests talk to a World and know no backend."""
 
+import importlib.resources
 import random
 import sqlite3
 import tempfile
 from pathlib import Path
 
+from penstock.buffer import older_packing
 from penstock.buffer.memory import MemoryBuffer
-from penstock.buffer.sqlite import EVENTS
+from penstock.buffer.sqlite import EVENTS, SCHEMAS
 from penstock.buffer.sqlite_dead import SqliteDeadLetters
 from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_gauge import SqliteGauge
@@ -35,6 +37,21 @@ def event(name: str, user: str = "", *, anonymous: str = "", company: str = "", 
         request_ip="127.0.0.1",
         body=f'{{"messageId":"{name}"}}'.encode(),
     )
+
+
+def file_of_schema(number: int, folder: Path, file: str, *statements: tuple[str, list]) -> None:
+    """Write a file as an older Penstock did."""
+    with sqlite3.connect(folder / file) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.create_function("packed_columns", 4, older_packing.packed_columns)
+        connection.create_function("repacked", 1, older_packing.repacked)
+        for step in SCHEMAS[file][:number]:
+            script = importlib.resources.files("penstock.buffer").joinpath("migrations", step)
+            connection.executescript(script.read_text())
+        for statement, values in statements:
+            connection.execute(statement, values)
+        connection.execute(f"PRAGMA user_version = {number}")
+    connection.close()
 
 
 def incompressible(number: int, *, size: int = 150) -> str:

@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from contract.worlds import file_of_schema
 from penstock.buffer import sqlite
 from penstock.buffer.control_port import Role, Sort, User
 from penstock.buffer.sqlite_control import SqliteControl
@@ -24,13 +25,15 @@ def control(tmp_path, clock):
     return SqliteControl(tmp_path, clock=clock)
 
 
-def test_settings_and_tokens_of_an_older_file_are_kept(tmp_path, control, clock, monkeypatch):
-    steps = sqlite.SCHEMAS[sqlite.CONTROL]
-    with monkeypatch.context() as older:
-        older.setitem(sqlite.SCHEMAS, sqlite.CONTROL, steps[:3])
-        control.save(DOCUMENT, by="ana", note="before")
-        with sqlite3.connect(tmp_path / sqlite.CONTROL) as file:
-            file.execute("INSERT INTO credential VALUES ('hash', 'token', 'ana', 'ci', 0, 1e12)")
+REVISION = (
+    "INSERT INTO revision (at, changed_by, note, document) VALUES (0, 'ana', 'before', ?)",
+    ['{"sources": {}, "destinations": {}, "connections": []}'],
+)
+
+
+def test_settings_and_tokens_of_an_older_file_are_kept(tmp_path, control, clock):
+    token = ("INSERT INTO credential VALUES ('hash', 'token', 'ana', 'ci', 0, 1e12)", [])
+    file_of_schema(3, tmp_path, sqlite.CONTROL, REVISION, token)
     assert control.newest() is None, "a file of another schema cannot be read"
     control.bring_up_to_date()
 
@@ -38,19 +41,11 @@ def test_settings_and_tokens_of_an_older_file_are_kept(tmp_path, control, clock,
     assert control.take_credential("hash").scope == ""
 
 
-def test_deeds_of_an_older_file_are_kept_and_sign_ins_told_apart(tmp_path, control, monkeypatch):
-    steps = sqlite.SCHEMAS[sqlite.CONTROL]
-    with monkeypatch.context() as older:
-        older.setitem(sqlite.SCHEMAS, sqlite.CONTROL, steps[:4])
-        control.save(DOCUMENT, by="ana", note="before")
-        with sqlite3.connect(tmp_path / sqlite.CONTROL) as file:
-            deeds = [
-                (60, "ana", "web paused"),
-                (61, "ana", "signed in"),
-                (62, "bo", "signed in"),
-                (63, "bo", "signed in"),
-            ]
-            file.executemany("INSERT INTO deed VALUES (?, ?, ?)", deeds)
+def test_deeds_of_an_older_file_are_kept_and_sign_ins_told_apart(tmp_path, control):
+    deeds = [(60, "ana", "web paused"), (61, "ana", "signed in"), (62, "bo", "signed in"), (63, "bo", "signed in")]
+    file_of_schema(
+        4, tmp_path, sqlite.CONTROL, REVISION, *(("INSERT INTO deed VALUES (?, ?, ?)", list(deed)) for deed in deeds)
+    )
     control.bring_up_to_date()
 
     assert [(deed.at, deed.by, deed.what) for deed in control.deeds()] == [(60, "ana", "web paused")]

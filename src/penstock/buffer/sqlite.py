@@ -1,20 +1,23 @@
 """SQLite as Penstock uses it: how a file is opened, brought to its schema, and written in groups."""
 
 import contextlib
+import functools
+import hashlib
 import importlib.resources
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.buffer import sqlite_folder
 from penstock.buffer.older_packing import packed_columns, repacked
 from penstock.errors import BufferUnavailable, PenstockError, SettingsError, StoreDamaged
 
-EVENTS, DELIVERY, CONTROL = "events.db", "delivery.db", "control.db"
+EVENTS, DELIVERY, CONTROL = sqlite_folder.FILES
 SCHEMAS = {
-    EVENTS: ("events_0001.sql", "events_0002.sql", "events_0003.sql", "events_0004.sql", "events_0005.sql"),
-    DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 7)),
-    CONTROL: ("control_0001.sql", "control_0002.sql", "control_0003.sql", "control_0004.sql", "control_0005.sql"),
+    EVENTS: tuple(f"events_000{step}.sql" for step in range(1, 7)),
+    DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 8)),
+    CONTROL: tuple(f"control_000{step}.sql" for step in range(1, 7)),
 }
 # Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.
 BUSY_MS = 10_000
@@ -30,9 +33,9 @@ def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
     """Open a file for its one writer and bring it to the present schema.
 
     `checked` also looks whether the file was cut short, which only its one writer can tell.
-    Raises BufferUnavailable, StoreDamaged, SettingsError.
+    Raises BufferUnavailable, StoreDamaged, SettingsError; FoldersMixed beside a file of another data folder.
     """
-    try:
+    with as_store_errors(path.name):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for pragma in (
             f"busy_timeout = {BUSY_MS}",
@@ -50,12 +53,9 @@ def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
         ):
             connection.execute(f"PRAGMA {pragma}")
         _migrate(connection, path)
+        sqlite_folder.join(connection, path)
         if checked and _is_cut_short(connection, path) and _is_cut_short(connection, path):
             raise StoreDamaged(path.name, "it was cut short")
-    except sqlite3.Error as error:
-        if is_damage(error):
-            raise StoreDamaged(path.name, str(error)) from error
-        raise BufferUnavailable(f"{path.name} cannot be opened: {error}") from error
     return connection
 
 
@@ -87,26 +87,40 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
     """Open a file to look at it; None when it is not there yet."""
     if not path.exists():
         return None
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection = _reading(path)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master")
+    except sqlite3.OperationalError:
+        # Beside the file SQLite makes two of its own, for which a full disk has no room. A file that was closed cleanly
+        # and cannot be opened by a writer either does not change meanwhile.
+        connection.close()
+        is_alone = not any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal"))
+        connection = _reading(path, "&immutable=1" if is_alone else "")
+    return connection
+
+
+def _reading(path: Path, how: str = "") -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro{how}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     return connection
 
 
 @contextlib.contextmanager
-def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
+def snapshot(path: Path, *, any_schema: bool = False) -> Iterator[sqlite3.Connection | None]:
     """Open a file to look at it as it is now; None when it is not there, or not of the present schema yet.
 
-    Raises BufferUnavailable and StoreDamaged, also for what the body reads.
+    Raises BufferUnavailable and StoreDamaged, also for what the body reads, and FoldersMixed.
     """
     connection: sqlite3.Connection | None = None
     try:
         connection = open_reader(path)
-        ready = connection is not None and connection.execute("PRAGMA user_version").fetchone()[0] == len(
-            SCHEMAS[path.name]
-        )
-        if connection is not None and ready:
+        is_present = connection is not None and _is_present(connection, path)
+        if connection is not None:
             connection.execute("BEGIN")
-        yield connection if ready else None
+            if is_present:
+                sqlite_folder.agree(path, connection.execute(sqlite_folder.IDENTITY).fetchone()[0])
+        yield connection if is_present or any_schema else None
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             raise StoreDamaged(path.name, str(error)) from error
@@ -116,24 +130,65 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection | None]:
             connection.close()
 
 
+def _is_present(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the file has the present schema. Raises SettingsError for a newer one."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(SCHEMAS[path.name]):
+        raise SettingsError(
+            str(path),
+            expected=f"schema {len(SCHEMAS[path.name])} or older",
+            got=version,
+            hint="it was written by a newer Penstock",
+        )
+    return version == len(SCHEMAS[path.name])
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Run what this file lacks, each step in one transaction."""
+    """Run what this file lacks, each step in one transaction: whenever it is cut, the next start goes on."""
     steps = SCHEMAS[path.name]
     connection.create_function("packed_columns", 4, packed_columns)
     connection.create_function("repacked", 1, repacked)
+    if _is_present(connection, path):
+        _assert_unedited(connection, path)
+        return
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(steps):
-        raise SettingsError(
-            str(path), expected=f"schema {len(steps)} or older", got=version, hint="it was written by a newer Penstock"
-        )
     for number, name in enumerate(steps[version:], version + 1):
-        script = importlib.resources.files("penstock.buffer").joinpath("migrations", name).read_text(encoding="utf-8")
         with _waited_for(connection):
             # Two processes may open a file at once; the second finds the work done.
             if connection.execute("PRAGMA user_version").fetchone()[0] < number:
-                for statement in _statements(script):
+                for statement in _statements(_script(name)):
                     _step(connection, path, statement)
+                _note_digests(connection, steps[:number])
                 connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _script(name: str) -> str:
+    return importlib.resources.files("penstock.buffer").joinpath("migrations", name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def digest_of(name: str) -> str:
+    """Return what tells a step from one that was edited."""
+    return hashlib.sha256(_script(name).encode()).hexdigest()[:16]
+
+
+def _note_digests(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
+    """Write down which steps made the file, once it has the table for it; older files count as made by the present ones."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchone():
+        rows = [(number, digest_of(name)) for number, name in enumerate(steps, 1)]
+        connection.executemany("INSERT OR IGNORE INTO migration VALUES (?, ?)", rows)
+
+
+def _assert_unedited(connection: sqlite3.Connection, path: Path) -> None:
+    for number, digest in connection.execute("SELECT number, digest FROM migration"):
+        name = SCHEMAS[path.name][number - 1]
+        if digest != digest_of(name):
+            raise SettingsError(
+                str(path),
+                expected=f"a file that was made by this {name}",
+                got="one that another one made",
+                hint="its tables may differ: use the Penstock that made it, or restore a backup",
+            )
 
 
 @contextlib.contextmanager
@@ -141,12 +196,9 @@ def _waited_for(connection: sqlite3.Connection) -> Iterator[None]:
     """Run the body in one transaction, when nobody else brings the file forward any more."""
     connection.execute(f"PRAGMA busy_timeout = {MIGRATION_MS}")
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("COMMIT")
+        with transaction(connection):
+            yield
     finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
@@ -172,6 +224,29 @@ def _statements(script: str) -> list[str]:
     return statements
 
 
+@contextlib.contextmanager
+def as_store_errors(name: str) -> Iterator[None]:
+    """Turn what SQLite raises in the body into BufferUnavailable, or StoreDamaged."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise StoreDamaged(name, str(error)) from error
+        raise BufferUnavailable(f"{name} cannot be used now: {error}") from error
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the body in one transaction of its own."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
 class SqliteTransactions:
     """Runs groups of operations on one connection; see group_commit.Transactions."""
 
@@ -188,7 +263,8 @@ class SqliteTransactions:
             self.before_commit()
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if is_damage(error):
+            # Rows that contradict each other: trying again would find the same, and the doctor can mend it.
+            if is_damage(error) or isinstance(error, sqlite3.IntegrityError):
                 raise StoreDamaged(self.name, str(error)) from error
             raise BufferUnavailable(f"the store cannot be written: {error}") from error
         finally:

@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from penstock import causes
+from penstock.buffer import sqlite_epochs
 from penstock.buffer.begin import ALL
 from penstock.buffer.group_commit import Answer, GroupCommit
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
@@ -36,12 +38,14 @@ from penstock.buffer.sqlite_segments import Neighbours, event_at, events_after
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event
 
+LOST = "events.db has lost the event: an older copy of the file came back, or a part of it was damaged"
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
 READY = """
 SELECT position, seq, attempt, first_failed_at, parked_at FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
 """
+ENDED = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)"
 TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
@@ -211,7 +215,10 @@ class SqliteBacklog:
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
         if not picked:
             self.next_due = self._next_due(connection)
-        return [self._with_upserts(connection, row, now + lease_s, together=together) for _, row in picked]
+        leases = [self._with_upserts(connection, row, now + lease_s, together=together) for _, row in picked]
+        # Events that were not there have ended; whoever waited behind them may be due now.
+        self.is_behind = self.is_behind or None in leases
+        return [lease for lease in leases if lease is not None]
 
     def _next_due(self, connection: sqlite3.Connection) -> float:
         """Return when the next event may be handed out, if nothing else happens; infinity for never."""
@@ -227,9 +234,8 @@ class SqliteBacklog:
             ready[priority] = [row for row in rows if row[0] not in self.leases][:limit]
         return ready
 
-    def _grant(self, row: Sequence[Any], event: Event | None, expires_at: float) -> Lease:
+    def _grant(self, row: Sequence[Any], event: Event, expires_at: float) -> Lease:
         position, seq, attempt, first_failed_at, parked_at = row
-        assert event is not None, "an event that waits is never removed"
         return self.leases.grant(
             position,
             event=event,
@@ -242,10 +248,14 @@ class SqliteBacklog:
 
     def _with_upserts(
         self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float, *, together: int
-    ) -> Lease:
-        """Lease an event, and the upserts right behind one along with it."""
-        first, position = self._grant(row, event_at(connection, row[1]), expires_at), row[0]
-        if not together or first.event.type not in UPSERTS or self.lanes.is_awaited(connection, position):
+    ) -> Lease | None:
+        """Lease an event, and the upserts right behind one along with it; bury one that the log has lost."""
+        position, seq = row[:2]
+        if (event := event_at(connection, seq)) is None:
+            self._bury_lost(connection, position, seq)
+            return None
+        first = self._grant(row, event, expires_at)
+        if not together or event.type not in UPSERTS or self.lanes.is_awaited(connection, position):
             return first
         return self._with_followers(connection, first, limit=together, takes=lambda event: event.type in UPSERTS)
 
@@ -258,25 +268,41 @@ class SqliteBacklog:
         added, neighbours = list[Lease](), Neighbours(connection)
         for row in itertools.islice(self.lanes.behind(connection, run, now=now), limit):
             event = neighbours.at(row[1])
-            if event is not None and not takes(event):
+            # One that the log has lost is buried when it is the first of its lane.
+            if event is None or not takes(event):
                 break
             added.append(self._grant(row, event, first.expires_at))
         return self.leases.with_followers(first, [*first.followers, *added]) if added else first
 
     def _end(self, connection: sqlite3.Connection, ended: Mapping[int, Ending], now: float) -> None:
         """Write the outcomes of events, given by where they wait."""
-        for position, ending in ended.items():
-            if position >= POSITIONS_OF_A_PRIORITY:
-                self._count_for_its_replay(connection, position, ending.outcome)
-        connection.executemany(
-            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(self.name, e.lease.seq, e.outcome, e.reason, now, e.cause, e.notes) for e in ended.values()],
-        )
-        for outcome, count in collections.Counter(ending.outcome for ending in ended.values()).items():
-            connection.execute(TALLY, [self.name, outcome, count])
-            connection.execute(MINUTE, [self.name, int(now // 60), outcome, count])
+        rows = [(self.name, e.lease.seq, e.outcome, e.reason, now, e.cause, e.notes) for e in ended.values()]
+        self._write_outcomes(connection, list(ended), rows, now)
         for ending in ended.values():
             self._write_attempts(connection, ending.lease.seq, ending.attempts)
+
+    def _bury_lost(self, connection: sqlite3.Connection, position: int, seq: int) -> None:
+        row = (self.name, seq, Outcome.DEAD, LOST, now := self.clock.now(), causes.STORE_MISSING, "")
+        self._write_outcomes(connection, [position], [row], now)
+        self.lanes.leave(connection, self.lanes.waiting(connection, [position]))
+
+    def _write_outcomes(
+        self, connection: sqlite3.Connection, positions: Sequence[int], rows: Sequence[tuple[Any, ...]], now: float
+    ) -> None:
+        """Write outcomes, of events that wait at these positions, and their sums."""
+        for position, row in zip(positions, rows, strict=True):
+            if position >= POSITIONS_OF_A_PRIORITY:
+                self._count_for_its_replay(connection, position, row[2])
+            try:
+                connection.execute(ENDED, row)
+            except sqlite3.IntegrityError:
+                # It had one, in files that were put together by hand. The sums hold all the same.
+                old = "DELETE FROM outcome WHERE destination = ? AND seq = ? RETURNING outcome"
+                connection.execute(TALLY, [self.name, connection.execute(old, row[:2]).fetchone()[0], -1])
+                connection.execute(ENDED, row)
+        for outcome, count in collections.Counter(row[2] for row in rows).items():
+            connection.execute(TALLY, [self.name, outcome, count])
+            connection.execute(MINUTE, [self.name, int(now // 60), outcome, count])
 
     def _learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change the ledger, and wake who was parked for somebody of whom something is known now."""
@@ -317,6 +343,7 @@ class SqliteBacklog:
         self.is_behind = len(rows) == TAKE_IN_MAX
         if not rows:
             return
+        sqlite_epochs.follow(connection)
         keys: list[tuple[str, int]] = []
         for seq, event in rows:
             if self.feeds.takes(connection, seq, event.source):
@@ -345,8 +372,8 @@ class SqliteBacklog:
         # What came before the replay says whom a visitor became, and with it the lanes of what is put back.
         self._take_in(connection, self.clock.now())
         connection.execute("INSERT OR IGNORE INTO replay (job, destination) VALUES (?, ?)", [job, self.name])
-        cursor = connection.execute("SELECT cursor FROM replay WHERE job = ?", [job]).fetchone()[0]
-        rows = selectable(connection, self.name, selection, after_seq=cursor, limit=limit)
+        cursor, is_read = connection.execute("SELECT cursor, is_read FROM replay WHERE job = ?", [job]).fetchone()
+        rows = [] if is_read else selectable(connection, self.name, selection, after_seq=cursor, limit=limit)
         replayed = sum(self._put_back(connection, row, selection=selection, job=job) for row in rows)
         step = ReplayStep(
             replayed=replayed,

@@ -6,15 +6,18 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from penstock.buffer import sqlite_retention
+from penstock.buffer import sqlite_control_seen, sqlite_epochs, sqlite_retention
 from penstock.buffer.begin import ALL
 from penstock.buffer.group_commit import GroupCommit
-from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_writer
+from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, as_store_errors, open_writer, transaction
 from penstock.buffer.sqlite_backlog import SqliteBacklog
+from penstock.buffer.sqlite_control_seen import changes_of
+from penstock.buffer.sqlite_epochs import Gap, gaps_of
 from penstock.buffer.sqlite_ledger import SqliteLedger
 from penstock.buffer.sqlite_quiet import Quiet
 from penstock.buffer.sqlite_retention import BEGINNING, DAY_S
 from penstock.clock import Clock
+from penstock.errors import LogForked
 
 
 class DeliveryStore:
@@ -24,17 +27,26 @@ class DeliveryStore:
         self.data_dir, self.clock = data_dir, clock
 
     async def open(self) -> None:
-        """Open both files, made new if they are not there. Raises BufferUnavailable, SettingsError."""
+        """Open both files, made new if they are not there. Raises BufferUnavailable, StoreDamaged, SettingsError."""
         # accept may not have started yet; its file gets its schema here then, and no rows. From then on this connection
         # is only asked whether the log has changed.
         self.log = open_writer(self.data_dir / EVENTS, checked=False)
         self.connection = open_writer(self.data_dir / DELIVERY)
         self.connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
+        if (seq := sqlite_epochs.forked_at(self.connection)) is not None:
+            raise LogForked(seq)
+        with as_store_errors(DELIVERY), transaction(self.connection):
+            #: An older copy of control.db came back since deliver ran last: its replays wait for a person.
+            self.replays_expired = sqlite_control_seen.look(self.connection, changes_of(self.data_dir))
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(SqliteTransactions(self.connection))
         self.ledgers: dict[str, SqliteLedger] = {}
         #: How far the walk through all ledgers came; and something was forgotten that the WAL may still hold.
         self.swept: Sequence[str] = BEGINNING
         self.must_scrub = False
+
+    def gaps(self) -> Sequence[Gap]:
+        """Return which events the log lacks. Raises BufferUnavailable, StoreDamaged."""
+        return gaps_of(self.data_dir)
 
     async def close(self) -> None:
         """Write what is pending and close."""
@@ -62,12 +74,17 @@ class DeliveryStore:
             self.ledgers[destination] = SqliteLedger(destination, self.group, clock=self.clock)
         return self.ledgers[destination]
 
-    async def prune(self, *, ledger_days: float = 0.0) -> int:
+    async def prune(self, *, ledger_days: float = 0.0, destinations: Sequence[str] | None = None) -> int:
         """Remove what retention took from the log, and a slice of those of whom nothing was learned for so many days.
 
-        0 days keep everybody. Returns how many rows were removed.
+        0 days keep everybody. `destinations` are those of the settings; what waits for others is kept. Returns how many
+        rows were removed.
         """
         now = self.clock.now()
+        changes = changes_of(self.data_dir)
+        await self.group.run(lambda connection: sqlite_control_seen.note(connection, changes))
+        if destinations is not None:
+            await self.group.run(functools.partial(sqlite_retention.note_left, destinations=destinations))
         removed = await self.group.run(functools.partial(sqlite_retention.prune, minute=int(now // 60)))
         if ledger_days:
             removed += await self._expire(int(now // DAY_S), max(1, int(ledger_days)))

@@ -1,25 +1,26 @@
 """Does the store keep its own promises? Each finding is a sentence and, where there is one, a repair that loses no event.
 
-Runs on a stopped store when it repairs, and on one consistent view of each file when it only looks.
+Runs on a stopped store when it repairs, and on one consistent view of each file when it only looks. What it costs grows with
+what is stored, and no faster: every check goes through a table once, or looks up by a key.
 """
 
 import contextlib
 import dataclasses
 import itertools
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY
-from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS, damage_of, open_reader, open_writer
+from penstock.buffer import sqlite_folder, sqlite_places
+from penstock.buffer.sqlite import DELIVERY, EVENTS, as_store_errors, damage_of, open_reader, open_writer
+from penstock.buffer.sqlite_doctor_log import Found, Repair, forked, missing, without_payload
 from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_salvage import log_rows
-from penstock.buffer.sqlite_segments import event_at, events_after, is_whole, last_seq
+from penstock.buffer.sqlite_segments import event_at, events_after, is_whole
 from penstock.clock import Clock
 
-FILES = (EVENTS, DELIVERY, CONTROL)
-Repair = Callable[[sqlite3.Connection], None]
+# Segments read between two words of progress.
+SEGMENTS_A_WORD = 20_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,15 +36,26 @@ class Finding:
 class Doctor:
     """Examines one data folder."""
 
-    def __init__(self, data_dir: Path, *, sources_of: Mapping[str, Sequence[str]], clock: Clock) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        sources_of: Mapping[str, Sequence[str]],
+        clock: Clock,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.data_dir, self.sources_of, self.clock = data_dir, sources_of, clock
+        #: Told what is looked at now, for a person who waits.
+        self.tell = tell
 
     def damaged(self) -> list[Finding]:
         """Return the files that cannot be read as they are. Reads every page, and unpacks every event."""
         findings = []
-        for name in FILES:
+        for name in sqlite_folder.FILES:
             path = self.data_dir / name
-            if path.exists() and (damage := damage_of(path) or _packed_badly(path)):
+            if path.exists():
+                self.tell(f"{name}: every page of {path.stat().st_size} bytes")
+            if path.exists() and (damage := damage_of(path) or self._packed_badly(path)):
                 findings.append(Finding(name, f"damaged: {damage}; penstock doctor --repair saves what can be read"))
         return findings
 
@@ -51,11 +63,21 @@ class Doctor:
         """Return where the figures and the places of delivery.db do not fit together, or do not fit events.db."""
         if not (self.data_dir / DELIVERY).exists() or not (self.data_dir / EVENTS).exists():
             return []
+        return self._look(self._destination)
+
+    def at_start(self) -> list[Finding]:
+        """Return what can be found in moments, however much is stored: at each start. Opens the files as their writer."""
+        return self._look(self._sums)
+
+    def _look(self, at: Callable[[sqlite3.Connection, str], Iterator[Found]]) -> list[Finding]:
         with self._open() as connection:
             connection.execute("BEGIN")
+            if found := [Finding(EVENTS, *each) for each in forked(connection)]:
+                # Nothing else that would be found makes sense before that is mended.
+                return found
             names = [row[0] for row in connection.execute("SELECT name FROM destination ORDER BY name")]
-            found = [Finding(DELIVERY, *each) for name in names for each in self._destination(connection, name)]
-            return [*(Finding(EVENTS, *each) for each in _log(connection)), *found]
+            found = [Finding(EVENTS, *each) for each in missing(connection, at=self.clock.now())]
+            return [*found, *(Finding(DELIVERY, *each) for name in names for each in at(connection, name))]
 
     def repair(self) -> list[str]:
         """Repair what can be repaired, in one transaction per round; return the sentences of what was repaired."""
@@ -68,46 +90,46 @@ class Doctor:
             with self._open() as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 for finding in todo:
-                    assert finding.repair is not None
-                    finding.repair(connection)
+                    if finding.repair is not None:
+                        finding.repair(connection)
                     repaired.append(f"{finding.file}: {finding.sentence}")
                 connection.execute("COMMIT")
         return repaired
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(open_writer(self.data_dir / DELIVERY)) as connection:
+        # One of an older schema is brought forward, as a start would.
+        open_writer(self.data_dir / EVENTS, checked=False).close()
+        with contextlib.closing(open_writer(self.data_dir / DELIVERY)) as connection, as_store_errors(DELIVERY):
             connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
             yield connection
 
-    def _destination(self, connection: sqlite3.Connection, name: str) -> Iterator[tuple[str, Repair | None]]:
+    def _destination(self, connection: sqlite3.Connection, name: str) -> Iterator[Found]:
+        self.tell(f"{DELIVERY}: {name}: outcomes")
         yield from _twice(connection, name)
-        yield from _without_payload(connection, name)
-        yield from self._places(connection, name)
+        self.tell(f"{DELIVERY}: {name}: waiting events")
+        yield from without_payload(connection, name)
+        self.tell(f"{DELIVERY}: {name}: places in lanes")
+        yield from _places(connection, name)
+        self.tell(f"{DELIVERY}: {name}: sums")
         yield from self._sums(connection, name)
 
-    def _places(self, connection: sqlite3.Connection, name: str) -> Iterator[tuple[str, Repair | None]]:
-        """Every waiting event stands in each of its lanes, and `blocked` counts those with somebody in front."""
-        wrong = 0
-        for position, lanes_text, blocked in connection.execute(
-            "SELECT position, lanes, blocked FROM waiting WHERE destination = ? AND blocked <> -1", [name]
-        ).fetchall():
-            lanes = json.loads(lanes_text)
-            stands = [_stands(connection, name, lane, position) for lane in lanes]
-            in_front = sum(_in_front(connection, name, lane, position) for lane in lanes)
-            # An event may also wait for one under way that passed it; nobody can tell from the file alone.
-            exact = position < POSITIONS_OF_A_PRIORITY and not _can_pass(connection, name)
-            wrong += not all(stands) or blocked < in_front or (exact and blocked != in_front)
-        orphans = connection.execute(
-            "SELECT count(*) FROM place WHERE destination = ?1 AND position NOT IN"
-            " (SELECT position FROM waiting WHERE destination = ?1 AND blocked <> -1)",
-            [name],
-        ).fetchone()[0]
-        if wrong or orphans:
-            sentence = f"{name}: {wrong} waiting events and {orphans} places do not fit together"
-            yield sentence, lambda connection: _place_anew(connection, name)
+    def _packed_badly(self, path: Path) -> str:
+        """Look for what only the checksums of segments can tell; SQLite has none of its own."""
+        connection = open_reader(path) if path.name == EVENTS else None
+        if connection is None:
+            return ""
+        bad = 0
+        with contextlib.closing(connection):
+            if not _has_a_log(connection):
+                return ""
+            for number, row in enumerate(connection.execute(f"SELECT {log_rows(connection)}")):
+                if number % SEGMENTS_A_WORD == 0:
+                    self.tell(f"{EVENTS}: events from {row[0]} on")
+                bad += not is_whole(row)
+        return f"{bad} segments cannot be unpacked" if bad else ""
 
-    def _sums(self, connection: sqlite3.Connection, name: str) -> Iterator[tuple[str, Repair | None]]:
+    def _sums(self, connection: sqlite3.Connection, name: str) -> Iterator[Found]:
         """received == waiting + the sum of outcomes; what is missing is looked for in the log."""
         received, cursor = connection.execute(
             "SELECT received, cursor FROM destination WHERE name = ?", [name]
@@ -141,41 +163,25 @@ class Doctor:
         position = connection.execute(select, [name]).fetchone()[0]
         for number, seq in enumerate(seqs):
             event = event_at(connection, seq)
-            assert event is not None, "it was read from the log just now"
+            if event is None:
+                continue  # read from the log just now: only a file that is being damaged gets here
             lanes.enter(connection, event, seq=seq, position=position + number, due=self.clock.now())
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [position + len(seqs), name])
-
-
-def _packed_badly(path: Path) -> str:
-    """Look for what only the checksums of segments can tell; SQLite has none of its own."""
-    connection = open_reader(path) if path.name == EVENTS else None
-    if connection is None:
-        return ""
-    with contextlib.closing(connection):
-        rows = connection.execute(f"SELECT {log_rows(connection)}") if _has_a_log(connection) else ()
-        count = sum(not is_whole(row) for row in rows)
-    return f"{count} segments cannot be unpacked" if count else ""
 
 
 def _has_a_log(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _log(connection: sqlite3.Connection) -> Iterator[tuple[str, Repair | None]]:
-    """No destination is ahead of the log: after an old copy of events.db came back, new events would be skipped."""
-    ahead = connection.execute("SELECT coalesce(max(cursor), 0) FROM destination").fetchone()[0]
-    last = last_seq(connection, file="log")
-    if ahead > last:
-        sentence = f"the log ends at {last}, but was read up to {ahead}: an older copy of the file came back"
-
-        def repair(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM log.sqlite_sequence WHERE name = 'segment'")
-            connection.execute("INSERT INTO log.sqlite_sequence VALUES ('segment', ?)", [ahead])
-
-        yield sentence, repair
+def _places(connection: sqlite3.Connection, name: str) -> Iterator[Found]:
+    """Every waiting event stands in each of its lanes, and `blocked` counts those with somebody in front."""
+    wrong, orphans = sqlite_places.wrong(connection, name), sqlite_places.orphans(connection, name)
+    if wrong or orphans:
+        sentence = f"{name}: {wrong} waiting events and {orphans} places do not fit together"
+        yield sentence, lambda connection: sqlite_places.place_anew(connection, name)
 
 
-def _twice(connection: sqlite3.Connection, name: str) -> Iterator[tuple[str, Repair | None]]:
+def _twice(connection: sqlite3.Connection, name: str) -> Iterator[Found]:
     """No event waits and has an outcome at once. It is sent again: a repeat is harmless, a loss is not."""
     rows = connection.execute(
         "SELECT seq, outcome FROM outcome WHERE destination = ?1 AND seq IN"
@@ -191,57 +197,3 @@ def _twice(connection: sqlite3.Connection, name: str) -> Iterator[tuple[str, Rep
                 connection.execute(update, [name, outcome])
 
         yield f"{name}: {len(rows)} events wait and have an outcome", repair
-
-
-def _without_payload(connection: sqlite3.Connection, name: str) -> Iterator[tuple[str, Repair | None]]:
-    """Every waiting event is in the log. One that is not can never be sent; it must not stop its lane for ever."""
-    rows = connection.execute(
-        "SELECT position, seq FROM waiting WHERE destination = ? AND seq <= coalesce((SELECT last_seq - count"
-        " FROM segment WHERE last_seq >= waiting.seq ORDER BY last_seq LIMIT 1), waiting.seq)",
-        [name],
-    ).fetchall()
-    if rows:
-
-        def repair(connection: sqlite3.Connection) -> None:
-            for position, seq in rows:
-                connection.execute("DELETE FROM waiting WHERE destination = ? AND position = ?", [name, position])
-                connection.execute("DELETE FROM place WHERE destination = ? AND position = ?", [name, position])
-                reason = "its payload was lost with a damaged events.db"
-                connection.execute(
-                    "INSERT OR REPLACE INTO outcome VALUES (?, ?, 'dead', ?, 0, 'store.damaged', '')",
-                    [name, seq, reason],
-                )
-                connection.execute(
-                    "INSERT INTO tally VALUES (?, 'dead', 1) ON CONFLICT DO UPDATE SET count = count + 1", [name]
-                )
-
-        yield f"{name}: {len(rows)} waiting events are not in the log", repair
-
-
-def _place_anew(connection: sqlite3.Connection, name: str) -> None:
-    connection.execute("DELETE FROM place WHERE destination = ?", [name])
-    select = "SELECT position, lanes FROM waiting WHERE destination = ? AND blocked <> -1"
-    rows = connection.execute(select, [name]).fetchall()
-    for position, lanes in rows:
-        places = [(name, lane, position) for lane in json.loads(lanes)]
-        connection.executemany("INSERT INTO place VALUES (?, ?, ?)", places)
-    for position, lanes in rows:
-        blocked = sum(_in_front(connection, name, lane, position) for lane in json.loads(lanes))
-        update = "UPDATE waiting SET blocked = ? WHERE destination = ? AND position = ?"
-        connection.execute(update, [blocked, name, position])
-
-
-def _stands(connection: sqlite3.Connection, name: str, lane: str, position: int) -> bool:
-    select = "SELECT 1 FROM place WHERE destination = ? AND lane = ? AND position = ?"
-    return connection.execute(select, [name, lane, position]).fetchone() is not None
-
-
-def _in_front(connection: sqlite3.Connection, name: str, lane: str, position: int) -> bool:
-    select = "SELECT 1 FROM place WHERE destination = ? AND lane = ? AND position < ? LIMIT 1"
-    return connection.execute(select, [name, lane, position]).fetchone() is not None
-
-
-def _can_pass(connection: sqlite3.Connection, name: str) -> bool:
-    """Return whether there are replayed events, or some that were parked: others may have passed those."""
-    select = "SELECT 1 FROM waiting WHERE destination = ? AND (position >= ? OR parked_at IS NOT NULL) LIMIT 1"
-    return connection.execute(select, [name, POSITIONS_OF_A_PRIORITY]).fetchone() is not None

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from penstock.buffer import sqlite_segments
+from penstock.buffer import sqlite_epochs, sqlite_segments
 from penstock.buffer.group_commit import GroupCommit
-from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer
+from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer, snapshot
 from penstock.buffer.sqlite_ids import MessageIds
+from penstock.buffer.sqlite_retention import settled_below
 from penstock.buffer.sqlite_segments import Part
 from penstock.buffer.store_shares import StoreShares, whole
 from penstock.clock import Clock
@@ -45,19 +46,33 @@ class SqliteLog:
         self.disk_free_bytes_min, self.waiting_events_max = disk_free_bytes_min, waiting_events_max
         self.shares = StoreShares(share_of=share_of, events_max=waiting_events_max)
         self.looked_at, self.trouble = float("-inf"), ""
+        #: Why the file is not open; empty when it is.
+        self.unopened = "events.db is not open yet"
 
     async def open(self) -> None:
-        """Open the file, made new if it is not there. Raises BufferUnavailable, SettingsError."""
+        """Open the file, made new if it is not there. Raises BufferUnavailable, StoreDamaged, SettingsError.
+
+        After BufferUnavailable nothing is stored, and `problem` says why, until it was opened after all.
+        """
+        try:
+            await self._open()
+        except BufferUnavailable as error:
+            self.unopened = error.reason
+            raise
+        self.unopened = ""
+
+    async def _open(self) -> None:
         self.connection = open_writer(self.data_dir / EVENTS)
-        self.appends = Appends(self.connection, self.shares)
+        self.appends = Appends(self.connection, self.shares, begin_epoch=self._begin_epoch)
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(self.appends)
         # What is stored already is read now, and not while the first request waits.
         await self.group.run(lambda _: None)
 
     async def close(self) -> None:
         """Write what is pending and close."""
-        await self.group.close()
-        self.connection.close()
+        if not self.unopened:
+            await self.group.close()
+            self.connection.close()
 
     async def append(self, batches: Sequence[Batch]) -> int:
         """Store all events of some batches, or none, and return how many were new; see port.Log."""
@@ -76,6 +91,8 @@ class SqliteLog:
 
     def problem(self) -> str:
         """Return why nothing can be stored now; empty when it can."""
+        if self.unopened:
+            return self.unopened
         now = self.clock.now()
         if not 0 <= now - self.looked_at < LOOK_S:
             self.looked_at, self.trouble = now, self._look()
@@ -84,8 +101,11 @@ class SqliteLog:
     async def prune(self, *, older_than_ms: int, bytes_max: int, destinations: Sequence[str]) -> int:
         """Remove events that have their outcomes: the old ones, and the oldest while the file is too large or room is short.
 
-        Removes a bounded number; returns how many. Never one that a destination has not settled.
+        Removes a bounded number; returns how many. Never one that waits for a destination, also for one that was removed
+        and whose backlog nobody discarded. `destinations` are those of the settings. Opens the file if it is not open yet.
         """
+        if self.unopened:
+            await self.open()
         prune = functools.partial(
             _prune,
             floor=self._settled_below(destinations),
@@ -94,6 +114,10 @@ class SqliteLog:
             ids=self.appends.ids,
         )
         return await self.group.run(prune)
+
+    def _begin_epoch(self, connection: sqlite3.Connection) -> int:
+        known = sqlite_epochs.known_beside(self.data_dir)
+        return sqlite_epochs.begin(connection, known, at=self.clock.now())
 
     def _look(self) -> str:
         free = shutil.disk_usage(self.data_dir).free
@@ -123,21 +147,13 @@ class SqliteLog:
         self.shares.weigh()
 
     def _settled_below(self, destinations: Sequence[str]) -> int | None:
-        """Return the place in the log below which every destination has settled everything; None for no bound."""
-        reader = open_reader(self.data_dir / DELIVERY)
-        floors: list[int] = []
-        for name in destinations:
-            row = None
-            if reader is not None:
-                row = reader.execute(
-                    "SELECT coalesce((SELECT min(seq) FROM waiting), cursor + 1), cursor + 1 FROM destination"
-                    " WHERE name = ?",
-                    [name],
-                ).fetchone()
-            floors.append(min(row) if row else 0)
-        if reader is not None:
-            reader.close()
-        return min(floors, default=None)
+        """Return the place in the log below which nothing waits for anybody; None for no bound."""
+        path = self.data_dir / DELIVERY
+        with snapshot(path) as delivery:
+            if delivery is None:
+                # Being brought to its schema, or not made yet: nobody has said what is settled.
+                return 0 if destinations or path.exists() else None
+            return settled_below(delivery, destinations)
 
 
 async def _parts_of(batches: Sequence[Batch]) -> list[Part]:
@@ -156,7 +172,14 @@ async def _parts_of(batches: Sequence[Batch]) -> list[Part]:
 class Appends:
     """Stores the events of all appends of a group with one write; see group_commit.Transactions."""
 
-    def __init__(self, connection: sqlite3.Connection, shares: StoreShares) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        shares: StoreShares,
+        *,
+        begin_epoch: Callable[[sqlite3.Connection], int] = sqlite_segments.last_seq,
+    ) -> None:
+        self.begin_epoch, self.has_epoch = begin_epoch, False
         self.connection, self.ids, self.shares = connection, MessageIds(connection), shares
         self.transactions = SqliteTransactions(connection, before_commit=self._finish)
         self.last_seq, self.fresh, self.fresh_count = 0, list[Part](), 0
@@ -171,7 +194,7 @@ class Appends:
             return self.transactions.commit([self._agree, *operations])[1:]
         except BaseException:
             # What was remembered of this group is not stored.
-            self.version = None
+            self.version, self.has_epoch = None, False
             raise
 
     def take(self, parts: Sequence[Part]) -> int:
@@ -179,6 +202,8 @@ class Appends:
         return sum(map(self._take, parts))
 
     def _take(self, part: Part) -> int:
+        if not self.has_epoch:
+            self.last_seq, self.has_epoch = self.begin_epoch(self.connection), True
         suspects = self.ids.suspects(part.ids)
         known = self.ids.known(part.source, suspects)
         is_new = not known and all(part.ids.count(id_) == 1 for id_, _ in suspects)

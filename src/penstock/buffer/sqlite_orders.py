@@ -10,12 +10,13 @@ import msgspec
 
 from penstock.buffer.ledger_port import Asked, ForgetOrder
 from penstock.buffer.port import ReplayOrder, Selection
-from penstock.buffer.sqlite import CONTROL, open_writer, snapshot
+from penstock.buffer.sqlite import CONTROL, open_writer, snapshot, transaction
+from penstock.buffer.sqlite_control_seen import KnownOfControl, known_of_control
 from penstock.buffer.sqlite_remembered import Remembered
 from penstock.buffer.sqlite_retention import scrub
 from penstock.clock import Clock
 
-COLUMNS = "id, destination, selection, asked_at, asked_by, stopped"
+COLUMNS = "id, destination, selection, asked_at, asked_by, stopped, changed"
 
 
 class SqliteOrders:
@@ -30,15 +31,20 @@ class SqliteOrders:
         now = self.clock.now()
         selection = msgspec.structs.replace(selection, ended_before=now)
         row = [destination, msgspec.json.encode(selection).decode(), now, by]
-        with self._writing() as control:
-            insert = "INSERT INTO replay_order (destination, selection, asked_at, asked_by) VALUES (?, ?, ?, ?)"
-            return control.execute(insert, row).lastrowid or 0
+        with self._changing() as (control, change, known):
+            # A number that deliver knows from a newer control.db would be taken for the replay that had it.
+            number = 1 + max(known.replay, _last_number(control, "replay_order"))
+            insert = (
+                "INSERT INTO replay_order (id, destination, selection, asked_at, asked_by, changed)"
+                " VALUES (?, ?, ?, ?, ?, ?)"
+            )
+            return control.execute(insert, [number, *row, change]).lastrowid or 0
 
     def stop_replay(self, job: int, *, stopped: bool) -> bool:
         """Stop a replay, or let it go on; return whether there is such a replay."""
-        with self._writing() as control:
-            update = "UPDATE replay_order SET stopped = ? WHERE id = ?"
-            return control.execute(update, [stopped, job]).rowcount > 0
+        with self._changing() as (control, change, _):
+            update = "UPDATE replay_order SET stopped = ?, changed = ? WHERE id = ?"
+            return control.execute(update, [stopped, change, job]).rowcount > 0
 
     def replays(self) -> Sequence[ReplayOrder]:
         """Return all replays, the newest first."""
@@ -53,11 +59,12 @@ class SqliteOrders:
         return self.remembered.read("discarded", self._discarded)
 
     def _replays(self) -> Sequence[ReplayOrder]:
+        expired = known_of_control(self.path).expired
         with snapshot(self.path) as control:
             if control is None:
                 return ()
             rows = control.execute(f"SELECT {COLUMNS} FROM replay_order ORDER BY id DESC")  # noqa: S608 - our own
-            return [_order(row) for row in rows]
+            return [_order(row, expired=expired) for row in rows]
 
     def pause(self, destination: str, *, paused: bool, by: str, discard: bool = False) -> None:
         """Let a destination rest, or go on."""
@@ -83,6 +90,15 @@ class SqliteOrders:
     def _writing(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         return _writing(self.path)
 
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[tuple[sqlite3.Connection, int, KnownOfControl]]:
+        """Change replays in a transaction; yields also the number of the change, beyond all that deliver has seen."""
+        known = known_of_control(self.path)
+        with self._writing() as control, transaction(control):
+            change = 1 + max(known.seen, control.execute("SELECT changes FROM folder").fetchone()[0])
+            control.execute("UPDATE folder SET changes = ?", [change])
+            yield control, change, known
+
 
 class SqliteLedgerOrders:
     """control.db in a data folder; see ledger_port.LedgerOrders."""
@@ -94,9 +110,12 @@ class SqliteLedgerOrders:
     def ask_forget(self, destination: str, prefix: str, *, by: str) -> int:
         """Order that records are forgotten; return the order's number."""
         row = [destination, prefix, self.clock.now(), by]
-        with _writing(self.path) as control:
-            insert = "INSERT INTO forget_order (destination, prefix, asked_at, asked_by) VALUES (?, ?, ?, ?)"
-            return control.execute(insert, row).lastrowid or 0
+        known = known_of_control(self.path)
+        with _writing(self.path) as control, transaction(control):
+            # As with replays: deliver would take it for one that it has followed.
+            number = 1 + max(known.forget, _last_number(control, "forget_order"))
+            insert = "INSERT INTO forget_order (id, destination, prefix, asked_at, asked_by) VALUES (?, ?, ?, ?, ?)"
+            return control.execute(insert, [number, *row]).lastrowid or 0
 
     def approve(self, destination: str, attribute: str, *, by: str) -> None:
         """Let an attribute through that the guard holds."""
@@ -139,13 +158,19 @@ def _writing(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _order(row: Sequence[Any]) -> ReplayOrder:
-    job, destination, selection, asked_at, asked_by, stopped = row
+def _last_number(control: sqlite3.Connection, table: str) -> int:
+    row = control.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]).fetchone()
+    return row[0] if row else 0
+
+
+def _order(row: Sequence[Any], *, expired: int) -> ReplayOrder:
+    job, destination, selection, asked_at, asked_by, stopped, changed = row
     return ReplayOrder(
         id=job,
         destination=destination,
         selection=msgspec.json.decode(selection, type=Selection),
         asked_at=asked_at,
         asked_by=asked_by,
-        stopped=bool(stopped),
+        # Whether it had been stopped is not known of an order that came back with an older file: a person decides again.
+        stopped=bool(stopped) or changed <= expired,
     )

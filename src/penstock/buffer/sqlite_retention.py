@@ -6,7 +6,7 @@ Everything is done in slices that are found by a key, so that no round delays a 
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from penstock.buffer.sqlite_segments import first_seq
+from penstock.buffer.sqlite_segments import first_seq, last_seq
 
 # Entries looked at by one round.
 SWEPT_MAX, LEDGER_SWEPT_MAX = 5_000, 2_000
@@ -19,6 +19,31 @@ SLICE = """
 SELECT destination, subject, seen_day FROM ledger WHERE (destination, subject) > (?, ?)
 ORDER BY destination, subject LIMIT ?
 """
+
+
+def settled_below(delivery: sqlite3.Connection, destinations: Sequence[str]) -> int | None:
+    """Return the place in the log below which nothing waits for anybody; None for no bound.
+
+    Asks every destination that there ever was: of a removed one, what came until it was seen to be gone is its own.
+    """
+    known = {row[0] for row in delivery.execute("SELECT name FROM destination")}
+    if not known.issuperset(destinations):
+        return 0
+    waiting = delivery.execute("SELECT min(seq) FROM waiting").fetchone()[0]
+    untaken = delivery.execute(
+        "SELECT min(cursor) + 1 FROM destination WHERE left_seq IS NULL OR cursor < left_seq"
+    ).fetchone()[0]
+    return min((place for place in (waiting, untaken) if place is not None), default=None)
+
+
+def note_left(connection: sqlite3.Connection, destinations: Sequence[str]) -> None:
+    """Write down which destinations are in the settings no more, and where the log ended then; writes nothing else."""
+    last = last_seq(connection, file="log")
+    for name, left in connection.execute("SELECT name, left_seq FROM destination").fetchall():
+        is_here = name in destinations
+        if is_here != (left is None):
+            update = "UPDATE destination SET left_seq = ? WHERE name = ?"
+            connection.execute(update, [None if is_here else last, name])
 
 
 def prune(connection: sqlite3.Connection, *, minute: int) -> int:

@@ -79,11 +79,13 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
         # An older file lacks what later steps added; the new one fills that in.
         columns = [name for name in columns if name in _columns(old, table, otherwise=columns)]
     listed, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    # The new file has its one row already; what the old one knew of its neighbours counts.
+    verb = "REPLACE" if table == "folder" else "IGNORE"
     saved = 0
     new.execute("BEGIN")
     for row in _rows(old, table, listed):
         # A row that was damaged may break a rule of the table; the others must not suffer for it.
-        rows = new.execute(f"INSERT OR IGNORE INTO {table} ({listed}) VALUES ({marks})", row).rowcount  # noqa: S608
+        rows = new.execute(f"INSERT OR {verb} INTO {table} ({listed}) VALUES ({marks})", row).rowcount  # noqa: S608
         saved += rows * (row[1] if table == LOG else 1)
     new.execute("COMMIT")
     return saved

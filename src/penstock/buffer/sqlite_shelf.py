@@ -10,6 +10,7 @@ from penstock.buffer.port import SEQ_MAX, Counts, Outcome, Story
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_feeds import Begun, begun_of, place_of
 from penstock.buffer.sqlite_ids import places_of
+from penstock.buffer.sqlite_notices import notices
 from penstock.buffer.sqlite_rows import read_story
 from penstock.buffer.sqlite_segments import event_at, events_after, events_before, last_seq
 from penstock.buffer.sqlite_tail import Tail, between
@@ -106,6 +107,10 @@ class SqliteShelf:
             stored = ((seq, event_at(events, seq)) for seq in places_of(events, message_id))
             stories = (read_story(delivery, destination, seq, event) for seq, event in stored if event is not None)
             return next(stories, None)
+
+    def notices(self) -> Sequence[str]:
+        """Return what people must know of the store itself."""
+        return notices(self.data_dir)
 
 
 def _taken(

@@ -30,6 +30,8 @@ COMMANDS = {
     "dead": "penstock.cli.dead",
     "replay": "penstock.cli.replay",
     "ledger": "penstock.cli.ledger",
+    "backup": "penstock.cli.backup",
+    "restore": "penstock.cli.backup",
     "doctor": "penstock.cli.doctor",
     "export": "penstock.cli.apply",
     "plan": "penstock.cli.apply",

@@ -34,7 +34,7 @@ def export_command(config: Path | None, *, everything: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def plan_command(config: Path | None, file: Path, last: int) -> None:
     """Show what `apply FILE` would change: the settings, and the calls of the newest events. Exit 1 if it would."""
-    from penstock.wiring import open_shelf
+    from penstock.opening import open_shelf
 
     desk = _desk(config)
     before, document = desk.settings(), document_of(file)

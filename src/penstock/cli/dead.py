@@ -23,7 +23,7 @@ def dead_command(
     config: Path | None, destination: str | None, count: int, *, events: bool, as_json: bool, **filters: Any
 ) -> None:
     """Show dead and rejected events by cause with advice; with a filter, or --events, the events themselves."""
-    from penstock.wiring import open_dead_letters
+    from penstock.opening import open_dead_letters
 
     settings = settings_to_look_with(config)
     name = destination_of(settings, destination)

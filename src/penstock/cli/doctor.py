@@ -19,13 +19,14 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
 
     With --repair a damaged file is kept beside a new one that has everything that could be read.
     """
+    from penstock.care import open_doctor
     from penstock.clock import SystemClock
     from penstock.process import stopped
-    from penstock.wiring import open_doctor, settings_in_force
+    from penstock.wiring import settings_in_force
 
     settings = settings_in_force(config_path(config))
     if not repair:
-        damaged = (doctor := open_doctor(settings)).damaged()
+        damaged = (doctor := open_doctor(settings, tell=_tell)).damaged()
         findings = damaged or doctor.findings()
         for finding in findings:
             click.echo(f"{finding.file}: {finding.sentence}")
@@ -37,9 +38,9 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
 
 def _repair(settings: Settings, *, stamp: str) -> None:
     from penstock.buffer.sqlite_salvage import salvage
-    from penstock.wiring import open_doctor
+    from penstock.care import open_doctor
 
-    doctor = open_doctor(settings)
+    doctor = open_doctor(settings, tell=_tell)
     for damaged in doctor.damaged():
         click.echo(f"{damaged.file}: {damaged.sentence}")
         saved = salvage(settings.data_dir / damaged.file, stamp=stamp)
@@ -52,3 +53,8 @@ def _repair(settings: Settings, *, stamp: str) -> None:
         click.echo(f"left: {finding.file}: {finding.sentence}")
     click.echo(f"{settings.data_dir}: {'not everything could be repaired' if left else 'whole'}")
     sys.exit(EXIT_FAILED if left else 0)
+
+
+def _tell(sentence: str) -> None:
+    """Say on stderr what is looked at: a large store takes its time."""
+    click.echo(sentence, err=True)

@@ -115,7 +115,7 @@ def _decoded(body: bytes) -> object:
 
 
 def _explain_stored(settings: Settings, message_id: str, names: list[str], *, first: int, as_json: bool) -> None:
-    from penstock.wiring import open_shelf
+    from penstock.opening import open_shelf
 
     accounts = accounts_of(open_shelf(settings), settings, message_id, names, first=first)
     if not accounts:
@@ -126,7 +126,7 @@ def _explain_stored(settings: Settings, message_id: str, names: list[str], *, fi
 
 
 def _explain_field(settings: Settings, name: str, person: str, field: str, newest: int, *, as_json: bool) -> None:
-    from penstock.wiring import open_shelf
+    from penstock.opening import open_shelf
 
     history = last_set(open_shelf(settings), settings, name, person=person, field=field, look_at=newest)
     _show(history_as_json(history) if as_json else history_lines(history, destination=name, person=person, field=field))

@@ -25,7 +25,7 @@ PAGE = 1000
 def tail_command(config: Path | None, count: int, destination: str | None, *, follow: bool, as_json: bool) -> None:
     """Show the newest events and how they stand."""
     from penstock.clock import sleep
-    from penstock.wiring import open_shelf
+    from penstock.opening import open_shelf
 
     settings = settings_to_look_with(config)
     if not settings.destinations:

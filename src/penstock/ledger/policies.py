@@ -29,7 +29,7 @@ def withheld(
     held = record.fields.get(name) if record else None
     # With `always` the ledger has no say, as somebody chose.
     if guessed and held is not None and policy not in {"always", "owner"}:
-        return "a guess, from the time of the event: Custify holds a value already"
+        return f"{policy}: Custify holds a value already, and this is a guess, from the time of the event"
     match policy:
         case "owner":
             return "owner: somebody maintains it in Custify by hand"

@@ -84,6 +84,8 @@ def verdict(status: Status) -> tuple[str, str]:
     waiting = sum(destination.waiting for destination in status.destinations.values())
     if bad:
         return "warn", f"Events are delivered; {bad} did not get through and can be replayed."
+    if status.notices:
+        return "warn", f"Events are delivered, {waiting} wait; something is amiss with the store."
     return "good", f"Everything that was received is delivered or on its way; {waiting} events wait."
 
 

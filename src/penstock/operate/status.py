@@ -8,8 +8,9 @@ from penstock import causes
 from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
-from penstock.errors import StoreDamaged
+from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.operate.last_known import problem_of
+from penstock.operate.room import room_notices
 from penstock.operate.sensitive import redacted
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.source_form import warnings_of
@@ -61,6 +62,8 @@ class Status:
     roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
     #: Why the settings file, as it is now, is not followed; empty when it is.
     settings_problem: str = ""
+    #: What people must know of the store itself, as sentences.
+    notices: Sequence[str] = ()
 
 
 # What can be said of a file that cannot be read.
@@ -90,7 +93,8 @@ class StatusReader:
         names = self.settings.destinations
         return Status(
             version=self.version,
-            accepted=dict(self.shelf.accepted()),
+            accepted=self._accepted(),
+            notices=self._notices(),
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
             sources=self._sources(),
             roles=self.roles(),
@@ -103,6 +107,19 @@ class StatusReader:
         found = {role: read_pulse(folder, role, clock=self.clock) for role in ROLES}
         return {role: status for role, status in found.items() if status is not None}
 
+    def _accepted(self) -> Mapping[str, int]:
+        try:
+            return dict(self.shelf.accepted())
+        except (StoreDamaged, BufferUnavailable):
+            return {}  # the notices say why
+
+    def _notices(self) -> Sequence[str]:
+        room = room_notices(self.settings.data_dir, free_bytes_min=self.settings.disk_free_bytes_min)
+        try:
+            return (*room, *self.shelf.notices())
+        except (StoreDamaged, BufferUnavailable) as error:
+            return (*room, str(error))
+
     def _sources(self) -> Mapping[str, SourceStatus]:
         lost: dict[str, dict[str, int]] = {}
         for source, why, count in cast("list[tuple[str, str, int]]", self.snapshots.read("accept").get("lost", [])):
@@ -113,7 +130,7 @@ class StatusReader:
     def _destination(self, name: str, live: Mapping[str, object], damage: str) -> DestinationStatus:
         try:
             counts, calls = self.shelf.counts(name, self.settings.sources_of(name)), self.ledger.calls(name)
-        except StoreDamaged as error:
+        except (StoreDamaged, BufferUnavailable) as error:
             counts, calls, damage = NO_COUNTS, {}, str(error)
         oldest_ms = counts.oldest_received_at_ms
         state, cause, reason = _state(live, enabled=self.settings.destinations[name].enabled)
