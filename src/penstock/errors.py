@@ -7,6 +7,7 @@ PenstockError
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
+├── TooCostly          the event's: to explain it would cost more than a page may; the page says so
 └── LeaseLost          nobody's: the lease had run out; forget what we know and go on
 
 What Custify says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
@@ -23,7 +24,16 @@ class SettingsError(PenstockError):
 
     def __init__(self, name: str, *, expected: str, got: object, hint: str = "") -> None:
         self.name, self.expected, self.got, self.hint = name, expected, got, hint
-        super().__init__(f"{name}: expected {expected}, got {got!r}." + (f" Hint: {hint}" if hint else ""))
+        #: What else is wrong with the same settings; one sentence is about the first alone.
+        self.others: tuple[SettingsError, ...] = ()
+        super().__init__(f"{name}: expected {expected}, got {got!r}." + self._hint())
+
+    def without_value(self) -> str:
+        """Return the sentence for places that others may read: what was found may be a key."""
+        return f"{self.name}: expected {self.expected}." + self._hint()
+
+    def _hint(self) -> str:
+        return f" Hint: {self.hint}" if self.hint else ""
 
 
 class SettingsOutdated(SettingsError):
@@ -74,6 +84,10 @@ class StoreDamaged(PenstockError):
     def __init__(self, file: str, detail: str) -> None:
         self.file, self.detail = file, detail
         super().__init__(f"{file} is damaged: {detail}. Stop Penstock and run: penstock doctor --repair")
+
+
+class TooCostly(PenstockError):
+    """A question about events that costs more than one question may; the text says how much."""
 
 
 class LeaseLost(PenstockError):

@@ -1,7 +1,6 @@
 """The value that travels: one SDK call, stored exactly as it was accepted."""
 
 import concurrent.futures
-import datetime as dt
 import re
 from collections.abc import Generator, Sequence
 from typing import NewType, TypeVar
@@ -9,7 +8,7 @@ from typing import NewType, TypeVar
 import msgspec
 
 from penstock.envelope import filled
-from penstock.timestamps import from_ms, parsed, to_text
+from penstock.timestamps import from_ms, to_text
 
 MessageId = NewType("MessageId", str)
 Result = TypeVar("Result")
@@ -130,28 +129,19 @@ def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
 
 
 def enriched(event: Event, *, alone: bool = False) -> dict[str, object]:
-    """Return the call as a mapping reads it: the body, with what accept knew and corrected times. Never raises.
+    """Return the call as a mapping reads it: the body, with what accept knew. Never raises.
 
-    What the batch says for all its calls is filled in, unless the call is to be read `alone`.
-
-    The times follow RudderStack's processor: a `timestamp` that is a date is kept as it is; otherwise it becomes
-    received - (sentAt - originalTimestamp), which takes a wrong clock of the sender out.
+    What the batch says for all its calls is filled in, unless the call is to be read `alone`. Its times stay as they came: what they mean is each mapping's own reading of them, and of `receivedAt`, which is ours.
     """
     body = _decoded(event.body)
     call: dict[str, object] = body if isinstance(body, dict) else {}
     if event.envelope and not alone:
         call = filled(call, _decoded(event.envelope))
-    received = from_ms(event.received_at_ms)
-    original = parsed(call.get("originalTimestamp")) or received
-    sent = parsed(call.get("sentAt")) or received
     return call | {
         "type": event.type,
         "messageId": event.message_id,
         "request_ip": event.request_ip,
-        "receivedAt": to_text(received),
-        "originalTimestamp": to_text(original),
-        "sentAt": to_text(sent),
-        "timestamp": to_text(parsed(call.get("timestamp")) or _corrected(received, sent=sent, original=original)),
+        "receivedAt": to_text(from_ms(event.received_at_ms)),
     }
 
 
@@ -192,10 +182,3 @@ def _decoded(body: bytes) -> object:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return None
-
-
-def _corrected(received: dt.datetime, *, sent: dt.datetime, original: dt.datetime) -> dt.datetime:
-    try:
-        return received - (sent - original)
-    except OverflowError:
-        return received

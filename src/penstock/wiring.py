@@ -2,9 +2,9 @@
 
 import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -14,13 +14,16 @@ from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
 from penstock.buffer.search_port import Search
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError, StoreDamaged
+from penstock.operate.consent import consent_to_file
 from penstock.operate.desk import Desk, opened
+from penstock.operate.greeting import greet, is_for_a_person
+from penstock.operate.last_known import last_known
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
-from penstock.private import tighten
+from penstock.private import require_folder, tighten
 from penstock.process import Process, is_orphan, only_one, raise_open_files
-from penstock.settings import Settings, host_and_port, load
+from penstock.settings import Following, Settings, data_dir_of, host_and_port, load
 from penstock.vault import Vault
 
 if TYPE_CHECKING:
@@ -40,14 +43,17 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
     # A file of an older Penstock would look empty to whoever reads it first.
-    open_control(load(path)).bring_up_to_date()
-    settings = settings_in_force(path)
+    alone = load(path)
+    require_folder(alone.data_dir)
+    open_control(alone).bring_up_to_date()
+    following = follow(path)
+    settings = following.settings
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     if not supervised:  # the supervisor has done it
         tighten(settings.data_dir)
     raise_open_files()
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
-    process = Process(path, settings, read=functools.partial(settings_in_force, path), supervised=supervised)
+    process = Process(following, supervised=supervised)
     with only_one(settings.data_dir, role):
         if supervised and is_orphan():
             return  # the supervisor died while we waited for our predecessor to end
@@ -100,6 +106,7 @@ async def run_accept(process: Process) -> None:
         version=__version__,
         problem=store.problem,
         on_damage=process.give_up,
+        heard=process.heard,
     )
     host, port = host_and_port("listen", settings.listen)
     await store.open()
@@ -129,7 +136,10 @@ async def run_deliver(process: Process) -> None:
     """buffer → convert → deliver → Custify."""
     from penstock.buffer.sqlite_delivery import DeliveryStore
     from penstock.deliver.fleet import Fleet
+    from penstock.deliver.steps import Watched
+    from penstock.deliver.watchman import Watchman
 
+    watchman = Watchman(process.take_pulse("deliver"))
     store = DeliveryStore(process.settings.data_dir, clock=process.clock)
     await store.open()
     orders = open_orders(process.settings)
@@ -140,6 +150,7 @@ async def run_deliver(process: Process) -> None:
         ledger_orders=open_ledger_orders(process.settings),
         clock=process.clock,
         dice=process.dice,
+        bench=Watched(watchman),
     )
     process.on_change = fleet.follow
     fleet.follow(process.settings)
@@ -148,8 +159,9 @@ async def run_deliver(process: Process) -> None:
         return await store.prune(ledger_days=process.settings.ledger_days)
 
     async with process.running("deliver", fleet.facts), process.regularly(prune):
-        await fleet.until(process.stopping)
-        await fleet.stop()
+        with watchman.watching():
+            await fleet.until(process.stopping)
+            await fleet.stop()
     await store.close()
 
 
@@ -165,7 +177,7 @@ async def run_operate(process: Process) -> None:
     host, port = host_and_port("admin_listen", settings.admin_listen)
     password = _password(settings)
     reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
-    _first_sign_in(access, settings, password=password)
+    link = _first_sign_in(access, settings, password=password)
     routes = admin_routes(process, reader=reader, access=access)
     app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
 
@@ -177,7 +189,10 @@ async def run_operate(process: Process) -> None:
     async def remember() -> int:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
-    async with process.running("operate", dict), process.regularly(remember):
+    async with process.running("operate", dict), process.regularly(remember), asyncio.TaskGroup() as beside:
+        greeting = (
+            beside.create_task(greet(settings, version=__version__, link=link)) if is_for_a_person(settings) else None
+        )
         await serve(
             app,
             interface=Interfaces.ASGINL,
@@ -186,6 +201,8 @@ async def run_operate(process: Process) -> None:
             connections_max=ADMIN_CONNECTIONS_MAX,
             stop=process.stopping,
         )
+        if greeting is not None:
+            greeting.cancel()
     access.audit.flush()
 
 
@@ -206,7 +223,7 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
         ledger=open_ledger_shelf(settings),
         ledger_orders=open_ledger_orders(settings),
         snapshots=process.snapshots,
-        desk=open_desk(process.path, settings),
+        desk=_desk(settings, process.following.with_dashboard),
         access=access,
         journal=open_control(settings),
         try_connection=lambda base_url, api_key: try_connection(
@@ -222,21 +239,46 @@ def _load_with_dashboard(path: Path | None, document: Mapping[str, object]) -> S
     return load(path, dashboard=document)
 
 
-def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> None:
-    """Let the administrator in: with the password of the file, or with a link that works once."""
+def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> str:
+    """Let the administrator in: with the password of the file, or with a link that works once, which is returned."""
     if password:
         access.set_administrator(password)
-    elif invitation := access.first_invitation():
+        return ""
+    invitation = access.first_invitation()
+    link = f"{settings.public_url or f'http://{settings.admin_listen}'}/welcome/{invitation}" if invitation else ""
+    if link and not is_for_a_person(settings):
         # The only secret that is ever logged: without it nobody could sign in, and it works once, for a day.
-        base = settings.public_url or f"http://{settings.admin_listen}"
-        log.warning("first_sign_in", link=f"{base}/welcome/{invitation}")
+        log.warning("first_sign_in", link=link)
+    return link
 
 
 def settings_in_force(path: Path | None) -> Settings:
     """Return what penstock.toml, the environment and the dashboard say together. Raises SettingsError."""
-    settings = load(path)
+    return follow(path).settings
+
+
+def follow(path: Path | None) -> Following:
+    """Return the settings, as one who looks again and again believes them. Raises SettingsError."""
+    return Following(path, dashboard=_set_up_in_dashboard, consent=consent_to_file)
+
+
+def _set_up_in_dashboard(settings: Settings) -> Mapping[str, object] | None:
     newest = open_control(settings).newest()
-    return load(path, dashboard=opened(newest.document, open_vault(settings))) if newest else settings
+    return opened(newest.document, open_vault(settings)) if newest else None
+
+
+def settings_to_look_with(path: Path | None) -> tuple[Settings, SettingsError | None]:
+    """Return the settings in force; while they cannot be used, what a server had in force last, and why.
+
+    Raises SettingsError when there is nothing of a server to look at.
+    """
+    try:
+        return settings_in_force(path), None
+    except SettingsError as error:
+        known = last_known(data_dir_of(path))
+        if known is None:
+            raise
+        return known, error
 
 
 def open_control(settings: Settings) -> "SqliteControl":
@@ -254,7 +296,10 @@ def _control(data_dir: Path) -> "SqliteControl":
 
 def open_desk(path: Path | None, settings: Settings) -> Desk:
     """Return the dashboard's settings, to be read and changed."""
-    load_with = functools.partial(_load_with_dashboard, path)
+    return _desk(settings, functools.partial(_load_with_dashboard, path))
+
+
+def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]) -> Desk:
     return Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
 
 

@@ -6,6 +6,7 @@ before the body is read; nothing per request is logged but what we did wrong our
 
 import collections
 import dataclasses
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -77,9 +78,10 @@ class Gateway:
         version: str,
         problem: Callable[[], str] = lambda: "",
         on_damage: Callable[[StoreDamaged], None] = lambda _: None,
+        heard: Callable[..., None] = lambda event, *, level, **facts: log.log(level, event, **facts),
     ) -> None:
         self.log, self.sources, self.clock, self.dice = log, sources, clock, dice
-        self.limits, self.problem, self.on_damage = limits, problem, on_damage
+        self.limits, self.problem, self.on_damage, self.heard = limits, problem, on_damage, heard
         self.open_requests = 0
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -153,7 +155,7 @@ class Gateway:
             return refusal(503, "service unavailable", ("retry-after", "10"))
         except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an answer
             # Only the kind is logged: the text may quote the event.
-            log.error("request_crashed", error=type(error).__name__, route=route.kind.value)  # noqa: TRY400
+            self.heard("request_crashed", level=logging.ERROR, cause=type(error).__name__, route=route.kind.value)
             self.requests["", 500] += 1
             return refusal(500, "internal server error")
 

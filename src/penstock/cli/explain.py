@@ -7,12 +7,13 @@ from typing import IO, Literal, NoReturn
 import click
 import msgspec
 
-from penstock.cli import EXIT_FAILED, config_option, config_path
+from penstock.cli import EXIT_FAILED, config_option, settings_to_look_with
 from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable
+from penstock.convert.explain import Explanation, explain
 from penstock.convert.explain import as_json as explanation_as_json
-from penstock.convert.explain import explain
 from penstock.convert.plan import Mapping
 from penstock.event import mended
+from penstock.operate.budget import within_budget
 from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set
 from penstock.settings import Settings
 
@@ -71,9 +72,7 @@ def explain_command(
                                " event is read as its destination's settings say")  # fmt: skip
     if file is not None:
         return _explain_file(file.read(), _mapping(reading), first=first, as_json=as_json)
-    from penstock.wiring import settings_in_force
-
-    settings = settings_in_force(config_path(config))
+    settings = settings_to_look_with(config)
     names = _destinations(settings, destination)
     if message_id is not None:
         return _explain_stored(settings, message_id, names, first=first, as_json=as_json)
@@ -95,8 +94,15 @@ def _destinations(settings: Settings, chosen: str | None) -> list[str]:
 
 
 def _explain_file(body: bytes, mapping: Mapping, *, first: int, as_json: bool) -> None:
-    explanation = explain(_decoded(body), mapping, first=first)
+    # Read here too, to say at once what is no JSON; as text it may go anywhere, however deep it is nested.
+    _decoded(body)
+    explanation = within_budget(explained_text, body, mapping, first)
     _show(explanation_as_json(explanation) if as_json else explanation_lines(explanation))
+
+
+def explained_text(body: bytes, mapping: Mapping, first: int) -> Explanation:
+    """Return a page of the explanation of an event that can be read."""
+    return explain(_decoded(body), mapping, first=first)
 
 
 def _decoded(body: bytes) -> object:
