@@ -29,6 +29,7 @@ from penstock.vault import Vault
 if TYPE_CHECKING:
     from starlette.routing import Route
 
+    from penstock.accept.app import Limits
     from penstock.buffer.sqlite_control import SqliteControl
     from penstock.buffer.sqlite_doctor import Doctor
     from penstock.operate.access import Access
