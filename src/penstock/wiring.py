@@ -37,6 +37,7 @@ from penstock.settings import Following, Settings, data_dir_of, host_and_port, l
 if TYPE_CHECKING:
     from starlette.routing import Route
 
+    from penstock.accept.app import Limits
     from penstock.operate.access import Access
 
 log = structlog.get_logger()
@@ -102,11 +103,25 @@ def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> Non
         log.warning("snapshot_not_written", reason=str(error))
 
 
+def _limits_of(settings: Settings) -> "Limits":
+    from penstock.accept.app import Limits
+
+    return Limits(
+        body_bytes_max=settings.body_bytes_max,
+        bodies_bytes_max=settings.bodies_bytes_max,
+        request_events_max=settings.request_events_max,
+        batch_all_or_nothing=settings.batch_all_or_nothing,
+        path_prefix=settings.path_prefix,
+        public_url=settings.public_ingest_url,
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
 async def run_accept(process: Process) -> None:
     """SDK → accept → buffer."""
     from granian.constants import Interfaces
 
-    from penstock.accept.app import Gateway, Limits
+    from penstock.accept.app import Gateway
     from penstock.accept.sources import Sources
     from penstock.buffer.sqlite_log import SqliteLog
     from penstock.listening import serve
@@ -121,21 +136,12 @@ async def run_accept(process: Process) -> None:
         waiting_events_max=settings.waiting_events_max,
         share_of=sources.share_of,
     )
-    limits = Limits(
-        body_bytes_max=settings.body_bytes_max,
-        bodies_bytes_max=settings.bodies_bytes_max,
-        request_events_max=settings.request_events_max,
-        batch_all_or_nothing=settings.batch_all_or_nothing,
-        path_prefix=settings.path_prefix,
-        public_url=settings.public_ingest_url,
-        trusted_proxies=settings.trusted_proxies,
-    )
     gateway = Gateway(
         log=store,
         sources=sources,
         clock=process.clock,
         dice=process.dice,
-        limits=limits,
+        limits=_limits_of(settings),
         version=__version__,
         problem=store.problem,
         on_damage=process.give_up,
