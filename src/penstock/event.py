@@ -1,14 +1,14 @@
 """The value that travels: one SDK call, stored exactly as it was accepted."""
 
 import concurrent.futures
-import datetime as dt
 import re
 from collections.abc import Generator, Sequence
 from typing import NewType, TypeVar
 
 import msgspec
 
-from penstock.timestamps import from_ms, parsed, to_text
+from penstock.envelope import filled
+from penstock.timestamps import from_ms, to_text
 
 MessageId = NewType("MessageId", str)
 Result = TypeVar("Result")
@@ -56,6 +56,8 @@ class Event(Head, frozen=True, kw_only=True, gc=False, array_like=False):
     received_at_ms: int
     #: The call's JSON, byte for byte as it came, so that a corrected mapping can be applied later.
     body: bytes
+    #: What the event shares with the others of its batch, as JSON; empty when it came alone or shares nothing.
+    envelope: bytes = b""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -70,12 +72,23 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
     heads: list[Head]
     #: The body of the one event; of several, the JSON list that they came in.
     text: bytes
+    #: What stood beside the events and holds for each without its own, as JSON; see envelope.py. Mostly empty.
+    envelope: bytes = b""
 
     @classmethod
-    def of(cls, event: Event) -> "Batch":
-        """Return one event as a batch."""
-        head = Head(**{field: getattr(event, field) for field in Head.__struct_fields__})
-        return cls(source=event.source, received_at_ms=event.received_at_ms, heads=[head], text=event.body)
+    def of(cls, *events: Event) -> "Batch":
+        """Return events of one request as a batch; one at least."""
+        heads = [Head(**{field: getattr(event, field) for field in Head.__struct_fields__}) for event in events]
+        bodies = [event.body for event in events]
+        text = bodies[0] if len(events) == 1 else b"[%b]" % b",".join(bodies)
+        first = events[0]
+        return cls(
+            source=first.source,
+            received_at_ms=first.received_at_ms,
+            heads=heads,
+            text=text,
+            envelope=first.envelope,
+        )
 
     def events(self) -> list[Event]:
         """Return the events. Raises ValueError and msgspec.DecodeError when heads and text do not fit together."""
@@ -97,6 +110,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
             received_at_ms=self.received_at_ms,
             request_ip=head.request_ip,
             body=bytes(body),
+            envelope=self.envelope,
         )
 
 
@@ -114,25 +128,20 @@ def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
             return fresh.submit(_raws_of, text).result()
 
 
-def enriched(event: Event) -> dict[str, object]:
-    """Return the call as a mapping reads it: the body, with what accept knew and corrected times. Never raises.
+def enriched(event: Event, *, alone: bool = False) -> dict[str, object]:
+    """Return the call as a mapping reads it: the body, with what accept knew. Never raises.
 
-    The times follow RudderStack's processor: a `timestamp` that is a date is kept as it is; otherwise it becomes
-    received - (sentAt - originalTimestamp), which takes a wrong clock of the sender out.
+    What the batch says for all its calls is filled in, unless the call is to be read `alone`. Its times stay as they came: what they mean is each mapping's own reading of them, and of `receivedAt`, which is ours.
     """
     body = _decoded(event.body)
     call: dict[str, object] = body if isinstance(body, dict) else {}
-    received = from_ms(event.received_at_ms)
-    original = parsed(call.get("originalTimestamp")) or received
-    sent = parsed(call.get("sentAt")) or received
+    if event.envelope and not alone:
+        call = filled(call, _decoded(event.envelope))
     return call | {
         "type": event.type,
         "messageId": event.message_id,
         "request_ip": event.request_ip,
-        "receivedAt": to_text(received),
-        "originalTimestamp": to_text(original),
-        "sentAt": to_text(sent),
-        "timestamp": to_text(parsed(call.get("timestamp")) or _corrected(received, sent=sent, original=original)),
+        "receivedAt": to_text(from_ms(event.received_at_ms)),
     }
 
 
@@ -173,10 +182,3 @@ def _decoded(body: bytes) -> object:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return None
-
-
-def _corrected(received: dt.datetime, *, sent: dt.datetime, original: dt.datetime) -> dt.datetime:
-    try:
-        return received - (sent - original)
-    except OverflowError:
-        return received

@@ -92,7 +92,9 @@ async def run_accept(process: Process) -> None:
         body_bytes_max=settings.body_bytes_max,
         bodies_bytes_max=settings.bodies_bytes_max,
         request_events_max=settings.request_events_max,
+        batch_all_or_nothing=settings.batch_all_or_nothing,
         path_prefix=settings.path_prefix,
+        public_url=settings.public_ingest_url,
         trusted_proxies=settings.trusted_proxies,
     )
     gateway = Gateway(
@@ -134,7 +136,10 @@ async def run_deliver(process: Process) -> None:
     """buffer → convert → deliver → Custify."""
     from penstock.buffer.sqlite_delivery import DeliveryStore
     from penstock.deliver.fleet import Fleet
+    from penstock.deliver.steps import Watched
+    from penstock.deliver.watchman import Watchman
 
+    watchman = Watchman(process.take_pulse("deliver"))
     store = DeliveryStore(process.settings.data_dir, clock=process.clock)
     await store.open()
     orders = open_orders(process.settings)
@@ -145,6 +150,7 @@ async def run_deliver(process: Process) -> None:
         ledger_orders=open_ledger_orders(process.settings),
         clock=process.clock,
         dice=process.dice,
+        bench=Watched(watchman),
     )
     process.on_change = fleet.follow
     fleet.follow(process.settings)
@@ -153,8 +159,9 @@ async def run_deliver(process: Process) -> None:
         return await store.prune(ledger_days=process.settings.ledger_days)
 
     async with process.running("deliver", fleet.facts), process.regularly(prune):
-        await fleet.until(process.stopping)
-        await fleet.stop()
+        with watchman.watching():
+            await fleet.until(process.stopping)
+            await fleet.stop()
     await store.close()
 
 

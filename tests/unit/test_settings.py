@@ -57,6 +57,12 @@ def test_a_whole_file_is_read(file):
     assert settings.sources_of("custify") == ("web",)
 
 
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(file):
+    path = file("\ufeff" + WHOLE)
+
+    assert load(path, {"WEB_WRITE_KEY": "web-key"}).listen == "127.0.0.1:9000"
+
+
 def test_the_environment_wins_over_the_file(file):
     settings = load(
         file(WHOLE), {"WEB_WRITE_KEY": "wk", "PENSTOCK_LISTEN": "127.0.0.1:1", "PENSTOCK_RETENTION_DAYS": "2"}

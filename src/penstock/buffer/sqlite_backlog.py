@@ -1,5 +1,6 @@
 """The backlog of one destination on SQLite: deliver's end. Opened by sqlite_delivery.py."""
 
+import collections
 import functools
 import itertools
 import json
@@ -10,7 +11,7 @@ from typing import Any
 from penstock.buffer.begin import ALL
 from penstock.buffer.group_commit import Answer, GroupCommit
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
-from penstock.buffer.leases import Leases
+from penstock.buffer.leases import Leases, within
 from penstock.buffer.port import (
     NOTHING_LEARNED,
     SHARES,
@@ -31,7 +32,7 @@ from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_ledger import SqliteLedger
 from penstock.buffer.sqlite_quiet import Quiet
 from penstock.buffer.sqlite_rows import selectable
-from penstock.buffer.sqlite_segments import event_at, events_after
+from penstock.buffer.sqlite_segments import Neighbours, event_at, events_after
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event
 
@@ -47,7 +48,8 @@ INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE 
 NEXT_READY = "SELECT min(due) FROM waiting WHERE destination = ? AND priority = ? AND blocked = 0"
 NEXT_UNPARKED = "SELECT min(due) FROM waiting WHERE destination = ? AND blocked = -1"
 MINUTE = """
-INSERT INTO minute VALUES (?, ?, ?, 1) ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + 1
+INSERT INTO minute VALUES (?, ?, ?, ?)
+ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + excluded.count
 """
 REPLAY_TALLY = """
 INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
@@ -96,6 +98,14 @@ class SqliteBacklog:
             self.quiet.keep(mark, until=self.next_due)
         return leases
 
+    async def lease_behind(self, lease: Lease, *, limit: int, bytes_max: int) -> Lease:
+        """Return a lease again with more followers, of whatever type."""
+
+        def operation(connection: sqlite3.Connection) -> Lease:
+            return self._with_followers(connection, lease, limit=limit, takes=within(bytes_max))
+
+        return await self.group.run(operation)
+
     async def settle(
         self, *endings: Ending, learned: Learned = NOTHING_LEARNED, calls: Sequence[CallCount] = ()
     ) -> None:
@@ -104,19 +114,19 @@ class SqliteBacklog:
         def operation(connection: sqlite3.Connection) -> Mapping[str, bytes | None]:
             now = self.clock.now()
             # All of them first: a lost lease must be known before anything is written.
-            positions = [self.leases.position(ending.lease, now) for ending in endings]
-            self.lanes.assert_waiting(connection, positions)
-            for ending, position in zip(endings, positions, strict=True):
-                self._end(connection, ending, position)
+            ended = {self.leases.position(ending.lease, now): ending for ending in endings}
+            lanes = self.lanes.waiting(connection, ended)
+            self._end(connection, ended, now)
+            self.lanes.leave(connection, lanes)
             self.ledger.count(connection, calls)
             return self._learn(connection, learned)
 
         self.ledger.keep(await self._change(operation))
-        ended = [ending.lease for ending in endings]
-        for lease in ended:
-            self.leases.end(lease, float("-inf"))
-        # Followers of the first that were not settled with it.
-        self._give_back(*(lease for first in ended for lease in first.followers if lease not in ended))
+        ended = {ending.lease.token for ending in endings}
+        followers = [follower for ending in endings for follower in self.leases.followers(ending.lease)]
+        for ending in endings:
+            self.leases.end(ending.lease, float("-inf"))
+        self._give_back(*(follower for follower in followers if follower.token not in ended))
 
     async def retry(
         self,
@@ -140,7 +150,7 @@ class SqliteBacklog:
             return self._learn(connection, learned)
 
         self.ledger.keep(await self._change(operation))
-        self._give_back(lease, *lease.followers)
+        self._give_back(lease, *self.leases.followers(lease))
 
     async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
@@ -150,7 +160,7 @@ class SqliteBacklog:
             self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
 
         await self._change(operation)
-        self._give_back(lease, *lease.followers)
+        self._give_back(lease, *self.leases.followers(lease))
 
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""
@@ -201,7 +211,7 @@ class SqliteBacklog:
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
         if not picked:
             self.next_due = self._next_due(connection)
-        return [self._with_followers(connection, row, now + lease_s, together=together) for _, row in picked]
+        return [self._with_upserts(connection, row, now + lease_s, together=together) for _, row in picked]
 
     def _next_due(self, connection: sqlite3.Connection) -> float:
         """Return when the next event may be handed out, if nothing else happens; infinity for never."""
@@ -217,11 +227,12 @@ class SqliteBacklog:
             ready[priority] = [row for row in rows if row[0] not in self.leases][:limit]
         return ready
 
-    def _grant(self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float) -> Lease:
+    def _grant(self, row: Sequence[Any], event: Event | None, expires_at: float) -> Lease:
         position, seq, attempt, first_failed_at, parked_at = row
+        assert event is not None, "an event that waits is never removed"
         return self.leases.grant(
             position,
-            event=self._event(connection, seq),
+            event=event,
             seq=seq,
             attempt=attempt,
             first_failed_at=first_failed_at,
@@ -229,37 +240,43 @@ class SqliteBacklog:
             parked_at=parked_at,
         )
 
-    def _event(self, connection: sqlite3.Connection, seq: int) -> Event:
-        event = event_at(connection, seq)
-        assert event is not None, "an event that waits is never removed"
-        return event
-
-    def _with_followers(
+    def _with_upserts(
         self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float, *, together: int
     ) -> Lease:
         """Lease an event, and the upserts right behind one along with it."""
-        first, position = self._grant(connection, row, expires_at), row[0]
+        first, position = self._grant(row, event_at(connection, row[1]), expires_at), row[0]
         if not together or first.event.type not in UPSERTS or self.lanes.is_awaited(connection, position):
             return first
-        positions, followers = [position], list[Lease]()
-        while len(followers) < together:
-            behind = self.lanes.next_behind(connection, positions, now=self.clock.now())
-            if behind is None or self._event(connection, behind[1]).type not in UPSERTS:
-                break
-            positions.append(behind[0])
-            followers.append(self._grant(connection, behind, expires_at))
-        return self.leases.with_followers(first, followers) if followers else first
+        return self._with_followers(connection, first, limit=together, takes=lambda event: event.type in UPSERTS)
 
-    def _end(self, connection: sqlite3.Connection, ending: Ending, position: int) -> None:
-        if position >= POSITIONS_OF_A_PRIORITY:
-            self._count_for_its_replay(connection, position, ending.outcome)
-        self.lanes.leave(connection, position)
-        seq, outcome, now = ending.lease.seq, ending.outcome, self.clock.now()
-        row = [self.name, seq, outcome, ending.reason, now, ending.cause, ending.notes]
-        connection.execute("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        connection.execute(TALLY, [self.name, outcome, 1])
-        connection.execute(MINUTE, [self.name, int(now // 60), outcome])
-        self._write_attempts(connection, seq, ending.attempts)
+    def _with_followers(
+        self, connection: sqlite3.Connection, first: Lease, *, limit: int, takes: Callable[[Event], bool]
+    ) -> Lease:
+        """Lease what stands right behind an event and its followers, up to one that is not taken."""
+        now = self.clock.now()
+        run = [self.leases.position(lease, now) for lease in (first, *first.followers)]
+        added, neighbours = list[Lease](), Neighbours(connection)
+        for row in itertools.islice(self.lanes.behind(connection, run, now=now), limit):
+            event = neighbours.at(row[1])
+            if event is not None and not takes(event):
+                break
+            added.append(self._grant(row, event, first.expires_at))
+        return self.leases.with_followers(first, [*first.followers, *added]) if added else first
+
+    def _end(self, connection: sqlite3.Connection, ended: Mapping[int, Ending], now: float) -> None:
+        """Write the outcomes of events, given by where they wait."""
+        for position, ending in ended.items():
+            if position >= POSITIONS_OF_A_PRIORITY:
+                self._count_for_its_replay(connection, position, ending.outcome)
+        connection.executemany(
+            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(self.name, e.lease.seq, e.outcome, e.reason, now, e.cause, e.notes) for e in ended.values()],
+        )
+        for outcome, count in collections.Counter(ending.outcome for ending in ended.values()).items():
+            connection.execute(TALLY, [self.name, outcome, count])
+            connection.execute(MINUTE, [self.name, int(now // 60), outcome, count])
+        for ending in ended.values():
+            self._write_attempts(connection, ending.lease.seq, ending.attempts)
 
     def _learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change the ledger, and wake who was parked for somebody of whom something is known now."""

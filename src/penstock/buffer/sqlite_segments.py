@@ -49,7 +49,7 @@ class Part(NamedTuple):
         for event in packing.decoded(self.encoding).events():
             if event.message_id not in known:
                 first_of_each.setdefault(event.message_id, event)
-        return [part(Batch.of(event)) for event in first_of_each.values()]
+        return [part(piece) for piece in _pieces(list(first_of_each.values()))]
 
 
 def fits(batch: Batch) -> bool:
@@ -60,8 +60,29 @@ def fits(batch: Batch) -> bool:
 def parts(batch: Batch) -> Iterator[list[Part]]:
     """Make ready what is too large for a segment, event by event, some at a time."""
     bodies = zip(batch.heads, batch.bodies(), strict=True)
-    while some := [part(Batch.of(batch.event(head, body))) for head, body in itertools.islice(bodies, EVENTS_MAX)]:
-        yield some
+    while some := [batch.event(head, body) for head, body in itertools.islice(bodies, EVENTS_MAX)]:
+        yield [part(piece) for piece in _pieces(some)]
+
+
+def _pieces(events: Sequence[Event]) -> Iterator[Batch]:
+    """Yield events as batches that fit into a segment: each alone, or with those of its request if they share an envelope.
+
+    What they share would else be written as often as there are events.
+    """
+    some, size = list[Event](), 0
+    for event in events:
+        size += len(event.body) + 1
+        if some and (size > BYTES_MAX or not _share(some[0], event)):
+            yield Batch.of(*some)
+            some, size = [], len(event.body) + 1
+        some.append(event)
+    if some:
+        yield Batch.of(*some)
+
+
+def _share(one: Event, other: Event) -> bool:
+    came = one.source, one.received_at_ms, one.envelope
+    return bool(one.envelope) and came == (other.source, other.received_at_ms, other.envelope)
 
 
 def part(batch: Batch) -> Part:
@@ -87,12 +108,26 @@ def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[o
 
 def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
     """Return one event; None when it is not stored."""
-    row = connection.execute(AT, [seq]).fetchone()
-    if row is None:
-        return None
-    last, count, frame = row
-    index = seq - last + count - 1
-    return _readable(packing.unpacked_one, frame, index, count=count) if index >= 0 else None
+    return Neighbours(connection).at(seq)
+
+
+class Neighbours:
+    """Reads one event after the other, and a segment once for all of its events that follow one another."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.row: tuple[int, int, bytes] = (0, 0, b"")
+
+    def at(self, seq: int) -> Event | None:
+        """Return one event; None when it is not stored."""
+        last, count, frame = self.row
+        if not last - count < seq <= last:
+            found = self.connection.execute(AT, [seq]).fetchone()
+            if found is None:
+                return None
+            last, count, frame = self.row = found
+        index = seq - last + count - 1
+        return _readable(packing.unpacked_one, frame, index, count=count) if index >= 0 else None
 
 
 def came_at(connection: sqlite3.Connection, seq: int) -> int | None:
@@ -132,7 +167,7 @@ def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int
         if len(kept) == len(events):
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
-        parts = [part(Batch.of(event)) for event in kept]
+        parts = [part(piece) for piece in _pieces(kept)]
         insert(connection, "segment", _rows([parts], after_seq=row[0] - len(kept)))
         removed += len(events) - len(kept)
     return removed

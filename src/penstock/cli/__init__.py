@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from penstock import __version__
-from penstock.errors import SettingsError, StoreDamaged
+from penstock.errors import SettingsError, StoreDamaged, TooCostly
 
 if TYPE_CHECKING:
     from penstock.settings import Settings
@@ -109,6 +109,6 @@ def main() -> None:
     except SettingsError as error:
         complain(error)
         sys.exit(EXIT_CONFIG)
-    except StoreDamaged as error:
+    except (StoreDamaged, TooCostly) as error:
         click.echo(f"penstock: {error}", err=True)
         sys.exit(EXIT_FAILED)

@@ -74,6 +74,7 @@ def _facts(story: Story) -> dict[str, object]:
         "ended_at": story.ended_at,
         "attempts": story.attempts,
         "body": msgspec.Raw(story.event.body) if _is_json(story.event.body) else None,
+        "beside": msgspec.Raw(story.event.envelope) if story.event.envelope else None,
     }
 
 

@@ -32,6 +32,8 @@ def _lines(status: Status) -> list[str]:
     lines = [f"accepted: {accepted}"]
     if status.settings_problem:
         lines.append(f"settings: the file is not followed, what was in force before is: {status.settings_problem}")
+    if any(found.state != "running" for found in status.roles.values()):
+        lines += [f"{role} {found.in_words()}" for role, found in status.roles.items()]
     for name, source in status.sources.items():
         if source.lost:
             lines.append(f"{name}: possibly lost: {', '.join(f'{why} {count}' for why, count in source.lost.items())}")

@@ -26,7 +26,8 @@ def read_bytes(path: Path | None) -> bytes:
 def parsed_toml(raw: bytes, path: Path | None) -> dict[str, object]:
     """Return the table of a settings file. Raises SettingsError."""
     try:
-        return tomllib.loads(raw.decode())
+        # With a byte order mark or without: some editors of Windows write one.
+        return tomllib.loads(raw.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError("config", expected="TOML", got=str(path), hint=str(error)) from error
 
