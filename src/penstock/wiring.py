@@ -153,10 +153,9 @@ async def run_accept(process: Process) -> None:
     await complaining(store.open)
 
     async def prune() -> int:
-        in_force = process.settings
-        older_than_ms = int((process.clock.now() - in_force.retention_days * 86_400) * 1000)
+        in_force, now = process.settings, process.clock.now()
         return await store.prune(
-            older_than_ms=older_than_ms,
+            older_than_ms=int((now - in_force.retention_days * 86_400) * 1000),
             bytes_max=in_force.retention_bytes_max,
             destinations=tuple(in_force.destinations),
         )
