@@ -2,6 +2,8 @@
 
 The far side is a bare socket server in a process of its own that answers 200 at once, so that the client is measured and
 not the sandbox. Prints events per second of each client, round by round in turn, and the median ratio.
+
+Then events that need no call (they have no type): all in one lane, and each in a lane of its own, round by round in turn.
 """
 
 import asyncio
@@ -32,6 +34,7 @@ from penstock.deliver.policy import DeliveryPolicy
 from penstock.event import Batch, Event, MessageId
 
 EVENTS, PEOPLE, ROUNDS, IN_FLIGHT = 4_000, 1_000, 5, 32
+CHEAP, CHEAP_ROUNDS, CHEAP_PER_S_MIN = 20_000, 3, 1_000
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 
 
@@ -90,11 +93,11 @@ class AiohttpApi:
         await self.session.close()
 
 
-async def events_per_s(api) -> float:
+async def events_per_s(api, events: list[Event]) -> float:
     clock, folder = SystemClock(), Path(tempfile.mkdtemp(prefix="penstock-bench-"))
     log = SqliteLog(folder, clock=clock, disk_free_bytes_min=0, waiting_events_max=10**9)
     await log.open()
-    await log.append([Batch.of(event(i)) for i in range(EVENTS)])
+    await log.append([Batch.of(each) for each in events])
     store, shelf = DeliveryStore(folder, clock=clock), SqliteShelf(folder)
     await store.open()
     backlog = store.backlog("custify", lambda: ["web"])
@@ -111,22 +114,21 @@ async def events_per_s(api) -> float:
     )
     started = time.perf_counter()
     running = asyncio.create_task(engine.run())
-    while shelf.counts("custify", ["web"]).waiting:
+    while sum(shelf.counts("custify", ["web"]).outcomes.values()) < len(events):
         await asyncio.sleep(0.05)
     seconds = time.perf_counter() - started
     engine.stop()
     await running
-    await api.close()
     await store.close()
     await log.close()
     shutil.rmtree(folder)
-    return EVENTS / seconds
+    return len(events) / seconds
 
 
-def event(i: int) -> Event:
-    user_id = f"u{i % PEOPLE}"
+def event(i: int, *, kind: str = "track", people: int = PEOPLE) -> Event:
+    user_id = f"u{i % people}"
     body = {
-        "type": "track",
+        "type": kind,
         "userId": user_id,
         "event": "Order Completed",
         "messageId": f"m{i}",
@@ -135,7 +137,7 @@ def event(i: int) -> Event:
     return Event(
         source="web",
         message_id=MessageId(f"m{i}"),
-        type="track",
+        type=kind,
         user_id=user_id,
         anonymous_id="",
         company_id="",
@@ -146,21 +148,37 @@ def event(i: int) -> Event:
 
 
 async def main(port: int) -> None:
+    tracks = [event(i) for i in range(EVENTS)]
     url, rates = f"http://127.0.0.1:{port}", {"pyreqwest": [], "aiohttp": []}
     for _ in range(ROUNDS):
         api = CustifyApi(base_url=url, api_key="bench-key", call_s_max=10, in_flight_max=IN_FLIGHT, clock=SystemClock())
-        rates["pyreqwest"].append(await events_per_s(api))
-        rates["aiohttp"].append(await events_per_s(AiohttpApi(url)))
+        for name, client in (("pyreqwest", api), ("aiohttp", AiohttpApi(url))):
+            rates[name].append(await events_per_s(client, tracks))
+            await client.close()
     for name, measured in rates.items():
         print(
             f"{name:<10} events/s  min {min(measured):7.0f}  median {statistics.median(measured):7.0f}  max {max(measured):7.0f}"
         )
     ratios = [a / b for a, b in zip(rates["pyreqwest"], rates["aiohttp"], strict=True)]
     print(f"pyreqwest / aiohttp, median of {ROUNDS} pairs: {statistics.median(ratios):.2f}")
+    await cheap(url)
+
+
+async def cheap(url: str) -> None:
+    """Print how fast events end that need no call."""
+    api = CustifyApi(base_url=url, api_key="bench-key", call_s_max=10, in_flight_max=IN_FLIGHT, clock=SystemClock())
+    rates: dict[int, list[float]] = {1: [], CHEAP: []}
+    for _ in range(CHEAP_ROUNDS):
+        for people, measured in rates.items():
+            measured.append(await events_per_s(api, [event(i, kind="", people=people) for i in range(CHEAP)]))
+    await api.close()
+    one, many = (statistics.median(measured) for measured in rates.values())
+    print(f"events that need no call/s  in one lane {one:6.0f}   at least {CHEAP_PER_S_MIN}")
+    print(f"{'':>26}  in a lane each {many:6.0f}")
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     ports: "multiprocessing.Queue[int]" = multiprocessing.Queue()
     server = multiprocessing.Process(target=serve, args=(ports,), daemon=True)
     server.start()

@@ -24,11 +24,13 @@ ADDRESS = "custify.address"
 REFUSED = "custify.refused"
 UNAVAILABLE = "custify.unavailable"
 PERSON_UNKNOWN = "custify.person_unknown"
+STUCK = "delivery.stuck"
 SHADOW = "mode.shadow"
 NO_IDENTITY = "map.no_identity"
 NO_COMPANY = "map.no_company"
 NO_SUBJECT = "map.no_subject"
 NO_NAME = "map.no_event_name"
+PLACEHOLDER = "map.placeholder_id"
 NO_TYPE = "map.no_type"
 NOT_AN_OBJECT = "map.not_an_object"
 TOO_MANY_NAMES = "event.too_many_names"
@@ -113,6 +115,13 @@ CAUSES = {
             advice="Call identify (or group) for the person, then replay the cause; or set unknown_people to `create`.",
         ),
         Cause(
+            code=STUCK,
+            meaning="To read the event, or to weigh it against what Custify holds, took more steps than any event may"
+            " need: alone, and again in a process of its own. It was given up so that the events behind it go on.",
+            advice="Look at the event: it is far larger or stranger than what an SDK sends. Mend what sends it. If it looks"
+            " harmless, please report it; a later version may read it, then replay the cause.",
+        ),
+        Cause(
             code=SHADOW,
             meaning="The destination is in shadow mode, or in canary mode and this event is not of the chosen few: what"
             " would have been sent is kept, and nothing was written.",
@@ -133,6 +142,13 @@ CAUSES = {
             code=NO_SUBJECT,
             meaning="A track call names neither a person nor a company.",
             advice="Identify the person first, or send company_id among the properties; then replay the cause.",
+        ),
+        Cause(
+            code=PLACEHOLDER,
+            meaning="The only ids that the event has are placeholders, such as `undefined`, `null` or `0`: programs write"
+            " them where they know nobody, and everybody's data would meet in one person.",
+            advice="Look in the application for a call before the person is known, or for an id that is put into a text."
+            " Is it an id after all? Take it out of placeholder_ids, then replay the cause.",
         ),
         Cause(code=NO_NAME, meaning="A track call has no event name.", advice=_MEND),
         Cause(code=NO_TYPE, meaning="The event has no type, so that nobody can know which call it was.", advice=_MEND),

@@ -10,6 +10,7 @@ PenstockError
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
 ├── BackupRefused      the operator's: a backup or a restore that cannot be done so; nothing was changed
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
+├── TooCostly          the event's: to explain it would cost more than a page may; the page says so
 └── LeaseLost          nobody's: the lease had run out; forget what we know and go on
 
 What Custify says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
@@ -105,6 +106,10 @@ class StoreDamaged(PenstockError):
 
 class BackupRefused(PenstockError):
     """A backup that cannot be made, or a set that cannot be put back; the sentence says why. Nothing was changed."""
+
+
+class TooCostly(PenstockError):
+    """A question about events that costs more than one question may; the text says how much."""
 
 
 class LeaseLost(PenstockError):

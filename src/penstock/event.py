@@ -1,14 +1,13 @@
 """The value that travels: one SDK call, stored exactly as it was accepted."""
 
 import concurrent.futures
-import datetime as dt
 import re
 from collections.abc import Generator, Sequence
 from typing import NewType, TypeVar
 
 import msgspec
 
-from penstock.timestamps import from_ms, parsed, to_text
+from penstock.timestamps import from_ms, to_text
 
 MessageId = NewType("MessageId", str)
 Result = TypeVar("Result")
@@ -115,24 +114,17 @@ def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
 
 
 def enriched(event: Event) -> dict[str, object]:
-    """Return the call as a mapping reads it: the body, with what accept knew and corrected times. Never raises.
+    """Return the call as a mapping reads it: the body, with what accept knew. Never raises.
 
-    The times follow RudderStack's processor: a `timestamp` that is a date is kept as it is; otherwise it becomes
-    received - (sentAt - originalTimestamp), which takes a wrong clock of the sender out.
+    Its times stay as they came: what they mean is each mapping's own reading of them, and of `receivedAt`, which is ours.
     """
     body = _decoded(event.body)
     call: dict[str, object] = body if isinstance(body, dict) else {}
-    received = from_ms(event.received_at_ms)
-    original = parsed(call.get("originalTimestamp")) or received
-    sent = parsed(call.get("sentAt")) or received
     return call | {
         "type": event.type,
         "messageId": event.message_id,
         "request_ip": event.request_ip,
-        "receivedAt": to_text(received),
-        "originalTimestamp": to_text(original),
-        "sentAt": to_text(sent),
-        "timestamp": to_text(parsed(call.get("timestamp")) or _corrected(received, sent=sent, original=original)),
+        "receivedAt": to_text(from_ms(event.received_at_ms)),
     }
 
 
@@ -173,10 +165,3 @@ def _decoded(body: bytes) -> object:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return None
-
-
-def _corrected(received: dt.datetime, *, sent: dt.datetime, original: dt.datetime) -> dt.datetime:
-    try:
-        return received - (sent - original)
-    except OverflowError:
-        return received

@@ -157,8 +157,10 @@ async def run_deliver(process: Process) -> None:
     """buffer → convert → deliver → Custify."""
     from penstock.buffer.sqlite_delivery import DeliveryStore
     from penstock.deliver.fleet import Fleet
+    from penstock.deliver.steps import Watched
+    from penstock.deliver.watchman import Watchman
 
-    settings = process.settings
+    settings, watchman = process.settings, Watchman(process.take_pulse("deliver"))
     store = DeliveryStore(settings.data_dir, clock=process.clock)
     fleet = Fleet(
         backlog_of=store.backlog,
@@ -167,6 +169,7 @@ async def run_deliver(process: Process) -> None:
         ledger_orders=open_ledger_orders(settings),
         clock=process.clock,
         dice=process.dice,
+        bench=Watched(watchman),
     )
 
     async def open_store() -> None:
@@ -183,8 +186,9 @@ async def run_deliver(process: Process) -> None:
         process.on_change = fleet.follow
         fleet.follow(process.settings)
         async with process.regularly(prune):
-            await fleet.until(process.stopping)
-            await fleet.stop()
+            with watchman.watching():
+                await fleet.until(process.stopping)
+                await fleet.stop()
     await store.close()
 
 

@@ -12,7 +12,9 @@ from penstock.convert.plan import Filtered, Mapping, Plan, Unmappable
 
 MAPPINGS = [
     Mapping(),
-    Mapping(anonymous_fallback=True, nested="flatten", page_views=True),
+    Mapping(
+        anonymous_fallback=True, nested="flatten", page_views=True, date_attributes=("plan", "people.churned", "a.b")
+    ),
     Mapping(nested="json"),
     Mapping(name="rudderstack"),
     Mapping(name="rudderstack", anonymous_fallback=True),
@@ -31,18 +33,42 @@ names = st.sampled_from(
     ["userId", "id", "email", "name", "firstName", "phone", "sessionCount", "signedUpAt", "signed_up_at", "company", "groupId", "size",
      "mrr", "churned", "unsubscribedFromEmails", "traits", "context", "a.b", "", "plan"]
 )  # fmt: skip
-traits = st.dictionaries(names, values | st.fixed_dictionaries({"id": scalars, "remove": values}), max_size=6) | values
+#: Times as they come: in every form, in the future, of no date at all, and what is no time.
+times = (
+    scalars
+    | st.sampled_from(
+        ["2024-05-06T07:08:09+02:00", "2024-05-06 07:08:09 UTC", "Mon May 06 09:08:09 CEST 2024", "2099-01-01T00:00:00Z",
+         "0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z", "0000-00-00", "N/A", "1714979289", 1714979289, 1714979289000,
+         1714979289.5, "1780111512345", "2024-05-06", "9999-12-31", "Mon, 06 May 2024 07:08:09 GMT"]
+    )
+    | st.datetimes().map(str)
+    | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
+)  # fmt: skip
+#: Ids as they come: some are none.
+ids = scalars | st.sampled_from(["u1", " u1 ", 42, 42.0, "undefined", "NULL", "0", "[object Object]", "\ufeffu1"])
+emails = st.sampled_from(["ana@example.com", " Ana@Example.com", "NoReply@x.io", "n/a", "undefined@x.io"])
+dated = st.fixed_dictionaries(
+    {}, optional={"signedUpAt": times, "createdAt": times, "plan": times, "id": ids, "email": emails}
+)
+traits = (
+    st.dictionaries(names, values | st.fixed_dictionaries({"id": scalars, "remove": values}), max_size=6)
+    | values
+    | dated
+)
 types = st.sampled_from(["identify", "track", "group", "page", "screen", "alias", " Track ", ""]) | values
 events = st.fixed_dictionaries(
     {"type": types},
     optional={
-        "userId": scalars,
-        "anonymousId": scalars,
+        "userId": ids,
+        "anonymousId": ids,
         "messageId": scalars,
-        "groupId": scalars,
+        "groupId": ids,
         "event": values,
         "name": values,
-        "timestamp": scalars | st.just("2024-05-06T07:08:09+02:00"),
+        "timestamp": times,
+        "originalTimestamp": times,
+        "sentAt": times,
+        "receivedAt": times,
         "traits": traits,
         "properties": traits,
         "context": st.fixed_dictionaries({"traits": traits, "groupId": scalars}) | values,

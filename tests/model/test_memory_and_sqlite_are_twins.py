@@ -105,9 +105,24 @@ class Twins(RuleBasedStateMachine):
         self.held += zip(memory, sqlite, strict=True)
 
     @precondition(lambda self: self.held)
-    @rule(pick=picks, outcome=outcomes, cause=causes, attempts=attempts, learned=lessons, whole=st.booleans())
-    def settle(self, pick, outcome, cause, attempts, learned, whole):
-        self._settle(self._spend(pick), outcome, cause, attempts, learned=learned, whole=whole)
+    @rule(pick=picks, limit=st.integers(0, 5), bytes_max=st.sampled_from([20, 40, 4_000]))
+    def lease_behind(self, pick, limit, bytes_max):
+        pick %= len(self.held)
+        pair = self.held[pick]
+        memory, sqlite = (
+            self._answer(world.backlog.lease_behind(self._own(pair, world), limit=limit, bytes_max=bytes_max))
+            for world in self.worlds
+        )
+        if isinstance(memory, Lease):
+            assert _placeless(memory) == _placeless(sqlite)
+            self.held[pick] = memory, sqlite
+        else:
+            assert memory == sqlite
+
+    @precondition(lambda self: self.held)
+    @rule(pick=picks, outcome=outcomes, cause=causes, attempts=attempts, learned=lessons, along=st.integers(0, 6))
+    def settle(self, pick, outcome, cause, attempts, learned, along):
+        self._settle(self._spend(pick), outcome, cause, attempts, learned=learned, along=along)
 
     @precondition(lambda self: self.held)
     @rule(pick=picks, wait_s=seconds, subjects=st.lists(subjects, min_size=1, max_size=2, unique=True))
@@ -129,7 +144,7 @@ class Twins(RuleBasedStateMachine):
     @rule(pick=picks, settles=st.booleans())
     def give_a_second_verdict(self, pick, settles):
         lease = self.spent[pick % len(self.spent)]
-        self._settle(lease, Outcome.DELIVERED, "", [], learned={}, whole=False) if settles else self._retry(
+        self._settle(lease, Outcome.DELIVERED, "", [], learned={}, along=0) if settles else self._retry(
             lease, 1.0, True, []
         )
 
@@ -185,13 +200,13 @@ class Twins(RuleBasedStateMachine):
         self.spent.append(pair)
         return pair
 
-    def _settle(self, pair, outcome, cause, attempts, *, learned, whole):
-        """End an event; with `whole`, also those that were leased along with it, which it carried."""
+    def _settle(self, pair, outcome, cause, attempts, *, learned, along):
+        """End an event, and so many of those that were leased along with it; the others go back."""
         reason = f"it was {cause}" if outcome in REPLAYABLE else ""
         lessons = {subject: lambda _, record=record: record for subject, record in learned.items()}
 
         def endings(lease):
-            followers = [Ending(lease=each, outcome=Outcome.COALESCED) for each in lease.followers] if whole else []
+            followers = [Ending(lease=each, outcome=Outcome.COALESCED) for each in lease.followers[:along]]
             return [Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=attempts), *followers]
 
         self.both(lambda world: world.backlog.settle(*endings(self._own(pair, world)), learned=lessons))

@@ -1,6 +1,7 @@
 """What must hold over a history: over what the far side applied and the store says, never over our own logs."""
 
 import collections
+import itertools
 from collections.abc import Iterator, Sequence
 
 from penstock.buffer.port import Outcome
@@ -18,6 +19,7 @@ def wrong(history: History) -> list[str]:
         *sums(history),
         *_lost(history),
         *_order(history),
+        *_ended_in_order(history),
         *repeats(history),
         *ends(history),
         *_gave_up(history),
@@ -75,6 +77,17 @@ def _overtaken(order: Sequence[int], calls: Sequence[Applied], ended_without: se
         skipped = [mark for mark in order[:here] if mark not in seen and mark not in ended_without]
         if skipped:
             yield f"m{call.mark} overtook m{skipped[0]}"
+
+
+def _ended_in_order(history: History) -> Iterator[str]:
+    """Whatever becomes of an event, it ends before the next of its lanes does."""
+    ended_at = {int(story.event.message_id[1:]): story.ended_at for story in history.stories}
+    for order in history.script.orders:
+        marks = [mark for mark in order if mark not in history.replayed]
+        for earlier, later in itertools.pairwise(marks):
+            before, after = ended_at[earlier], ended_at[later]
+            if after is not None and (before is None or after < before):
+                yield f"m{later} ended while m{earlier}, which was sent earlier, had not"
 
 
 def repeats(history: History) -> Iterator[str]:

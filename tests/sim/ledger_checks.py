@@ -7,6 +7,7 @@ import msgspec
 
 from penstock import causes
 from penstock.buffer.port import Outcome, Story
+from penstock.event import UPSERTS
 from penstock.timestamps import from_ms, to_text
 from sim.checks import ends, orders_of, pace, repeats, rest, sums
 from sim.story import History
@@ -102,7 +103,7 @@ def _signed_up(history: History) -> Iterator[str]:
             if story.state in DONE and story.event.message_id not in died:
                 ended.add(person)
     for person in ended:
-        held = history.custify.people[person].get("signed_up_at")
+        held = history.custify.people.get(person, {}).get("signed_up_at")
         if held not in firsts[person]:
             yield f"{person} signed up at {held}, and the first events said {firsts[person]}"
 
@@ -110,7 +111,7 @@ def _signed_up(history: History) -> Iterator[str]:
 def _upserts(story: Story) -> list[tuple[str, str, dict[str, object]]]:
     """Return what an event says about whom: kind, id and fields."""
     event = story.event
-    if event.type == "track":
+    if event.type not in UPSERTS:
         return []
     said = msgspec.json.decode(event.body)["traits"]
     kind, id_ = (

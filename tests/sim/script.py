@@ -13,6 +13,8 @@ PEOPLE_MAX, COMPANIES_MAX, EVENTS_MIN, EVENTS_MAX, LATE_MAX = 6, 2, 12, 64, 10
 # and a little after it, where long backoffs are.
 TROUBLE_S_MAX = 300.0
 RESENT_SHARE = 0.1
+# Events that end without a call: one is filtered, one cannot be mapped.
+FREE = ("page", "")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def _events(dice, *, people: int, count: int) -> tuple[list[Event], tuple[tuple[
     events = []
     for mark in range(1, count + 1):
         person = int(dice.uniform(0, people))
-        kind = _pick(dice, ("identify", "track", "track", "track", "group"))
+        kind = _pick(dice, ("identify", "track", "track", "track", "group", *FREE))
         device = _pick(dice, ("user", "both", "anonymous"))
         if device == "both":
             linked.add(person)
@@ -92,13 +94,13 @@ def _repetitive_events(dice, *, people: int, count: int) -> tuple[list[Event], t
     events = []
     for mark in range(1, count + 1):
         person = int(dice.uniform(0, people))
-        kind = _pick(dice, ("identify", "identify", "identify", "track", "group"))
+        kind = _pick(dice, ("identify", "identify", "identify", "track", "group", *FREE))
         device = _pick(dice, ("user", "both", "anonymous"))
         company = f"c{int(dice.uniform(0, COMPANIES_MAX))}" if kind == "group" else ""
         event = _event(mark, person, kind=kind, device=device, company=company)
         if kind == "track":
             orders.setdefault(event.user_id or event.anonymous_id, []).append(mark)
-        else:
+        elif kind not in FREE:
             event = _saying(event, dice)
         events.append(event)
     return events, tuple(tuple(marks) for marks in orders.values() if len(marks) > 1)
@@ -134,7 +136,7 @@ def _event(mark: int, person: int, *, kind: str, device: str, company: str) -> E
     body |= {"anonymousId": anonymous_id} if anonymous_id else {}
     if kind == "track":
         body |= {"event": "Happened", "properties": {"mark": mark}}
-    elif kind == "identify":
+    elif kind in {"identify", *FREE}:
         body |= {"traits": {"mark": mark}}
     else:
         body |= {"groupId": company, "traits": {"mark": mark}, "context": {"traits": {"mark": mark}}}

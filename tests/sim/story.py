@@ -72,6 +72,10 @@ class LatentBacklog:
         await self._wait()
         return await self.backlog.lease(**limits)
 
+    async def lease_behind(self, lease: Lease, **limits: Any) -> Lease:
+        await self._wait()
+        return await self.backlog.lease_behind(lease, **limits)
+
     async def settle(self, *endings: Ending, **facts: Any) -> None:
         await self._wait()
         await self.backlog.settle(*endings, **facts)

@@ -1,4 +1,4 @@
-"""A simulation that finds nothing proves nothing: seven bugs are planted, and each must be found within 200 seeds."""
+"""A simulation that finds nothing proves nothing: eight bugs are planted, and each must be found within 200 seeds."""
 
 import asyncio
 import dataclasses
@@ -10,9 +10,12 @@ from contract.worlds import MemoryWorld
 from penstock.buffer import memory_backlog
 from penstock.buffer.lanes import anonymous_lane, user_lane
 from penstock.buffer.port import Outcome
+from penstock.convert.plan import Plan
 from penstock.deliver.answer import Barred, Throttled, Unavailable
+from penstock.deliver.books import Books
 from penstock.deliver.decide import RetryIn, Settle
 from penstock.deliver.engine import Engine
+from penstock.deliver.errand import Run
 from penstock.deliver.policy import DeliveryPolicy
 from sim.checks import wrong
 from sim.story import tell
@@ -115,3 +118,13 @@ def test_a_replay_that_turns_the_order_round_is_found(monkeypatch):
     monkeypatch.setattr(memory_backlog.MemoryBacklog, "selectable", lambda self, *a, **k: in_order(self, *a, **k)[::-1])
 
     assert "overtook" in found()
+
+
+async def run_over_calls(self, reads, rules, mode):
+    return Run(reads=[read for read in reads if not isinstance(read.meaning, Plan)])
+
+
+def test_runs_that_go_on_behind_an_event_that_needs_a_call_are_found(monkeypatch):
+    monkeypatch.setattr(Books, "run", run_over_calls)
+
+    assert "which was sent earlier, had not" in found()

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text()
 
 
-def tests_in(file: Path) -> set[str]:
+def names_in(file: Path) -> set[str]:
     tree = ast.parse(file.read_text())
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
@@ -19,7 +19,7 @@ def test_each_sentence_has_a_test_that_exists():
     assert len(named) > 30
     for file, test in named:
         assert (ROOT / file).exists(), file
-        assert not test or test in tests_in(ROOT / file), f"{file}: {test}"
+        assert not test or test in names_in(ROOT / file), f"{file}: {test}"
 
 
 def test_files_named_in_passing_exist_too():

@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
 
-VALUES = {"event", "errors", "timestamps", "causes", "origin"}
-LEAVES = VALUES | {"clock", "settings", "vault"}
+VALUES = {"event", "errors", "timestamps", "causes", "origin", "placeholders"}
+LEAVES = VALUES | {"clock", "repeats", "settings", "vault", "apart", "pulse"}
 # stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
 MAY_KNOW = {
     "accept": LEAVES | {"buffer", "forwarded"},
@@ -26,10 +26,15 @@ MAY_KNOW = {
     "errors.py": set(),
     "causes.py": set(),
     "clock.py": set(),
+    "repeats.py": set(),
+    "alone.py": set(),
+    "apart.py": {"alone"},
+    "pulse.py": {"clock"},
     "timestamps.py": set(),
+    "placeholders.py": set(),
     "origin.py": set(),
     "forwarded.py": set(),
-    "settings": {"errors", "origin", "forwarded"},
+    "settings": {"errors", "origin", "forwarded", "placeholders"},
     "listening.py": {"errors"},
     "vault.py": {"errors"},
 }

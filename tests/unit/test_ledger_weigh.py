@@ -346,3 +346,92 @@ def test_a_name_longer_than_anybody_reads_is_not_remembered_and_so_sent_each_tim
 
     assert record.fields == {}
     assert weighed(part("m1", person(attributes={name: 1})), user_ana=record).calls
+
+
+def guess(at: str, **fields) -> Call:
+    """Return an upsert whose sign-up date nobody stated."""
+    return dataclasses.replace(person(signed_up_at=at, **fields), guessed=("signed_up_at",))
+
+
+def test_a_guessed_sign_up_date_gives_way_to_a_stated_one_once():
+    first = weighed(part("m1", guess("2024-05-06T00:00:00.000Z")))
+    record = learned(first, "user:ana")
+    assert record.guessed == ["signed_up_at"]
+
+    stated = weighed(part("m2", person(signed_up_at="2023-01-01T00:00:00.000Z")), user_ana=record)
+    record = learned(stated, "user:ana", record)
+    assert stated.calls[0].body["signed_up_at"] == "2023-01-01T00:00:00.000Z"
+    assert record.guessed == []
+
+    other = weighed(part("m3", person(signed_up_at="2022-01-01T00:00:00.000Z", phone="1")), user_ana=record)
+    assert "signed_up_at" not in other.calls[0].body
+
+
+@pytest.mark.parametrize("policy", ["set_once", "min", "max", "latest", "never_null"])
+def test_a_guess_never_overwrites_what_custify_holds(policy):
+    rules = Rules(policies={"people.signed_up_at": policy})
+    before = held(signed_up_at="2024-01-01T00:00:00.000Z")
+
+    for at in ("2023-05-06T00:00:00.000Z", "2025-05-06T00:00:00.000Z"):
+        result = weighed(part("m1", guess(at, phone="1"), at_ms=10**15), rules=rules, user_ana=before)
+
+        assert "signed_up_at" not in result.calls[0].body
+        [[note]] = result.notes
+        assert note.why.startswith("a guess")
+
+
+def test_with_the_policy_always_a_guess_is_sent_as_everything_is():
+    rules = Rules(policies={"people.signed_up_at": "always"})
+
+    result = weighed(part("m1", guess("2025-05-06T00:00:00.000Z")), rules=rules, user_ana=held(signed_up_at="2024"))
+
+    assert result.calls[0].body["signed_up_at"] == "2025-05-06T00:00:00.000Z"
+
+
+def test_within_a_run_a_stated_date_wins_over_guesses_before_and_after_it():
+    result = weighed(
+        part("m1", guess("2024-05-06T00:00:00.000Z")),
+        part("m2", person(signed_up_at="2023-01-01T00:00:00.000Z")),
+        part("m3", guess("2024-05-08T00:00:00.000Z")),
+    )
+
+    assert result.calls[0].body["signed_up_at"] == "2023-01-01T00:00:00.000Z"
+    assert learned(result, "user:ana").guessed == []
+
+
+def test_a_statement_that_says_what_was_guessed_freezes_it_without_a_call():
+    guessed = learned(weighed(part("m1", guess("2024-05-06T00:00:00.000Z"))), "user:ana")
+
+    result = weighed(part("m2", person(signed_up_at="2024-05-06T00:00:00.000Z")), user_ana=guessed)
+
+    assert result.calls == ()
+    record = learned(result, "user:ana", guessed)
+    assert (record.guessed, record.fields["signed_up_at"]) == ([], "2024-05-06T00:00:00.000Z")
+
+
+def test_what_a_call_without_an_answer_guessed_is_forgotten_with_its_value():
+    guessed = learned(weighed(part("m1", guess("2024-05-06T00:00:00.000Z"))), "user:ana")
+
+    again = weighed(part("m2", person(signed_up_at="2023-01-01T00:00:00.000Z")), user_ana=guessed)
+    doubted = decoded(again.learned["user:ana"].doubt(encoded(guessed)))
+
+    assert (doubted.guessed, doubted.fields) == ([], {})
+
+
+def test_latest_cannot_be_poisoned_by_a_time_that_has_not_come():
+    """A record of an older version, which believed an event of 2099."""
+    rules = Rules(policies={"people.name": "latest"})
+    poisoned = dataclasses_replaced(held(name="trial"), times={"name": 4_070_908_800_000})
+
+    result = weighed(part("m2", person(name="paid"), at_ms=int(NOW * 1000)), rules=rules, user_ana=poisoned)
+
+    assert result.calls[0].body["name"] == "paid"
+    assert learned(result, "user:ana", poisoned).times == {"name": int(NOW * 1000)}
+
+
+def test_an_email_is_one_subject_however_it_is_written():
+    by_email = Call("/people", {"email": "Ana@Example.com ", "custom_attributes": {}})
+
+    assert subjects_of(Plan((by_email,))) == {"email:ana@example.com"}
+    other = Call("/people", {"email": "ana@example.com", "custom_attributes": {"plan": "pro"}})
+    assert together([part("m1", by_email), part("m2", other)]) == 2

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from penstock.buffer.port import Lease
 from penstock.errors import LeaseLost
@@ -17,6 +17,8 @@ class Leases:
         self.tokens = itertools.count(1)
         # The writer's thread looks at it while leases end on the event loop: whoever goes through it goes through a copy.
         self.held: dict[int, Lease] = {}
+        #: By the token of each of them.
+        self.positions: dict[int, int] = {}
         #: Leases that ran out count as attempts; they are added when the event is handed out again.
         self.ran_out: collections.Counter[int] = collections.Counter()
 
@@ -38,7 +40,7 @@ class Leases:
         parked_at: float | None = None,
     ) -> Lease:
         """Return a new lease."""
-        self.held[position] = Lease(
+        lease = self.held[position] = Lease(
             event=event,
             seq=seq,
             attempt=attempt + self.ran_out[position],
@@ -47,7 +49,8 @@ class Leases:
             expires_at=expires_at,
             parked_at=parked_at,
         )
-        return self.held[position]
+        self.positions[lease.token] = position
+        return lease
 
     def with_followers(self, first: Lease, followers: Sequence[Lease]) -> Lease:
         """Return a lease again, with those that were leased along with it."""
@@ -55,25 +58,44 @@ class Leases:
         self.held[position] = dataclasses.replace(first, followers=tuple(followers))
         return self.held[position]
 
+    def followers(self, lease: Lease) -> Sequence[Lease]:
+        """Return what is leased along with a lease by now: whoever holds it may not know of the last ones."""
+        position = self.positions.get(lease.token)
+        return () if position is None else self.held[position].followers
+
     def expire(self, now: float) -> list[int]:
         """Take back what ran out, and return where those events wait."""
         ran_out = [position for position, lease in tuple(self.held.items()) if lease.expires_at <= now]
         for position in ran_out:
             # The event loop may have ended it just now.
-            self.held.pop(position, None)
+            if (lease := self.held.pop(position, None)) is not None:
+                self.positions.pop(lease.token, None)
             self.ran_out[position] += 1
         return ran_out
 
     def position(self, lease: Lease, now: float) -> int:
         """Return where the leased event waits. Raises LeaseLost if the lease ran out or was given to somebody else."""
-        for position, held in tuple(self.held.items()):
-            if held.token == lease.token and lease.expires_at > now:
-                return position
-        raise LeaseLost(f"the lease of {lease.event.message_id} ran out")
+        position = self.positions.get(lease.token)
+        if position is None or lease.expires_at <= now:
+            raise LeaseLost(f"the lease of {lease.event.message_id} ran out")
+        return position
 
     def end(self, lease: Lease, now: float) -> int:
         """Take a lease back with its verdict, and return where the event waits. Raises LeaseLost."""
         position = self.position(lease, now)
         self.held.pop(position, None)
+        self.positions.pop(lease.token, None)
         del self.ran_out[position]
         return position
+
+
+def within(bytes_max: int) -> Callable[[Event], bool]:
+    """Return what takes events one after the other while their bodies are no larger than that together."""
+    left = bytes_max
+
+    def takes(event: Event) -> bool:
+        nonlocal left
+        left -= len(event.body)
+        return left >= 0
+
+    return takes

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from penstock.buffer.lanes import lanes_of, names_both, place
-from penstock.buffer.leases import Leases
+from penstock.buffer.leases import Leases, within
 from penstock.buffer.memory_ledger import MemoryLedger
 from penstock.buffer.port import (
     NOTHING_LEARNED,
@@ -91,16 +91,22 @@ class MemoryBacklog:
         picked = self.turns.pick(ready, limit=limit, shares=shares or SHARES)
         return [self._lease(position, now + lease_s, together=together) for _, position in picked]
 
+    async def lease_behind(self, lease: Lease, *, limit: int, bytes_max: int) -> Lease:
+        """Return a lease again with more followers, of whatever type."""
+        self.leases.position(lease, self.clock.now())
+        return self._with_followers(lease, limit=limit, takes=within(bytes_max))
+
     async def settle(
         self, *endings: Ending, learned: Learned = NOTHING_LEARNED, calls: Sequence[CallCount] = ()
     ) -> None:
         """Write outcomes and what was learned, and free the lanes."""
         now = self.clock.now()
         positions = [self.leases.position(ending.lease, now) for ending in endings]
+        followers = [follower for ending in endings for follower in self.leases.followers(ending.lease)]
         for position, ending in zip(positions, endings, strict=True):
             self.leases.end(ending.lease, now)
             self._end(position, ending)
-        self._give_back(*(follower for ending in endings for follower in ending.lease.followers))
+        self._give_back(*followers)
         self.ledger.count(calls)
         self._learn(learned)
 
@@ -115,21 +121,23 @@ class MemoryBacklog:
         learned: Learned = NOTHING_LEARNED,
     ) -> None:
         """Hand the event out again at `at`, not before."""
+        followers = self.leases.followers(lease)
         position = self.leases.end(lease, self.clock.now())
         self.attempts[lease.seq] += attempts
         waiting = self.waiting[position]
         waiting.due, waiting.attempt, waiting.first_failed_at = at, lease.attempt + counts, first_failed_at
-        self._give_back(*lease.followers)
+        self._give_back(*followers)
         self._learn(learned)
 
     async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
+        followers = self.leases.followers(lease)
         position = self.leases.end(lease, self.clock.now())
         waiting = self.waiting[position]
         self._leave(position, waiting)
         waiting.due, waiting.parked_for = until, subjects
         waiting.parked_at = since if waiting.parked_at is None else waiting.parked_at
-        self._give_back(*lease.followers)
+        self._give_back(*followers)
 
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""
@@ -250,17 +258,23 @@ class MemoryBacklog:
 
     def _lease(self, position: int, expires_at: float, *, together: int) -> Lease:
         first = self._grant(position, expires_at)
-        run, followers = [position], list[Lease]()
         # Lanes of people and companies are named as the ledger names its subjects.
         lanes = self.waiting[position].lanes
         is_awaited = any(lane in waiting.parked_for for waiting in self.waiting.values() for lane in lanes)
-        while first.event.type in UPSERTS and not is_awaited and len(followers) < together:
+        if first.event.type not in UPSERTS or is_awaited:
+            return first
+        return self._with_followers(first, limit=together, takes=lambda event: event.type in UPSERTS)
+
+    def _with_followers(self, first: Lease, *, limit: int, takes: Callable[[Event], bool]) -> Lease:
+        run = [self.leases.position(lease, float("-inf")) for lease in (first, *first.followers)]
+        added = list[Lease]()
+        while len(added) < limit:
             behind = self._next_behind(run)
-            if behind is None or self.events[self.waiting[behind].seq - 1].type not in UPSERTS:
+            if behind is None or not takes(self.events[self.waiting[behind].seq - 1]):
                 break
             run.append(behind)
-            followers.append(self._grant(behind, expires_at))
-        return self.leases.with_followers(first, followers) if followers else first
+            added.append(self._grant(behind, first.expires_at))
+        return self.leases.with_followers(first, [*first.followers, *added]) if added else first
 
     def _next_behind(self, run: Sequence[int]) -> int | None:
         """Return the event that waits for nothing but a run of leased ones."""

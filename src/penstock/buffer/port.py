@@ -156,7 +156,22 @@ class Notebook(Protocol):
         """Return what `remember` kept."""
 
 
-class Backlog(Notebook, Protocol):
+class Return(Protocol):
+    """The ways back into the lanes."""
+
+    async def wake_all(self) -> None:
+        """Let every parked event take its place again."""
+
+    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
+        """Put the next dead or rejected events of a selection back behind the live ones of their lanes.
+
+        Their outcome is undone; their old attempts are kept. At most `limit` are looked at in one step. `job` names
+        the replay: each event is put back once by it, in the order of the log, also across restarts, and an event
+        that ends badly again is left to another replay.
+        """
+
+
+class Backlog(Notebook, Return, Protocol):
     """deliver's end, for one destination: the events of its sources that have no outcome yet.
 
     An event belongs to the lane of its person and, when it writes a company, also to that company's lane. While an
@@ -176,6 +191,13 @@ class Backlog(Notebook, Protocol):
         event is parked for the first one's person: it takes its place right behind it.
         """
 
+    async def lease_behind(self, lease: Lease, *, limit: int, bytes_max: int) -> Lease:
+        """Return a lease again with more followers: up to `limit` events right behind it, of whatever type, in order.
+
+        An event follows when nothing but the lease and its followers stands in front of it, and it is due. The bodies
+        of those that are added take `bytes_max` together at most. They run out with the lease. Raises LeaseLost.
+        """
+
     async def settle(
         self, *endings: Ending, learned: Learned = NOTHING_LEARNED, calls: Sequence[CallCount] = ()
     ) -> None:
@@ -184,6 +206,7 @@ class Backlog(Notebook, Protocol):
         `learned` changes what the ledger keeps, and `calls` is added to its figures, in the same transaction. Events
         parked for a subject of which something is known now take their places again, in front of later ones.
         `dead` and `rejected` events stay on the shelf with their cause, reason and attempts, and can be replayed.
+        Followers that do not end with the first one go back as they were, also those that were leased after it.
         """
 
     async def retry(
@@ -208,17 +231,6 @@ class Backlog(Notebook, Protocol):
         Later events of its lanes pass meanwhile. Then it takes its place again, in front of those that have not been
         handed out. `since` is kept when it is parked for the first time. Followers go back as they were.
         Raises LeaseLost.
-        """
-
-    async def wake_all(self) -> None:
-        """Let every parked event take its place again."""
-
-    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
-        """Put the next dead or rejected events of a selection back behind the live ones of their lanes.
-
-        Their outcome is undone; their old attempts are kept. At most `limit` are looked at in one step. `job` names
-        the replay: each event is put back once by it, in the order of the log, also across restarts, and an event
-        that ends badly again is left to another replay.
         """
 
 

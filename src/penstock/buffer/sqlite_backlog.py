@@ -1,5 +1,6 @@
 """The backlog of one destination on SQLite: deliver's end. Opened by sqlite_delivery.py."""
 
+import collections
 import functools
 import itertools
 import json
@@ -11,7 +12,7 @@ from penstock import causes
 from penstock.buffer import sqlite_epochs
 from penstock.buffer.group_commit import Answer, GroupCommit
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
-from penstock.buffer.leases import Leases
+from penstock.buffer.leases import Leases, within
 from penstock.buffer.port import (
     NOTHING_LEARNED,
     SHARES,
@@ -31,7 +32,7 @@ from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_ledger import SqliteLedger
 from penstock.buffer.sqlite_quiet import Quiet
 from penstock.buffer.sqlite_rows import selectable
-from penstock.buffer.sqlite_segments import event_at, events_after
+from penstock.buffer.sqlite_segments import Neighbours, event_at, events_after
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event
 
@@ -42,14 +43,14 @@ READY = """
 SELECT position, seq, attempt, first_failed_at, parked_at FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
 """
-ENDED = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)"
 TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
 NEXT_READY = "SELECT min(due) FROM waiting WHERE destination = ? AND priority = ? AND blocked = 0"
 NEXT_UNPARKED = "SELECT min(due) FROM waiting WHERE destination = ? AND blocked = -1"
 MINUTE = """
-INSERT INTO minute VALUES (?, ?, ?, 1) ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + 1
+INSERT INTO minute VALUES (?, ?, ?, ?)
+ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + excluded.count
 """
 REPLAY_TALLY = """
 INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
@@ -96,6 +97,14 @@ class SqliteBacklog:
             self.quiet.keep(mark, until=self.next_due)
         return leases
 
+    async def lease_behind(self, lease: Lease, *, limit: int, bytes_max: int) -> Lease:
+        """Return a lease again with more followers, of whatever type."""
+
+        def operation(connection: sqlite3.Connection) -> Lease:
+            return self._with_followers(connection, lease, limit=limit, takes=within(bytes_max))
+
+        return await self.group.run(operation)
+
     async def settle(
         self, *endings: Ending, learned: Learned = NOTHING_LEARNED, calls: Sequence[CallCount] = ()
     ) -> None:
@@ -104,19 +113,19 @@ class SqliteBacklog:
         def operation(connection: sqlite3.Connection) -> Mapping[str, bytes | None]:
             now = self.clock.now()
             # All of them first: a lost lease must be known before anything is written.
-            positions = [self.leases.position(ending.lease, now) for ending in endings]
-            self.lanes.assert_waiting(connection, positions)
-            for ending, position in zip(endings, positions, strict=True):
-                self._end(connection, ending, position)
+            ended = {self.leases.position(ending.lease, now): ending for ending in endings}
+            lanes = self.lanes.waiting(connection, ended)
+            self._end(connection, ended, now)
+            self.lanes.leave(connection, lanes)
             self.ledger.count(connection, calls)
             return self._learn(connection, learned)
 
         self.ledger.keep(await self._change(operation))
-        ended = [ending.lease for ending in endings]
-        for lease in ended:
-            self.leases.end(lease, float("-inf"))
-        # Followers of the first that were not settled with it.
-        self._give_back(*(lease for first in ended for lease in first.followers if lease not in ended))
+        ended = {ending.lease.token for ending in endings}
+        followers = [follower for ending in endings for follower in self.leases.followers(ending.lease)]
+        for ending in endings:
+            self.leases.end(ending.lease, float("-inf"))
+        self._give_back(*(follower for follower in followers if follower.token not in ended))
 
     async def retry(
         self,
@@ -140,7 +149,7 @@ class SqliteBacklog:
             return self._learn(connection, learned)
 
         self.ledger.keep(await self._change(operation))
-        self._give_back(lease, *lease.followers)
+        self._give_back(lease, *self.leases.followers(lease))
 
     async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
@@ -150,7 +159,7 @@ class SqliteBacklog:
             self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
 
         await self._change(operation)
-        self._give_back(lease, *lease.followers)
+        self._give_back(lease, *self.leases.followers(lease))
 
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""
@@ -201,7 +210,7 @@ class SqliteBacklog:
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
         if not picked:
             self.next_due = self._next_due(connection)
-        leases = [self._with_followers(connection, row, now + lease_s, together=together) for _, row in picked]
+        leases = [self._with_upserts(connection, row, now + lease_s, together=together) for _, row in picked]
         # Events that were not there have ended; whoever waited behind them may be due now.
         self.is_behind = self.is_behind or None in leases
         return [lease for lease in leases if lease is not None]
@@ -220,7 +229,7 @@ class SqliteBacklog:
             ready[priority] = [row for row in rows if row[0] not in self.leases][:limit]
         return ready
 
-    def _grant(self, event: Event, row: Sequence[Any], expires_at: float) -> Lease:
+    def _grant(self, row: Sequence[Any], event: Event, expires_at: float) -> Lease:
         position, seq, attempt, first_failed_at, parked_at = row
         return self.leases.grant(
             position,
@@ -232,58 +241,58 @@ class SqliteBacklog:
             parked_at=parked_at,
         )
 
-    def _with_followers(
+    def _with_upserts(
         self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float, *, together: int
     ) -> Lease | None:
         """Lease an event, and the upserts right behind one along with it; bury one that the log has lost."""
         position, seq = row[:2]
         if (event := event_at(connection, seq)) is None:
-            self._finish(connection, position, seq, Outcome.DEAD, cause=causes.STORE_MISSING, reason=LOST)
+            self._bury(connection, position, seq)
             return None
-        first = self._grant(event, row, expires_at)
+        first = self._grant(row, event, expires_at)
         if not together or first.event.type not in UPSERTS or self.lanes.is_awaited(connection, position):
             return first
-        positions, followers = [position], list[Lease]()
-        while len(followers) < together:
-            behind = self.lanes.next_behind(connection, positions, now=self.clock.now())
-            event = event_at(connection, behind[1]) if behind else None
-            if behind is None or event is None or event.type not in UPSERTS:
-                break
-            positions.append(behind[0])
-            followers.append(self._grant(event, behind, expires_at))
-        return self.leases.with_followers(first, followers) if followers else first
+        return self._with_followers(connection, first, limit=together, takes=lambda event: event.type in UPSERTS)
 
-    def _end(self, connection: sqlite3.Connection, ending: Ending, position: int) -> None:
-        e, seq = ending, ending.lease.seq
-        self._finish(connection, position, seq, e.outcome, cause=e.cause, reason=e.reason, notes=e.notes)
-        self._write_attempts(connection, seq, ending.attempts)
-
-    def _finish(
-        self,
-        connection: sqlite3.Connection,
-        position: int,
-        seq: int,
-        outcome: Outcome,
-        *,
-        cause: str,
-        reason: str,
-        notes: str = "",
-    ) -> None:
-        """Write an outcome and its sums, and free the lanes."""
-        if position >= POSITIONS_OF_A_PRIORITY:
-            self._count_for_its_replay(connection, position, outcome)
-        self.lanes.leave(connection, position)
+    def _with_followers(
+        self, connection: sqlite3.Connection, first: Lease, *, limit: int, takes: Callable[[Event], bool]
+    ) -> Lease:
+        """Lease what stands right behind an event and its followers, up to one that is not taken."""
         now = self.clock.now()
-        row = [self.name, seq, outcome, reason, now, cause, notes]
-        try:
-            connection.execute(ENDED, row)
-        except sqlite3.IntegrityError:
-            # It had one, in files that were put together by hand. The sums hold all the same.
-            old = "DELETE FROM outcome WHERE destination = ? AND seq = ? RETURNING outcome"
-            connection.execute(TALLY, [self.name, connection.execute(old, [self.name, seq]).fetchone()[0], -1])
-            connection.execute(ENDED, row)
-        connection.execute(TALLY, [self.name, outcome, 1])
-        connection.execute(MINUTE, [self.name, int(now // 60), outcome])
+        run = [self.leases.position(lease, now) for lease in (first, *first.followers)]
+        added, neighbours = list[Lease](), Neighbours(connection)
+        for row in itertools.islice(self.lanes.behind(connection, run, now=now), limit):
+            event = neighbours.at(row[1])
+            if event is None or not takes(event):
+                break
+            added.append(self._grant(row, event, first.expires_at))
+        return self.leases.with_followers(first, [*first.followers, *added]) if added else first
+
+    def _end(self, connection: sqlite3.Connection, ended: Mapping[int, Ending], now: float) -> None:
+        """Write the outcomes of events, given by where they wait."""
+        for position, ending in ended.items():
+            if position >= POSITIONS_OF_A_PRIORITY:
+                self._count_for_its_replay(connection, position, ending.outcome)
+        connection.executemany(
+            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(self.name, e.lease.seq, e.outcome, e.reason, now, e.cause, e.notes) for e in ended.values()],
+        )
+        for outcome, count in collections.Counter(ending.outcome for ending in ended.values()).items():
+            connection.execute(TALLY, [self.name, outcome, count])
+            connection.execute(MINUTE, [self.name, int(now // 60), outcome, count])
+        for ending in ended.values():
+            self._write_attempts(connection, ending.lease.seq, ending.attempts)
+
+    def _bury(self, connection: sqlite3.Connection, position: int, seq: int) -> None:
+        """End an event that nobody can send any more; it stops none of its lanes."""
+        now, lanes = self.clock.now(), self.lanes.waiting(connection, [position])
+        if position >= POSITIONS_OF_A_PRIORITY:
+            self._count_for_its_replay(connection, position, Outcome.DEAD)
+        row = [self.name, seq, Outcome.DEAD, LOST, now, causes.STORE_MISSING, ""]
+        connection.execute("INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute(TALLY, [self.name, Outcome.DEAD, 1])
+        connection.execute(MINUTE, [self.name, int(now // 60), Outcome.DEAD, 1])
+        self.lanes.leave(connection, lanes)
 
     def _learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change the ledger, and wake who was parked for somebody of whom something is known now."""

@@ -7,7 +7,7 @@ was parked). An event with 0 can be leased; -1 says that it is parked and stands
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, lanes_of, names_both
@@ -21,7 +21,13 @@ PARKED = -1
 UNPARKED_AT_ONCE = 1_000
 PASSED_ON = "UPDATE waiting SET blocked = blocked - 1, due = max(due, ?) WHERE destination = ? AND position = ?"
 BEHIND = "SELECT position FROM place WHERE destination = ? AND lane = ? AND position > ? ORDER BY position LIMIT 1"
-ROW = "SELECT position, seq, attempt, first_failed_at, parked_at, due, lanes FROM waiting WHERE destination = ? AND position = ?"
+IN_FRONT = """
+SELECT position FROM place WHERE destination = ? AND lane = ? AND position < ? ORDER BY position DESC LIMIT ?
+"""
+ALL_BEHIND = """
+SELECT position, seq, attempt, first_failed_at, parked_at, due, lanes FROM place JOIN waiting USING (destination, position)
+WHERE destination = ? AND lane = ? AND position > ? ORDER BY position
+"""
 
 
 class SqliteLanes:
@@ -55,24 +61,27 @@ class SqliteLanes:
                 [self.name, event.anonymous_id, event.user_id],
             )
 
-    def leave(self, connection: sqlite3.Connection, position: int) -> None:
-        """Take an event away that was leased; the next of each lane moves up."""
-        lanes = self._lanes(connection, position) or ()
-        connection.execute("DELETE FROM waiting WHERE destination = ? AND position = ?", [self.name, position])
-        self._leave_places(connection, position, lanes)
+    def leave(self, connection: sqlite3.Connection, leaving: Mapping[int, Sequence[Lane]]) -> None:
+        """Take leased events out of their lanes and away; the next of each lane moves up."""
+        connection.executemany(
+            "DELETE FROM waiting WHERE destination = ? AND position = ?",
+            [(self.name, position) for position in leaving],
+        )
+        self._leave_places(connection, leaving)
 
-    def assert_waiting(self, connection: sqlite3.Connection, positions: Iterable[int]) -> None:
-        """Raise LeaseLost if one of the events has its outcome already."""
-        for position in positions:
-            if self._lanes(connection, position) is None:
+    def waiting(self, connection: sqlite3.Connection, positions: Iterable[int]) -> dict[int, Sequence[Lane]]:
+        """Return the lanes of some events. Raises LeaseLost if one of them has its outcome already."""
+        found = {position: self._lanes(connection, position) for position in positions}
+        for position, lanes in found.items():
+            if lanes is None:
                 raise LeaseLost(f"position {position} has its outcome already")
+        return {position: lanes for position, lanes in found.items() if lanes is not None}
 
     def park(
         self, connection: sqlite3.Connection, position: int, *, since: float, until: float, subjects: Sequence[str]
     ) -> None:
         """Take a leased event out of its lanes, without an end. Raises LeaseLost."""
-        self.assert_waiting(connection, [position])
-        self._leave_places(connection, position, self._lanes(connection, position) or ())
+        self._leave_places(connection, self.waiting(connection, [position]))
         connection.execute(
             "UPDATE waiting SET blocked = ?, due = ?, parked_at = coalesce(parked_at, ?)"
             " WHERE destination = ? AND position = ?",
@@ -102,17 +111,24 @@ class SqliteLanes:
         lanes = self._lanes(connection, position) or ()
         return any(connection.execute(select, [self.name, lane]).fetchone() for lane in lanes)
 
-    def next_behind(self, connection: sqlite3.Connection, run: Sequence[int], *, now: float) -> Sequence[Any] | None:
-        """Return the event that waits for nothing but a run of leased ones, as position, seq, attempt and so on."""
+    def behind(self, connection: sqlite3.Connection, run: Sequence[int], *, now: float) -> Iterator[Sequence[Any]]:
+        """Yield events that wait for nothing but a run of leased ones, and for those yielded before them, in order.
+
+        Each comes as position, seq, attempt, first_failed_at and parked_at.
+        """
         lanes = self._lanes(connection, run[0])
-        behind = connection.execute(BEHIND, [self.name, lanes[0], run[-1]]).fetchone() if lanes else None
-        if behind is None or self.passed or behind[0] in self.under_way:
-            return None
-        *row, due, own = connection.execute(ROW, [self.name, behind[0]]).fetchone()
-        is_like = row[0] // POSITIONS_OF_A_PRIORITY == run[0] // POSITIONS_OF_A_PRIORITY and due <= now
-        return (
-            row if is_like and all(self._is_next(connection, lane, row[0], run) for lane in json.loads(own)) else None
-        )
+        together, known = set(run), set[Lane]()
+        if not lanes:
+            return
+        for *row, due, text in connection.execute(ALL_BEHIND, [self.name, lanes[0], run[-1]]):
+            position, own = row[0], json.loads(text)
+            is_like = position // POSITIONS_OF_A_PRIORITY == run[0] // POSITIONS_OF_A_PRIORITY and due <= now
+            is_free = all(self._is_next(connection, lane, position, together, is_known=lane in known) for lane in own)
+            if position in self.under_way or not is_like or not is_free:
+                return
+            yield row
+            together.add(position)
+            known.update(own)
 
     def step_back(self, connection: sqlite3.Connection, positions: Iterable[int]) -> None:
         """Let those in front pass events that are no longer under way: after a retry, a lost lease, a crash."""
@@ -148,9 +164,14 @@ class SqliteLanes:
     def _take_places(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
         """Stand in each lane by the order of positions; whoever need not be waited for steps back."""
         firsts = [self._first(connection, lane) for lane in lanes]
-        blocked = sum(
-            first is not None and (first < position or self._passes(connection, lane, position))
+        # Asked of every lane: it also writes down who is passed.
+        passes = [
+            first is not None and self._passes(connection, lane, position)
             for lane, first in zip(lanes, firsts, strict=True)
+        ]
+        blocked = sum(
+            first is not None and (first < position or is_passing)
+            for first, is_passing in zip(firsts, passes, strict=True)
         )
         connection.executemany("INSERT INTO place VALUES (?, ?, ?)", [(self.name, lane, position) for lane in lanes])
         if blocked:
@@ -160,11 +181,15 @@ class SqliteLanes:
             if first is not None and first > position and first not in self.under_way:
                 self._count_again(connection, first)
 
-    def _leave_places(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
-        self.passed.discard(position)
-        for lane in lanes:
-            place = [self.name, lane, position]
-            connection.execute("DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?", place)
+    def _leave_places(self, connection: sqlite3.Connection, leaving: Mapping[int, Sequence[Lane]]) -> None:
+        self.passed -= leaving.keys()
+        left = [(lane, position) for position, lanes in leaving.items() for lane in lanes]
+        connection.executemany(
+            "DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?",
+            [(self.name, lane, position) for lane, position in left],
+        )
+        # By lane, the first that left it: whoever stands behind that one was waiting for it.
+        for lane, position in dict(sorted(left, reverse=True)).items():
             first = self._first(connection, lane)
             if first is None:
                 continue
@@ -175,6 +200,9 @@ class SqliteLanes:
 
     def _passes(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         """Return whether somebody is under way who stands behind this position."""
+        # Nearly always the last one asks.
+        if connection.execute(BEHIND, [self.name, lane, position]).fetchone() is None:
+            return False
         # A copy: leases end on the event loop while the writer's thread asks.
         under_way = tuple(self.under_way)
         behind = {other for other in under_way if other > position and self._stands(connection, lane, other)}
@@ -183,21 +211,25 @@ class SqliteLanes:
 
     def _count_again(self, connection: sqlite3.Connection, position: int) -> None:
         blocked = sum(self._is_blocked(connection, lane, position) for lane in self._lanes(connection, position) or ())
-        connection.execute(
-            "UPDATE waiting SET blocked = ? WHERE destination = ? AND position = ?", [blocked, self.name, position]
-        )
+        # Whoever is parked stands in no lane.
+        update = "UPDATE waiting SET blocked = ? WHERE destination = ? AND position = ? AND blocked <> ?"
+        connection.execute(update, [blocked, self.name, position, PARKED])
 
     def _is_blocked(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         first = self._first(connection, lane)
         return (first is not None and first < position) or self._passes(connection, lane, position)
 
-    def _is_next(self, connection: sqlite3.Connection, lane: Lane, position: int, run: Sequence[int]) -> bool:
-        """Return whether nobody but the run stands in front."""
-        select = (
-            "SELECT position FROM place WHERE destination = ? AND lane = ? AND position < ? ORDER BY position LIMIT ?"
-        )
-        in_front = connection.execute(select, [self.name, lane, position, len(run) + 1]).fetchall()
-        return all(row[0] in run for row in in_front)
+    def _is_next(
+        self, connection: sqlite3.Connection, lane: Lane, position: int, run: Collection[int], *, is_known: bool
+    ) -> bool:
+        """Return whether nobody but a run stands in front, and nobody behind is under way.
+
+        When that is known of the one in front, the one in front is all that is looked at.
+        """
+        limit = 1 if is_known else len(run) + 1
+        in_front = connection.execute(IN_FRONT, [self.name, lane, position, limit]).fetchall()
+        is_passed = bool(self.passed) and self._passes(connection, lane, position)
+        return all(row[0] in run for row in in_front) and not is_passed
 
     def _stands(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         select = "SELECT 1 FROM place WHERE destination = ? AND lane = ? AND position = ?"

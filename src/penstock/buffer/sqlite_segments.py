@@ -87,12 +87,26 @@ def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[o
 
 def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
     """Return one event; None when it is not stored."""
-    row = connection.execute(AT, [seq]).fetchone()
-    if row is None:
-        return None
-    last, count, frame = row
-    index = seq - last + count - 1
-    return _readable(packing.unpacked_one, frame, index, count=count) if index >= 0 else None
+    return Neighbours(connection).at(seq)
+
+
+class Neighbours:
+    """Reads one event after the other, and a segment once for all of its events that follow one another."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.row: tuple[int, int, bytes] = (0, 0, b"")
+
+    def at(self, seq: int) -> Event | None:
+        """Return one event; None when it is not stored."""
+        last, count, frame = self.row
+        if not last - count < seq <= last:
+            found = self.connection.execute(AT, [seq]).fetchone()
+            if found is None:
+                return None
+            last, count, frame = self.row = found
+        index = seq - last + count - 1
+        return _readable(packing.unpacked_one, frame, index, count=count) if index >= 0 else None
 
 
 def came_at(connection: sqlite3.Connection, seq: int) -> int | None:

@@ -1,9 +1,11 @@
-"""Which texts Custify takes for dates, and how all others of ours become such a text."""
+"""Which texts Custify takes for dates, how all others of ours become such a text, and which dates are none."""
 
 import datetime as dt
+import functools
 import re
+from collections.abc import Sequence
 
-from penstock.timestamps import parsed, to_text
+from penstock.timestamps import moment, to_text
 
 # Custify takes a text for a date only in these forms (its help page on the CSV importer); all else is a string.
 LISTED = re.compile(
@@ -11,25 +13,54 @@ LISTED = re.compile(
 )
 # Of the listed forms the one that leaves nothing open: every moment is brought to it.
 UTC_FORM = re.compile(r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
-# A whole text that is an ISO 8601 date and time, with its fraction of a second and its zone.
-ISO_MOMENT = re.compile(
-    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?", re.ASCII
+# How texts begin that may be a moment in one of the forms that languages print; all others are not looked into.
+PRINTED = re.compile(
+    r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? .*:|\d{1,2} [a-z]{3,9} \d{4} .*:|/Date\(", re.ASCII | re.IGNORECASE
 )
-EPOCH = re.compile(r"\d{10}|\d{13}", re.ASCII)
-# Seconds since 1970 for the years 2001 to 2286, and the same in milliseconds: outside, a number is no date.
-EPOCH_S, EPOCH_MS = (1_000_000_000, 10_000_000_000), (1_000_000_000_000, 10_000_000_000_000)
+# The empty dates of Go, .NET and SQL are year 1; "never" and "for ever" are the last year that a date can have.
+YEAR_MIN, YEAR_MAX = 1, 9999
+# Nobody signed up to anything, and no event happened, before computers counted time: 1970 is a counter at zero, or
+# seconds taken for milliseconds; 1900, 1753 and 1601 are the zeros of Excel, SQL Server and Windows.
+EVENTS_SINCE = dt.datetime(1971, 1, 1, tzinfo=dt.UTC)
+YEAR, YEARS = re.compile(r"\d{4}", re.ASCII), range(1500, 2200)
+KINDS = ("people", "company", "event")
+
+
+def date_of(value: object) -> dt.datetime | None:
+    """Return the moment of a date text or of a number since 1970; None for what is no date, and for "no date"."""
+    found = moment(value)
+    return found if found is not None and YEAR_MIN < found.year < YEAR_MAX else None
 
 
 def as_date(value: object) -> str | None:
     """Return a moment in Custify's UTC form; date texts and unambiguous epochs count."""
-    if isinstance(value, str):
-        if UTC_FORM.fullmatch(value):
-            return value if parsed(value) else None
-        if EPOCH.fullmatch(value.strip()):
-            return _from_epoch(int(value))
-        moment = parsed(value)
-        return to_text(moment) if moment else None
-    return None if isinstance(value, bool) or not isinstance(value, int | float) else _from_epoch(value)
+    found = date_of(value)
+    return to_text(found) if found else None
+
+
+def as_sign_up(value: object) -> str | None:
+    """Return when somebody signed up, in Custify's UTC form; see EVENTS_SINCE."""
+    found = date_of(value)
+    return to_text(found) if found and found >= EVENTS_SINCE else None
+
+
+def is_no_date(value: object) -> bool:
+    """Return whether a value is a date that nobody means: a zero of some calendar, or the end of all of them."""
+    if isinstance(value, str) and value.strip().startswith(("0000-00-00", "0001-01-01")):
+        return True
+    is_zero = not isinstance(value, bool) and value in (0, "0")
+    return is_zero or (moment(value) is not None and as_sign_up(value) is None)
+
+
+def as_date_attribute(value: object) -> str | None:
+    """Return the value of an attribute that is a date at Custify, in a form that it takes; a year is its first day.
+
+    A day without a time stays one: it has no zone to be brought to.
+    """
+    if isinstance(value, str) and LISTED.fullmatch(text := value.strip()):
+        return text if date_of(text) else None
+    year = int(value) if isinstance(value, str) and YEAR.fullmatch(value.strip()) else value
+    return f"{year}-01-01" if isinstance(year, int) and year in YEARS else as_date(value)
 
 
 def as_listed(text: str) -> str:
@@ -37,17 +68,20 @@ def as_listed(text: str) -> str:
 
     Every other text stays as it is, dates without a time among them: a day has no zone to be brought to.
     """
-    if text[4:5] != "-" or not (found := ISO_MOMENT.fullmatch(text)):
+    # Of nearly all texts the first look tells that they are no moment.
+    if ":" not in text and text[:1] != "/":
         return text
-    fraction, zone = found.groups()
-    if LISTED.fullmatch(text) or not (fraction or zone):
+    if (text[4:5] != "-" or LISTED.fullmatch(text)) and not PRINTED.match(text):
         return text
-    moment = parsed(text)
-    return to_text(moment) if moment else text
+    return as_date(text) or text
 
 
-def _from_epoch(value: float) -> str | None:
-    for (low, high), per_s in ((EPOCH_S, 1), (EPOCH_MS, 1000)):
-        if low <= value < high:
-            return to_text(dt.datetime.fromtimestamp(value / per_s, dt.UTC))
-    return None
+def dates_among(attributes: Sequence[str], kind: str) -> frozenset[str]:
+    """Return which attributes of `people`, `company` or `event` are dates; a name without a kind is meant for all."""
+    return _dates_among(tuple(attributes), kind) if attributes else frozenset()
+
+
+@functools.lru_cache(maxsize=256)
+def _dates_among(attributes: tuple[str, ...], kind: str) -> frozenset[str]:
+    others = tuple(f"{other}." for other in KINDS if other != kind)
+    return frozenset(name.removeprefix(f"{kind}.") for name in attributes if not name.startswith(others))

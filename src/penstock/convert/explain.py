@@ -17,8 +17,10 @@ from penstock.convert.explain_readings import SENTENCES, is_deep
 from penstock.convert.explain_reasons import Reasons, Unsent, losers
 from penstock.convert.explain_trials import Findings, Place, Sent, Steps, Trials, sent_of
 from penstock.convert.plan import Filtered, Mapping, Meaning, Plan
+from penstock.convert.times import Happened, happened
 
-EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",)})
+EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",), ("receivedAt",)})
+TIME_FIELDS = frozenset({("created_at",), ("signed_up_at",)})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def explain(
     if mapping.trust != "trusted" and not unwanted:
         trusted = dataclasses.replace(mapping, trust="trusted")
         told = explain(event, trusted, first=first, leaves_max=leaves_max, about=about)
-        return _as_believed(told, convert(event, mapping), trust=mapping.trust)
+        return _as_believed(told, event, mapping)
     meaning = unwanted or convert(event, mapping)
     page = page_of(list(leaves(event)), sent_of(meaning), first=first, leaves_max=leaves_max, about=about)
     if not isinstance(meaning, Plan):
@@ -90,7 +92,7 @@ def explain(
         part = Part(trials, whole)
     findings, tried = _findings(trials, page, part)
     lines = list(_event_lines(trials, page, findings, sent))
-    return _with_rest(_explanation(page, mapping, meaning, lines, tried), sent)
+    return _with_rest(_explanation(page, mapping, meaning, lines, tried), sent, event, mapping)
 
 
 def as_json(explanation: Explanation) -> dict[str, object]:
@@ -113,10 +115,11 @@ def as_json(explanation: Explanation) -> dict[str, object]:
     return facts
 
 
-def _as_believed(whole: Explanation, meaning: Meaning, *, trust: str) -> Explanation:
+def _as_believed(whole: Explanation, event: object, mapping: Mapping) -> Explanation:
     """Return of an explanation what holds for a source that is not believed in everything."""
     if not isinstance(whole.meaning, Plan):
         return whole
+    meaning = convert(event, mapping)
     sent, paths = sent_of(meaning), [call.path for call in (meaning.calls if isinstance(meaning, Plan) else ())]
     left = {(place.call, as_text(place.field)) for place in sent}
     lines: list[Line] = []
@@ -129,18 +132,19 @@ def _as_believed(whole: Explanation, meaning: Meaning, *, trust: str) -> Explana
         elif (call, line.field) in left:
             lines.append(dataclasses.replace(line, call=call))
         elif line.source is not None:
-            why = f"{line.field} of {path} is not taken from this source: its trust is `{trust}`"
+            why = f"{line.field} of {path} is not taken from this source: its trust is `{mapping.trust}`"
             lines.append(Line(line.source, line.value, None, None, None, Unsent.UNTRUSTED, why))
-    return _with_rest(dataclasses.replace(whole, meaning=meaning, lines=tuple(lines)), sent)
+    return _with_rest(dataclasses.replace(whole, meaning=meaning, lines=tuple(lines)), sent, event, mapping)
 
 
-def _with_rest(told: Explanation, sent: Sent) -> Explanation:
+def _with_rest(told: Explanation, sent: Sent, event: object, mapping: Mapping) -> Explanation:
     """Add the fields that no value of the event fills; of a page, where another may fill them, how many they are."""
     known = {(line.call, line.field) for line in told.lines}
     rest = [(place, value) for place, value in sent.items() if (place.call, as_text(place.field)) not in known]
     if told.leaves_left_out:
         return dataclasses.replace(told, fields_left_out=len(rest))
-    return dataclasses.replace(told, lines=(*told.lines, *(_set_by_mapping(*found) for found in rest)))
+    made = (_set_by_mapping(*found, event=event, mapping=mapping) for found in rest)
+    return dataclasses.replace(told, lines=(*told.lines, *made))
 
 
 def _explanation(page: Page, mapping: Mapping, meaning: Meaning, lines: list[Line], tried: int) -> Explanation:
@@ -174,26 +178,37 @@ def _findings(trials: Trials, page: Page, part: Part | None) -> tuple[dict[Path,
 def _event_lines(trials: Trials, page: Page, findings: dict[Path, Findings], sent: Sent) -> Iterator[Line]:
     fed = {path: found for path, found in findings.items() if found.fed}
     kind = str(trials.event.get("type")).strip().lower()[:40] if isinstance(trials.event, dict) else ""
-    rest = trials.afresh()
+    rest, happened_why = trials.afresh(), _time_of(trials.event, trials.mapping).why
     reasons = Reasons(rest, losers(rest, {path: page.looked_at[path] for path in findings}, fed), kind=kind)
     for path, found in findings.items():
         value = page.looked_at[path]
         if path in fed:
-            yield from _sent_lines(path, value, found, sent)
+            yield from _sent_lines(path, value, found, sent, happened_why=happened_why)
         # Who lost against whom was not found out to the end: then nothing is said of those that are not sent.
         elif not rest.steps.are_spent or path == ("type",):
             reason, why = reasons.why(path, value, found)
             yield Line(as_text(path), _shown(value), None, None, None, reason, why)
 
 
-def _sent_lines(path: Path, value: object, found: Findings, sent: Sent) -> Iterator[Line]:
+def _sent_lines(path: Path, value: object, found: Findings, sent: Sent, *, happened_why: str) -> Iterator[Line]:
     for place, reading in sorted(found.fed.items(), key=lambda item: (item[0].call, as_text(item[0].field))):
-        why = "when the event happened" if path in EVENT_TIMES else SENTENCES[reading]
+        why = happened_why if path in EVENT_TIMES else SENTENCES[reading]
         yield Line(as_text(path), _shown(value), place.call, as_text(place.field), sent[place], reading, why)
 
 
-def _set_by_mapping(place: Place, value: object) -> Line:
+def _time_of(event: object, mapping: Mapping) -> Happened:
+    """Return when an event happened, as it is said to people; RudderStack's reading needs no more than the words."""
+    if mapping.name == "custify/1":
+        return happened(event if isinstance(event, dict) else {}, mapping)
+    return Happened(None)
+
+
+def _set_by_mapping(place: Place, value: object, *, event: object, mapping: Mapping) -> Line:
     field = as_text(place.field)
+    if place.field in TIME_FIELDS:
+        known = _time_of(event, mapping)
+        why = known.why if known.text == value else "counted back from the arrival, as RudderStack does"
+        return Line(None, None, place.call, field, value, "corrected", why)
     if isinstance(value, dict | list):
         why = f"{field} is always sent; nothing is in it"
     elif place.field[-1:] == ("remove",):

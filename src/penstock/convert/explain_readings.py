@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from penstock.convert import values
-from penstock.convert.dates import EPOCH_MS, EPOCH_S, as_date, as_listed
+from penstock.convert.dates import as_date, as_date_attribute, as_listed
 from penstock.convert.explain_leaves import MISSING, Path, at
-from penstock.convert.rudderstack_js import as_js_text
+from penstock.convert.rudderstack_js import as_js_text, as_written
+from penstock.timestamps import EPOCHS
 
 
 class Reading(enum.StrEnum):
@@ -22,6 +23,7 @@ class Reading(enum.StrEnum):
     SAME = "same"
     TRIMMED = "trimmed"
     TEXT = "text"
+    EMAIL = "email"
     DATE = "date"
     NUMBER = "number"
     FLAG = "flag"
@@ -34,6 +36,7 @@ SENTENCES = {
     Reading.SAME: "sent as it is",
     Reading.TRIMMED: "sent without the spaces around it",
     Reading.TEXT: "a number, sent as text",
+    Reading.EMAIL: "an e-mail address, sent as all of them are compared: in small letters, without spaces",
     Reading.DATE: "a moment, sent in the UTC form that Custify takes for a date",
     Reading.NUMBER: "read as a number",
     Reading.FLAG: "read as true or false",
@@ -46,7 +49,8 @@ ORDER = {reading: number for number, reading in enumerate(Reading)}
 MARK = "\uf8ff"
 MARK_LETTERS = 9
 OTHER_NUMBERS = (7_310_942, 7_310_943)
-OTHER_DATES = ("2031-02-03T04:05:06.789Z", "2032-03-04T05:06:07.891Z")
+# Not in the future of any event: such times are not believed.
+OTHER_DATES = ("2003-02-03T04:05:06.789Z", "2004-03-04T05:06:07.891Z")
 OTHER_EMAILS = (f"{MARK}@{MARK}.example", f"{MARK}{MARK}@{MARK}.example")
 
 
@@ -58,6 +62,14 @@ def _trimmed(value: object) -> object:
     return value.strip() if isinstance(value, str) else None
 
 
+def _id(value: object) -> object:
+    return values.as_id(value) if isinstance(value, str) else None
+
+
+def _written(value: object) -> object:
+    return as_written(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 #: A reading, and which of the forms of that name.
 Way = tuple[Reading, int]
 INDEX = re.compile(r"\d{1,7}", re.ASCII)
@@ -65,11 +77,15 @@ INDEX = re.compile(r"\d{1,7}", re.ASCII)
 WHOLE: tuple[tuple[Reading, Callable[[object], object]], ...] = (
     (Reading.SAME, lambda value: value),
     (Reading.TRIMMED, _trimmed),
+    (Reading.TRIMMED, _id),
     (Reading.TEXT, values.as_text),
+    (Reading.EMAIL, values.as_email),
     (Reading.DATE, as_date),
     (Reading.DATE, _listed),
+    (Reading.DATE, as_date_attribute),
     (Reading.NUMBER, values.as_number),
     (Reading.NUMBER, values.as_whole),
+    (Reading.NUMBER, _written),
     (Reading.FLAG, values.as_flag),
 )
 
@@ -132,8 +148,9 @@ def probes(value: object) -> Iterator[object]:
         flag = values.as_flag(value)
         yield ("false" if flag else "true") if isinstance(value, str) else not flag
     if isinstance(value, int | float) and as_date(value):
-        start = (EPOCH_S if value < EPOCH_S[1] else EPOCH_MS)[0]
-        yield start + 1000 if value != start + 1000 else start + 2000
+        # A second of that year 2001, in the same unit.
+        start, unit = next((low, unit) for low, high, unit in EPOCHS if low <= value < high)
+        yield start + 1000 * unit if value != start + 1000 * unit else start + 2000 * unit
     if isinstance(value, str):
         yield MARK * max(MARK_LETTERS, len(value))
         yield str(OTHER_NUMBERS[value == str(OTHER_NUMBERS[0])])

@@ -9,6 +9,8 @@ from penstock.convert.explain_leaves import MISSING, Path, as_text, at
 from penstock.convert.explain_passing import still_filled
 from penstock.convert.explain_readings import MARK, Readable, asked_for, same
 from penstock.convert.explain_trials import Findings, Place, Trials
+from penstock.convert.times import FIELDS, happened
+from penstock.convert.whom import is_placeholder_of
 
 
 class Unsent(enum.StrEnum):
@@ -27,6 +29,8 @@ class Unsent(enum.StrEnum):
     STEERS = "steers"
     NOT_READ = "not-read"
     UNTRUSTED = "untrusted"
+    PLACEHOLDER = "placeholder"
+    NO_TIME = "no-time"
 
 
 #: A reason, and the sentence for people.
@@ -94,6 +98,8 @@ class Reasons:
     def __init__(self, trials: Trials, lost: dict[Path, Loser], *, kind: str) -> None:
         self.trials, self.lost, self.kind = trials, lost, kind
         self.holders = INNER_HOLDERS if trials.mapping.name == "custify/1" else HOLDERS
+        self.is_of_custify_1 = trials.mapping.name == "custify/1"
+        self.times = _times(trials) if self.is_of_custify_1 else {}
         self.shown: dict[Path, bool] = {}
         self.without_traits: Trials | None = None
 
@@ -101,6 +107,8 @@ class Reasons:
         """Return the reason of one leaf, the most telling one first."""
         if path == ("type",):
             return Unsent.STEERS, KIND
+        if told := self.times.get(path):
+            return told
         if isinstance(value, dict | list) and not value and path in self.holders:
             return Unsent.EMPTY, "there is nothing in it"
         if loser := self.lost.get(path):
@@ -118,6 +126,8 @@ class Reasons:
         """Say why a field that looks here does not take this value."""
         place, taken = next(iter(findings.would_feed.items()))
         field = as_text(place.field)
+        if self.is_of_custify_1 and is_placeholder_of(str(place.field[-1]), value, self.trials.mapping):
+            return Unsent.PLACEHOLDER, f"it names nobody (setting placeholder_ids); an id would be {field}"
         if value is None:
             return Unsent.NULL, f"null says nothing; another value would be {field}"
         if isinstance(value, dict):
@@ -183,6 +193,16 @@ class Reasons:
         if len(path) < 2:
             return Unsent.NOT_READ, f"for {self.kind}, {place} is not sent"
         return Unsent.NOT_READ, f"for {self.kind}, this is not read from {place}"
+
+
+def _times(trials: Trials) -> dict[Path, Why]:
+    """Return what is said of the times of an event that are not sent: those that were not believed, and their helpers."""
+    event = trials.event if isinstance(trials.event, dict) else {}
+    found = happened(event, trials.mapping)
+    told: dict[Path, Why] = {(field,): (Unsent.NO_TIME, why) for field, why in found.passed_over}
+    if found.is_corrected:
+        told |= {(field,): (Unsent.STEERS, found.why) for field in FIELDS if (field,) not in told and field in event}
+    return told
 
 
 def _kinds(value: object, taken: tuple[object, ...]) -> list[str]:

@@ -4,16 +4,8 @@ from penstock import causes
 from penstock.convert import values
 from penstock.convert.identify import wants_removal
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
-from penstock.convert.traits import (
-    COMPANY_IDS,
-    LINK_IDS,
-    Object,
-    company_body,
-    first_text,
-    objects,
-    person_body,
-    user_id_of,
-)
+from penstock.convert.traits import company_body, objects, person_body, without_future_sign_up
+from penstock.convert.whom import COMPANY_IDS, LINK_IDS, ONLY_PLACEHOLDER_GROUPS, Object, company_id_of, user_id_of
 
 NO_GROUP = "group without groupId: nobody can know which company is meant"
 
@@ -21,15 +13,19 @@ NO_GROUP = "group without groupId: nobody can know which company is meant"
 def plan_group(event: Object, mapping: Mapping) -> Plan | Unmappable:
     """Return two calls, company then person; the company's alone if the event names nobody."""
     traits, person_traits = _traits(event)
-    company_id = values.as_text(event.get("groupId")) or first_text(traits, COMPANY_IDS)
+    given = (event.get("groupId"), *(traits.get(name) for name in COMPANY_IDS))
+    company_id = company_id_of(mapping, *given)
+    if company_id is None and any(values.as_id(value) for value in given):
+        return Unmappable(ONLY_PLACEHOLDER_GROUPS, causes.PLACEHOLDER)
     if company_id is None:
         return Unmappable(NO_GROUP, causes.NO_COMPANY)
     company = Call("/company", company_body(traits, company_id=company_id, mapping=mapping))
     person = person_body(person_traits, user_id=user_id_of(event, person_traits, mapping), mapping=mapping)
     if "user_id" not in person and "email" not in person:
         return Plan((company,))
+    without_future_sign_up(person, event, mapping)
     named = objects(person_traits, "company")
-    leaves = wants_removal(named) and first_text(named, LINK_IDS) == company_id
+    leaves = wants_removal(named) and company_id_of(mapping, *(named.get(name) for name in LINK_IDS)) == company_id
     person["companies"] = [{"company_id": company_id, "remove": leaves}]
     return Plan((company, Call("/people", person)))
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from penstock import causes
+from penstock.placeholders import PLACEHOLDER_IDS
 
 Path = Literal["/people", "/company", "/event"]
 MappingName = Literal["custify/1", "rudderstack"]
@@ -27,6 +28,12 @@ class Mapping:
     #: How many names an event may have among its traits and properties, and how long one may be.
     names_max: int = 10_000
     name_chars_max: int = 1_000
+    #: Ids that name nobody (custify/1 only); see placeholders.py.
+    placeholder_ids: tuple[str, ...] = PLACEHOLDER_IDS
+    #: Attributes that are dates at Custify, as `people.NAME`, `company.NAME`, `event.NAME`, or NAME for all (custify/1 only).
+    date_attributes: tuple[str, ...] = ()
+    #: How far the time of an event may be ahead of its arrival (custify/1 only).
+    clock_ahead_s_max: float = 86_400.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class Call:
     path: Path
     body: dict[str, object]
     method: Literal["POST"] = "POST"
+    #: Fields whose value nobody stated: it was derived, and gives way to what anybody ever says.
+    guessed: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

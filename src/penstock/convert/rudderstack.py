@@ -1,4 +1,4 @@
-"""The other mapping: what RudderStack would send, quirks included. Quarantined in rudderstack*.py; shares only plan.py.
+"""The other mapping: what RudderStack would send, quirks included. Quarantined in rudderstack*.py; shares plan.py and times.
 
 Written from observed behaviour as recorded for those who migrate (docs/mapping.md lists every difference). Where
 RudderStack's code would crash, and repeat the event for hours for nothing, the answer is Unmappable with a sentence.
@@ -9,7 +9,19 @@ from typing import Any
 
 from penstock import causes
 from penstock.convert.plan import Call, Filtered, Mapping, Meaning, Path, Plan, Unmappable
-from penstock.convert.rudderstack_js import MISSING, as_js_text, entries, first, get, kept, too_deep, truthy
+from penstock.convert.rudderstack_js import (
+    MISSING,
+    as_js_text,
+    as_written,
+    entries,
+    first,
+    get,
+    kept,
+    own_order,
+    too_deep,
+    truthy,
+)
+from penstock.timestamps import parsed, to_text
 
 Body = dict[str, Any]
 Sources = dict[str, tuple[str, ...]]
@@ -118,7 +130,8 @@ def _track(message: Body, mapping: Mapping) -> list[Call]:
     _require_person(body, message, mapping)
     properties = entries(message.get("properties"))
     metadata = {key: item for key, item in properties.items() if truthy(item) and not isinstance(item, dict | list)}
-    if truthy(body.get("user_id")) and not any(truthy(properties.get(key)) for key in ("user_id", "userId")):
+    # What counts is what is sent: a user_id among the properties that is an object or array was dropped just now.
+    if truthy(body.get("user_id")) and not any(key in metadata for key in ("user_id", "userId")):
         metadata["user_id"] = body["user_id"]
     company_ids = [properties.get(key) for key in ("organization_id", "company_id", "companyId")]
     body["company_id"] = next(filter(truthy, company_ids), company_ids[-1])
@@ -147,25 +160,46 @@ PLANS: dict[str, Callable[[Body, Mapping], list[Call]]] = {"identify": _identify
 
 def _own(event: Body) -> Body:
     """Return the event with traits of its own: RudderStack changes them while it reads, and depends on that."""
-    message = dict(event)
+    message = own_order(event) | _processed_times(event)
     if isinstance(context := message.get("context"), dict):
-        message["context"] = context = dict(context)
+        message["context"] = context = own_order(context)
     for holder, key in ((message, "traits"), (message, "context.traits"), (context, "traits")):
         if isinstance(holder, dict) and isinstance(traits := holder.get(key), dict):
-            holder[key] = dict(traits)
+            holder[key] = own_order(traits)
     return message
+
+
+def _processed_times(event: Body) -> Body:
+    """Return what RudderStack's server makes of the times before it maps an event; nothing for one that has not arrived.
+
+    A `timestamp` that is a date text stays; otherwise what lies between `originalTimestamp` and `sentAt`, two readings of the
+    sender's clock, is counted back from the arrival. Numbers are no times, and the future is none of its concern.
+    """
+    received = parsed(event.get("receivedAt"))
+    if received is None:
+        return {}
+    original, sent = parsed(event.get("originalTimestamp")) or received, parsed(event.get("sentAt")) or received
+    stated = parsed(event.get("timestamp"))
+    try:
+        happened = received - (sent - original) if stated is None else stated
+    except OverflowError:
+        happened = received
+    times = {"receivedAt": received, "originalTimestamp": original, "sentAt": sent, "timestamp": happened}
+    return {field: to_text(moment) for field, moment in times.items()}
 
 
 def _person(message: Body, sources: Sources, mapping: Mapping) -> Call:
     """Join the name, link the company, clean the custom attributes, ask who it is: in RudderStack's order."""
     body = _fields(message, sources)
-    if "name" not in body and truthy(name := _joined_name(message)):
+    if "name" not in body and (name := _joined_name(message)) is not MISSING:
         body["name"] = name
     traits = body.get("custom_attributes")
-    linked = get(traits, "company.id")
+    # Looked up from outside the traits: a key "company.id" counts only where there is no `company` to go into.
+    around = {"custom_attributes": traits}
+    linked = get(around, "custom_attributes.company.id")
     company_id = linked if truthy(linked) else message.get("groupId")
     if truthy(company_id):
-        remove = get(traits, "company.remove")
+        remove = get(around, "custom_attributes.company.remove")
         body["companies"] = [{"company_id": company_id, "remove": False if remove is MISSING else remove}]
     if "custom_attributes" in body:
         body["custom_attributes"] = _stripped(traits, PERSON_RESERVED)
@@ -174,12 +208,13 @@ def _person(message: Body, sources: Sources, mapping: Mapping) -> Call:
 
 
 def _joined_name(message: Body) -> Any:
-    parts = [found for names in (FIRST_NAMES, LAST_NAMES) if truthy(found := first(message, _both(*names)))]
-    if len(parts) < 2:
-        return parts[0] if parts else MISSING
-    if too_deep(parts):
+    """Return both names as one text, else what JavaScript's `||` gives: the first if it is true, or whatever the last is."""
+    first_name, last_name = (first(message, _both(*names)) for names in (FIRST_NAMES, LAST_NAMES))
+    if not (truthy(first_name) and truthy(last_name)):
+        return first_name if truthy(first_name) else last_name
+    if too_deep([first_name, last_name]):
         raise _Refused("the name is nested too deeply to be read")
-    return f"{as_js_text(parts[0])} {as_js_text(parts[1])}"
+    return f"{as_js_text(first_name)} {as_js_text(last_name)}"
 
 
 def _require_person(body: Body, message: Body, mapping: Mapping) -> None:
@@ -193,11 +228,11 @@ def _mapped_to_destination(body: Body, message: Body) -> Body:
     """Replace the body by the raw traits if a warehouse already mapped them."""
     if not truthy(get(message, "context.mappedToDestination")):
         return body
-    traits = message.get("traits")
+    traits = first(message, ("traits", "context.traits"))
     if not isinstance(traits, dict):
         raise _Refused("mappedToDestination without traits: RudderStack fails on it and repeats it for hours")
     key, id_ = (get(message, f"context.externalId.0.{name}") for name in ("identifierType", "id"))
-    return traits if id_ is MISSING else traits | {key if isinstance(key, str) else "undefined": id_}
+    return traits if id_ is MISSING or not isinstance(key, str) or not key else traits | {key: id_}
 
 
 def _fields(message: Body, sources: Sources) -> Body:
@@ -212,7 +247,7 @@ def _ordered(body: Body, order: tuple[str, ...]) -> Body:
 
 def _stripped(traits: Any, reserved: tuple[str, ...]) -> object:
     """Delete the reserved keys and every object, array and null, in place, as RudderStack does."""
-    if isinstance(traits, list):
+    if isinstance(traits, list) and traits:
         traits = entries(traits)
     if not isinstance(traits, dict):
         return traits
@@ -226,4 +261,5 @@ def _stripped(traits: Any, reserved: tuple[str, ...]) -> object:
 def _call(path: Path, body: Body) -> Call:
     if too_deep(body):
         raise _Refused("the event is nested too deeply to be sent")
-    return Call(path, body)
+    written: Body = as_written(body)
+    return Call(path, written)

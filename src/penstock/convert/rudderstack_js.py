@@ -1,6 +1,8 @@
 """How JavaScript, and the look-up library RudderStack uses, read a value. For the mapping `rudderstack` alone."""
 
+import decimal
 import functools
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +11,11 @@ MISSING: Any = object()
 # Far deeper than any SDK's data, far from where Python gives up writing JSON.
 DEPTH_MAX = 64
 NUMBER_TEXT_MAX = 10**308
+# From here on JavaScript writes numbers with an exponent.
+EXPONENT_FROM = 1e21
+# Keys that JavaScript takes for places in an array. They come first in every object, smallest first.
+INDEX = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
+INDEX_MAX = 2**32 - 2
 
 
 def truthy(value: Any) -> bool:
@@ -62,13 +69,43 @@ def as_js_text(value: Any) -> str:
     """Return what JavaScript makes of a value in the middle of a text."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float) and abs(value) >= NUMBER_TEXT_MAX:
-        return "Infinity"  # no id and no name; Python would refuse to write the digits of the largest
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, int | float):
+        return _number_text(value)
     if isinstance(value, list):
         return ",".join("" if item is None else as_js_text(item) for item in value)
     return "[object Object]" if isinstance(value, dict) else str(value)
+
+
+def as_written(value: Any) -> Any:
+    """Return a value as JavaScript would write it to JSON: 1.0 is 1, -0 is 0, and keys that are numbers come first."""
+    if isinstance(value, dict):
+        return {key: as_written(item) for key, item in own_order(value).items()}
+    if isinstance(value, list):
+        return [as_written(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXPONENT_FROM:
+        return int(decimal.Decimal(repr(value)))
+    return value
+
+
+def own_order(table: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with its keys in the order in which JavaScript has them."""
+    places = [key for key in table if key[:1].isdigit() and INDEX.fullmatch(key) and int(key) <= INDEX_MAX]
+    if not places:
+        return dict(table)
+    return {key: table[key] for key in sorted(places, key=int)} | table
+
+
+def _number_text(value: float) -> str:
+    if abs(value) >= NUMBER_TEXT_MAX:
+        return "Infinity"  # no id and no name; Python would refuse to write the digits of the largest
+    number = float(value)
+    if abs(number) < EXPONENT_FROM and number.is_integer():
+        return str(int(decimal.Decimal(repr(number))))
+    digits = repr(number)
+    mantissa, _, exponent = digits.partition("e")
+    if not exponent or -7 < int(exponent) < 0:
+        return f"{decimal.Decimal(digits):f}"
+    return f"{mantissa}e{int(exponent):+d}"
 
 
 def too_deep(value: object) -> bool:

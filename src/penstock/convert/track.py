@@ -2,8 +2,12 @@
 
 from penstock import causes
 from penstock.convert import values
+from penstock.convert.dates import dates_among
+from penstock.convert.identify import nobody
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
-from penstock.convert.traits import Object, event_time, first_text, objects, traits_of, user_id_of
+from penstock.convert.times import happened
+from penstock.convert.traits import objects, traits_of
+from penstock.convert.whom import Object, company_id_of, email_of, user_id_of
 
 COMPANY_IDS = ("company_id", "companyId", "organization_id")
 NO_NAME = "track without an event name"
@@ -25,19 +29,21 @@ def plan_view(event: Object, view: str, mapping: Mapping) -> Plan | Unmappable:
 def _plan(event: Object, name: str, mapping: Mapping) -> Plan | Unmappable:
     # Only traits say who somebody is. An email among the properties is somebody the event is about: an invited person.
     traits, properties = traits_of(event), objects(event, "properties")
-    user_id, email = user_id_of(event, traits, mapping), values.as_email(traits.get("email"))
-    company_id = first_text(properties, COMPANY_IDS) or values.as_text(objects(event, "context").get("groupId"))
+    user_id, email = user_id_of(event, traits, mapping), email_of(traits, mapping)
+    named = (*(properties.get(name) for name in COMPANY_IDS), objects(event, "context").get("groupId"))
+    company_id = company_id_of(mapping, *named)
     if not (user_id or email or company_id):
-        return Unmappable(NO_SUBJECT, causes.NO_SUBJECT)
+        return nobody(event, traits, mapping, Unmappable(NO_SUBJECT, causes.NO_SUBJECT))
     facts = {
         "user_id": user_id,
         "email": email,
         "company_id": company_id,
         "name": name,
-        "created_at": event_time(event),
+        "created_at": happened(event, mapping).text,
         "deduplication_id": values.as_text(event.get("messageId")),
     }
     body: dict[str, object] = {key: value for key, value in facts.items() if value is not None}
     # Every property, the company's id too: reports filter by what the application sent.
-    body["metadata"] = values.attributes(properties, nested=mapping.nested)
+    dates = dates_among(mapping.date_attributes, "event")
+    body["metadata"] = values.attributes(properties, nested=mapping.nested, dates=dates)
     return Plan((Call("/event", body),))

@@ -1,13 +1,14 @@
 """Who an event is about, and which trait becomes which field. The tables here are those of docs/mapping.md."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from penstock.convert import values
-from penstock.convert.dates import as_date
+from penstock.convert.dates import as_sign_up, date_of, dates_among, is_no_date
 from penstock.convert.plan import Mapping as Options
+from penstock.convert.times import is_ahead
+from penstock.convert.whom import COMPANY_IDS, LINK_IDS, USER_IDS, Object, email_of, is_placeholder_of
 
-Object = Mapping[str, object]
 NOTHING: Object = {}
 
 
@@ -23,7 +24,7 @@ class Field:
     stand_ins: tuple[str, ...] = ()
 
 
-SIGNED_UP_AT = Field("signed_up_at", as_date, ("signedUpAt", "signed_up_at"), ("createdAt", "created_at"))
+SIGNED_UP_AT = Field("signed_up_at", as_sign_up, ("signedUpAt", "signed_up_at"), ("createdAt", "created_at"))
 PERSON_FIELDS = (
     Field("phone", values.as_text, ("phone",)),
     Field("session_count", values.as_number, ("sessionCount", "session_count")),
@@ -44,8 +45,6 @@ COMPANY_FIELDS = (
     Field("owners_account", values.as_text, ("owners_account", "ownersAccount")),
 )
 FIRST_NAMES, LAST_NAMES = ("firstName", "firstname", "first_name"), ("lastName", "lastname", "last_name")
-USER_IDS, COMPANY_IDS = ("userId", "user_id", "id"), ("groupId", "company_id", "id")
-LINK_IDS = ("id", "company_id")
 
 
 def objects(event: Object, *path: str) -> Object:
@@ -56,14 +55,6 @@ def objects(event: Object, *path: str) -> Object:
     return value if isinstance(value, dict) else NOTHING
 
 
-def first_text(fields: Object, names: tuple[str, ...]) -> str | None:
-    """Return the first of the named fields that is a text."""
-    for name in names:
-        if name in fields and (text := values.as_text(fields[name])):
-            return text
-    return None
-
-
 def traits_of(event: Object) -> Object:
     """Return the person's traits: `traits` and `context.traits` merged, `traits` wins key by key; a null says nothing."""
     traits, older = objects(event, "traits"), objects(event, "context", "traits")
@@ -72,29 +63,32 @@ def traits_of(event: Object) -> Object:
     return {**older, **{key: value for key, value in traits.items() if value is not None}}
 
 
-def user_id_of(event: Object, traits: Object, mapping: Options) -> str | None:
-    """Return the person's id: userId, else the traits', else, if the destination falls back, the anonymousId."""
-    known = values.as_text(event.get("userId")) or first_text(traits, USER_IDS)
-    if known is None and mapping.anonymous_fallback:
-        return values.as_text(event.get("anonymousId"))
-    return known
+def says_when_signed_up(traits: Object) -> bool:
+    """Return whether a trait says when somebody signed up, readable or not. Null and an empty text say nothing."""
+    names = (*SIGNED_UP_AT.spellings, *SIGNED_UP_AT.stand_ins)
+    given = (traits.get(name) for name in names)
+    return any(value is not None and (not isinstance(value, str) or bool(value.strip())) for value in given)
 
 
-def event_time(event: Object) -> str | None:
-    """Return when the event happened."""
-    return as_date(event.get("timestamp")) or as_date(event.get("originalTimestamp"))
+def without_future_sign_up(body: dict[str, object], event: Object, mapping: Options) -> None:
+    """Take a person's sign-up date out that had not come when the event arrived. A company's contract may begin later."""
+    signed_up = date_of(body.get("signed_up_at"))
+    if signed_up and is_ahead(signed_up, event, mapping):
+        del body["signed_up_at"]
 
 
 def person_body(traits: Object, *, user_id: str | None, mapping: Options) -> dict[str, object]:
     """Return the body of an upsert of a person, without its companies. What was mapped is not repeated."""
     left = dict(traits)
-    fields = {"user_id": user_id, "email": values.as_email(left.pop("email", None)), "name": _take_name(left)}
+    left.pop("email", None)
+    fields = {"user_id": user_id, "email": email_of(traits, mapping), "name": _take_name(left)}
     body: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
     _take_fields(left, PERSON_FIELDS, body)
-    _leave_out_repeats(left, USER_IDS, user_id)
+    _leave_out_repeats(left, USER_IDS, user_id, field="user_id", mapping=mapping)
     if isinstance(company := left.get("company"), dict):
         left["company"] = {key: value for key, value in company.items() if key not in {*LINK_IDS, "remove"}}
-    body["custom_attributes"] = values.attributes(left, nested=mapping.nested)
+    dates = dates_among(mapping.date_attributes, "people")
+    body["custom_attributes"] = values.attributes(left, nested=mapping.nested, dates=dates)
     return body
 
 
@@ -102,8 +96,9 @@ def company_body(traits: Object, *, company_id: str, mapping: Options) -> dict[s
     """Return the body of an upsert of a company."""
     left, body = dict(traits), dict[str, object](company_id=company_id)
     _take_fields(left, COMPANY_FIELDS, body)
-    _leave_out_repeats(left, COMPANY_IDS, company_id)
-    body["custom_attributes"] = values.attributes(left, nested=mapping.nested)
+    _leave_out_repeats(left, COMPANY_IDS, company_id, field="company_id", mapping=mapping)
+    dates = dates_among(mapping.date_attributes, "company")
+    body["custom_attributes"] = values.attributes(left, nested=mapping.nested, dates=dates)
     return body
 
 
@@ -120,6 +115,8 @@ def _take_fields(left: dict[str, object], fields: tuple[Field, ...], body: dict[
             if reading is not None and found in {None, reading}:
                 found = reading
                 del left[trait]
+            elif field is SIGNED_UP_AT and trait in left and is_no_date(left[trait]):
+                del left[trait]
         if found is not None:
             body[field.name] = found
 
@@ -128,14 +125,19 @@ def _take_name(left: dict[str, object]) -> str | None:
     """Take the full name: `name`, else first and last name joined. Parts that were not needed stay attributes."""
     if name := values.as_text(left.pop("name", None)):
         return name
-    parts = [text for names in (FIRST_NAMES, LAST_NAMES) if (text := first_text(left, names))]
+    given = ((left.get(name) for name in names) for names in (FIRST_NAMES, LAST_NAMES))
+    parts = [text for values_ in given if (text := next(filter(None, map(values.as_text, values_)), None))]
     for trait in (*FIRST_NAMES, *LAST_NAMES) if parts else ():
         left.pop(trait, None)
     return " ".join(parts) or None
 
 
-def _leave_out_repeats(left: dict[str, object], names: tuple[str, ...], id_: str | None) -> None:
-    """Leave out the traits that only repeat the id. Another id, of an older system perhaps, is an attribute."""
+def _leave_out_repeats(
+    left: dict[str, object], names: tuple[str, ...], id_: str | None, *, field: str, mapping: Options
+) -> None:
+    """Leave out the traits that only repeat the id, or that are none. Another id, of an older system, is an attribute."""
     for name in names:
-        if id_ is not None and name in left and values.as_text(left[name]) == id_:
+        if name in left and (
+            (id_ is not None and values.as_id(left[name]) == id_) or is_placeholder_of(field, left[name], mapping)
+        ):
             del left[name]

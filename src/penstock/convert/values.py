@@ -5,17 +5,20 @@ A value that cannot become its type is left out: sent as it is, Custify would re
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeGuard
 
 import msgspec
 
-from penstock.convert.dates import as_listed
+from penstock.convert.dates import as_date_attribute, as_listed
 
 # As many bits as the largest double has. Beyond, no reader of JSON keeps the digits, and Python refuses to write them.
 INT_BITS_MAX = 1024
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
+# A byte order mark, and what holds words together or apart without being seen: it comes along when ids are copied.
+UNSEEN_TEXT = "\ufeff\u200b\u200c\u200d\u2060"
+UNSEEN = dict.fromkeys(map(ord, UNSEEN_TEXT))
 # Deeper than any attribute a person would look for.
 FLATTEN_DEPTH_MAX = 8
 
@@ -29,10 +32,25 @@ def as_text(value: object) -> str | None:
     return str(int(value)) if float(value).is_integer() else repr(value)
 
 
+def as_id(value: object) -> str | None:
+    """Return an id as text, without spaces and unseen marks around it."""
+    text = as_text(value)
+    if text is None or text.isascii():
+        return text
+    while text and (text[0] in UNSEEN_TEXT or text[-1] in UNSEEN_TEXT):
+        text = text.strip(UNSEEN_TEXT).strip()
+    return text or None
+
+
 def as_email(value: object) -> str | None:
-    """Return an email, trimmed. A placeholder such as "n/a" is none: all who carry it would become one person."""
-    text = value.strip() if isinstance(value, str) else ""
+    """Return an email as all of them are compared: in small letters, without spaces. A text such as "n/a" is none."""
+    text = plain_email(value) if isinstance(value, str) else ""
     return text if "@" in text[1:-1] else None
+
+
+def plain_email(text: str) -> str:
+    """Return an email address without what tells no two people apart: capitals, spaces, marks that nobody sees."""
+    return "".join((text if text.isascii() else text.translate(UNSEEN)).split()).lower()
 
 
 def as_number(value: object) -> int | float | None:
@@ -60,25 +78,30 @@ def as_flag(value: object) -> bool | None:
     return value == 1 if isinstance(value, int) and value in {0, 1} else None
 
 
-def as_attribute(value: object) -> str | int | float | bool | None:
-    """Return a scalar for custom attributes and metadata, None for everything else."""
+def as_attribute(value: object, *, is_date: bool = False) -> str | int | float | bool | None:
+    """Return a scalar for custom attributes and metadata, None for everything else; of a date, only what is one."""
+    if is_date:
+        return as_date_attribute(value)
     if isinstance(value, str):
         return as_listed(value)
     return value if isinstance(value, bool) or is_number(value) else None
 
 
-def attributes(fields: Mapping[str, object], *, nested: str) -> dict[str, object]:
-    """Return the flat attributes of an object; arrays and objects as `nested` says: drop, flatten or json."""
+def attributes(fields: Mapping[str, object], *, nested: str, dates: Collection[str] = frozenset()) -> dict[str, object]:
+    """Return the flat attributes of an object; arrays and objects as `nested` says: drop, flatten or json.
+
+    `dates` are the names of those that are dates at Custify: a value that is none is left out there.
+    """
     flat: dict[str, object] = {}
     for name, value in fields.items():
         if not name or not isinstance(name, str):
             continue  # Custify could not show a field without a name
         if not isinstance(value, dict | list):
-            attribute = as_attribute(value)
+            attribute = as_attribute(value, is_date=name in dates)
             if attribute is not None:
                 flat[name] = attribute
         elif nested == "flatten":
-            flat.update(_leaves(name, value, 1))
+            flat.update(_leaves(name, value, 1, dates))
         elif nested == "json" and (text := _as_json(value)):
             flat[name] = text
     return flat
@@ -91,12 +114,12 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, float) and math.isfinite(value)
 
 
-def _leaves(name: str, value: object, depth: int) -> Iterator[tuple[str, object]]:
+def _leaves(name: str, value: object, depth: int, dates: Collection[str]) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in items if depth <= FLATTEN_DEPTH_MAX else ():
-            yield from _leaves(f"{name}.{key}", inner, depth + 1)
-    elif (attribute := as_attribute(value)) is not None:
+            yield from _leaves(f"{name}.{key}", inner, depth + 1, dates)
+    elif (attribute := as_attribute(value, is_date=name in dates)) is not None:
         yield name, attribute
 
 

@@ -7,6 +7,7 @@ nothing here decides (decide.py), measures time (clock) or speaks HTTP (custify.
 import asyncio
 import contextlib
 import functools
+import logging
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Mapping as Table
@@ -15,27 +16,27 @@ from typing import Any
 import structlog
 
 from penstock.buffer.ledger_port import Ledger
-from penstock.buffer.port import Attempt, Backlog, Ending, Learned, Lease, Outcome
+from penstock.buffer.port import REPLAYABLE, Attempt, Backlog, Ending, Lease, Outcome
 from penstock.clock import Clock, Dice
-from penstock.convert import convert
-from penstock.convert.plan import Call
-from penstock.convert.wanted import unwanted
-from penstock.deliver.answer import Accepted, Answer, Barred, Recognised, Refused, Suspicious, Throttled, Unavailable
+from penstock.convert.plan import Call, Filtered, Unmappable
+from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
+from penstock.deliver.attempts import attempt_of, unsent
 from penstock.deliver.books import Books, is_busy
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide
 from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
+from penstock.deliver.reads import read
+from penstock.deliver.runs import Runs
+from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
+from penstock.deliver.watchman import StepSpent
 from penstock.deliver.width import Width
 from penstock.errors import BufferUnavailable, LeaseLost
-from penstock.event import enriched
-from penstock.timestamps import parsed
+from penstock.repeats import Repeats
 
 log = structlog.get_logger()
 
-# What is kept of an answer: enough for Custify's validation messages, bounded for the disk's sake.
-ANSWER_CHARS_MAX = 2_000
 # How soon an engine that had something to do looks for new events again; the longer it finds none, the later.
 IDLE_S_MIN = 0.01
 # How long an engine rests when its own disk is full before it looks again.
@@ -56,13 +57,18 @@ class Engine:
         policy: DeliveryPolicy,
         clock: Clock,
         dice: Dice,
+        bench: Bench | None = None,
     ) -> None:
         self.name, self.backlog, self.custify = name, backlog, custify
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
-        self.books = Books(ledger, clock=clock)
+        self.steps, self.repeats = Steps(name, bench or Trusting()), Repeats()
+        self.books = Books(ledger, clock=clock, steps=self.steps)
+        self.runs = Runs(backlog, self.books)
         self.hold, self.width = HoldState(), Width(calls_max=policy.in_flight_max)
         #: The Custify that the ledger is about; empty before the first one.
         self.origin = ""
+        #: An event ended while the backlog was being looked at: the next of its lane may have been missed.
+        self.is_news = False
         #: Something was learned that must survive a restart.
         self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
@@ -74,7 +80,7 @@ class Engine:
         """Deliver until `stop`; then let calls under way finish."""
         notes = await self.backlog.notes()
         self._recall(notes)
-        await self.backlog.remember({"running": True})
+        await self.backlog.remember({"running": True} | self.steps.to_notes())
         if notes.get("running"):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
@@ -82,10 +88,11 @@ class Engine:
         idle_s, stop = IDLE_S_MIN, asyncio.ensure_future(self.stopping.wait())
         try:
             while not self.stopping.is_set():
+                self.is_news = False
                 leases = await self._lease()
                 for lease in leases:
                     self._start(lease)
-                idle_s = IDLE_S_MIN if leases else min(self.policy.idle_s_max, idle_s * 2)
+                idle_s = IDLE_S_MIN if leases or self.is_news else min(self.policy.idle_s_max, idle_s * 2)
                 await self._pause(idle_s, stop)
         finally:
             stop.cancel()
@@ -119,26 +126,16 @@ class Engine:
         """Bring one event to an end, with those it carries along, or give it a time to try again."""
         attempts: list[Attempt] = []
         try:
-            answer, errand = await self._attempt(run_of(lease), attempts)
-            if isinstance(answer, Refused) and len(errand.leases) > 1:
-                # One of them is to blame, and nobody knows which: the first goes by itself.
-                answer, errand = await self._attempt([lease], attempts)
+            answer, errand, reads = await self._attempted(lease, attempts)
             verdict = self.verdict(answer, lease)
-            await self.apply(verdict, errand, attempts)
+            is_free = errand.needs_no_call and isinstance(answer, Accepted | Unmappable | Filtered) and not attempts
+            if not is_free or not await self._end_run(reads):
+                await self.apply(verdict, errand, attempts)
         finally:
             self.books.release(lease.token)
         self.log.debug(
             "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
         )
-
-    def read(self, lease: Lease) -> Read:
-        """Return what a leased event means."""
-        event = enriched(lease.event)
-        refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
-        mapping = self.policy.mappings.get(lease.event.source, self.policy.mapping)
-        happened = parsed(event["timestamp"])
-        at_ms = lease.event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
-        return Read(lease=lease, meaning=refusal or convert(event, mapping), at_ms=at_ms)
 
     async def send(self, calls: Sequence[Call], attempts: list[Attempt]) -> Answer:
         """Make calls in order, up to the first that is not accepted."""
@@ -164,16 +161,17 @@ class Engine:
     async def apply(self, verdict: Verdict, errand: Errand, attempts: Sequence[Attempt]) -> None:
         """Write the verdict down; a lease that was lost is somebody else's by now."""
         lease, now = errand.leases[0], self.clock.now()
-        retry = functools.partial(self.backlog.retry, lease, attempts=attempts, learned=_half_known(errand, attempts))
+        retry = functools.partial(self.backlog.retry, lease, attempts=attempts, learned=errand.half_knowledge(attempts))
         try:
             match verdict:
                 case Settle(Outcome.DELIVERED):
                     endings = errand.endings(attempts)
                     await self.backlog.settle(*endings, learned=errand.knowledge(), calls=errand.figures())
+                    self._note_ends(endings)
                 case Settle(outcome, reason, cause):
                     ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=attempts)
                     await self.backlog.settle(ending, learned=errand.doubts())
-                    self._note_end(outcome, lease, reason)
+                    self._note_ends([ending])
                 case RetryIn(delay_s, counts):
                     failed_at = lease.first_failed_at
                     if counts and failed_at is None:
@@ -187,22 +185,44 @@ class Engine:
                     since = self.hold.retry_clock(now)
                     await self.backlog.park(lease, since=since, until=now + delay_s, subjects=known_as)
         except LeaseLost:
-            self.log.warning("lease_lost", message_id=lease.event.message_id)
+            self._hear("lease_lost", message_id=lease.event.message_id)
 
-    async def _attempt(self, leases: Sequence[Lease], attempts: list[Attempt]) -> tuple[Said, Errand]:
+    async def _attempted(self, lease: Lease, attempts: list[Attempt]) -> tuple[Said, Errand, Sequence[Read]]:
+        """Attempt an event with those it carries along; by itself, if one of them is to blame and nobody knows which."""
+        try:
+            reads = await read(run_of(lease), self.steps, self.policy)
+            with contextlib.suppress(StepSpent):
+                answer, errand = await self._attempt(reads, attempts)
+                if not isinstance(answer, Refused) or len(errand.leases) == 1:
+                    return answer, errand, reads
+            return *await self._attempt(reads[:1], attempts), reads[:1]
+        except Unfinished as found:
+            return found.said, Errand(leases=[lease], instead=found.said), ()
+
+    async def _end_run(self, reads: Sequence[Read]) -> bool:
+        """End events that need no call, with those right behind them that need none either; False: there are none."""
+        try:
+            endings = await self.runs.end(reads, self.verdict, self.policy)
+        except LeaseLost:
+            self._hear("lease_lost", message_id=reads[0].lease.event.message_id)
+            return True
+        self._note_ends(endings)
+        return bool(endings)
+
+    async def _attempt(self, reads: Sequence[Read], attempts: list[Attempt]) -> tuple[Said, Errand]:
         """Find out what is left to do for the first of these, and those that can go along, and do it."""
         rules, mode = self.policy.rules, self.policy.mode
 
         async def look_up(path: str) -> Answer:
             return await self._call("GET", path, functools.partial(self.custify.read, path), attempts)
 
-        errand = await self.books.errand([self.read(lease) for lease in leases], rules, mode, look_up)
+        errand = await self.books.errand(reads, rules, mode, look_up)
         if errand.instead is not None:
             return errand.instead, errand
-        if not self.books.take(errand, leases[0].token):
+        if not self.books.take(errand, reads[0].lease.token):
             return is_busy(), errand
         if errand.is_shadow:
-            attempts += [_unsent(call, at=self.clock.now()) for call in errand.calls]
+            attempts += [unsent(call, at=self.clock.now()) for call in errand.calls]
             return Accepted(200, ""), errand
         return await self.send(errand.calls, attempts), errand
 
@@ -222,7 +242,7 @@ class Engine:
             shares, lease_s = self.policy.shares, self.policy.lease_s
             return await self.backlog.lease(limit=limit, lease_s=lease_s, shares=shares, together=together)
         except BufferUnavailable as error:
-            self.log.warning("buffer_unavailable", reason=error.reason)
+            self._hear("buffer_unavailable", reason=error.reason)
             await self._rest(DISK_REST_S)
             return ()
 
@@ -256,7 +276,7 @@ class Engine:
         answer = await make()
         ended = self.clock.now()
         self._learn(answer, started=started, ended=ended)
-        attempts.append(_attempt(method, path, answer, at=started, ended=ended))
+        attempts.append(attempt_of(method, path, answer, at=started, ended=ended))
         self.observe(attempts[-1])
         return answer
 
@@ -278,6 +298,7 @@ class Engine:
     def _recall(self, notes: Table[str, object]) -> None:
         """Go on with what was learned before a restart."""
         paused_by = self.hold.paused_by
+        self.steps.recall(notes)
         self.hold = HoldState.from_notes(notes)
         if paused_by:
             self.pause(paused_by)
@@ -287,7 +308,7 @@ class Engine:
     async def _write_notes(self) -> None:
         if self.is_unwritten or self.pace.is_news:
             self.is_unwritten = False
-            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes())
+            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes() | self.steps.to_notes())
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))
@@ -296,17 +317,23 @@ class Engine:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.in_flight.discard(task)
+        self.is_news = True
         error = None if task.cancelled() else task.exception()
         if isinstance(error, BufferUnavailable):
-            self.log.warning("verdict_not_written", reason=error.reason)
+            self._hear("verdict_not_written", reason=error.reason)
         elif error is not None:
             # A bug of ours: the lease runs out and the event comes back; nothing is lost. The log says where, but
             # not the error's text, which may quote the event.
             where = traceback.extract_tb(error.__traceback__)[-1]
-            self.log.error("delivery_crashed", error=type(error).__name__, at=f"{where.name}:{where.lineno}")
+            at = f"{where.name}:{where.lineno}"
+            self._hear("delivery_crashed", level=logging.ERROR, cause=f"{type(error).__name__} at {at}")
 
     async def _pause(self, idle_s: float, stop: "asyncio.Future[Any]") -> None:
         """Wait until a call ends, the pace allows one, something may have arrived, or the engine stops."""
+        for line in self.repeats.due(self.clock.now()):
+            line.say(self.log)
+        if self.is_news:
+            return
         full = len(self.in_flight) >= self.width.limit
         timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.now()), 1.0))
         await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -327,6 +354,8 @@ class Engine:
         for task in self.in_flight:
             task.cancel()
         await asyncio.gather(*self.in_flight, return_exceptions=True)
+        for line in self.repeats.rest(self.clock.now()):
+            line.say(self.log)
 
     async def _begin_hold(self, reason: str, cause: str) -> None:
         if not self.hold.is_held:
@@ -348,32 +377,17 @@ class Engine:
         self.log.info("resumed")
         return True
 
-    def _note_end(self, outcome: Outcome, lease: Lease, reason: str) -> None:
-        if outcome is Outcome.DEAD:
-            # The reason may quote Custify, and Custify may quote a person: it stays out of the log.
-            self.log.warning("buried", message_id=lease.event.message_id, attempts=lease.attempt)
-        elif outcome is Outcome.REJECTED:
-            self.log.warning("rejected", message_id=lease.event.message_id, reason=reason)
+    def _note_ends(self, endings: Sequence[Ending]) -> None:
+        """Say which verdicts that were written are bad ones; who has ended is no suspect any more."""
+        self.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
+        # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.
+        for ending in endings:
+            if ending.outcome in REPLAYABLE:
+                event = "buried" if ending.outcome is Outcome.DEAD else "rejected"
+                facts = {"message_id": ending.lease.event.message_id, "attempts": ending.lease.attempt}
+                self._hear(event, cause=ending.cause, **facts)
 
-
-def _attempt(method: str, path: str, answer: Answer, *, at: float, ended: float) -> Attempt:
-    status = 429 if isinstance(answer, Throttled) else answer.status
-    return Attempt(
-        at=at,
-        method=method,
-        path=path,
-        status=status,
-        answer=answer.text[:ANSWER_CHARS_MAX],
-        duration_ms=round((ended - at) * 1000),
-    )
-
-
-def _half_known(errand: Errand, attempts: Sequence[Attempt]) -> Learned:
-    """Return what the ledger learns of an errand that is not done: whom a look-up found, or that writes are in doubt."""
-    if isinstance(errand.instead, Recognised | Suspicious):
-        return errand.knowledge()
-    return errand.doubts() if attempts else errand.remarked()
-
-
-def _unsent(call: Call, *, at: float) -> Attempt:
-    return Attempt(at=at, method=call.method, path=call.path, status=None, answer="shadow: not sent", duration_ms=0)
+    def _hear(self, event: str, **facts: Any) -> None:
+        """Say what may happen to every event: the first of a cause at once, the others as a count."""
+        for line in self.repeats.heard(event, now=self.clock.now(), **facts):
+            line.say(self.log)

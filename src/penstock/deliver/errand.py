@@ -1,14 +1,15 @@
 """What is to be done for one event, and for those it carries along; and how each of them ends once it is done. Pure."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from penstock import causes
-from penstock.buffer.port import Attempt, CallCount, Ending, Learned, Lease, Outcome
-from penstock.convert.plan import Call, Meaning, Plan
-from penstock.deliver.decide import Said
+from penstock.buffer.port import NOTHING_LEARNED, Attempt, CallCount, Ending, Learned, Lease, Outcome
+from penstock.convert.plan import Call, Filtered, Meaning, Plan, Unmappable
+from penstock.deliver.answer import Recognised, Suspicious
+from penstock.deliver.decide import Said, Settle, Verdict
 from penstock.ledger.guard import Displaced, Suspicion
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import CARRIED_BY, Note, Part, Weighed
@@ -76,6 +77,12 @@ class Errand:
         """Return what to write of attributes that look like mistakes: the guard says each once, so it is kept at once."""
         return {remark.subject: remark.learn for remark in self.remarks}
 
+    def half_knowledge(self, attempts: Sequence[Attempt]) -> Learned:
+        """Return what to write of an errand that is not done: whom a look-up found, or that writes are in doubt."""
+        if isinstance(self.instead, Recognised | Suspicious):
+            return self.knowledge()
+        return self.doubts() if attempts else self.remarked()
+
     def figures(self) -> list[CallCount]:
         """Return what to add to the figures about calls."""
         counts = []
@@ -86,6 +93,13 @@ class Errand:
                 if count:
                     counts.append(CallCount(self._key(path), kind, count))
         return counts
+
+    @property
+    def needs_no_call(self) -> bool:
+        """Return whether the first event ends, and nothing is sent or looked up for it."""
+        if self.instead is not None:
+            return isinstance(self.instead, Unmappable | Filtered)
+        return not (self.calls or self.is_shadow)
 
     def _key(self, name: str) -> str:
         return SHADOW + name if self.is_shadow else name
@@ -122,6 +136,40 @@ def run_of(lease: Lease) -> list[Lease]:
             break
         run.append(follower)
     return run
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Events from the first of a lease on that end without a call."""
+
+    reads: Sequence[Read]
+    #: What Custify holds already: of those that have a plan.
+    errand: Errand | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all events of the lease are in it."""
+        return bool(self.reads) and len(self.reads) == 1 + len(self.reads[0].lease.followers)
+
+    def endings(self, verdict: Callable[[Said, Lease], Verdict]) -> list[Ending]:
+        """Return how each event ends; `verdict` says what becomes of those without a plan."""
+        no_ops = {ending.lease.token: ending for ending in self.errand.endings(())} if self.errand else {}
+        return [no_ops.get(read.lease.token) or _without_plan(read, verdict) for read in self.reads]
+
+    def knowledge(self) -> Learned:
+        """Return what to write into the ledger."""
+        return self.errand.knowledge() if self.errand else NOTHING_LEARNED
+
+    def figures(self) -> list[CallCount]:
+        """Return what to add to the figures about calls."""
+        return self.errand.figures() if self.errand else []
+
+
+def _without_plan(read: Read, verdict: Callable[[Said, Lease], Verdict]) -> Ending:
+    assert not isinstance(read.meaning, Plan), "a plan in a run is part of its errand"
+    settled = verdict(read.meaning, read.lease)
+    assert isinstance(settled, Settle), "what has no plan has no second try"
+    return Ending(lease=read.lease, outcome=settled.outcome, cause=settled.cause, reason=settled.reason)
 
 
 def errand_of(run: Sequence[Read], weighed: Weighed, *, seen: Mapping[str, Delta], is_shadow: bool) -> Errand:

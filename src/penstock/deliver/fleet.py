@@ -11,7 +11,7 @@ import structlog
 
 from penstock import causes
 from penstock.buffer.ledger_port import Ledger, LedgerOrders
-from penstock.buffer.port import Attempt, Backlog, Ending, Orders, Outcome, Priority
+from penstock.buffer.port import Attempt, Backlog, Ending, Lease, Orders, Outcome, Priority
 from penstock.clock import Clock, Dice
 from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
@@ -19,6 +19,7 @@ from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
+from penstock.deliver.steps import Bench, Trusting
 from penstock.deliver.wishes import LedgerWishes
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.reading import mapping_of, mappings_of, mode_of, rules_of, wishes_of
@@ -29,8 +30,8 @@ log = structlog.get_logger()
 # Upper bounds of the durations counted, in seconds; one more bucket counts what took longer.
 DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-# Events buried in one round, of a destination that was removed.
-GIVEN_UP_AT_ONCE = 500
+# Events buried in one transaction, of a destination that was removed; and the bodies of a lane's, beyond its first.
+GIVEN_UP_AT_ONCE, GIVEN_UP_BYTES_MAX = 500, 4 * 1024 * 1024
 
 BacklogOf = Callable[[str, Callable[[], Sequence[str]]], Backlog]
 
@@ -85,7 +86,9 @@ class Fleet:
         ledger_orders: LedgerOrders,
         clock: Clock,
         dice: Dice,
+        bench: Bench | None = None,
     ) -> None:
+        self.bench = bench or Trusting()
         self.backlog_of, self.ledger_of, self.orders, self.ledger_orders = backlog_of, ledger_of, orders, ledger_orders
         self.clock, self.dice = clock, dice
         self.served: dict[str, Served] = {}
@@ -119,6 +122,7 @@ class Fleet:
         """Let every call under way end."""
         for served in self.served.values():
             served.engine.stop()
+        self.bench.end()
         await asyncio.gather(*(served.task for served in self.served.values()), *self.leaving)
 
     def facts(self) -> dict[str, object]:
@@ -151,10 +155,19 @@ class Fleet:
         """Bury what waits for a destination that is gone; it stays on the shelf and can be replayed."""
         backlog = self.backlog_of(name, tuple)
         await backlog.wake_all()
+        reason = f"given up when {name} was removed"
         while leases := await backlog.lease(limit=GIVEN_UP_AT_ONCE, lease_s=60.0):
+            room, given_up = GIVEN_UP_AT_ONCE - len(leases), list[Lease]()
             for lease in leases:
-                reason = f"given up when {name} was removed"
-                await backlog.settle(Ending(lease=lease, outcome=Outcome.DEAD, cause=causes.DISCARDED, reason=reason))
+                run = await backlog.lease_behind(lease, limit=room, bytes_max=GIVEN_UP_BYTES_MAX) if room else lease
+                room -= len(run.followers)
+                given_up += [run, *run.followers]
+            await backlog.settle(
+                *(
+                    Ending(lease=lease, outcome=Outcome.DEAD, cause=causes.DISCARDED, reason=reason)
+                    for lease in given_up
+                )
+            )
 
     def _serve(self, destination: Destination) -> Served:
         name, engine = destination.name, self._engine(destination)
@@ -172,6 +185,7 @@ class Fleet:
             policy=self._policy(destination),
             clock=self.clock,
             dice=self.dice,
+            bench=self.bench,
         )
 
     def _api(self, destination: Destination) -> CustifyApi:

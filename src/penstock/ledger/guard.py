@@ -3,7 +3,7 @@
 Custify creates an attribute with the first value that names it, and gives it the type of that value.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from penstock.convert.dates import LISTED
 from penstock.convert.plan import Call
 from penstock.ledger.likeness import Names
-from penstock.timestamps import parsed
+from penstock.timestamps import moment, parsed
 
 Type = Literal["date", "number", "boolean", "string"]
 GuardMode = Literal["warn", "hold", "off"]
@@ -24,13 +24,15 @@ REMARKS_OF_AN_EVENT_MAX, REMARKS_MAX = 20, 200
 OURS_MAX = 10_000
 # What is quoted of another attribute's name.
 QUOTED_CHARS_MAX = 100
-# Numbers that are moments since 1970, in seconds or milliseconds, for the years 2001 to 2286.
-EPOCHS = ((1e9, 1e10), (1e12, 1e13))
 TIME_NAMES = ("_at", "At", "_on", "date", "Date", "_time", "Time")
 # Types as Custify's clients name them, whatever their case.
 TYPES: Mapping[str, Type] = {
     "date": "date", "number": "number", "currency": "number", "boolean": "boolean", "string": "string", "text": "string",
 }  # fmt: skip
+
+
+#: `people.NAME` or `company.NAME`, its type at Custify, and its value.
+New = tuple[str, Type, object]
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +121,29 @@ def attributes_of(call: Call) -> Iterator[tuple[str, object]]:
         yield f"{call.path.removeprefix('/')}.{name}", value
 
 
+def not_cleared(
+    attributes: Sequence[tuple[str, object]], cleared: Collection[tuple[str, str]], approved: Collection[str]
+) -> list[New]:
+    """Return those attributes, with their types, that were not looked at before, and that nobody approved."""
+    typed = [(name, type_of(value), value) for name, value in attributes if name not in approved]
+    return [each for each in typed if each[:2] not in cleared]
+
+
+def looked_at(new: Sequence[New], known: Attributes, message_id: str) -> list[Suspicion]:
+    """Return what is strange about new attributes, each looked at beside the known ones and those before it."""
+    before, found = Attributes({}), list[Suspicion]()
+    for attribute, type_, value in new:
+        name = attribute.partition(".")[2]
+        strange = suspicion(attribute, value, known, message_id=message_id)
+        if strange is None and name not in known.types:
+            strange = suspicion(attribute, value, before, message_id=message_id)
+        if strange is None:
+            before.hold(name, type_)
+        else:
+            found.append(strange)
+    return found
+
+
 def suspicion(attribute: str, value: object, known: Attributes, *, message_id: str) -> Suspicion | None:
     """Return why an attribute should be looked at before it is sent; None when nothing is strange."""
     name, type_ = attribute.partition(".")[2], type_of(value)
@@ -142,7 +167,6 @@ def _of_its_date(name: str, value: object, type_: Type) -> str:
         return ""
     if type_ == "string" and parsed(value):
         return "it looks like a date, and Custify would read it as text"
-    is_epoch = isinstance(value, int | float) and any(low <= value < high for low, high in EPOCHS)
-    if type_ == "number" and is_epoch:
+    if type_ == "number" and moment(value):
         return "it looks like a moment since 1970, and Custify would read it as a number"
     return ""

@@ -8,7 +8,7 @@ from penstock.ledger.record import Record, Value
 Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "owner"]
 MEANING: Mapping[Policy, str] = {
     "always": "every event that names the field sets it",
-    "set_once": "only the first value is sent",
+    "set_once": "only the first value is sent; one that was guessed gives way to one that somebody states",
     "never_null": "an empty value is never sent",
     "max": "only a larger number or a later date is sent",
     "min": "only a smaller number or an earlier date is sent",
@@ -18,23 +18,30 @@ MEANING: Mapping[Policy, str] = {
 #: What must be known of a person in Custify before the first write, or the policy could not be kept.
 NEEDS_HELD = frozenset({"set_once", "max", "min"})
 DEFAULTS: Mapping[str, Policy] = {"people.signed_up_at": "set_once"}
+# A later event than this cannot have set a field: its time was wrong, and an older version believed it.
+AHEAD_MS_MAX = 2 * 86_400_000
 
 
-def withheld(policy: Policy, value: Value, *, name: str, record: Record | None, at_ms: int) -> str:
-    """Return why a value is not sent; empty when it is."""
+def withheld(
+    policy: Policy, value: Value, *, name: str, record: Record | None, at_ms: int, guessed: bool = False, now: float
+) -> str:
+    """Return why a value is not sent; empty when it is. `now` is in seconds since 1970."""
     held = record.fields.get(name) if record else None
+    # With `always` the ledger has no say, as somebody chose.
+    if guessed and held is not None and policy not in {"always", "owner"}:
+        return "a guess, from the time of the event: Custify holds a value already"
     match policy:
         case "owner":
             return "owner: somebody maintains it in Custify by hand"
         case "never_null" if value == "":
             return "never_null: the value is empty"
-        case "set_once" if held is not None:
+        case "set_once" if held is not None and record and name not in record.guessed:
             return "set_once: Custify holds a value already"
         case "max" if held is not None and not _exceeds(value, held):
             return "max: Custify holds as much or more"
         case "min" if held is not None and not _exceeds(held, value):
             return "min: Custify holds as little or less"
-        case "latest" if record and at_ms < record.times.get(name, at_ms):
+        case "latest" if record and at_ms < record.times.get(name, at_ms) <= now * 1000 + AHEAD_MS_MAX:
             return "latest: Custify holds the value of a later event"
     return ""
 

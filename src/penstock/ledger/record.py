@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from penstock.convert.plan import Call
+from penstock.convert.values import plain_email
 
 Value = str | int | float | bool
 # Longer texts are kept as their digest: enough to see a change, and a record stays small.
@@ -30,7 +31,7 @@ LEFT, MEMBER, UNPROVEN = 0, 1, 2
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True, rename={
-    "fields": "f", "companies": "c", "last_group": "g", "times": "t", "asserted_at": "a", "user_id": "u",
+    "fields": "f", "companies": "c", "last_group": "g", "times": "t", "asserted_at": "a", "user_id": "u", "guessed": "s",
 }):  # fmt: skip
     """What is known of one subject. An e-mail that belongs to a user has a record that names the user, and nothing else."""
 
@@ -46,6 +47,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, rename={
     asserted_at: float = 0.0
     #: Only in a record of an e-mail: whose it is.
     user_id: str = ""
+    #: Fields whose value nobody stated: it was derived from the time of an event.
+    guessed: list[str] = []
 
 
 def subject_of(call: Call) -> str:
@@ -62,8 +65,8 @@ def person_subject(call: Call) -> str:
 
 
 def email_subject(email: str) -> str:
-    """Return the subject of somebody known by e-mail alone."""
-    return f"email:{email}"
+    """Return the subject of somebody known by e-mail alone; however the address is written, it is one."""
+    return f"email:{plain_email(email)}"
 
 
 def company_subject(company_id: str) -> str:
@@ -116,6 +119,8 @@ class Delta:
     last_group: str = ""
     #: The call carried everything that is known: the time, else None.
     asserted_at: float | None = None
+    #: Which of the fields have a value that nobody stated.
+    guessed: frozenset[str] = frozenset()
 
     def after(self, earlier: "Delta | None") -> "Delta":
         """Return both as one; what was learned earlier is older."""
@@ -127,6 +132,7 @@ class Delta:
             times={**earlier.times, **self.times},
             last_group=self.last_group or earlier.last_group,
             asserted_at=earlier.asserted_at if self.asserted_at is None else self.asserted_at,
+            guessed=(earlier.guessed - self.fields.keys()) | self.guessed,
         )
 
     def learn(self, raw: bytes | None) -> bytes:
@@ -134,6 +140,7 @@ class Delta:
         record = decoded(raw) or Record(asserted_at=self.asserted_at or 0.0)
         record.user_id = ""
         record.fields = _with_fields(record.fields, self.fields)
+        record.guessed = sorted((set(record.guessed) - self.fields.keys()) | self.guessed)
         record.companies = _with(record.companies, self.companies, size_max=COMPANIES_MAX)
         record.times = {**record.times, **self.times}
         record.last_group = self.last_group or record.last_group
@@ -147,6 +154,7 @@ class Delta:
         if record is None:
             return None
         record.fields = _without(record.fields, self.fields)
+        record.guessed = [name for name in record.guessed if name not in self.fields]
         record.companies = _without(record.companies, self.companies)
         record.times = _without(record.times, self.times)
         if self.last_group:

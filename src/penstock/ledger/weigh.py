@@ -103,7 +103,7 @@ def together(parts: Sequence[Part]) -> int:
             if call.path == "/event" or paths.setdefault(call.path, subject_of(call)) != subject_of(call):
                 return count
             if call.path == "/people" and "email" in call.body:
-                emails.add(call.body["email"])
+                emails.add(email_subject(str(call.body["email"])))
         if len(emails) > 1:
             return count  # a changed e-mail may change who is meant
     return len(parts)
@@ -123,15 +123,15 @@ def weigh(parts: Sequence[Part], records: Records, rules: Rules, *, now: float) 
         for call in part.plan.calls:
             subject = whose(call, records)
             if subject not in drafts:
-                drafts[subject] = Draft(call.path, records.get(subject), rules, known=known)
+                drafts[subject] = Draft(call.path, records.get(subject), rules, known=known, now=now)
             says_something = drafts[subject].add(call, part, said)
-            if says_something or drafts[subject].is_stale(now) or not rules.skip_unchanged:
+            if says_something or drafts[subject].is_stale or not rules.skip_unchanged:
                 touched[-1].add(subject)
         notes.append(tuple(said))
-    calls = {subject: made for subject, draft in drafts.items() if (made := draft.call(now)) is not None}
+    calls = {subject: made for subject, draft in drafts.items() if (made := draft.call()) is not None}
     learned: dict[str, Delta | Alias] = {}
     for subject, draft in drafts.items():
-        learned |= draft.learned(subject, now, is_sent=subject in calls)
+        learned |= draft.learned(subject, is_sent=subject in calls)
     return Weighed(
         # /company sorts before /people: Custify ignores a link to a company that it lacks.
         calls=tuple(sorted(calls.values(), key=lambda call: call.path)),
@@ -144,8 +144,8 @@ def weigh(parts: Sequence[Part], records: Records, rules: Rules, *, now: float) 
 class Draft:
     """The upsert of one subject as it grows, event by event, beside what Custify will hold after it."""
 
-    def __init__(self, path: Path, record: Record | None, rules: Rules, *, known: set[str]) -> None:
-        self.path, self.rules, self.before = path, rules, record
+    def __init__(self, path: Path, record: Record | None, rules: Rules, *, known: set[str], now: float) -> None:
+        self.path, self.rules, self.before, self.now = path, rules, record, now
         self.after = changeable(record) if record else Record()
         self.known = known
         self.first: Call | None = None
@@ -154,6 +154,8 @@ class Draft:
         self.links: dict[str, bool] = {}
         self.changed: set[str] = set()
         self.relinked: set[str] = set()
+        #: Values that Custify holds as a guess of ours, and that somebody has now stated.
+        self.confirmed: dict[str, Value] = {}
         self.is_plain = True
         self.old_email = self.after.fields.get("email")
 
@@ -162,16 +164,19 @@ class Draft:
         self.is_plain = self.is_plain and self.first is None
         self.first = self.first or call
         self.ids |= {name: call.body[name] for name in ("user_id", "company_id") if name in call.body}
-        says = [self._take(name, value, part=part, notes=notes) for name, value in flat(call).items()]
+        says = [
+            self._take(name, value, part=part, notes=notes, guessed=name in call.guessed)
+            for name, value in flat(call).items()
+        ]
         says += [self._link(company, wanted) for company, wanted in links(call).items()]
         if part.group and self.path == "/people":
             self.after.last_group = part.group
         return any(says) or self.before is None
 
-    def call(self, now: float) -> Call | None:
+    def call(self) -> Call | None:
         """Return the call to make; None when Custify holds all of it."""
         assert self.first is not None
-        stale = self.is_stale(now)
+        stale = self.is_stale
         if self.rules.skip_unchanged and self.before is not None and not (self.changed or self.relinked or stale):
             return None
         if stale:
@@ -180,35 +185,48 @@ class Draft:
             return self.first
         return Call(self.path, self._body(everything=stale or self.before is None or not self.rules.changes_only))
 
-    def learned(self, subject: str, now: float, *, is_sent: bool) -> dict[str, Delta | Alias]:
+    def learned(self, subject: str, *, is_sent: bool) -> dict[str, Delta | Alias]:
         """Return what is known once the call was acknowledged; without a call, only when things happened is new."""
         group = self.after.last_group if self.before is None or self.after.last_group != self.before.last_group else ""
         if not is_sent:
             news = {name: at for name, at in self.after.times.items() if not self._had_time(name, at)}
-            return {subject: Delta(times=news, last_group=group)} if news or group else {}
+            is_news = news or group or self.confirmed
+            return {subject: Delta(fields=self.confirmed, times=news, last_group=group)} if is_news else {}
         delta = Delta(
             fields=self.fields,
             companies={company: self.after.companies[company] for company in self.links},
             times={name: self.after.times[name] for name in self.fields if name in self.after.times},
             last_group=group,
-            asserted_at=now if self.before is None or self.is_stale(now) else None,
+            asserted_at=self.now if self.before is None or self.is_stale else None,
+            guessed=frozenset(self.after.guessed) & self.fields.keys(),
         )
         return {subject: delta} | self._aliases(subject, anew=delta.asserted_at is not None)
 
-    def _take(self, name: str, value: Value, *, part: Part, notes: list[Note]) -> bool:
-        policy = self.rules.policy(self.path, name)
-        if why := withheld(policy, value, name=name, record=self.after, at_ms=part.at_ms):
+    def _take(self, name: str, value: Value, *, part: Part, notes: list[Note], guessed: bool) -> bool:
+        policy, after = self.rules.policy(self.path, name), self.after
+        why = withheld(policy, value, name=name, record=after, at_ms=part.at_ms, guessed=guessed, now=self.now)
+        if why:
             notes.append(Note(self.path, name, why))
             self.is_plain = False
             return False
         self.fields[name] = value
         if policy == "latest":
-            self.after.times[name] = part.at_ms
-        is_new = not same(self.after.fields.get(name), value)
+            after.times[name] = part.at_ms
+        is_new = not same(after.fields.get(name), value)
         if is_new:
             self.changed.add(name)
-            self.after.fields[name] = kept(value)
+            after.fields[name] = kept(value)
+        self._note_who_says(name, value, guessed=guessed, is_new=is_new)
         return is_new
+
+    def _note_who_says(self, name: str, value: Value, *, guessed: bool, is_new: bool) -> None:
+        """Tell a guess of ours from what somebody stated, even if both are the same value."""
+        if guessed:
+            self.after.guessed.append(name)
+        elif name in self.after.guessed:
+            self.after.guessed.remove(name)
+            if not is_new:
+                self.confirmed[name] = value
 
     def _link(self, company: str, wanted: bool) -> bool:
         self.links[company] = wanted
@@ -223,9 +241,10 @@ class Draft:
     def _had_time(self, name: str, at: int) -> bool:
         return self.before is not None and self.before.times.get(name) == at
 
-    def is_stale(self, now: float) -> bool:
+    @property
+    def is_stale(self) -> bool:
         """Return whether all that is known is due to be said again."""
-        return self.before is not None and now - self.before.asserted_at > self.rules.reassert_s
+        return self.before is not None and self.now - self.before.asserted_at > self.rules.reassert_s
 
     def _assert_again(self) -> None:
         """Add what is known and was not said just now; not what others maintain or what is never said twice."""
@@ -269,5 +288,9 @@ class Draft:
 def changeable(record: Record) -> Record:
     """Return a record that can be changed without changing this one."""
     return msgspec.structs.replace(
-        record, fields=dict(record.fields), companies=dict(record.companies), times=dict(record.times)
+        record,
+        fields=dict(record.fields),
+        companies=dict(record.companies),
+        times=dict(record.times),
+        guessed=list(record.guessed),
     )

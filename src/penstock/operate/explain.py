@@ -1,22 +1,26 @@
 """Questions about stored events: what became of one, and which one last set a field of a person."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from penstock import causes
 from penstock.buffer.port import SEQ_MAX, Outcome, Shelf, Story
 from penstock.convert import convert
 from penstock.convert.explain import Explanation, Line, explain
 from penstock.convert.explain import as_json as explanation_as_json
 from penstock.convert.explain_leaves import as_text
 from penstock.convert.explain_page import LEAVES_MAX
-from penstock.convert.plan import Call, Filtered, Meaning, Plan
+from penstock.convert.plan import Call, Meaning, Plan, Unmappable
 from penstock.convert.plan import Mapping as Options
-from penstock.convert.wanted import unwanted
+from penstock.convert.wanted import Wishes, unwanted
+from penstock.errors import TooCostly
 from penstock.event import Event, enriched, mended
-from penstock.ledger.record import CUSTOM
+from penstock.ledger.record import CUSTOM, email_subject
 from penstock.ledger.weigh import Note
+from penstock.operate.budget import within_budget
 from penstock.operate.ledger import notes_of
 from penstock.operate.masking import NOTHING_HIDDEN, Mask
 from penstock.reading import by_source, mapping_of, wishes_of
@@ -38,7 +42,7 @@ class Account:
     destination: str
     story: Story
     explanation: Explanation
-    #: What accept knew and the body did not say, or said otherwise: `receivedAt`, a corrected `timestamp`, …
+    #: What accept knew and the body did not say, or said otherwise: `receivedAt`, `type`, …
     set_when_accepted: tuple[str, ...] = ()
     #: What the ledger decided about fields: kept back by a policy, a company taken from elsewhere.
     ledger: tuple[Note, ...] = ()
@@ -70,24 +74,52 @@ def accounts_of(
     for name in destinations:
         story = shelf.story(name, message_id)
         if story and story.event.source in settings.sources_of(name):
-            call = enriched(story.event)
-            meant = explained(story, name, settings, first=first, leaves_max=leaves_max)
-            accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call), tuple(notes_of(story))))
+            meant, added = explained(story, name, settings, first=first, leaves_max=leaves_max)
+            accounts.append(Account(name, story, meant, added, tuple(notes_of(story))))
     return accounts
 
 
 def explained(
     story: Story, destination: str, settings: Settings, *, first: int = 0, leaves_max: int = LEAVES_MAX
-) -> Explanation:
-    """Explain a page of a stored event's values; every page, route and command asks here."""
-    refusal, mapping = _refusal(story, destination, settings), _mapping_for(story, destination, settings)
-    return explain(enriched(story.event), mapping, unwanted=refusal, first=first, leaves_max=leaves_max)
+) -> tuple[Explanation, tuple[str, ...]]:
+    """Explain a page of a stored event's values, and say what was set when it was accepted; everybody asks here."""
+    mapping, wishes = (
+        _mapping_for(story, destination, settings),
+        wishes_of(settings.destinations[destination], settings),
+    )
+    # It was judged to cost more than any event may: that need not be found out again for each look at it.
+    why = "it was given up because reading it does not end"
+    if story.cause != causes.STUCK:
+        try:
+            return within_budget(page_explained, story.event, mapping, wishes, first, leaves_max)
+        except TooCostly as error:
+            why = str(error)
+    return Explanation(mapping.name, Unmappable(f"not explained: {why}", causes.STUCK), ()), ()
+
+
+def page_explained(
+    event: Event, mapping: Options, wishes: Wishes, first: int, leaves_max: int
+) -> tuple[Explanation, tuple[str, ...]]:
+    """Return a page of an event's explanation, and what was set when it was accepted. Pure."""
+    call = enriched(event)
+    refusal = unwanted(call, source=event.source, wishes=wishes)
+    page = explain(call, mapping, unwanted=refusal, first=first, leaves_max=leaves_max)
+    return page, _set_when_accepted(event, call)
+
+
+def meant(event: Event, mapping: Options, wishes: Wishes) -> Meaning:
+    """Return what an event means. Pure."""
+    call = enriched(event)
+    return unwanted(call, source=event.source, wishes=wishes) or convert(call, mapping)
 
 
 def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
-    """Return what an event means for a destination with these settings. Raises KeyError for one they do not have."""
-    refusal = _refusal(story, destination, settings)
-    return refusal or convert(enriched(story.event), _mapping_for(story, destination, settings))
+    """Return what an event means for a destination with these settings.
+
+    Raises KeyError for one they do not have, and TooCostly.
+    """
+    wishes = wishes_of(settings.destinations[destination], settings)
+    return within_budget(meant, story.event, _mapping_for(story, destination, settings), wishes)
 
 
 def masked(account: Account, mask: Mask) -> Account:
@@ -136,22 +168,39 @@ def _lines_masked(lines: Iterable[Line], mask: Mask) -> tuple[Line, ...]:
 def last_set(
     shelf: Shelf, settings: Settings, destination: str, *, person: str, field: str, look_at: int
 ) -> FieldHistory:
-    """Walk the stored events, newest first, up to the one whose calls set this field of this person."""
+    """Walk the stored events, newest first, up to the one whose calls set this field of this person.
+
+    Raises TooCostly.
+    """
+    looked_at, not_held = 0, tuple[Story, ...]()
     stories = newest_first(shelf, destination, look_at)
-    return last_set_among(stories, settings, destination, person=person, field=field)
+    while page := list(itertools.islice(stories, PAGE)):
+        found = last_set_among(page, settings, destination, person=person, field=field)
+        looked_at, not_held = looked_at + found.looked_at, (*not_held, *found.not_held)[:NOT_HELD_MAX]
+        if found.setter is not None:
+            return dataclasses.replace(found, looked_at=looked_at, not_held=not_held)
+    return FieldHistory(looked_at, not_held=not_held)
 
 
 def last_set_among(
-    newest_first: Iterable[Story], settings: Settings, destination: str, *, person: str, field: str
+    newest_first: Sequence[Story], settings: Settings, destination: str, *, person: str, field: str
 ) -> FieldHistory:
-    """Walk these events up to the one whose calls set this field of this person."""
+    """Walk these events up to the one whose calls set this field of this person. Raises TooCostly."""
     read_as = by_source(mapping_of(settings.destinations[destination], settings), settings)
-    field = field.removeprefix("custom_attributes.")
-    sources = settings.sources_of(destination)
+    name = field.removeprefix("custom_attributes.")
+    return within_budget(history_of, newest_first, read_as, settings.sources_of(destination), person, name)
+
+
+def history_of(
+    newest_first: Sequence[Story], read_as: Callable[[str], Options], sources: Sequence[str], person: str, field: str
+) -> FieldHistory:
+    """Walk these events up to the one whose calls set this field of this person. Pure."""
     not_held: list[Story] = []
     looked_at = 0
     for looked_at, story in enumerate(newest_first, 1):
-        if story.event.source not in sources or not _sets(story, mapping := read_as(story.event.source), person, field):
+        mapping = read_as(story.event.source)
+        is_unread = story.event.source not in sources or story.cause == causes.STUCK
+        if is_unread or not _sets(story, mapping, person, field):
             continue
         if story.state in HELD:
             lines = _lines_about(story, mapping, person, field)
@@ -205,11 +254,6 @@ def _mapping_for(story: Story, destination: str, settings: Settings) -> Options:
     return by_source(mapping_of(settings.destinations[destination], settings), settings)(story.event.source)
 
 
-def _refusal(story: Story, destination: str, settings: Settings) -> Filtered | None:
-    wishes = wishes_of(settings.destinations[destination], settings)
-    return unwanted(enriched(story.event), source=story.event.source, wishes=wishes)
-
-
 def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, ...]:
     try:
         body = msgspec.json.decode(mended(event.body))
@@ -239,10 +283,12 @@ def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]
     """Return the calls of an event that write this person, with their places in the plan."""
     meaning = convert(enriched(story.event), mapping)
     calls = meaning.calls if isinstance(meaning, Plan) else ()
+    named = {f"user:{person}", email_subject(person)}
     return {
         number: call
         for number, call in enumerate(calls)
-        if call.path == "/people" and person in {str(call.body.get("user_id")), str(call.body.get("email"))}
+        if call.path == "/people"
+        and named & {f"user:{call.body.get('user_id')}", email_subject(str(call.body.get("email")))}
     }
 
 

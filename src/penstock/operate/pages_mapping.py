@@ -9,10 +9,12 @@ from typing import Any, Literal
 from starlette.responses import Response
 from starlette.routing import Route
 
+from penstock import causes
 from penstock.buffer.port import Shelf, Story
 from penstock.convert.plan import Mapping
 from penstock.errors import SettingsError
-from penstock.operate.compare import Change, changes
+from penstock.operate.budget import within_budget
+from penstock.operate.compare import Change, changed
 from penstock.operate.desk import Desk, Document
 from penstock.operate.explain import newest_first
 from penstock.operate.eyes import Eyes
@@ -56,9 +58,9 @@ class MappingPages:
         given = dict(visit.request.query_params)
         wanted = _wanted(given, in_force) if "preview" in given else in_force
         now, then = by_source(in_force, settings), by_source(wanted, settings)
-        differing = list(changes(stories, now, then)) if wanted != in_force else []
+        differing = within_budget(changed, stories, now, then) if wanted != in_force else []
         shown = itertools.islice(reversed(differing), SHOWN)
-        found, url = fields(stories, then), visit.request.url
+        found, url = within_budget(fields, stories, then), visit.request.url
         return visit.page(
             "mapping.html",
             name=name,
@@ -102,8 +104,9 @@ class MappingPages:
 def stories_of(shelf: Shelf, name: str, settings: Settings, *, limit: int) -> list[Story]:
     """Return the newest events of a destination, the oldest first; of large ones fewer."""
     sources = set(settings.sources_of(name))
+    # What was given up because reading it does not end is not read again.
     found = newest_first(shelf, name, limit, bytes_max=LOOKED_AT_BYTES_MAX)
-    return [story for story in found if story.event.source in sources][::-1]
+    return [story for story in found if story.event.source in sources and story.cause != causes.STUCK][::-1]
 
 
 def shown_use(use: FieldUse, eyes: Eyes) -> FieldUse:

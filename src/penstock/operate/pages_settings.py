@@ -33,7 +33,7 @@ CHOICES = {
     "attribute_guard": ("auto", "warn", "hold", "off"),
 }
 FLAGS = ("anonymous_fallback", "page_views", "changes_only")
-LISTS = ("consent_categories", "canary_companies")
+LISTS = ("consent_categories", "canary_companies", "date_attributes")
 NUMBERS = {"calls_per_s_max": 0.0, "canary_percent": 0.0, "reassert_days": 30.0, "park_hours": 24.0}
 #: What becomes of what waits for a destination that is removed.
 BACKLOGS = {"keep": "what waits for it is kept", "discard": "what waited for it is given up"}

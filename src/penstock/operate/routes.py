@@ -60,7 +60,7 @@ class Parts:
 def all_routes(p: Parts) -> list[Route]:
     """Return all routes."""
     sight = Sight(lambda: p.reader.settings, p.desk.vault)
-    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots), sight=sight)
+    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots, p.reader), sight=sight)
     parts = (
         ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots, sight=sight),
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal, sight=sight),

@@ -11,6 +11,7 @@ from penstock.buffer.control_port import Deed, Journal, Revision
 from penstock.buffer.port import Shelf
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.operate.api import DIGITS_MAX, ApiError, api_route, caller_of, eyes_of, page_of, read, whole
+from penstock.operate.budget import within_budget
 from penstock.operate.desk import SECRET, Desk, differences, opened
 from penstock.operate.eyes import Eyes, Sight
 from penstock.operate.fields import fields
@@ -129,7 +130,7 @@ class SettingsApi:
         first, eyes = whole(given, "from", 0), eyes_of(request, self.sight)
         read_as = by_source(mapping_of(settings.destinations[name], settings), settings)
         stories = stories_of(self.shelf, name, settings, limit=limit)
-        found, end = fields(stories, read_as), first + FIELDS_MAX
+        found, end = within_budget(fields, stories, read_as), first + FIELDS_MAX
         uses = [shown_use(use, eyes) for use in found.uses[first:end]]
         unsent = [shown_unsent(each, eyes) for each in found.unsent[first:end]]
         return {

@@ -13,6 +13,7 @@ from penstock.operate.room import room_notices
 from penstock.operate.sensitive import redacted
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.source_form import warnings_of
+from penstock.pulse import ROLES, RoleStatus, read_pulse
 from penstock.settings import Settings
 
 
@@ -58,6 +59,8 @@ class Status:
     sources: Mapping[str, SourceStatus] = dataclasses.field(default_factory=dict)
     #: What people must know of the store itself, as sentences.
     notices: Sequence[str] = ()
+    #: The processes that ran on this data folder: whether the loop of each turns.
+    roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
 
 
 # What can be said of a file that cannot be read.
@@ -91,6 +94,7 @@ class StatusReader:
             notices=self._notices(),
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
             sources=self._sources(),
+            roles=self.roles(),
         )
 
     def _accepted(self) -> Mapping[str, int]:
@@ -105,6 +109,12 @@ class StatusReader:
             return (*room, *self.shelf.notices())
         except (StoreDamaged, BufferUnavailable) as error:
             return (*room, str(error))
+
+    def roles(self) -> Mapping[str, RoleStatus]:
+        """Return how the processes are that ran on this data folder."""
+        folder = self.snapshots.folder
+        found = {role: read_pulse(folder, role, clock=self.clock) for role in ROLES}
+        return {role: status for role, status in found.items() if status is not None}
 
     def _sources(self) -> Mapping[str, SourceStatus]:
         lost: dict[str, dict[str, int]] = {}

@@ -18,6 +18,7 @@ POSITIVE = (
     "connections_max",
     "event_names_max",
     "event_name_chars_max",
+    "clock_ahead_s_max",
     "waiting_events_max",
     "retention_days",
     "retry_hours",

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from penstock.placeholders import PLACEHOLDER_IDS
+
 Trust = Literal["trusted", "traits", "events"]
 SourceType = Literal["web", "mobile", "server"]
 MappingName = Literal["custify/1", "rudderstack"]
@@ -97,11 +99,22 @@ class Destination:
         "https://api.custify.com", "Origin of the API; EU clusters: the origin shown beside the key."
     )
     anonymous_fallback: bool = _setting(False, "Fall back to anonymousId if userId is not present.")
-    mapping: MappingName = _setting("custify/1", "`custify/1`, or `rudderstack` for byte-for-byte compatibility.")
+    mapping: MappingName = _setting(
+        "custify/1",
+        "`custify/1`, or `rudderstack`, which sends byte for byte what RudderStack would send, but for four things that are"
+        " no loss: integers beyond 2^53 keep their digits; halves of surrogate pairs become U+FFFD, and letters beyond"
+        " U+FFFF are not taken apart; numbers that JavaScript writes with an exponent are written `1e21`, not `1e+21`, and"
+        " `1e-6`, not `0.000001`; and a type with spaces around it is that type.",
+    )
     nested: Literal["drop", "flatten", "json"] = _setting(
         "drop", "Arrays and objects: drop, flatten to `a.b`, or send as JSON text."
     )
     page_views: bool = _setting(False, "Send page and screen views as events.")
+    date_attributes: tuple[str, ...] = _setting(
+        (),
+        "Attributes that are dates at Custify: `renewal`, or `people.renewal`, `company.renewal`, `event.renewal` for one"
+        " kind. What is no date there is left out, and seconds or milliseconds since 1970 become one (custify/1).",
+    )
     consent_provider: Literal["none", "custom", "iubenda", "ketch", "oneTrust"] = _setting(
         "none", "Who manages consent; events of people who refused the categories are filtered."
     )
@@ -123,7 +136,7 @@ class Destination:
     policies: Mapping[str, Policy] = _mapping(
         'Who may overwrite a field, such as `"people.custom_attributes.plan" = "latest"`: `always`, `set_once`,'
         " `never_null`, `max`, `min`, `latest` (by event time), `owner` (never sent). `people.signed_up_at` is"
-        " `set_once` unless said otherwise."
+        " `set_once` unless said otherwise: the first date that somebody states; a guess gives way to it."
     )
     unknown_people: Literal["auto", "park", "create", "send"] = _setting(
         "auto",
@@ -219,6 +232,16 @@ class Settings:
     event_name_chars_max: int = _setting(
         1_000,
         "Longest name of a trait or property, written like `address.city`; an event with a longer one is rejected.",
+    )
+    placeholder_ids: tuple[str, ...] = _setting(
+        PLACEHOLDER_IDS,
+        "Ids that name nobody, compared without case: such an id counts as absent, and an event that has no other is"
+        " rejected. What ends with @ stands for all e-mail addresses that begin so. Replaces the list (custify/1).",
+    )
+    clock_ahead_s_max: float = _setting(
+        86_400.0,
+        "How far an event's time may be ahead of its arrival; one further ahead is taken for the time of arrival"
+        " (custify/1).",
     )
     bodies_bytes_max: int = _setting(
         67_108_864,
