@@ -10,7 +10,7 @@ PINS := .venv-pins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser pins demo test check fmt sim sim-long sim-seed screenshots docs cases-accept bench abuse clean
+.PHONY: help setup setup-browser setup-java pins demo test check fmt sim sim-long sim-seed screenshots docs cases-accept bench abuse clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,10 @@ pins: ## Write requirements/*.txt, with all hashes, from what the *.in files bes
 setup-browser: $(STAMP) ## Install the npm packages of the SDK tests, and Debian's chromium if it is missing (as root)
 	cd tests/acceptance/node && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium; }
+
+setup-java: ## Install the Java SDK of the SDK tests, and Debian's maven if it is missing (as root)
+	command -v mvn >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends maven default-jdk-headless; }
+	cd tests/acceptance/java && mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory=lib
 
 demo: $(STAMP) ## Start everything with a Custify sandbox and send sample traffic (ARGS=--once ends by itself)
 	@$(BIN)/penstock demo $(ARGS)

@@ -34,7 +34,8 @@ import psutil
 import structlog
 
 from day import SEED, SMALL, WHOLE, Body, Company, Person, day, uuid
-from penstock.accept.sdk_request import Origin, read_batch
+from penstock.accept.one_by_one import read_batch
+from penstock.accept.sdk_request import Origin
 from penstock.buffer.ledger_port import CallFigures
 from penstock.buffer.port import Attempt
 from penstock.buffer.sqlite import DELIVERY

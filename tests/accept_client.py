@@ -39,6 +39,7 @@ class Scope:
     headers: dict[str, str]
     query_string: str = ""
     client: str = "10.0.0.7:5555"
+    scheme: str = "http"
 
     def __post_init__(self) -> None:
         self.headers = Headers(self.headers)

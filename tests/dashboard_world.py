@@ -8,7 +8,8 @@ import re
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
-from penstock.accept.sdk_request import Origin, read_batch
+from penstock.accept.one_by_one import read_batch
+from penstock.accept.sdk_request import Origin
 from penstock.buffer.control_port import Role, User
 from penstock.buffer.port import Attempt, Ending, Outcome
 from penstock.buffer.sqlite_control import SqliteControl
@@ -92,14 +93,14 @@ class World:
         admin.post("/destinations/new/custify", **CUSTIFY, **{"source:web": "on"})
         return admin
 
-    def receive(self, *events: dict) -> None:
-        """Store events as ingest does."""
+    def receive(self, *events: object, **shared: object) -> None:
+        """Store events as ingest does; `shared` stands beside them in their batch."""
 
         async def store() -> None:
             log = SqliteLog(self.folder, clock=self.clock, disk_free_bytes_min=0, waiting_events_max=10**9)
             await log.open()
             origin = Origin("web", int(self.clock.now() * 1000), "10.0.0.1")
-            body = json.dumps({"batch": list(events)}).encode()
+            body = json.dumps(shared | {"batch": list(events)}).encode()
             await log.append([read_batch(body, origin=origin, dice=SeededDice(1))])
             await log.close()
 

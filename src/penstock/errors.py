@@ -29,7 +29,16 @@ class SettingsError(PenstockError):
 
     def __init__(self, name: str, *, expected: str, got: object, hint: str = "") -> None:
         self.name, self.expected, self.got, self.hint = name, expected, got, hint
-        super().__init__(f"{name}: expected {expected}, got {got!r}." + (f" Hint: {hint}" if hint else ""))
+        #: What else is wrong with the same settings; one sentence is about the first alone.
+        self.others: tuple[SettingsError, ...] = ()
+        super().__init__(f"{name}: expected {expected}, got {got!r}." + self._hint())
+
+    def without_value(self) -> str:
+        """Return the sentence for places that others may read: what was found may be a key."""
+        return f"{self.name}: expected {self.expected}." + self._hint()
+
+    def _hint(self) -> str:
+        return f" Hint: {self.hint}" if self.hint else ""
 
 
 class SettingsOutdated(SettingsError):

@@ -7,6 +7,7 @@ from typing import NewType, TypeVar
 
 import msgspec
 
+from penstock.envelope import filled
 from penstock.timestamps import from_ms, to_text
 
 MessageId = NewType("MessageId", str)
@@ -55,6 +56,8 @@ class Event(Head, frozen=True, kw_only=True, gc=False, array_like=False):
     received_at_ms: int
     #: The call's JSON, byte for byte as it came, so that a corrected mapping can be applied later.
     body: bytes
+    #: What the event shares with the others of its batch, as JSON; empty when it came alone or shares nothing.
+    envelope: bytes = b""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -69,12 +72,23 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
     heads: list[Head]
     #: The body of the one event; of several, the JSON list that they came in.
     text: bytes
+    #: What stood beside the events and holds for each without its own, as JSON; see envelope.py. Mostly empty.
+    envelope: bytes = b""
 
     @classmethod
-    def of(cls, event: Event) -> "Batch":
-        """Return one event as a batch."""
-        head = Head(**{field: getattr(event, field) for field in Head.__struct_fields__})
-        return cls(source=event.source, received_at_ms=event.received_at_ms, heads=[head], text=event.body)
+    def of(cls, *events: Event) -> "Batch":
+        """Return events of one request as a batch; one at least."""
+        heads = [Head(**{field: getattr(event, field) for field in Head.__struct_fields__}) for event in events]
+        bodies = [event.body for event in events]
+        text = bodies[0] if len(events) == 1 else b"[%b]" % b",".join(bodies)
+        first = events[0]
+        return cls(
+            source=first.source,
+            received_at_ms=first.received_at_ms,
+            heads=heads,
+            text=text,
+            envelope=first.envelope,
+        )
 
     def events(self) -> list[Event]:
         """Return the events. Raises ValueError and msgspec.DecodeError when heads and text do not fit together."""
@@ -96,6 +110,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
             received_at_ms=self.received_at_ms,
             request_ip=head.request_ip,
             body=bytes(body),
+            envelope=self.envelope,
         )
 
 
@@ -113,13 +128,15 @@ def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
             return fresh.submit(_raws_of, text).result()
 
 
-def enriched(event: Event) -> dict[str, object]:
+def enriched(event: Event, *, alone: bool = False) -> dict[str, object]:
     """Return the call as a mapping reads it: the body, with what accept knew. Never raises.
 
-    Its times stay as they came: what they mean is each mapping's own reading of them, and of `receivedAt`, which is ours.
+    What the batch says for all its calls is filled in, unless the call is to be read `alone`. Its times stay as they came: what they mean is each mapping's own reading of them, and of `receivedAt`, which is ours.
     """
     body = _decoded(event.body)
     call: dict[str, object] = body if isinstance(body, dict) else {}
+    if event.envelope and not alone:
+        call = filled(call, _decoded(event.envelope))
     return call | {
         "type": event.type,
         "messageId": event.message_id,

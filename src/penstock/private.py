@@ -4,12 +4,16 @@ The command line sets an umask for files that are made, SQLite's and ours alike;
 older Penstock or by hand.
 """
 
+import errno
 import fnmatch
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
+
+from penstock.errors import SettingsError
 
 log = structlog.get_logger()
 
@@ -28,9 +32,29 @@ OURS = (
 )
 
 
+# A disk without room is no mistake of the settings: what is there can be served, and the rest is refused with 503.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+def require_folder(data_dir: Path) -> None:
+    """Make the data folder if it is missing, and see that files can be made in it. Raises SettingsError."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            return
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise SettingsError(
+                "data_dir",
+                expected="a folder that can be made and written",
+                got=str(data_dir),
+                hint=f"{error.strerror}; let the user that Penstock runs as write there, or name another folder",
+            ) from error
+
+
 def tighten(data_dir: Path) -> None:
-    """Make the folder, or take what others may do from it and from our files in it; what cannot be done is logged."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Take what others may do from the folder and from our files in it; what cannot be done is logged."""
+    require_folder(data_dir)
     tightened, refused = [], []
     for path in _places(data_dir):
         try:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
+import logging
 import os
 import resource
 import secrets
@@ -17,10 +19,13 @@ import structlog
 from penstock import __version__
 from penstock.clock import SystemClock, SystemDice
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.operate.last_known import in_force
 from penstock.operate.snapshot import EVERY_S, Snapshots
+from penstock.private import require_folder
 from penstock.pulse import ROLES as ROLES  # noqa: PLC0414 - who may be played
 from penstock.pulse import Pulse
-from penstock.settings import Settings
+from penstock.repeats import Repeats
+from penstock.settings import Following, Settings
 
 log = structlog.get_logger()
 
@@ -37,19 +42,15 @@ HASH_SEED_MAX = 2**32 - 1
 class Process:
     """What every role needs from its process: when to stop, and the settings in force."""
 
-    def __init__(
-        self, path: Path | None, settings: Settings, *, read: Callable[[], Settings], supervised: bool
-    ) -> None:
-        self.path, self.settings, self.supervised = path, settings, supervised
-        #: Reads the settings again; raises SettingsError.
-        self.read = read
+    def __init__(self, following: Following, *, supervised: bool) -> None:
+        self.following, self.settings, self.supervised = following, following.settings, supervised
         self.stopping, self.complaint = asyncio.Event(), ""
         #: Why this process must not go on.
         self.damage: StoreDamaged | SettingsError | None = None
         self.clock, self.dice = SystemClock(), SystemDice()
-        self.snapshots = Snapshots(settings.data_dir)
         #: Once the role is ours; before, it is another process's.
         self.pulse: Pulse | None = None
+        self.snapshots, self.repeats = Snapshots(self.settings.data_dir), Repeats()
         self.on_change: Callable[[Settings], None] = lambda _: None
 
     @contextlib.asynccontextmanager
@@ -58,10 +59,13 @@ class Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, functools.partial(self._reload, asked=True))
         if self.supervised:
             loop.add_reader(sys.stdin.fileno(), self._supervisor_said_something)
         pulse = self.take_pulse(role)
         pulse.beat()
+        with contextlib.suppress(OSError):  # said by the chores, a second later
+            self._show_settings(role)
         chores = asyncio.create_task(self._chores(role, facts))
         log.info("started", version=__version__, pid=os.getpid())
         try:
@@ -69,6 +73,11 @@ class Process:
         finally:
             chores.cancel()
             pulse.end()
+            for line in self.repeats.rest(self.clock.now()):
+                line.say(log)
+            with contextlib.suppress(OSError):  # a full disk must not hinder the end
+                self.complaint = ""
+                self._show_settings(role)
             log.info("stopped")
 
     def take_pulse(self, role: str) -> Pulse:
@@ -93,7 +102,7 @@ class Process:
                 try:
                     removed = await chore()
                 except BufferUnavailable as error:
-                    log.warning("buffer_unavailable", reason=error.reason)
+                    self.heard("buffer_unavailable", reason=error.reason)
                 except (StoreDamaged, SettingsError) as error:
                     self.give_up(error)
 
@@ -122,34 +131,43 @@ class Process:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         self.stopping.set()
 
+    def heard(self, event: str, *, cause: str = "", level: int = logging.WARNING, **facts: object) -> None:
+        """Log what may happen at every look, or with every request: at once, then once a minute with its count."""
+        for line in self.repeats.heard(event, now=self.clock.now(), cause=cause, level=level, **facts):
+            line.say(log)
+
     async def _chores(self, role: str, facts: Callable[[], dict[str, object]]) -> None:
         while True:
             await asyncio.sleep(min(EVERY_S, RELOAD_S))
             self.take_pulse(role).beat()
+            self._reload()
             try:
                 self.snapshots.write(role, facts())
+                self._show_settings(role)
             except OSError as error:
-                log.warning("snapshot_not_written", reason=str(error))
-            self._reload()
+                self.heard("snapshot_not_written", reason=str(error))
+            for line in self.repeats.due(self.clock.now()):
+                line.say(log)
 
-    def _reload(self) -> None:
-        """Take a changed file over; one that cannot be used leaves the old settings in force."""
+    def _reload(self, *, asked: bool = False) -> None:
+        """Take changed settings over; what cannot be used leaves the old ones in force."""
         try:
-            changed = self.read()
-        except SettingsError as error:
-            if str(error) != self.complaint:
-                log.error("settings_refused", setting=error.name, expected=error.expected)  # noqa: TRY400
-            self.complaint = str(error)
-            return
+            changed, problem = self.following.look(asked=asked)
         except (BufferUnavailable, StoreDamaged) as error:
-            if str(error) != self.complaint:
-                log.warning("settings_not_read", reason=str(error))
-            self.complaint = str(error)
+            self.heard("settings_not_read", reason=str(error))
             return
+        complaint = "" if problem is None else problem.without_value()
+        if problem is not None and complaint != self.complaint:
+            log.error("settings_refused", setting=problem.name, expected=problem.expected, hint=problem.hint)
+        self.complaint = complaint
         if changed != self.settings:
-            self.settings, self.complaint = changed, ""
+            self.settings = changed
             self.on_change(changed)
             log.info("settings_changed")
+
+    def _show_settings(self, role: str) -> None:
+        """Leave what is in force, without its secrets, for whoever looks while the file cannot be used."""
+        self.snapshots.write(f"{role}.settings", {"problem": self.complaint, **in_force(self.settings)})
 
 
 def complain(error: BufferUnavailable, said: str) -> str:
@@ -194,7 +212,7 @@ def is_running(settings: Settings, role: str) -> bool:
 @contextlib.contextmanager
 def stopped(settings: Settings) -> Iterator[None]:
     """Keep every role off the data folder while inside. Raises SettingsError while one is running."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    require_folder(settings.data_dir)
     with contextlib.ExitStack() as locks:
         for role in ROLES:
             if is_running(settings, role):

@@ -5,13 +5,19 @@ import functools
 from collections.abc import Callable
 from collections.abc import Mapping as Table
 
-from penstock.convert.plan import Mapping
-from penstock.convert.wanted import EventNames, Wishes
+from penstock.convert import convert
+from penstock.convert.plan import Filtered, Mapping, Meaning, Unmappable
+from penstock.convert.usable import unusable
+from penstock.convert.wanted import EventNames, Wishes, unwanted
+from penstock.event import Event, enriched
 from penstock.ledger.guard import GuardMode
 from penstock.ledger.modes import Mode
 from penstock.ledger.policies import DEFAULTS, Policy
 from penstock.ledger.rules import Rules, Unknown
 from penstock.settings import Destination, Settings, Switch
+
+#: Why an event is not even converted: it cannot be used, or is not wanted.
+Refusal = Unmappable | Filtered
 
 
 def mapping_of(destination: Destination, settings: Settings) -> Mapping:
@@ -49,11 +55,32 @@ def wishes_of(destination: Destination, settings: Settings) -> Wishes:
     """Return which events are wanted, by the destination and by each of its connections."""
     connections = [connection for connection in settings.connections if connection.to == destination.name]
     return Wishes(
+        name=destination.name,
         consent_provider=destination.consent_provider,
         consent_resolution=destination.consent_resolution,
         consent_categories=destination.consent_categories,
         event_names={c.from_: EventNames(allow=c.events_allow, deny=c.events_deny) for c in connections},
     )
+
+
+def call_of(event: Event, mapping: Mapping) -> dict[str, object]:
+    """Return a stored event as a mapping reads it; RudderStack does not see what stands beside the calls of a batch."""
+    return enriched(event, alone=mapping.name == "rudderstack")
+
+
+def refusal_of(event: Event, call: dict[str, object], wishes: Wishes) -> Refusal | None:
+    """Return why an event that was read as this call is not converted at all, or None.
+
+    An opt-out counts wherever it stands, for every mapping.
+    """
+    heard = enriched(event) if event.envelope else call
+    return unusable(event) or unwanted(heard, source=event.source, wishes=wishes)
+
+
+def meaning_of(event: Event, mapping: Mapping, wishes: Wishes) -> Meaning:
+    """Return what a stored event means for a destination."""
+    call = call_of(event, mapping)
+    return refusal_of(event, call, wishes) or convert(call, mapping)
 
 
 def rules_of(destination: Destination) -> Rules:

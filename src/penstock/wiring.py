@@ -2,9 +2,9 @@
 
 import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -12,22 +12,28 @@ from penstock import __version__
 from penstock.buffer.ledger_port import LedgerOrders, LedgerShelf
 from penstock.buffer.port import DeadLetters, Gauge, Orders, Shelf
 from penstock.buffer.search_port import Search
-from penstock.care import say_what_is_amiss, secret_key
-from penstock.clock import SystemClock, sleep
+from penstock.care import say_what_is_amiss
+from penstock.clock import SystemClock
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
-from penstock.operate.desk import Desk, opened
+from penstock.in_force import follow as follow  # noqa: PLC0414 - for whoever is put together here
+from penstock.in_force import following_at_start
+from penstock.in_force import open_control as open_control  # noqa: PLC0414
+from penstock.in_force import open_vault as open_vault  # noqa: PLC0414
+from penstock.in_force import settings_in_force as settings_in_force  # noqa: PLC0414
+from penstock.in_force import settings_to_look_with as settings_to_look_with  # noqa: PLC0414
+from penstock.operate.desk import Desk
+from penstock.operate.greeting import greet, is_for_a_person
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
-from penstock.private import tighten
-from penstock.process import OPEN_AGAIN_S, Process, complain, complaining, is_orphan, only_one, raise_open_files
+from penstock.private import require_folder, tighten
+from penstock.process import Process, complain, complaining, is_orphan, only_one, raise_open_files
 from penstock.settings import Settings, host_and_port, load
-from penstock.vault import Vault
 
 if TYPE_CHECKING:
     from starlette.routing import Route
 
-    from penstock.buffer.sqlite_control import SqliteControl
+    from penstock.accept.app import Limits
     from penstock.operate.access import Access
 
 log = structlog.get_logger()
@@ -39,15 +45,17 @@ ADMIN_CONNECTIONS_MAX = 512
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
-    settings = load(path)
-    set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
-    settings = _settings_at_start(role, path)
+    alone = load(path)
+    require_folder(alone.data_dir)
+    set_up_logs(level=alone.log_level, style=alone.log_format, role=role)
+    following = following_at_start(role, path)
+    settings = following.settings
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     if not supervised:  # the supervisor has done it
         tighten(settings.data_dir)
     raise_open_files()
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
-    process = Process(path, settings, read=functools.partial(settings_in_force, path), supervised=supervised)
+    process = Process(following, supervised=supervised)
     with only_one(settings.data_dir, role):
         if supervised and is_orphan():
             return  # the supervisor died while we waited for our predecessor to end
@@ -63,27 +71,6 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
             raise
 
 
-def _settings_at_start(role: str, path: Path | None) -> Settings:
-    """Return the settings in force; while control.db cannot be read, only who looks at the store goes on without it.
-
-    A source that only the dashboard knows would be a stranger to accept, and its SDKs would drop their events.
-    """
-    complaint = ""
-    while True:
-        try:
-            # A file of an older Penstock would look empty to whoever reads it first.
-            open_control(load(path)).bring_up_to_date()
-        except BufferUnavailable as error:
-            complaint = complain(error, complaint)
-        try:
-            return settings_in_force(path)
-        except BufferUnavailable as error:
-            complaint = complain(error, complaint)
-            if role == "operate":
-                return load(path)
-        sleep(OPEN_AGAIN_S)
-
-
 def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> None:
     try:
         snapshots.write(f"{role}.damage", damage)
@@ -95,7 +82,7 @@ async def run_accept(process: Process) -> None:
     """SDK → accept → buffer."""
     from granian.constants import Interfaces
 
-    from penstock.accept.app import Gateway, Limits
+    from penstock.accept.app import Gateway
     from penstock.accept.sources import Sources
     from penstock.buffer.sqlite_log import SqliteLog
     from penstock.listening import serve
@@ -110,22 +97,16 @@ async def run_accept(process: Process) -> None:
         waiting_events_max=settings.waiting_events_max,
         share_of=sources.share_of,
     )
-    limits = Limits(
-        body_bytes_max=settings.body_bytes_max,
-        bodies_bytes_max=settings.bodies_bytes_max,
-        request_events_max=settings.request_events_max,
-        path_prefix=settings.path_prefix,
-        trusted_proxies=settings.trusted_proxies,
-    )
     gateway = Gateway(
         log=store,
         sources=sources,
         clock=process.clock,
         dice=process.dice,
-        limits=limits,
+        limits=_limits(settings),
         version=__version__,
         problem=store.problem,
         on_damage=process.give_up,
+        heard=process.heard,
     )
     host, port = host_and_port("listen", settings.listen)
 
@@ -151,6 +132,20 @@ async def run_accept(process: Process) -> None:
             stop=process.stopping,
         )
     await store.close()
+
+
+def _limits(settings: Settings) -> "Limits":
+    from penstock.accept.app import Limits
+
+    return Limits(
+        body_bytes_max=settings.body_bytes_max,
+        bodies_bytes_max=settings.bodies_bytes_max,
+        request_events_max=settings.request_events_max,
+        batch_all_or_nothing=settings.batch_all_or_nothing,
+        path_prefix=settings.path_prefix,
+        public_url=settings.public_ingest_url,
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 async def run_deliver(process: Process) -> None:
@@ -204,8 +199,9 @@ async def run_operate(process: Process) -> None:
     host, port = host_and_port("admin_listen", settings.admin_listen)
     password = _password(settings)
     reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
+    link = ""
     try:
-        _first_sign_in(access, settings, password=password)
+        link = _first_sign_in(access, settings, password=password)
     except BufferUnavailable as error:
         complain(error, "")  # what can be looked at without signing in says why
     routes = admin_routes(process, reader=reader, access=access)
@@ -219,7 +215,10 @@ async def run_operate(process: Process) -> None:
     async def remember() -> int:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
-    async with process.running("operate", dict), process.regularly(remember):
+    async with process.running("operate", dict), process.regularly(remember), asyncio.TaskGroup() as beside:
+        greeting = (
+            beside.create_task(greet(settings, version=__version__, link=link)) if is_for_a_person(settings) else None
+        )
         await serve(
             app,
             interface=Interfaces.ASGINL,
@@ -228,6 +227,8 @@ async def run_operate(process: Process) -> None:
             connections_max=ADMIN_CONNECTIONS_MAX,
             stop=process.stopping,
         )
+        if greeting is not None:
+            greeting.cancel()
     access.audit.flush()
 
 
@@ -248,7 +249,7 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
         ledger=open_ledger_shelf(settings),
         ledger_orders=open_ledger_orders(settings),
         snapshots=process.snapshots,
-        desk=open_desk(process.path, settings),
+        desk=_desk(settings, process.following.with_dashboard),
         access=access,
         journal=open_control(settings),
         try_connection=lambda base_url, api_key: try_connection(
@@ -264,45 +265,26 @@ def _load_with_dashboard(path: Path | None, document: Mapping[str, object]) -> S
     return load(path, dashboard=document)
 
 
-def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> None:
-    """Let the administrator in: with the password of the file, or with a link that works once."""
+def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> str:
+    """Let the administrator in: with the password of the file, or with a link that works once, which is returned."""
     if password:
         access.set_administrator(password)
-    elif invitation := access.first_invitation():
+        return ""
+    invitation = access.first_invitation()
+    link = f"{settings.public_url or f'http://{settings.admin_listen}'}/welcome/{invitation}" if invitation else ""
+    if link and not is_for_a_person(settings):
         # The only secret that is ever logged: without it nobody could sign in, and it works once, for a day.
-        base = settings.public_url or f"http://{settings.admin_listen}"
-        log.warning("first_sign_in", link=f"{base}/welcome/{invitation}")
-
-
-def settings_in_force(path: Path | None) -> Settings:
-    """Return what penstock.toml, the environment and the dashboard say together. Raises SettingsError."""
-    settings = load(path)
-    newest = open_control(settings).newest()
-    return load(path, dashboard=opened(newest.document, open_vault(settings))) if newest else settings
-
-
-def open_control(settings: Settings) -> "SqliteControl":
-    """Return the dashboard's settings and users."""
-    return _control(settings.data_dir)
-
-
-@functools.cache
-def _control(data_dir: Path) -> "SqliteControl":
-    """One for each folder: it remembers what it read, and every process asks it every second."""
-    from penstock.buffer.sqlite_control import SqliteControl
-
-    return SqliteControl(data_dir, clock=SystemClock())
+        log.warning("first_sign_in", link=link)
+    return link
 
 
 def open_desk(path: Path | None, settings: Settings) -> Desk:
     """Return the dashboard's settings, to be read and changed."""
-    load_with = functools.partial(_load_with_dashboard, path)
+    return _desk(settings, functools.partial(_load_with_dashboard, path))
+
+
+def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]) -> Desk:
     return Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
-
-
-def open_vault(settings: Settings) -> Vault:
-    """Return what seals secrets at rest."""
-    return Vault(secret_key(settings))
 
 
 def open_shelf(settings: Settings) -> Shelf:
@@ -356,7 +338,10 @@ def open_orders(settings: Settings) -> Orders:
 
 def status_reader(settings: Settings) -> StatusReader:
     """Return a reader over the data folder; works whether or not a server runs."""
+    from penstock.buffer.sqlite_notices import notices
+
     return StatusReader(
+        notices=functools.partial(notices, settings.data_dir),
         settings=settings,
         shelf=open_shelf(settings),
         ledger=open_ledger_shelf(settings),

@@ -93,7 +93,7 @@ def test_replay_ends_with_5_when_something_is_left(with_dead):
 
 def test_a_replay_uses_the_mapping_in_force_now(with_dead, sandbox):
     with_dead.write_settings(destination="anonymous_fallback = true")
-    until(lambda: "settings_changed" in with_dead.log.read_text())
+    until(lambda: "destination_changed" in with_dead.log.read_text())
 
     assert command(with_dead, "replay", "--cause", "map.no_identity", "--yes").returncode == 0
     assert sandbox.person("x")

@@ -1,13 +1,17 @@
 """Unmodified SDKs, set up as their users would, pointed at Penstock: what they send arrives with the right fields."""
 
+import asyncio
 import contextlib
 import importlib.util
 import shutil
+import subprocess
+import urllib.parse
 
 import pytest
 
 from acceptance.conftest import KEYS, NODE, missing, until
 
+JAVA = NODE.parent / "java"
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -107,6 +111,18 @@ def test_segment_node(penstock, sandbox, node):
     assert event["metadata"] == {"to": "Pro", "seats": 5}
 
 
+def test_segment_java_hears_that_its_events_were_taken(penstock, sandbox):
+    missing("java", shutil.which("java"), "make setup-java")
+    missing("Segment's Java SDK", (JAVA / "lib").exists(), "make setup-java")
+    command = ["java", "-cp", "lib/*", "SegmentSdk.java", penstock.url, KEYS["server"], "100"]
+
+    done = subprocess.run(command, cwd=JAVA, capture_output=True, timeout=120, check=False)
+
+    assert (done.stdout.decode().strip(), done.stderr.decode()) == ("101", "")
+    until(lambda: len(tracks(sandbox, "jv-1")) == 100, what="not all of the SDK's events came")
+    assert sandbox.person("jv-1")["name"] == "Jo Vik"
+
+
 @contextlib.asynccontextmanager
 async def browser_page():
     """A page in Debian's chromium, headless."""
@@ -136,18 +152,46 @@ RUDDER_PAGE = """<!doctype html><title>shop</title>
 </script>"""
 
 
+class Visit:
+    """A page that is open, what it said, and where it went: nothing of it leaves this machine, but all of it is listed."""
+
+    def __init__(self, page) -> None:
+        self.page, self.said, self.requests = page, list[str](), list[str]()
+
+    async def begin(self) -> None:
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.context.on("request", lambda request: self.requests.append(request.url))
+        await self.page.context.route(lambda url: not is_here(url), lambda route: route.abort())
+        # Time is the test's: what an SDK does after half a minute, it does when it is told that it passed.
+        await self.page.clock.install()
+
+    async def minutes_pass(self) -> None:
+        for _ in range(4):
+            await self.page.clock.run_for(31_000)
+
+    def elsewhere(self, *origins: str) -> list[str]:
+        """Return what was asked of others than these."""
+        return [url for url in self.requests if not url.startswith((*origins, "data:", "blob:"))]
+
+
+def is_here(url: str) -> bool:
+    return urllib.parse.urlsplit(url).hostname == "127.0.0.1"
+
+
 async def test_rudderstack_javascript_in_a_browser(penstock, sandbox, site):
     missing("the JavaScript SDK", RUDDER_BUNDLE.exists(), "make setup-browser")
     url = site(RUDDER_PAGE % {"url": penstock.url}, rsa=RUDDER_BUNDLE)
 
-    async with browser_page() as browser:
-        said: list[str] = []
-        browser.on("console", lambda message: said.append(message.text))
-        browser.on("pageerror", lambda error: said.append(str(error)))
-        await browser.goto(url)
-        assert await browser.title() == "sent", said
-        await _eventually(lambda: tracks(sandbox, "rj-1"), browser, said)
+    async with browser_page() as page:
+        visit = Visit(page)
+        await visit.begin()
+        await page.goto(url)
+        assert await page.title() == "sent", visit.said
+        await _eventually(lambda: tracks(sandbox, "rj-1"), visit)
+        await visit.minutes_pass()
 
+    assert visit.elsewhere(url, penstock.url) == []
     arrived(penstock, sandbox, "rj-1")
     person = sandbox.person("rj-1")
     assert (person["name"], person["email"], person["custom_attributes"]) == (
@@ -161,9 +205,48 @@ async def test_rudderstack_javascript_in_a_browser(penstock, sandbox, site):
     assert (event["metadata"], event["user_id"]) == ({"rows": 4096, "empty": 0}, "rj-1")
 
 
-async def _eventually(condition, browser, said) -> None:
+SEGMENT_BUNDLES = NODE / "node_modules/@segment/analytics-next/dist/umd"
+SEGMENT_PAGE = """<!doctype html><title>shop</title>
+<script src="index.js"></script>
+<script>
+  const { AnalyticsBrowser } = window.AnalyticsNext;
+  const analytics = AnalyticsBrowser.load({ writeKey: "web-key", cdnURL: "%(url)s" }, %(options)s);
+  analytics.identify("sj-1", { name: "Di Fox", email: "di@example.com", country: "FR" });
+  analytics.group("sj-acme", { name: "Acme", plan: "Pro" });
+  analytics.track("Report Exported", { rows: 4096, empty: 0 });
+</script>"""
+
+
+@pytest.mark.parametrize(
+    "options", ["{}", '{"integrations":{"Segment.io":{"deliveryStrategy":{"strategy":"batching"}}}}']
+)
+async def test_segment_javascript_in_a_browser_over_plain_http(penstock, sandbox, site, options):
+    missing("Segment's JavaScript SDK", SEGMENT_BUNDLES.exists(), "make setup-browser")
+    bundles = {path.name.removesuffix(".js"): path for path in SEGMENT_BUNDLES.glob("*.js")}
+    person = f"sj-{len(options)}"
+    url = site((SEGMENT_PAGE % {"url": penstock.url, "options": options}).replace("sj-1", person), **bundles)
+
+    async with browser_page() as page:
+        visit = Visit(page)
+        await visit.begin()
+        await page.goto(url)
+        await _eventually(lambda: tracks(sandbox, person), visit)
+        await visit.minutes_pass()
+
+    assert visit.elsewhere(url, penstock.url) == []
+    assert [each for each in visit.requests if each.endswith("/v1/m")] == []
+    arrived(penstock, sandbox, person)
+    assert (sandbox.person(person)["name"], sandbox.company("sj-acme")["plan"]) == ("Di Fox", "Pro")
+    assert belongs(sandbox, person, "sj-acme")
+    [event] = tracks(sandbox, person, "Report Exported")
+    assert event["metadata"] == {"rows": 4096, "empty": 0}
+
+
+async def _eventually(condition, visit: Visit) -> None:
     for _ in range(300):
         if condition():
             return
-        await browser.wait_for_timeout(50)
-    raise AssertionError(f"nothing came; the page said: {said}")
+        await visit.page.clock.run_for(1_000)
+        await visit.page.wait_for_load_state()
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"nothing came; the page said {visit.said} and asked {visit.requests}")

@@ -37,6 +37,18 @@ async def test_lanes_do_not_wait_for_one_another(world):
     assert sorted(await world.leased_names()) == ["a1", "b1", "c1"]
 
 
+async def test_an_event_of_nobody_waits_for_nobody_and_holds_nobody_back(world):
+    await world.append(event("a1", "ana"), event("x1"), event("x2"), event("a2", "ana"))
+    leases = await world.lease()
+
+    assert sorted(lease.event.message_id for lease in leases) == ["a1", "x1", "x2"]
+    endings = [Ending(lease=lease, outcome=Outcome.REJECTED, cause="map.no_identity") for lease in leases]
+    await world.backlog.settle(*endings)
+    assert await world.leased_names() == ["a2"]
+    counts = world.counts()
+    assert (counts.received, counts.waiting, counts.outcomes[Outcome.REJECTED]) == (4, 1, 3)
+
+
 async def test_no_more_than_the_limit_is_handed_out(world):
     await world.append(*(event(f"m{i}", f"u{i}") for i in range(10)))
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.worlds import SqliteWorld, event, file_of_schema, incompressible
-from penstock.accept.sdk_request import Origin, read_batch
+from penstock.accept.one_by_one import read_batch
+from penstock.accept.sdk_request import Origin
 from penstock.buffer import packing, sqlite
 from penstock.buffer.sqlite import EVENTS, open_writer
 from penstock.buffer.sqlite_doctor import Doctor
@@ -119,6 +120,38 @@ def test_what_is_stored_today_is_read_tomorrow():
         request_ip="::1",
         body=b'{"a":1}',
     )
+
+
+def test_what_stands_on_a_batch_is_stored_beside_its_events_and_read_tomorrow():
+    # The same with an envelope: it comes last, as everything that was added later.
+    head = "96a26d31a5747261636ba3616e61a27631a461636d65a33a3a31"
+    stored = bytes.fromhex(f"95a3776562cf0000018bcfe5680091{head}c4077b2261223a317dc40a7b22736e74223a317d20")
+
+    [read] = packing.decoded(stored).events()
+
+    assert (read.body, read.envelope) == (b'{"a":1}', b'{"snt":1} ')
+    assert packing.encoded(Batch.of(read)) == stored
+    assert packing.decoded(stored[:-12].replace(b"\x95", b"\x94", 1)).events()[0].envelope == b""
+
+
+@pytest.mark.parametrize("count", [3, EVENTS_MAX + 40])
+async def test_every_event_of_a_batch_keeps_what_stood_on_it(tmp_path, count):
+    world = await SqliteWorld(tmp_path).open()
+    shared = b'{"context":{"x":"%b"}}' % (b"y" * 20_000)
+    calls = b",".join(b'{"userId":"u%d","messageId":"m%d"}' % (number, number) for number in range(count))
+    body = b'{"batch":[%b],%b' % (calls, shared[1:])
+    batch = read_batch(body, origin=ORIGIN, dice=SeededDice(1))
+
+    await world.log.append([batch])
+    # Some of them again, with others: what is stored anew keeps it too.
+    await world.log.append([read_batch(body.replace(b'"m1"', b'"new"'), origin=ORIGIN, dice=SeededDice(1))])
+
+    stories = world.stories()
+    assert len(stories) == count + 1
+    assert all(story.event.envelope == shared for story in stories)
+    size = sum(file.stat().st_size for file in tmp_path.glob("events.db*"))
+    assert size < 400_000, "written once for many events, not once for each"
+    await world.close()
 
 
 async def test_a_frame_of_the_third_schema_is_brought_forward(tmp_path):

@@ -110,6 +110,9 @@ class MemoryWorld(World):
         self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources)
         return self
 
+    def backlog_of(self, name, sources, begin):
+        return self.buffer.backlog(name, sources, begin)
+
     async def crash_and_reopen(self) -> None:
         self.backlog.forget_leases()
 
@@ -142,6 +145,9 @@ class SqliteWorld(World):
         self.shelf, self.dead = SqliteShelf(self.folder), SqliteDeadLetters(self.folder)
         self.search, self.gauge = SqliteSearch(self.folder), SqliteGauge(self.folder)
         return self
+
+    def backlog_of(self, name, sources, begin):
+        return self.store.backlog(name, sources, begin)
 
     async def crash_and_reopen(self) -> None:
         """Drop everything without a goodbye: what was not committed is gone."""

@@ -4,11 +4,13 @@ import json
 import zlib
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.accept.sdk_request import Origin, read_batch, read_one
-from penstock.accept.slices import inflating
+from penstock.accept.codings import unpacking
+from penstock.accept.one_by_one import read_batch, read_one
+from penstock.accept.sdk_request import Origin
 from penstock.clock import SeededDice
 from penstock.errors import SdkError
 from penstock.event import Event, enriched, in_one_go, mended
@@ -149,10 +151,22 @@ def test_whatever_the_events_they_are_read_and_enriched_or_refused_together(even
         assert isinstance(enriched(event)["receivedAt"], str)
 
 
-@given(body=st.binary(max_size=200), packed=st.booleans(), limit=st.integers(1, 300))
-def test_unpacking_never_gives_more_than_the_limit(body, packed, limit):
-    data = zlib.compress(body, wbits=31) if packed else body
+PACKERS = {
+    "gzip": lambda body: zlib.compress(body, wbits=31),
+    "deflate": zlib.compress,
+    "zstd": zstandard.compress,
+}
+
+
+@given(
+    body=st.binary(max_size=200).map(lambda body: b"{" + body),
+    packed=st.booleans(),
+    coding=st.sampled_from(list(PACKERS)),
+    limit=st.integers(1, 300),
+)
+def test_unpacking_never_gives_more_than_the_limit(body, packed, coding, limit):
+    data = PACKERS[coding](body) if packed else body[:limit]
     try:
-        assert len(in_one_go(inflating(data, bytes_max=limit))) <= limit
+        assert len(in_one_go(unpacking(data, [coding], bytes_max=limit))) <= limit
     except SdkError as refusal:
         assert refusal.status in {400, 413}

@@ -106,6 +106,29 @@ def test_an_event_shows_call_and_answer_side_by_side_and_lines_to_every_reason(w
     assert "curl -u WRITE_KEY: http://127.0.0.1:8080/v1/identify" in text_of(page)
 
 
+def test_what_stood_on_the_batch_is_shown_beside_its_event_and_masked_like_it(world, admin):
+    world.receive(ANA, context={"groupId": "acme", "traits": {"email": "ana@example.com"}})
+    world.settle()
+
+    page = text_of(admin.get("/events/custify/m1"))
+    assert "What stood beside it in its batch" in page
+    assert '"groupId": "acme"' in page
+    assert "/v1/batch -H" in page
+    masked = text_of(world.visitor(Role.VIEWER).get("/events/custify/m1"))
+    assert "What stood beside it in its batch" in masked
+    assert "ana@example.com" not in masked
+
+
+def test_an_unusable_event_of_a_batch_has_a_page_that_says_why(world, admin):
+    world.receive(ANA, None, {"type": "track", "event": "X", "messageId": "m2"})
+    world.settle(Outcome.REJECTED, cause="map.no_identity", reason="nobody")
+
+    page = text_of(admin.get("/events/custify/m2"))
+
+    assert "track of nobody" in page
+    assert "the call has neither anonymousId nor userId, nor has its batch" in page
+
+
 def test_a_dry_run_says_what_the_settings_of_then_and_of_now_make_of_an_event(world, admin):
     world.receive({"type": "page", "userId": "ana", "messageId": "m1", "name": "Pricing"})
     world.settle(Outcome.FILTERED)

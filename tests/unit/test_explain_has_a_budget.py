@@ -6,7 +6,7 @@ import pytest
 
 import planted_functions
 from dashboard_world import World
-from penstock import causes
+from penstock import causes, reading
 from penstock.apart import Budget, Pool
 from penstock.buffer.port import Outcome
 from penstock.operate import budget, explain, pages_mapping
@@ -49,7 +49,7 @@ def test_the_next_question_is_answered(admin, monkeypatch):
     ("place", "name", "path"),
     [
         (pages_mapping, "fields", "/mapping/custify"),
-        (explain, "meant", "/events/custify/m1?rerun=1"),
+        (reading, "meaning_of", "/events/custify/m1?rerun=1"),
         (explain, "history_of", "/people?destination=custify&person=ana&field=plan"),
     ],
 )

@@ -43,6 +43,7 @@ def test_whatever_a_command_makes_is_for_its_user_alone(tmp_path):
     made = modes(tmp_path / "data")
     assert {"control.db", "secret.key"} <= made.keys()
     assert made.pop(".") == 0o700
+    assert made.pop("snapshots") == 0o700
     assert set(made.values()) == {0o600}
 
 

@@ -1,20 +1,21 @@
 """A process of penstock serve: what makes it end."""
 
-from pathlib import Path
-
 import pytest
+import structlog
 
 from penstock import process
+from penstock.clock import ManualClock
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.process import Process
-from penstock.settings import Settings
+from penstock.settings import Following
 
 
 @pytest.fixture
 def running(tmp_path, monkeypatch) -> Process:
     monkeypatch.setattr(process, "CHORE_S", 0.0)
-    settings = Settings(data_dir=Path(tmp_path))
-    return Process(None, settings, read=lambda: settings, supervised=False)
+    environ = {"PENSTOCK_DATA_DIR": str(tmp_path)}
+    following = Following(None, dashboard=lambda _: None, consent=lambda _: ("", ""), environ=environ)
+    return Process(following, supervised=False)
 
 
 async def test_a_chore_that_finds_a_damaged_file_ends_the_process(running):
@@ -27,3 +28,24 @@ async def test_a_chore_that_finds_a_damaged_file_ends_the_process(running):
         await running.stopping.wait()
 
     assert running.damage.file == "events.db"
+
+
+async def test_what_happens_at_every_look_is_logged_once_a_minute_with_its_count(running, monkeypatch):
+    clock = ManualClock()
+    monkeypatch.setattr(running, "clock", clock)
+    asked = 0
+
+    async def chore() -> int:
+        nonlocal asked
+        asked += 1
+        if asked == 6:
+            clock.advance(60.0)
+        if asked == 7:
+            raise StoreDamaged("events.db", "to end this test")
+        raise BufferUnavailable("the disk is full")
+
+    with structlog.testing.capture_logs() as logged:
+        async with running.regularly(chore):
+            await running.stopping.wait()
+
+    assert [(line["event"], line["count"]) for line in logged] == [("buffer_unavailable", 1), ("buffer_unavailable", 5)]

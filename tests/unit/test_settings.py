@@ -57,6 +57,12 @@ def test_a_whole_file_is_read(file):
     assert settings.sources_of("custify") == ("web",)
 
 
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(file):
+    path = file("\ufeff" + WHOLE)
+
+    assert load(path, {"WEB_WRITE_KEY": "web-key"}).listen == "127.0.0.1:9000"
+
+
 def test_the_environment_wins_over_the_file(file):
     settings = load(
         file(WHOLE), {"WEB_WRITE_KEY": "wk", "PENSTOCK_LISTEN": "127.0.0.1:1", "PENSTOCK_RETENTION_DAYS": "2"}
@@ -154,3 +160,87 @@ def test_proxies_are_networks_and_a_wrong_one_is_refused(tmp_path):
 
 def test_a_list_comes_from_the_environment_with_commas():
     assert load(None, {"PENSTOCK_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}).trusted_proxies == ("10.0.0.0/8", "::1")
+
+
+def mistakes(path: Path | None, environ: dict[str, str]) -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        load(path, environ)
+    return [str(each) for each in (error.value, *error.value.others)]
+
+
+def test_all_mistakes_are_told_at_once_and_none_twice(file):
+    text = """
+listn = "x"
+retention_days = "7"
+retry_hours = -1
+listen = "8080"
+[sources.web]
+type = "site"
+write_key = "${NOBODY_SET_IT}"
+[sources.app]
+write_kee = "k"
+burst_s = 1
+[destinations.custify]
+api_key = "${file:nowhere.txt}"
+base_url = "ftp://custify"
+calls_in_flight_max = 0
+[[connections]]
+from = "web"
+to = "custfy"
+[[connections]]
+from = "app"
+to = "custify"
+events_allow = "all"
+"""
+
+    found = mistakes(file(text), {"PENSTOCK_LISTN": "x", "PENSTOCK_AUDIT_DAYS": "many"})
+
+    names = [each.partition(":")[0] for each in found]
+    assert sorted(names) == sorted(
+        {
+            "sources.web.write_key",
+            "destinations.custify.api_key",
+            "PENSTOCK_LISTN",
+            "listn",
+            "retention_days",
+            "PENSTOCK_AUDIT_DAYS",
+            "sources.web.type",
+            "sources.app.write_kee",
+            "sources.app.write_key",
+            "connections[0].to",
+            "connections[1].events_allow",
+            "retry_hours",
+            "listen",
+            "destinations.custify.base_url",
+            "destinations.custify.calls_in_flight_max",
+        }
+    )
+
+
+def test_an_unknown_variable_of_ours_is_an_error_with_a_suggestion():
+    assert refusal(None, {"PENSTOCK_LISTN": "127.0.0.1:1"}) == (
+        "PENSTOCK_LISTN: expected a known setting, got 'PENSTOCK_LISTN'. Hint: did you mean PENSTOCK_LISTEN?"
+    )
+
+
+def test_a_variable_that_the_file_names_is_its_own(file):
+    path = file('[sources.web]\nwrite_key = "${PENSTOCK_WEB_KEY}"')
+
+    assert load(path, {"PENSTOCK_WEB_KEY": "wk"}).sources["web"].write_key == "wk"
+
+
+def test_what_kubernetes_tells_of_a_service_called_penstock_is_no_mistake():
+    told = {
+        "PENSTOCK_SERVICE_HOST": "10.0.0.1",
+        "PENSTOCK_SERVICE_PORT": "8080",
+        "PENSTOCK_SERVICE_PORT_HTTP": "8080",
+        "PENSTOCK_PORT": "tcp://10.0.0.1:8080",
+        "PENSTOCK_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "PENSTOCK_PORT_8080_TCP_PROTO": "tcp",
+        "PENSTOCK_PORT_8080_TCP_ADDR": "10.0.0.1",
+        "PENSTOCK_ADMIN_SERVICE_HOST": "10.0.0.2",
+        "PENSTOCK_ADMIN_PORT": "tcp://10.0.0.2:80",
+    }
+
+    assert load(None, told) == Settings()
+    assert "PENSTOCK_PORT: expected a known setting" in refusal(None, {"PENSTOCK_PORT": "8080"})

@@ -23,8 +23,19 @@ def cause(event, **wishes) -> str:
         ({"All": True, "Custify": False}, False),
         ({"Custify": False}, False),
         ({"CUSTIFY": False}, False),
-        ({"custify": False}, True),
-        ({"Custify": True, "CUSTIFY": False}, True),
+        ({"custify": False}, False),
+        ({"All": True, "custify": False}, False),
+        ({"all": False}, False),
+        ({"ALL": False, "custify": True}, True),
+        ({"All": True, "all": False}, False),
+        ({" Custify ": False}, False),
+        ({"Custify": True, "CUSTIFY": False}, False),
+        ({"Custify": {}, "custify": False}, False),
+        # By the destination's own name here, in any case, as RudderStack's users name one of several of a kind.
+        ({"All": True, "Custify-EU": False}, False),
+        ({"All": True, "custify-us": False}, True),
+        ({"All": False, "custify-eu": True}, True),
+        ({"Custify": True, "custify-eu": False}, False),
         ({"All": False, "Custify": {}}, True),
         ({"All": False, "Custify": {"plan": "x"}}, True),
         ({"All": False, "Custify": "yes"}, False),
@@ -39,12 +50,16 @@ def cause(event, **wishes) -> str:
     ],
     ids=repr,
 )
-def test_integrations_are_obeyed_as_rudderstack_obeys_them(integrations, wanted):
-    assert cause({"integrations": integrations}) == ("" if wanted else "filter.integrations")
+def test_integrations_are_obeyed_in_any_case_and_no_wins(integrations, wanted):
+    assert cause({"integrations": integrations}, name="custify-eu") == ("" if wanted else "filter.integrations")
 
 
 def test_an_event_without_integrations_is_for_everybody():
     assert cause({}) == ""
+
+
+def preferences(**agreed):
+    return {"context": {"consent": {"categoryPreferences": agreed}}}
 
 
 def consent(denied, **more):
@@ -75,6 +90,23 @@ def consent(denied, **more):
         (consent(["ads"], provider="ketch", resolutionStrategy="or"), {"consent_provider": "ketch"}, True),
         (consent(["ads"], provider="ketch"), {"consent_provider": "ketch", "consent_resolution": "or"}, True),
         (consent(["ads"], allowedConsentIds=["ads"]), {}, False),
+        (consent([" ADS"]), {}, False),
+        (consent(["ads"], provider="Custom"), {}, False),
+        (consent(["ads"], provider="ketch", resolutionStrategy="OR"), {"consent_provider": "ketch"}, True),
+        (consent(["ads"], provider=7), {}, True),
+        # Segment's form names no provider; a category that is not there was not agreed to.
+        (preferences(ads=True, mail=True), {}, True),
+        (preferences(ads=False, mail=True), {}, False),
+        (preferences(Ads=True, MAIL=False), {}, False),
+        (preferences(ads=True), {}, False),
+        (preferences(other=False), {}, False),
+        (preferences(ads="true", mail=True), {}, False),
+        (preferences(ads=True, mail=False), {"consent_resolution": "or"}, True),
+        (preferences(ads=False, mail=False), {"consent_resolution": "or"}, False),
+        (preferences(ads=False), {"consent_provider": "none"}, False),
+        (preferences(ads=False), {"consent_categories": ()}, True),
+        ({"context": {"consent": {"categoryPreferences": ["ads"]}}}, {}, True),
+        ({"context": {"consent": "no"}}, {}, True),
     ],
     ids=repr,
 )
@@ -113,6 +145,9 @@ def test_another_connection_of_the_destination_has_its_own_list():
 @given(event=events, integrations=values, management=values)
 def test_whatever_an_event_is_there_is_an_answer(event, integrations, management):
     wishes = Wishes(consent_provider="custom", consent_categories=("a",), event_names={"web": EventNames(deny=("a*",))})
-    hostile = event | {"integrations": integrations, "context": {"consentManagement": management}}
+    hostile = event | {
+        "integrations": integrations,
+        "context": {"consentManagement": management, "consent": {"categoryPreferences": management}},
+    }
 
     assert unwanted(hostile, source="web", wishes=wishes) == unwanted(hostile, source="web", wishes=wishes)

@@ -6,14 +6,16 @@ before the body is read; nothing per request is logged but what we did wrong our
 
 import collections
 import dataclasses
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
-from penstock.accept import replies, sdk_request
+from penstock.accept import answers, one_by_one, replies, sdk_request
 from penstock.accept.admission import Admission
 from penstock.accept.bodies import Bodies, Protocol_
+from penstock.accept.codings import GZIP_MAGIC
 from penstock.accept.keys import basic_user, body_key, query_of
 from penstock.accept.looks import Looks
 from penstock.accept.pixel import GIF, pixel_event
@@ -52,7 +54,11 @@ class Limits:
     bodies_bytes_max: int = 67_108_864
     #: Events of one request.
     request_events_max: int = 10_000
+    #: Whether one unusable event makes a whole batch refused, as at RudderStack.
+    batch_all_or_nothing: bool = False
     path_prefix: str = ""
+    #: Address of this listener as SDKs see it; empty when nobody said.
+    public_url: str = ""
     requests_max: int = 50_000
     #: Whose X-Forwarded-For is believed; see forwarded.py.
     trusted_proxies: tuple[str, ...] = ()
@@ -72,9 +78,10 @@ class Gateway:
         version: str,
         problem: Callable[[], str] = lambda: "",
         on_damage: Callable[[StoreDamaged], None] = lambda _: None,
+        heard: Callable[..., None] = lambda event, *, level, **facts: log.log(level, event, **facts),
     ) -> None:
         self.log, self.sources, self.clock, self.dice = log, sources, clock, dice
-        self.limits, self.problem, self.on_damage = limits, problem, on_damage
+        self.limits, self.problem, self.on_damage, self.heard = limits, problem, on_damage, heard
         self.open_requests = 0
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -87,6 +94,7 @@ class Gateway:
             sources=sources,
             enabled=lambda key: self._enabled(key, missing=UNKNOWN_KEY),
             note=self._note,
+            public_url=limits.public_url,
             version=version,
             started_at=to_text(from_ms(int(clock.now() * 1000))),
         )
@@ -122,8 +130,9 @@ class Gateway:
             self._note(scope, 404, replies.NOT_FOUND_TEXT)
             return refusal(404, replies.NOT_FOUND_TEXT)
         if scope.method not in route.methods:
-            self._note(scope, 405, "method not allowed")
-            return replies.not_allowed(", ".join(route.methods))
+            text = answers.not_allowed_text(route, scope.method, scope.headers)
+            self._note(scope, 405, text or "method not allowed")
+            return replies.not_allowed(", ".join(route.methods), text)
         if self.open_requests > self.limits.requests_max:
             return refusal(503, "Service Unavailable", ("retry-after", "1"))
         try:
@@ -146,7 +155,7 @@ class Gateway:
             return refusal(503, "service unavailable", ("retry-after", "10"))
         except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an answer
             # Only the kind is logged: the text may quote the event.
-            log.error("request_crashed", error=type(error).__name__, route=route.kind.value)  # noqa: TRY400
+            self.heard("request_crashed", level=logging.ERROR, cause=type(error).__name__, route=route.kind.value)
             self.requests["", 500] += 1
             return refusal(500, "internal server error")
 
@@ -171,6 +180,9 @@ class Gateway:
             self._let_in(source, scope)
         room = self.bodies.known if source is not None else self.bodies.strangers
         body = await self.bodies.read(scope, protocol, room)
+        if body[:2] == GZIP_MAGIC:
+            # Some proxies and clients do not say so.
+            body = await self.bodies.unpacked(body, room, coding="gzip")
         size = len(body)
         try:
             if source is None:
@@ -179,6 +191,7 @@ class Gateway:
             origin = self._origin(source, scope)
             batch = self._plain(route, body, origin) or await self._in_turn(route, body, origin)
             types = [head.type for head in batch.heads]
+            reply = answers.accepted(route, scope.headers, body)
             self.admission.take(source, batch)
             storing = self.log.append([batch])
             # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
@@ -191,7 +204,7 @@ class Gateway:
         finally:
             room.held_bytes -= size
         self._count(source, types)
-        return replies.OK
+        return reply
 
     def _count(self, source: Source, types: list[str]) -> None:
         self.requests[source.name, 200] += 1
@@ -240,8 +253,13 @@ class Gateway:
     def _steps(self, route: Route, body: bytes, origin: Origin) -> Steps[Batch]:
         if route.kind is Kind.EVENT:
             return sdk_request.one_in_slices(body, type_=route.type, origin=origin, dice=self.dice)
-        events_max = self.limits.request_events_max
-        return sdk_request.batch_in_slices(body, origin=origin, dice=self.dice, events_max=events_max)
+        return one_by_one.batch_in_slices(
+            body,
+            origin=origin,
+            dice=self.dice,
+            events_max=self.limits.request_events_max,
+            all_or_nothing=self.limits.batch_all_or_nothing,
+        )
 
     def _source_of_header(self, scope: Any) -> Source | None:
         """Return the source of the Basic user; None when there is no header, for Segment's key may be in the body."""

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
+from penstock.accept.codings import codings_of, unpacking
 from penstock.accept.room import GONE, NO_ROOM, Room
-from penstock.accept.slices import TOO_LARGE, inflating
+from penstock.accept.slices import TOO_LARGE
 from penstock.accept.turns import Turns
 
 # A client that is still sending cannot read why it is refused; so much more is read and forgotten before we hang up.
@@ -47,7 +48,7 @@ class Bodies:
         """Read a body and unpack it. Its length is taken from the room, unless this raises. Raises SdkError."""
         headers = scope.headers
         length = headers.get("content-length")
-        if length is not None and length.isdigit() and headers.get("content-encoding") != "gzip":
+        if length is not None and length.isdigit() and headers.get("content-encoding") is None:
             size = int(length)
             if size <= WHOLE_BYTES_MAX and size <= self.body_bytes_max and room.held_bytes + size <= room.bytes_max:
                 # The usual case: the server holds the sender to the length it named.
@@ -56,9 +57,7 @@ class Bodies:
         return self._read(headers, protocol, room)
 
     async def _read(self, headers: Any, protocol: Protocol_, room: Room) -> bytes:
-        bytes_max = self.body_bytes_max
-        if room is self.strangers:
-            bytes_max = min(bytes_max, STRANGER_BYTES_MAX)
+        bytes_max = self._bytes_max(room)
         length = headers.get("content-length")
         size = int(length) if length is not None and length.isdigit() else None
         if size is not None and size <= min(WHOLE_BYTES_MAX, bytes_max):
@@ -66,9 +65,11 @@ class Bodies:
             body = await room.wait(protocol(), held_bytes=size)
         else:
             body = await self._growing(room, protocol, size=size, bytes_max=bytes_max)
-        if headers.get("content-encoding") == "gzip":
-            return await self._unpacked(body, room, bytes_max=bytes_max)
-        return body
+        coding = headers.get("content-encoding")
+        return await self.unpacked(body, room, coding=coding) if coding else body
+
+    def _bytes_max(self, room: Room) -> int:
+        return min(self.body_bytes_max, STRANGER_BYTES_MAX) if room is self.strangers else self.body_bytes_max
 
     async def _growing(self, room: Room, protocol: Protocol_, *, size: int | None, bytes_max: int) -> bytes:
         """Read a body chunk by chunk. Raises SdkError."""
@@ -97,12 +98,15 @@ class Bodies:
             raise GONE.again()
         return b"".join(chunks)
 
-    async def _unpacked(self, body: bytes, room: Room, *, bytes_max: int) -> bytes:
-        """Unpack gzip: what an SDK sends in one go, as large as it is anyway; else when it is its turn."""
+    async def unpacked(self, body: bytes, room: Room, *, coding: str) -> bytes:
+        """Unpack a body that was read: what an SDK sends in one go, as large as it is anyway; else when it is its turn.
+
+        Raises SdkError, and gives back its room then.
+        """
         size = len(body)
-        steps = inflating(body, bytes_max=bytes_max)
-        del body
         try:
+            steps = unpacking(body, codings_of(coding), bytes_max=self._bytes_max(room))
+            del body
             try:
                 next(steps)
             except StopIteration as end:

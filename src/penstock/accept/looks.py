@@ -10,7 +10,7 @@ from penstock.accept import replies
 from penstock.accept.keys import basic_user, query_of
 from penstock.accept.replies import Reply, json_reply, refusal
 from penstock.accept.routes import Kind, Route
-from penstock.accept.source_config import rudder_source_config, segment_settings
+from penstock.accept.source_config import ingest_address, rudder_source_config, segment_settings
 from penstock.accept.sources import Sources
 from penstock.settings import Source
 
@@ -22,10 +22,17 @@ class Looks:
     """What can be looked at without sending anything."""
 
     def __init__(
-        self, *, sources: Sources, enabled: Callable[[str], Source], note: Note, version: str, started_at: str
+        self,
+        *,
+        sources: Sources,
+        enabled: Callable[[str], Source],
+        note: Note,
+        public_url: str,
+        version: str,
+        started_at: str,
     ) -> None:
         self.sources, self.enabled, self.note = sources, enabled, note
-        self.version, self.started_at = version, started_at
+        self.public_url, self.version, self.started_at = public_url, version, started_at
 
     def answer(self, route: Route, scope: Any, *, path_key: str, problem: Callable[[], str]) -> Reply:
         """Answer what is not an event. Raises SdkError."""
@@ -34,7 +41,8 @@ class Looks:
                 return self._source_config(scope)
             case Kind.SEGMENT_SETTINGS:
                 source = self.enabled(urllib.parse.unquote(path_key))
-                return json_reply(segment_settings(source, host=scope.headers.get("host") or ""))
+                protocol, host = ingest_address(scope.scheme, scope.headers, public_url=self.public_url)
+                return json_reply(segment_settings(source, protocol=protocol, host=host))
             case Kind.HEALTH:
                 return refusal(503, "Cannot connect to db") if problem() else self._health()
             case Kind.READY:
@@ -45,7 +53,9 @@ class Looks:
             case Kind.ROBOTS:
                 return Reply(200, b"User-agent: * \nDisallow: / \n", (("content-type", replies.TEXT),))
             case Kind.SDK_METRICS:
-                return json_reply(b"{}")
+                return replies.SEGMENT_OK if route.is_segments else json_reply(b"{}")
+            case Kind.CLUSTER:
+                return json_reply(b'{"nodeCount":1}')
             case _:
                 return replies.OK
 

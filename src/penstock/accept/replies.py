@@ -19,6 +19,7 @@ class Reply:
 
 
 OK = Reply(200, b"ok", (("content-type", TEXT),))
+SEGMENT_OK = Reply(200, b'{"success": true}', (("content-type", JSON),))
 NOT_FOUND_TEXT = "404 page not found"
 
 
@@ -33,9 +34,11 @@ def json_reply(body: bytes, status: int = 200) -> Reply:
     return Reply(status, body, (("content-type", JSON),))
 
 
-def not_allowed(allowed: str) -> Reply:
-    """Return 405: no body, and what would be allowed."""
-    return Reply(405, b"", (("allow", allowed),))
+def not_allowed(allowed: str, text: str = "") -> Reply:
+    """Return 405: what would be allowed, and no body but what helps."""
+    if not text:
+        return Reply(405, b"", (("allow", allowed),))
+    return refusal(405, text, ("allow", allowed))
 
 
 def cors_headers(origin: str | None) -> Headers:

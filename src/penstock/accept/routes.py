@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     VERSION = "version"
     ROBOTS = "robots"
     SDK_METRICS = "sdk metrics"
+    CLUSTER = "cluster"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,13 +34,16 @@ class Route:
     kind: Kind
     methods: tuple[str, ...]
     type: str = ""
+    #: Segment's SDKs alone send there.
+    is_segments: bool = False
 
 
 POST, GET = ("POST",), ("GET", "HEAD")
 ROUTES: dict[str, Route] = {
     **{f"/v1/{name}": Route(Kind.EVENT, POST, name) for name in EVENT_TYPES},
-    **{f"/v1/{short}": Route(Kind.EVENT, POST, name) for short, name in SEGMENT_SHORT.items()},
-    **{path: Route(Kind.BATCH, POST) for path in ("/v1/batch", "/v1/import", "/v1/b")},
+    **{f"/v1/{short}": Route(Kind.EVENT, POST, name, is_segments=True) for short, name in SEGMENT_SHORT.items()},
+    **{path: Route(Kind.BATCH, POST) for path in ("/v1/batch", "/v1/import")},
+    "/v1/b": Route(Kind.BATCH, POST, is_segments=True),
     "/beacon/v1/batch": Route(Kind.BEACON, POST),
     "/pixel/v1/track": Route(Kind.PIXEL, GET, "track"),
     "/pixel/v1/page": Route(Kind.PIXEL, GET, "page"),
@@ -52,6 +56,10 @@ ROUTES: dict[str, Route] = {
     "/robots.txt": Route(Kind.ROBOTS, GET),
     # The JS SDK posts its own error counts here when told to; we tell it not to, older copies do all the same.
     "/rsaMetrics": Route(Kind.SDK_METRICS, POST),
+    # RudderStack's Go SDK asks how many nodes it should spread events over; older releases send nothing before they know.
+    "/cluster-info": Route(Kind.CLUSTER, GET),
+    # What the JS SDK's are of Segment's SDKs.
+    "/v1/m": Route(Kind.SDK_METRICS, POST, is_segments=True),
 }
 SEGMENT_SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings")
 SEGMENT_ROUTE = Route(Kind.SEGMENT_SETTINGS, GET)

@@ -1,7 +1,8 @@
 """Bytes of an SDK request in, a Batch of events out, or why not. Pure; this is where hostile input meets us first.
 
 The rules are those of RudderStack's gateway (identity, messageId, batches), with our differences: a numeric messageId
-is kept as text, one event's request_ip stays its own, corrupt gzip is the sender's fault (400).
+is kept as text, one event's request_ip stays its own, corrupt gzip is the sender's fault (400), and one unusable event of
+a batch does not cost the others; see one_by_one.py.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,10 +10,12 @@ from typing import Annotated
 
 import msgspec
 
+from penstock.accept import lenient
 from penstock.accept.slices import PLAIN_BYTES_MAX, PLAIN_EVENTS_MAX, TOO_LARGE, Steps, lists_of
 from penstock.clock import Dice
+from penstock.envelope import ENVELOPE_BYTES_MAX, NOTHING, Envelope
 from penstock.errors import SdkError
-from penstock.event import Batch, Head, MessageId, in_one_go, mending
+from penstock.event import Batch, Head, MessageId, mending
 
 INVALID_JSON = SdkError(400, "invalid json")
 NOT_AN_EVENT = SdkError(400, "event is not a valid rudder event")
@@ -61,10 +64,18 @@ class GroupTraits(msgspec.Struct):
     id: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Request(msgspec.Struct):
-    """Only `batch` counts; everything beside it is ignored, as RudderStack does, and not kept."""
+class Request(Envelope):
+    """A batch, and what holds for all its calls; everything else beside it is ignored, and not kept."""
 
-    batch: msgspec.Raw = msgspec.Raw(b"null")
+    batch: msgspec.Raw = NOTHING
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What the calls of a request share: the ids of who is meant, if they name nobody, and the whole envelope, as JSON."""
+
+    user_id: str = ""
+    anonymous_id: str = ""
+    envelope: bytes = b""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -81,6 +92,8 @@ odd_call_of = msgspec.json.Decoder(OddCall).decode
 odd_calls_of = msgspec.json.Decoder(list[OddCall]).decode
 request_of = msgspec.json.Decoder(Request).decode
 group_traits_of = msgspec.json.Decoder(GroupTraits).decode
+_encoded = msgspec.json.Encoder().encode
+NOTHING_SHARED = Shared()
 
 
 class TooManyEvents(SdkError):
@@ -106,14 +119,16 @@ def plain_batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch | None:
     if len(body) > PLAIN_BYTES_MAX:
         return None
     try:
-        text = bytes(request_of(body).batch)
+        request = request_of(body)
+        text, shared = bytes(request.batch), shared_of(request)
         calls = calls_of(text) or ()
         if len(calls) > PLAIN_EVENTS_MAX:
             return None
-        heads = [_head(call, type_="", ip=origin.ip, dice=dice) for call in calls]
-    except UNREADABLE:
+        heads = [head_of(call, type_="", ip=origin.ip, dice=dice, shared=shared) for call in calls]
+    except (*UNREADABLE, SdkError):
+        # An unusable event is no reason to refuse the others.
         return None
-    return _batch_of(heads, text, origin=origin)
+    return _batch_of(heads, text, origin=origin, shared=shared)
 
 
 def one_in_slices(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Steps[Batch]:
@@ -121,42 +136,31 @@ def one_in_slices(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Ste
 
     def read(text: bytes) -> Steps[Batch]:
         yield
-        return _batch_of_one(_call(text), text, type_=type_, origin=origin, dice=dice)
+        return _batch_of_one(call_in(text), text, type_=type_, origin=origin, dice=dice)
 
-    return (yield from _reading(read, body))
+    return (yield from _reading(read, lenient.without_mark(body)))
 
 
 def batch_in_slices(body: bytes, *, origin: Origin, dice: Dice, events_max: int) -> Steps[Batch]:
     """Read all events of /v1/batch, or none of them, whatever they are like. Raises SdkError."""
 
-    def read(request: bytes) -> Steps[Batch]:
+    def read(body: bytes) -> Steps[Batch]:
         yield
-        text = bytes(request_of(request).batch)
+        request = request_of(body)
+        text, shared = bytes(request.batch), shared_of(request)
         if text.startswith(b"{"):
             # A `batch` that is no list; a single event is taken as it is.
-            return _batch_of_one(_call(text), text, type_="", origin=origin, dice=dice)
+            return _batch_of_one(call_in(text), text, type_="", origin=origin, dice=dice, shared=shared)
         heads: list[Head] = []
         for some in lists_of(text) if text.startswith(b"[") else [text]:
             if some is not None:
-                heads += [_head(call, type_="", ip=origin.ip, dice=dice) for call in _calls(some)]
+                heads += [head_of(call, type_="", ip=origin.ip, dice=dice, shared=shared) for call in _calls(some)]
             if len(heads) > events_max:
                 raise TooManyEvents(len(heads))
             yield
-        return _batch_of(heads, text, origin=origin)
+        return _batch_of(heads, text, origin=origin, shared=shared)
 
-    return (yield from _reading(read, body))
-
-
-def read_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch:
-    """Read the one event of /v1/<type>, without a pause. Raises SdkError."""
-    batch = plain_one(body, type_=type_, origin=origin, dice=dice)
-    return batch or in_one_go(one_in_slices(body, type_=type_, origin=origin, dice=dice))
-
-
-def read_batch(body: bytes, *, origin: Origin, dice: Dice, events_max: int = 10_000) -> Batch:
-    """Read all events of /v1/batch, or none of them, without a pause. Raises SdkError."""
-    batch = plain_batch(body, origin=origin, dice=dice)
-    return batch or in_one_go(batch_in_slices(body, origin=origin, dice=dice, events_max=events_max))
+    return (yield from _reading(read, lenient.without_mark(body)))
 
 
 def _reading(read: Callable[[bytes], Steps[Batch]], body: bytes) -> Steps[Batch]:
@@ -166,27 +170,40 @@ def _reading(read: Callable[[bytes], Steps[Batch]], body: bytes) -> Steps[Batch]
     except UNREADABLE as error:
         trouble = error
     clean = yield from mending(body)
-    try:
-        if clean == body:
-            raise trouble
-        return (yield from read(clean))
-    except msgspec.ValidationError as error:
-        raise NOT_AN_EVENT.again() from error
-    except UNREADABLE as error:
-        raise INVALID_JSON.again() from error
+    for text in (clean, (yield from lenient.readable(clean))):
+        if text != body:
+            try:
+                return (yield from read(text))
+            except UNREADABLE as error:
+                trouble = error
+    raise (NOT_AN_EVENT if isinstance(trouble, msgspec.ValidationError) else INVALID_JSON).again() from trouble
 
 
-def _batch_of_one(call: Call, text: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch:
-    head = _head(call, type_=type_, ip=origin.ip, dice=dice)
-    return Batch(source=origin.source, received_at_ms=origin.received_at_ms, heads=[head], text=text)
+def shared_of(request: Request) -> Shared:
+    """Return what the calls of a request share. Raises SdkError when it is larger than an event may be."""
+    request.batch = NOTHING
+    envelope = _encoded(request)
+    if envelope == b"{}":
+        return NOTHING_SHARED
+    if len(envelope) > ENVELOPE_BYTES_MAX:
+        raise TOO_LARGE.again()
+    return Shared(_id(request.user_id), _id(request.anonymous_id), envelope)
 
 
-def _batch_of(heads: list[Head], text: bytes, *, origin: Origin) -> Batch:
+def _batch_of_one(
+    call: Call, text: bytes, *, type_: str, origin: Origin, dice: Dice, shared: Shared = NOTHING_SHARED
+) -> Batch:
+    heads, came = [head_of(call, type_=type_, ip=origin.ip, dice=dice, shared=shared)], origin.received_at_ms
+    return Batch(source=origin.source, received_at_ms=came, heads=heads, text=text, envelope=shared.envelope)
+
+
+def _batch_of(heads: list[Head], text: bytes, *, origin: Origin, shared: Shared) -> Batch:
     if not heads:
         raise EMPTY_BATCH.again()
     if len(heads) == 1:
         text = text[1:-1].strip(b" \t\n\r")
-    return Batch(source=origin.source, received_at_ms=origin.received_at_ms, heads=heads, text=text)
+    came = origin.received_at_ms
+    return Batch(source=origin.source, received_at_ms=came, heads=heads, text=text, envelope=shared.envelope)
 
 
 def _calls(text: bytes) -> Iterable[Call]:
@@ -197,15 +214,18 @@ def _calls(text: bytes) -> Iterable[Call]:
         return map(_plain, odd_calls_of(text))
 
 
-def _call(text: bytes) -> Call:
+def call_in(text: bytes) -> Call:
+    """Read what is asked of one event, whatever its values are. Raises msgspec's errors when it is no JSON object."""
     try:
         return call_of(text)
     except msgspec.ValidationError:
         return _plain(odd_call_of(text))
 
 
-def _head(call: Call, *, type_: str, ip: str, dice: Dice) -> Head:
-    user_id, anonymous_id = (call.user_id or "").strip(), (call.anonymous_id or "").strip()
+def head_of(call: Call, *, type_: str, ip: str, dice: Dice, shared: Shared) -> Head:
+    """Return what names and orders an event. Raises SdkError when neither it nor its batch names anybody."""
+    user_id = (call.user_id or "").strip() or shared.user_id
+    anonymous_id = (call.anonymous_id or "").strip() or shared.anonymous_id
     if not user_id and not anonymous_id:
         raise NO_IDENTITY.again()
     kind = type_ or (call.type or "").strip().lower()

@@ -4,7 +4,6 @@ What a stranger sends is small on the wire and large in work: 8 kB of gzip are 4
 """
 
 import re
-import zlib
 from collections.abc import Generator, Iterator
 from typing import TypeVar
 
@@ -17,8 +16,7 @@ Result = TypeVar("Result")
 Steps = Generator[None, None, Result]
 
 TOO_LARGE = SdkError(413, "request size exceeds max limit")
-CORRUPT_GZIP = SdkError(400, "failed to uncompress request body")
-GZIP = 16 + zlib.MAX_WBITS
+CORRUPT = SdkError(400, "failed to uncompress request body")
 # SDKs keep their batches below 500 kB (Segment, RudderStack Go and Node) or far smaller. So much is read in one go, if
 # there are not more events than take ten milliseconds.
 PLAIN_BYTES_MAX, PLAIN_EVENTS_MAX = 524_288, 1_000
@@ -27,26 +25,6 @@ SLICE_BYTES = 8_192
 # Where an event of a list may end; what looks so inside of a text or of another object is found out by trying.
 _ENDS = re.compile(rb"\}[ \t\n\r]*,")
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
-
-
-def inflating(body: bytes, *, bytes_max: int) -> Steps[bytes]:
-    """Unpack gzip, never to more than `bytes_max`. Raises SdkError."""
-    inflater, pieces, size = zlib.decompressobj(GZIP), [], 0
-    while True:
-        try:
-            piece = inflater.decompress(body, PLAIN_BYTES_MAX)
-        except zlib.error as error:
-            raise CORRUPT_GZIP.again() from error
-        pieces.append(piece)
-        size, body = size + len(piece), inflater.unconsumed_tail
-        if size > bytes_max:
-            raise TOO_LARGE.again()
-        if inflater.eof:
-            return b"".join(pieces) if len(pieces) > 1 else piece
-        if len(piece) < PLAIN_BYTES_MAX:
-            # There was room for more, and nothing more came.
-            raise CORRUPT_GZIP.again()
-        yield
 
 
 def lists_of(text: bytes) -> Iterator[bytes | None]:

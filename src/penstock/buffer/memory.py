@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from penstock import causes
+from penstock.buffer.begin import ALL, since_ms
 from penstock.buffer.memory_backlog import MemoryBacklog
 from penstock.buffer.port import (
     PARKED,
@@ -59,20 +60,40 @@ class MemoryBuffer:
         self.shares.stored = {s: (was.get(s, (0, 0))[0] + fresh[s], 0) for s in {*was, *fresh}}
         return len(self.events) - before
 
-    def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> MemoryBacklog:
+    def backlog(
+        self, destination: str, sources: Callable[[], Sequence[str]], begin: Callable[[str], str] = lambda _: ALL
+    ) -> MemoryBacklog:
         """Return the backlog of a destination that the named sources are connected to."""
         if destination not in self.backlogs:
-            self.backlogs[destination] = MemoryBacklog(self.events, sources, clock=self.clock)
+            self.backlogs[destination] = MemoryBacklog(self.events, sources, clock=self.clock, begin=self._begin(begin))
         return self.backlogs[destination]
+
+    def _begin(self, chosen: Callable[[str], str]) -> Callable[[str], int]:
+        """Return what tells behind which number a source that is new at a destination begins."""
+
+        def place(source: str) -> int:
+            is_first = not any(source in backlog.begun for backlog in self.backlogs.values())
+            since = since_ms(chosen(source), now_ms=int(self.clock.now() * 1000), is_first=is_first)
+            return len(self.events) if since is None else sum(e.received_at_ms < since for e in self.events)
+
+        return place
 
     def accepted(self) -> Mapping[str, int]:
         """Return the number of events ever stored, by source."""
         return collections.Counter(event.source for event in self.events)
 
+    def stored(self, source: str, *, since: float) -> int:
+        """Return how many events of a source that came since a time are in store."""
+        return sum(event.source == source and event.received_at_ms >= since * 1000 for event in self.events)
+
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination."""
         backlog = self.backlogs.get(destination) or MemoryBacklog(self.events, lambda: sources, clock=self.clock)
-        untaken = [event for event in self.events[backlog.cursor :] if event.source in sources]
+        untaken = [
+            event
+            for seq, event in enumerate(self.events[backlog.cursor :], backlog.cursor + 1)
+            if event.source in sources and seq > backlog.begun.get(event.source, 0)
+        ]
         waiting = [self.events[w.seq - 1] for w in backlog.waiting.values()] + untaken
         return Counts(
             received=backlog.received + len(untaken),
@@ -157,10 +178,6 @@ class MemoryBuffer:
         """Return how many events ended how in each minute."""
         minutes = self.backlogs[destination].minutes if destination in self.backlogs else {}
         return {minute: counts for minute, counts in minutes.items() if minute >= since}
-
-    def notices(self) -> Sequence[str]:
-        """Return nothing: this memory loses nothing, and keeps no file that could come back."""
-        return ()
 
     def mark(self) -> object:
         """Return a value that is another one once anything was stored or has ended since."""

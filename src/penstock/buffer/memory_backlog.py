@@ -58,8 +58,17 @@ class Replay:
 class MemoryBacklog:
     """One destination's end of a log that is a list; see port.Backlog."""
 
-    def __init__(self, events: Sequence[Event], sources: Callable[[], Sequence[str]], *, clock: Clock) -> None:
-        self.events, self.sources, self.clock = events, sources, clock
+    def __init__(
+        self,
+        events: Sequence[Event],
+        sources: Callable[[], Sequence[str]],
+        *,
+        clock: Clock,
+        begin: Callable[[str], int] = lambda _: 0,
+    ) -> None:
+        self.events, self.sources, self.clock, self.begin = events, sources, clock, begin
+        #: By source: numbers up to this one were not taken when it was connected.
+        self.begun: dict[str, int] = {}
         self.cursor, self.received, self.next_position = 0, 0, 0
         #: By position, which is the order within lanes; a replayed event gets a new one.
         self.waiting: dict[int, Waiting] = {}
@@ -231,8 +240,13 @@ class MemoryBacklog:
 
     def _take_in(self) -> None:
         sources = self.sources()
-        for seq, event in enumerate(self.events[self.cursor :], self.cursor + 1):
-            if event.source in sources:
+        fresh = {source: self.begin(source) for source in sources if source not in self.begun}
+        self.begun |= fresh
+        read_from = min([self.cursor, *fresh.values()])
+        for seq, event in enumerate(self.events[read_from:], read_from + 1):
+            # Of a source that is new here, also what came before; of the others, what came since.
+            is_new = seq > self.cursor or event.source in fresh
+            if is_new and event.source in sources and seq > self.begun[event.source]:
                 self.received += 1
                 self._enqueue(seq)
         self.cursor = len(self.events)

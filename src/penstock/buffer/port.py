@@ -277,6 +277,12 @@ class Shelf(Protocol):
     def accepted(self) -> Mapping[str, int]:
         """Return the number of events ever stored, by source."""
 
+    def stored(self, source: str, *, since: float) -> int:
+        """Return how many events of a source that came since a time, in seconds since 1970, are in store.
+
+        Those that came in one sync with the first may be among them.
+        """
+
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination that the named sources are connected to."""
 
@@ -296,9 +302,6 @@ class Shelf(Protocol):
 
     def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
         """Return how many events ended how in each minute since 1970, from `since` on; two days are kept."""
-
-    def notices(self) -> Sequence[str]:
-        """Return what people must know of the store itself, as sentences: what it lacks, what came back older."""
 
 
 class Gauge(Protocol):

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock import causes
 from penstock.buffer import sqlite_epochs
+from penstock.buffer.begin import ALL
 from penstock.buffer.group_commit import Answer, GroupCommit
 from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.leases import Leases, within
@@ -28,6 +29,7 @@ from penstock.buffer.port import (
 )
 from penstock.buffer.search import keys_of
 from penstock.buffer.shares import Turns
+from penstock.buffer.sqlite_feeds import Feeds, notes_of
 from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_ledger import SqliteLedger
 from penstock.buffer.sqlite_quiet import Quiet
@@ -69,8 +71,10 @@ class SqliteBacklog:
         ledger: SqliteLedger,
         quiet: Quiet,
         clock: Clock,
+        begin: Callable[[str], str] = lambda _: ALL,
     ) -> None:
         self.name, self.sources, self.clock, self.group, self.ledger = name, sources, clock, group, ledger
+        self.feeds = Feeds(name, sources, begin)
         self.leases, self.turns, self.quiet = Leases(), Turns(), quiet
         self.lanes = SqliteLanes(name, under_way=self.leases.held, clock=clock)
         #: Events no longer under way that must let those in front pass, live or unparked; None: look for all, after a start.
@@ -84,7 +88,7 @@ class SqliteBacklog:
         self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
     ) -> Sequence[Lease]:
         """Hand out due events, at most one per lane and its followers, of each priority the longest due first."""
-        if self.quiet.lasts():
+        if self.quiet.lasts() and not self.feeds.has_new():
             return ()
         shares, mark = shares or SHARES, self.quiet.mark()
         operation = functools.partial(self._lease, limit=limit, lease_s=lease_s, shares=shares, together=together)
@@ -323,21 +327,20 @@ class SqliteBacklog:
         return row[0], row[1], row[2]
 
     def _notes(self, connection: sqlite3.Connection) -> dict[str, object]:
-        row = connection.execute("SELECT notes FROM destination WHERE name = ?", [self.name]).fetchone()
-        return dict(json.loads(row[0])) if row else {}
+        return notes_of(connection, self.name)
 
     def _take_in(self, connection: sqlite3.Connection, now: float) -> None:
         """Give new events of the log their places in their lanes."""
         cursor, position, received = self._destination(connection)
+        cursor = self.feeds.look(connection, cursor, now)
         rows = list(itertools.islice(events_after(connection, cursor), TAKE_IN_MAX))
         self.is_behind = len(rows) == TAKE_IN_MAX
         if not rows:
             return
         sqlite_epochs.follow(connection)
-        sources = frozenset(self.sources())
         keys: list[tuple[str, int]] = []
         for seq, event in rows:
-            if event.source in sources:
+            if self.feeds.takes(connection, seq, event.source):
                 keys += [(key, seq) for key in keys_of(event)]
                 self.lanes.enter(connection, event, seq=seq, position=place(Priority.LIVE, position), due=now)
                 position, received = position + 1, received + 1

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from penstock.buffer import sqlite_control_seen, sqlite_epochs, sqlite_retention
+from penstock.buffer.begin import ALL
 from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, as_store_errors, open_writer, transaction
 from penstock.buffer.sqlite_backlog import SqliteBacklog
@@ -53,14 +54,19 @@ class DeliveryStore:
         self.log.close()
         self.connection.close()
 
-    def backlog(self, destination: str, sources: Callable[[], Sequence[str]]) -> SqliteBacklog:
+    def backlog(
+        self, destination: str, sources: Callable[[], Sequence[str]], begin: Callable[[str], str] = lambda _: ALL
+    ) -> SqliteBacklog:
         """Return the backlog of a destination that the named sources are connected to.
 
-        A destination that is new begins with the oldest event still in the log: nothing that was accepted is left out.
+        `begin` says for a source that is new there from when on its events are sent (see begin.py); unless it says
+        otherwise, from the oldest event still in the log.
         """
         ledger = self.ledger(destination)
         quiet = Quiet(self.log, clock=self.clock)
-        return SqliteBacklog(destination, sources, group=self.group, ledger=ledger, quiet=quiet, clock=self.clock)
+        return SqliteBacklog(
+            destination, sources, group=self.group, ledger=ledger, quiet=quiet, clock=self.clock, begin=begin
+        )
 
     def ledger(self, destination: str) -> SqliteLedger:
         """Return the ledger of a destination; there is one, for it knows by heart what it wrote."""

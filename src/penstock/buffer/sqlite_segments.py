@@ -49,7 +49,7 @@ class Part(NamedTuple):
         for event in packing.decoded(self.encoding).events():
             if event.message_id not in known:
                 first_of_each.setdefault(event.message_id, event)
-        return [part(Batch.of(event)) for event in first_of_each.values()]
+        return [part(piece) for piece in _pieces(list(first_of_each.values()))]
 
 
 def fits(batch: Batch) -> bool:
@@ -60,8 +60,29 @@ def fits(batch: Batch) -> bool:
 def parts(batch: Batch) -> Iterator[list[Part]]:
     """Make ready what is too large for a segment, event by event, some at a time."""
     bodies = zip(batch.heads, batch.bodies(), strict=True)
-    while some := [part(Batch.of(batch.event(head, body))) for head, body in itertools.islice(bodies, EVENTS_MAX)]:
-        yield some
+    while some := [batch.event(head, body) for head, body in itertools.islice(bodies, EVENTS_MAX)]:
+        yield [part(piece) for piece in _pieces(some)]
+
+
+def _pieces(events: Sequence[Event]) -> Iterator[Batch]:
+    """Yield events as batches that fit into a segment: each alone, or with those of its request if they share an envelope.
+
+    What they share would else be written as often as there are events.
+    """
+    some, size = list[Event](), 0
+    for event in events:
+        size += len(event.body) + 1
+        if some and (size > BYTES_MAX or not _share(some[0], event)):
+            yield Batch.of(*some)
+            some, size = [], len(event.body) + 1
+        some.append(event)
+    if some:
+        yield Batch.of(*some)
+
+
+def _share(one: Event, other: Event) -> bool:
+    came = one.source, one.received_at_ms, one.envelope
+    return bool(one.envelope) and came == (other.source, other.received_at_ms, other.envelope)
 
 
 def part(batch: Batch) -> Part:
@@ -146,7 +167,7 @@ def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int
         if len(kept) == len(events):
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
-        parts = [part(Batch.of(event)) for event in kept]
+        parts = [part(piece) for piece in _pieces(kept)]
         insert(connection, "segment", _rows([parts], after_seq=row[0] - len(kept)))
         removed += len(events) - len(kept)
     return removed

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from penstock.buffer.port import SEQ_MAX, Counts, Outcome, Story
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite_feeds import Begun, begun_of, place_of
 from penstock.buffer.sqlite_ids import places_of
 from penstock.buffer.sqlite_notices import notices
 from penstock.buffer.sqlite_rows import read_story
-from penstock.buffer.sqlite_segments import event_at, events_after, events_before
-from penstock.buffer.sqlite_tail import Tail
+from penstock.buffer.sqlite_segments import event_at, events_after, events_before, last_seq
+from penstock.buffer.sqlite_tail import Tail, between
 
 NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
 
@@ -22,12 +23,20 @@ class SqliteShelf:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        self.tails: dict[tuple[str, tuple[str, ...]], Tail] = collections.defaultdict(Tail)
+        self.tails: dict[tuple[str, str], Tail] = collections.defaultdict(Tail)
 
     def accepted(self) -> Mapping[str, int]:
         """Return the number of events ever stored, by source."""
         with snapshot(self.data_dir / EVENTS) as events:
             return dict(events.execute("SELECT source, count FROM accepted")) if events else {}
+
+    def stored(self, source: str, *, since: float) -> int:
+        """Return how many events of a source that came since a time are in store."""
+        with snapshot(self.data_dir / EVENTS) as events:
+            if events is None:
+                return 0
+            last = last_seq(events)
+            return between(events, place_of(events, int(since * 1000), last=last), last, (source,))
 
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination.
@@ -36,9 +45,11 @@ class SqliteShelf:
         yet taken in.
         """
         with snapshot(self.data_dir / DELIVERY) as delivery:
-            cursor, received, outcomes, (retrying, parked), oldest = _taken(delivery, destination)
+            cursor, begun, received, outcomes, (retrying, parked), oldest = _taken(delivery, destination)
         with snapshot(self.data_dir / EVENTS) as events:
-            untaken, oldest_untaken = self._untaken(events, destination, cursor, tuple(sources))
+            untaken, oldest_untaken = self._untaken(
+                events, destination, {source: max(cursor, begun.get(source, 0)) for source in sources}
+            )
         return Counts(
             received=received + untaken,
             waiting=received - sum(outcomes.values()) + untaken,
@@ -49,12 +60,17 @@ class SqliteShelf:
         )
 
     def _untaken(
-        self, events: sqlite3.Connection | None, destination: str, cursor: int, sources: tuple[str, ...]
+        self, events: sqlite3.Connection | None, destination: str, places: Mapping[str, int]
     ) -> tuple[int, int | None]:
-        if events is None or not sources:
+        """Return how many events of each source behind its place are not taken in yet, and when the first came."""
+        count, oldest = 0, list[int | None]()
+        if events is None:
             return 0, None
-        untaken = self.tails[destination, sources].after(events, cursor, sources)
-        return untaken, _oldest(events, cursor, sources) if untaken else None
+        for source, place in places.items():
+            if untaken := self.tails[destination, source].after(events, place, (source,)):
+                count += untaken
+                oldest.append(_oldest(events, place, (source,)))
+        return count, min(filter(None, oldest), default=None)
 
     def stories(
         self,
@@ -99,14 +115,14 @@ class SqliteShelf:
 
 def _taken(
     delivery: sqlite3.Connection | None, destination: str
-) -> tuple[int, int, dict[Outcome, int], tuple[int, int], int | None]:
-    """Return the cursor, what was received up to it, how that ended, and how many of the rest failed or are parked."""
+) -> tuple[int, Begun, int, dict[Outcome, int], tuple[int, int], int | None]:
+    """Return the cursor, where each source began, what was received up to it, how that ended, and how many of the rest failed or are parked."""
     row = None
     if delivery is not None:
-        select = "SELECT cursor, received FROM destination WHERE name = ?"
+        select = "SELECT cursor, received, notes FROM destination WHERE name = ?"
         row = delivery.execute(select, [destination]).fetchone()
     if delivery is None or row is None:
-        return 0, 0, {}, (0, 0), None
+        return 0, {}, 0, {}, (0, 0), None
     tally = delivery.execute("SELECT outcome, count FROM tally WHERE destination = ?", [destination])
     outcomes = {Outcome(outcome): count for outcome, count in tally if count}
     # Named, for SQLite takes the primary key otherwise and reads the whole backlog.
@@ -118,7 +134,7 @@ def _taken(
     oldest = delivery.execute(
         "SELECT received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
     ).fetchone()
-    return row[0], row[1], outcomes, (retrying, parked), oldest[0] if oldest else None
+    return row[0], begun_of(row[2]), row[1], outcomes, (retrying, parked), oldest[0] if oldest else None
 
 
 def _oldest(events: sqlite3.Connection, cursor: int, sources: Sequence[str]) -> int | None:

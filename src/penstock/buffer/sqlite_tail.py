@@ -25,14 +25,14 @@ class Tail:
             if cursor < self.low or cursor > self.high or last < self.high:
                 self.low = self.high = cursor
                 self.count = 0
-            came = _between(events, self.high, last, sources)
-            taken = _between(events, self.low, cursor, sources)
+            came = between(events, self.high, last, sources)
+            taken = between(events, self.low, cursor, sources)
             self.count += came - taken
             self.low, self.high = cursor, max(last, cursor)
             return self.count
 
 
-def _between(events: sqlite3.Connection, low: int, high: int, sources: Sequence[str]) -> int:
+def between(events: sqlite3.Connection, low: int, high: int, sources: Sequence[str]) -> int:
     """Return how many events of these sources stand in (low, high]."""
     if low >= high:
         return 0

@@ -4,11 +4,15 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from penstock import __version__
 from penstock.errors import SettingsError, StoreDamaged, TooCostly
+
+if TYPE_CHECKING:
+    from penstock.settings import Settings
 
 EXIT_FAILED, EXIT_UNREACHABLE, EXIT_PARTIAL, EXIT_CONFIG = 1, 4, 5, 78
 
@@ -53,6 +57,7 @@ class LateGroup(click.Group):
 
 
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(version)s")
 def penstock() -> None:
     """Customer events from your SDKs to Custify, in order, none lost."""
 
@@ -80,14 +85,31 @@ def config_path(given: Path | None) -> Path | None:
     return given or (default if default.exists() else None)
 
 
+def complain(error: SettingsError) -> None:
+    """Say what is wrong with settings: one sentence for each mistake."""
+    for mistake in (error, *error.others):
+        click.echo(f"penstock: {mistake}", err=True)
+
+
+def settings_to_look_with(config: Path | None) -> "Settings":
+    """Return the settings in force; while they cannot be used, say so, and return what a server had in force last."""
+    from penstock import wiring
+
+    settings, error = wiring.settings_to_look_with(config_path(config))
+    if error is not None:
+        complain(error)
+        click.echo("penstock: what follows was found with the settings that a server had in force last", err=True)
+    return settings
+
+
 def main() -> None:
-    """Run; settings that cannot be used end with 78 and one sentence."""
+    """Run; settings that cannot be used end with 78 and a sentence for each mistake."""
     # Whatever the shell says: files that this process and its children make are for their user alone.
     os.umask(0o077)
     try:
         penstock(standalone_mode=True)
     except SettingsError as error:
-        click.echo(f"penstock: {error}", err=True)
+        complain(error)
         sys.exit(EXIT_CONFIG)
     except (StoreDamaged, TooCostly) as error:
         click.echo(f"penstock: {error}", err=True)

@@ -50,16 +50,27 @@ def plan_command(config: Path | None, file: Path, last: int) -> None:
 
 @click.command("apply")
 @config_option
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def apply_command(config: Path | None, file: Path) -> None:
-    """Put the sources, destinations and connections of FILE in force, as a new revision of the dashboard's settings."""
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def apply_command(config: Path | None, file: Path | None) -> None:
+    """Put the sources, destinations and connections of FILE in force, as a new revision of the dashboard's settings.
+
+    Also says that penstock.toml is meant as it is now; a running server follows it then even if it lost its sources.
+    Without FILE it does that alone.
+    """
     import getpass
 
-    desk, document = _desk(config), document_of(file)
+    from penstock.clock import SystemDice
+    from penstock.operate.consent import give_consent
+
+    desk = _desk(config)
+    document = document_of(file) if file is not None else opened(desk.document(), desk.vault)
     lines = differences(opened(desk.document(), desk.vault), document)
-    if lines:
+    if lines and file is not None:
         desk.put(document, by=getpass.getuser(), note=f"applied {file.name}")
-    click.echo(f"{len(lines)} changes in force" if lines else "nothing to change")
+    give_consent(desk.settings().data_dir, config_path(config), dice=SystemDice())
+    click.echo(
+        f"{len(lines)} changes in force" if lines else "nothing to change" if file else "the file is meant as it is"
+    )
 
 
 def _desk(config: Path | None) -> Desk:

@@ -6,9 +6,10 @@ from typing import Literal
 import click
 import msgspec
 
+from penstock.accept.lenient import readable, without_mark
 from penstock.convert import convert
 from penstock.convert.plan import Mapping, Meaning, Plan
-from penstock.event import mended
+from penstock.event import in_one_go, mended
 
 
 @click.command("convert")
@@ -41,10 +42,13 @@ def _answer(line: bytes, options: Mapping) -> bytes:
 
 
 def _decoded(line: bytes) -> object:
-    try:
-        return msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return msgspec.json.decode(mended(line))
+    """Read a line as accept reads a body: as it is, else mended where its meaning is certain."""
+    for read in (bytes, mended):
+        try:
+            return msgspec.json.decode(read(line))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    return msgspec.json.decode(in_one_go(readable(mended(without_mark(line)))))
 
 
 def as_json(meaning: Meaning) -> dict[str, object]:

@@ -8,7 +8,7 @@ import msgspec
 
 from penstock.buffer.port import DeadLetters, Story
 from penstock.causes import explained
-from penstock.cli import config_option, config_path
+from penstock.cli import config_option, settings_to_look_with
 from penstock.cli.selection import destination_of, filter_options, printable, selection_of
 
 
@@ -23,9 +23,9 @@ def dead_command(
     config: Path | None, destination: str | None, count: int, *, events: bool, as_json: bool, **filters: Any
 ) -> None:
     """Show dead and rejected events by cause with advice; with a filter, or --events, the events themselves."""
-    from penstock.wiring import open_dead_letters, settings_in_force
+    from penstock.wiring import open_dead_letters
 
-    settings = settings_in_force(config_path(config))
+    settings = settings_to_look_with(config)
     name = destination_of(settings, destination)
     dead = open_dead_letters(settings)
     if events or any(filters.values()):
@@ -74,6 +74,7 @@ def _facts(story: Story) -> dict[str, object]:
         "ended_at": story.ended_at,
         "attempts": story.attempts,
         "body": msgspec.Raw(story.event.body) if _is_json(story.event.body) else None,
+        "beside": msgspec.Raw(story.event.envelope) if story.event.envelope else None,
     }
 
 

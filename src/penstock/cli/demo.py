@@ -21,7 +21,7 @@ READY_S_MAX, ARRIVE_S_MAX, STOP_S_MAX = 30.0, 30.0, 40.0
 
 CONFIG = """\
 data_dir = {data_dir}
-log_level = "warning"
+log_level = "error"
 [sources.web]
 type = "web"
 write_key = "{web}"
@@ -51,17 +51,20 @@ to = "custify"
 @click.option("--once", is_flag=True, help="End when everything sent has arrived (exit 0), or when it has not (1).")
 def demo_command(*, once: bool) -> None:
     """Start ingest, admin listener and a Custify sandbox, send sample traffic, show what arrived."""
-    with tempfile.TemporaryDirectory(prefix="penstock-demo-") as folder:
+    ending = Ending()
+    with tempfile.TemporaryDirectory(prefix="penstock-demo-") as folder, ending.heard():
         path = Path(folder) / "penstock.toml"
         settings = load(None)
         path.write_text(_config(settings, Path(folder)))
         link = _sign_in_link(load(path))
-        with _running("sandbox", path) as sandbox, _running("serve", path) as server:
+        with _running("sandbox", path, ending) as sandbox, _running("serve", path, ending) as server:
             arrived = _show(settings, is_over=lambda: sandbox.poll() is not None or server.poll() is not None)
             if not arrived:
                 sys.exit(EXIT_FAILED)
             if not once:
-                _until_ctrl_c(settings, link)
+                _until_asked_to_end(settings, link)
+    if once and ending.asked:
+        sys.exit(EXIT_FAILED)
 
 
 def _config(settings: Settings, folder: Path) -> str:
@@ -69,24 +72,66 @@ def _config(settings: Settings, folder: Path) -> str:
     return CONFIG.format(data_dir=data_dir, sandbox=settings.sandbox_listen, **WRITE_KEYS)
 
 
+class Ending:
+    """Ends the demo when somebody asks for it, once, and never between the start of a process and our knowing of it."""
+
+    def __init__(self) -> None:
+        self.asked = self.must_wait = False
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """Leave the block, with everything in it ended in order, at Ctrl-C, SIGTERM, or when the terminal closes."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # what nohup does
+                signal.signal(number, self._ask)
+        with contextlib.suppress(Ended):
+            yield
+
+    @contextlib.contextmanager
+    def later(self) -> Iterator[None]:
+        """Do not leave within the block, but right after it."""
+        self.must_wait = True
+        yield
+        self.must_wait = False
+        if self.asked:
+            raise Ended
+
+    def _ask(self, *_: object) -> None:
+        again, self.asked = self.asked, True
+        if not again and not self.must_wait:
+            raise Ended
+
+
+class Ended(BaseException):
+    """Somebody asked us to end."""
+
+
 @contextlib.contextmanager
-def _running(command: str, path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def _running(command: str, path: Path, ending: Ending) -> Iterator["subprocess.Popen[bytes]"]:
     """Run one of our own commands beside us, and end it cleanly."""
-    # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
-    process = subprocess.Popen(  # noqa: S603 - our own command line
-        [sys.executable, "-m", "penstock", command, "--config", str(path)],
-        start_new_session=True,
-        stderr=None,
-    )
+    process = None
     try:
+        with ending.later():
+            # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
+            process = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, "-m", "penstock", command, "--config", str(path)],
+                start_new_session=True,
+                stderr=None,
+            )
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            with ending.later():
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_S_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _show(settings: Settings, *, is_over: Callable[[], bool]) -> bool:
@@ -138,13 +183,14 @@ def _sign_in_link(settings: Settings) -> str:
     return f"{settings.public_url or f'http://{settings.admin_listen}'}/welcome/{invitation}"
 
 
-def _until_ctrl_c(settings: Settings, link: str) -> None:
+def _until_asked_to_end(settings: Settings, link: str) -> None:
     for line in _lines_to_paste(settings, link):
         click.echo(line)
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         while True:
             sleep(3600.0)
-    click.echo("Stopping …", err=True)
+    finally:
+        click.echo("Stopping …", err=True)
 
 
 def _lines_to_paste(settings: Settings, link: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import IO, Literal, NoReturn
 import click
 import msgspec
 
-from penstock.cli import EXIT_FAILED, config_option, config_path
+from penstock.cli import EXIT_FAILED, config_option, settings_to_look_with
 from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable
 from penstock.convert.explain import Explanation, explain
 from penstock.convert.explain import as_json as explanation_as_json
@@ -72,9 +72,7 @@ def explain_command(
                                " event is read as its destination's settings say")  # fmt: skip
     if file is not None:
         return _explain_file(file.read(), _mapping(reading), first=first, as_json=as_json)
-    from penstock.wiring import settings_in_force
-
-    settings = settings_in_force(config_path(config))
+    settings = settings_to_look_with(config)
     names = _destinations(settings, destination)
     if message_id is not None:
         return _explain_stored(settings, message_id, names, first=first, as_json=as_json)

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from penstock.buffer.ledger_port import CallFigures
-from penstock.cli import config_option, config_path
+from penstock.cli import config_option, settings_to_look_with
 from penstock.operate.status import DestinationStatus, Status
 
 
@@ -17,9 +17,9 @@ from penstock.operate.status import DestinationStatus, Status
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def status_command(config: Path | None, *, as_json: bool) -> None:
     """Show how many events were accepted, delivered and are waiting."""
-    from penstock.wiring import settings_in_force, status_reader
+    from penstock.wiring import status_reader
 
-    status = status_reader(settings_in_force(config_path(config))).read()
+    status = status_reader(settings_to_look_with(config)).read()
     if as_json:
         click.echo(msgspec.json.encode(dataclasses.asdict(status)))
         return
@@ -32,6 +32,8 @@ def _lines(status: Status) -> list[str]:
     lines = [f"accepted: {accepted}", *(f"notice: {notice}" for notice in status.notices)]
     if any(found.state != "running" for found in status.roles.values()):
         lines += [f"{role} {found.in_words()}" for role, found in status.roles.items()]
+    if status.settings_problem:
+        lines.append(f"settings: the file is not followed, what was in force before is: {status.settings_problem}")
     for name, source in status.sources.items():
         if source.lost:
             lines.append(f"{name}: possibly lost: {', '.join(f'{why} {count}' for why, count in source.lost.items())}")

@@ -6,7 +6,10 @@ import click
 import msgspec
 
 from penstock.buffer.port import Story
-from penstock.cli import config_option, config_path
+from penstock.buffer.selection import companies_of
+from penstock.cli import config_option, settings_to_look_with
+from penstock.event import Event, enriched
+from penstock.timestamps import from_ms, to_text
 
 # How often --follow looks for news.
 FOLLOW_S = 0.5
@@ -22,9 +25,9 @@ PAGE = 1000
 def tail_command(config: Path | None, count: int, destination: str | None, *, follow: bool, as_json: bool) -> None:
     """Show the newest events and how they stand."""
     from penstock.clock import sleep
-    from penstock.wiring import open_shelf, settings_in_force
+    from penstock.wiring import open_shelf
 
-    settings = settings_in_force(config_path(config))
+    settings = settings_to_look_with(config)
     if not settings.destinations:
         raise click.UsageError("there is no destination in the settings")
     name = destination or next(iter(settings.destinations))
@@ -44,18 +47,35 @@ def tail_command(config: Path | None, count: int, destination: str | None, *, fo
 
 
 def _line(story: Story) -> str:
-    person = story.event.user_id or story.event.anonymous_id
+    """Return when, what, who, of which company, and how it stands."""
+    event = story.event
+    name, company = named(event)
+    time = f"{to_text(from_ms(event.received_at_ms))[:19]}Z"
+    what = f"{event.type} {name}".rstrip()
     reason = f"  {story.reason}" if story.reason else ""
-    text = f"{story.seq:>8}  {story.event.type:<9} {person:<24.24} {story.state:<10}{reason}"
-    # Ids come from strangers: a terminal must not obey them.
+    who = f"{event.user_id or event.anonymous_id:<20.20} {company:<16.16}"
+    text = f"{story.seq:>8}  {time}  {what:<28.28} {who} {story.state:<10}{reason}".rstrip()
+    # Ids and names come from strangers: a terminal must not obey them.
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+def named(event: Event) -> tuple[str, str]:
+    """Return what an event is called beside its type, and the company it names; empty for neither."""
+    body = enriched(event)
+    name = body.get("event" if event.type == "track" else "name")
+    companies = filter(None, (event.company_id, *companies_of(body)))
+    return name if isinstance(name, str) else "", next(companies, "")
+
+
 def _json(story: Story) -> bytes:
+    name, company = named(story.event)
     facts = {
         "seq": story.seq,
+        "received_at": to_text(from_ms(story.event.received_at_ms)),
         "message_id": story.event.message_id,
         "type": story.event.type,
+        "event": name,
+        "company_id": company,
         "source": story.event.source,
         "user_id": story.event.user_id,
         "anonymous_id": story.event.anonymous_id,

@@ -16,7 +16,7 @@ from penstock.convert.explain_passing import passed_on
 from penstock.convert.explain_readings import SENTENCES, is_deep
 from penstock.convert.explain_reasons import Reasons, Unsent, losers
 from penstock.convert.explain_trials import Findings, Place, Sent, Steps, Trials, sent_of
-from penstock.convert.plan import Filtered, Mapping, Meaning, Plan
+from penstock.convert.plan import Filtered, Mapping, Meaning, Plan, Unmappable
 from penstock.convert.times import Happened, happened
 
 EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",), ("receivedAt",)})
@@ -65,7 +65,7 @@ def explain(
     event: object,
     mapping: Mapping,
     *,
-    unwanted: Filtered | None = None,
+    unwanted: Unmappable | Filtered | None = None,
     first: int = 0,
     leaves_max: int = LEAVES_MAX,
     about: str = "",
@@ -74,7 +74,7 @@ def explain(
 
     An event with more than `leaves_max` values is explained page by page, the most telling ones first, what is
     called `about` before them; `first` is where a page begins. What a page costs is bounded, see Steps.
-    `unwanted` says why the destination does not want the event at all, whatever it would become.
+    `unwanted` says why the event is not converted at all: it cannot be used, or the destination does not want it.
     """
     if mapping.trust != "trusted" and not unwanted:
         trusted = dataclasses.replace(mapping, trust="trusted")

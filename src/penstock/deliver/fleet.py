@@ -33,7 +33,8 @@ DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Events buried in one transaction, of a destination that was removed; and the bodies of a lane's, beyond its first.
 GIVEN_UP_AT_ONCE, GIVEN_UP_BYTES_MAX = 500, 4 * 1024 * 1024
 
-BacklogOf = Callable[[str, Callable[[], Sequence[str]]], Backlog]
+#: A destination's backlog: its name, its sources, and from when on events of one that is new there are sent.
+BacklogOf = Callable[[str, Callable[[], Sequence[str]], Callable[[str], str]], Backlog]
 
 
 class Served:
@@ -153,7 +154,7 @@ class Fleet:
 
     async def _give_up(self, name: str) -> None:
         """Bury what waits for a destination that is gone; it stays on the shelf and can be replayed."""
-        backlog = self.backlog_of(name, tuple)
+        backlog = self.backlog_of(name, tuple, lambda _: "now")
         await backlog.wake_all()
         reason = f"given up when {name} was removed"
         while leases := await backlog.lease(limit=GIVEN_UP_AT_ONCE, lease_s=60.0):
@@ -178,7 +179,9 @@ class Fleet:
         name = destination.name
         return Engine(
             name,
-            backlog=self.backlog_of(name, lambda: self.settings.sources_of(name)),
+            backlog=self.backlog_of(
+                name, lambda: self.settings.sources_of(name), lambda source: self.settings.deliver_from(source, name)
+            ),
             ledger=self.ledger_of(name),
             custify=self._api(destination),
             pace=Pace(per_s_max=destination.calls_per_s_max or math.inf, as_of=self.clock.now()),

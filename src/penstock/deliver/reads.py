@@ -6,11 +6,11 @@ from penstock.buffer.port import Lease
 from penstock.convert import convert
 from penstock.convert.plan import Meaning
 from penstock.convert.times import happened
-from penstock.convert.wanted import unwanted
 from penstock.deliver.errand import Read
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.steps import Steps
-from penstock.event import Event, enriched
+from penstock.event import Event
+from penstock.reading import call_of, refusal_of
 
 
 async def read(leases: Sequence[Lease], steps: Steps, policy: DeliveryPolicy) -> list[Read]:
@@ -28,7 +28,8 @@ def read_behind(leases: Sequence[Lease], steps: Steps, policy: DeliveryPolicy) -
 
 def meaning_of(event: Event, policy: DeliveryPolicy) -> tuple[Meaning, int]:
     """Return what an event means, and when it happened, milliseconds since 1970."""
-    call, mapping = enriched(event), policy.mappings.get(event.source, policy.mapping)
-    meaning = unwanted(call, source=event.source, wishes=policy.wishes) or convert(call, mapping)
+    mapping = policy.mappings.get(event.source, policy.mapping)
+    call = call_of(event, mapping)
+    meaning = refusal_of(event, call, policy.wishes) or convert(call, mapping)
     at = happened(call, mapping).at
     return meaning, event.received_at_ms if at is None else int(at.timestamp() * 1000)

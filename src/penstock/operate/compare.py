@@ -10,7 +10,7 @@ from penstock.convert import convert
 from penstock.convert.explain_leaves import as_text
 from penstock.convert.plan import Call, Filtered, Plan, Unmappable
 from penstock.convert.plan import Mapping as Options
-from penstock.event import enriched
+from penstock.reading import call_of
 
 NESTED = ("custom_attributes", "metadata")
 
@@ -30,8 +30,8 @@ def changed(
     """Return the events whose calls would differ; told the mapping of a source, before and after."""
     found = []
     for story in stories:
-        event, source = enriched(story.event), story.event.source
-        old, new = convert(event, before(source)), convert(event, after(source))
+        event, source = story.event, story.event.source
+        old, new = (convert(call_of(event, mapping), mapping) for mapping in (before(source), after(source)))
         if old != new:
             found.append(Change(story=story, before=in_words(old), after=in_words(new)))
     return found

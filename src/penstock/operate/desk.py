@@ -230,4 +230,6 @@ def _block_of(thing: Source | Destination | Connection) -> dict[str, Any]:
 def _events(connection: Mapping[str, Any]) -> str:
     """Return which events pass, as people say it."""
     allow, deny = connection.get("events_allow"), connection.get("events_deny")
-    return f"only {', '.join(allow)}" if allow else f"all but {', '.join(deny)}" if deny else "all events"
+    which = f"only {', '.join(allow)}" if allow else f"all but {', '.join(deny)}" if deny else "all events"
+    begin = connection.get("deliver_from")
+    return f"{which}, from {begin}" if begin else which

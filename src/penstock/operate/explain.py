@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from penstock import causes
+from penstock import causes, reading
 from penstock.buffer.port import SEQ_MAX, Outcome, Shelf, Story
 from penstock.convert import convert
 from penstock.convert.explain import Explanation, Line, explain
@@ -15,15 +15,16 @@ from penstock.convert.explain_leaves import as_text
 from penstock.convert.explain_page import LEAVES_MAX
 from penstock.convert.plan import Call, Meaning, Plan, Unmappable
 from penstock.convert.plan import Mapping as Options
-from penstock.convert.wanted import Wishes, unwanted
+from penstock.convert.wanted import Wishes
+from penstock.envelope import filled
 from penstock.errors import TooCostly
-from penstock.event import Event, enriched, mended
+from penstock.event import Event, mended
 from penstock.ledger.record import CUSTOM, email_subject
 from penstock.ledger.weigh import Note
 from penstock.operate.budget import within_budget
 from penstock.operate.ledger import notes_of
 from penstock.operate.masking import NOTHING_HIDDEN, Mask
-from penstock.reading import by_source, mapping_of, wishes_of
+from penstock.reading import by_source, call_of, mapping_of, refusal_of, wishes_of
 from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
 
@@ -101,16 +102,10 @@ def page_explained(
     event: Event, mapping: Options, wishes: Wishes, first: int, leaves_max: int
 ) -> tuple[Explanation, tuple[str, ...]]:
     """Return a page of an event's explanation, and what was set when it was accepted. Pure."""
-    call = enriched(event)
-    refusal = unwanted(call, source=event.source, wishes=wishes)
+    call = call_of(event, mapping)
+    refusal = refusal_of(event, call, wishes)
     page = explain(call, mapping, unwanted=refusal, first=first, leaves_max=leaves_max)
     return page, _set_when_accepted(event, call)
-
-
-def meant(event: Event, mapping: Options, wishes: Wishes) -> Meaning:
-    """Return what an event means. Pure."""
-    call = enriched(event)
-    return unwanted(call, source=event.source, wishes=wishes) or convert(call, mapping)
 
 
 def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
@@ -119,7 +114,7 @@ def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
     Raises KeyError for one they do not have, and TooCostly.
     """
     wishes = wishes_of(settings.destinations[destination], settings)
-    return within_budget(meant, story.event, _mapping_for(story, destination, settings), wishes)
+    return within_budget(reading.meaning_of, story.event, _mapping_for(story, destination, settings), wishes)
 
 
 def masked(account: Account, mask: Mask) -> Account:
@@ -260,6 +255,8 @@ def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, .
     except (msgspec.DecodeError, RecursionError):
         body = None
     said = body if isinstance(body, dict) else {}
+    if event.envelope:
+        said = filled(said, msgspec.json.decode(event.envelope))
     # What accept sets is text; nothing of the sender's that is nested is compared.
     return tuple(name for name, value in call.items() if isinstance(value, str) and said.get(name) != value)
 
@@ -281,7 +278,7 @@ def newest_first(shelf: Shelf, destination: str, look_at: int, *, bytes_max: int
 
 def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]:
     """Return the calls of an event that write this person, with their places in the plan."""
-    meaning = convert(enriched(story.event), mapping)
+    meaning = convert(call_of(story.event, mapping), mapping)
     calls = meaning.calls if isinstance(meaning, Plan) else ()
     named = {f"user:{person}", email_subject(person)}
     return {
@@ -306,7 +303,7 @@ def _sets(story: Story, mapping: Options, person: str, field: str) -> bool:
 def _lines_about(story: Story, mapping: Options, person: str, field: str) -> tuple[Line, ...]:
     calls = _calls_about(story, mapping, person)
     own, attribute = as_text((field,)), as_text(("custom_attributes", field))
-    lines = explain(enriched(story.event), mapping, about=field).lines
+    lines = explain(call_of(story.event, mapping), mapping, about=field).lines
     return tuple(line for line in lines if line.call in calls and _is_about(line.field or "", own, attribute))
 
 

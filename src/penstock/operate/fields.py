@@ -14,8 +14,8 @@ from penstock.convert import convert
 from penstock.convert.explain import Explanation, explain
 from penstock.convert.plan import Mapping, Plan
 from penstock.convert.traits import COMPANY_FIELDS, PERSON_FIELDS, Field
-from penstock.event import enriched
 from penstock.operate.compare import fields_of
+from penstock.reading import call_of
 
 # Events explained for one page; each costs about as much as a hundred conversions.
 EXPLAINED_MAX, EXPLAINED_BYTES_MAX = 20, 1_000_000
@@ -86,8 +86,9 @@ def fields(stories: Sequence[Story], mapping_of: Callable[[str], Mapping]) -> Fi
     traits: collections.Counter[str] = collections.Counter()
     shown: dict[object, Story] = {}
     for story in stories:
-        event = enriched(story.event)
-        meaning = convert(event, mapping_of(story.event.source))
+        mapping = mapping_of(story.event.source)
+        event = call_of(story.event, mapping)
+        meaning = convert(event, mapping)
         for call in meaning.calls if isinstance(meaning, Plan) else ():
             calls[call.path] += 1
             for field, value in fields_of(call.body):
@@ -97,7 +98,8 @@ def fields(stories: Sequence[Story], mapping_of: Callable[[str], Mapping]) -> Fi
             traits[trait] += 1
             shown[story.event.type, trait] = story
     few = _few(newest, shown)
-    explanations = [explain(enriched(story.event), mapping_of(story.event.source)) for story in few]
+    read = [(story.event, mapping_of(story.event.source)) for story in few]
+    explanations = [explain(call_of(event, mapping), mapping) for event, mapping in read]
     sources = _sources(explanations)
     uses = [
         _use(key, sources.get(key, ()), filled[key], calls[key[0]], newest.get(key))

@@ -24,11 +24,19 @@ def set_up_logs(*, level: str, style: Literal["auto", "json", "text"], role: str
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+            _timestamp(text=text),
             *for_programs,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line in one write: the processes of a server share their stderr.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(component=role)
+
+
+def _timestamp(*, text: bool) -> Processor:
+    """Return what tells the time: to programs in full, to people in front of the line."""
+    if text:
+        return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True, key="timestamp")
+    return structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts")

@@ -86,7 +86,7 @@ class EventPages:
         if "rerun" in visit.request.query_params:
             again = _rerun_masked(rerun(accounts[0].story, name, desk=self.desk, settings=settings), mask)
         newest = self.desk.revisions.newest()
-        body, is_cut = _shown(event, mask)
+        (body, is_cut), (beside, _) = _shown(event.body, mask), _shown(event.envelope, mask)
         row = row_of(accounts[0].story, name, visit.eyes, mask)
         carrier = carrier_of(accounts[0].story)
         return visit.page(
@@ -97,6 +97,7 @@ class EventPages:
             carrier=event_address(name, visit.eyes.message_link(mask.message_id(carrier), carrier)) if carrier else "",
             notes=part_of(account.ledger, url, "notes", NOTES),
             body=body,
+            beside=beside,
             is_cut=is_cut,
             payload=row.href.replace("/events/", "/payloads/", 1),
             exchanges=_exchanges(account, shortened),
@@ -106,7 +107,7 @@ class EventPages:
             rerun=again,
             revision=newest if newest and name in newest.document["destinations"] else None,
             cause=explained(account.story.cause) if account.story.cause else None,
-            curl=_curl(event, body, ingest_of(settings, url.hostname or "")) if not is_cut else "",
+            curl=_curl(event, body, beside, ingest_of(settings, url.hostname or "")) if not is_cut else "",
             is_masked=not mask.is_idle,
         )
 
@@ -137,15 +138,13 @@ def _decoded(body: bytes) -> Any:
         return None
 
 
-def _shown(event: Event, mask: Mask) -> tuple[str, bool]:
+def _shown(came: bytes, mask: Mask) -> tuple[str, bool]:
     """Return what came as a page shows it, and whether that is not all."""
-    if mask.is_idle and len(event.body) <= TEXT_CHARS:
-        return pretty(event.body), False
-    document = _decoded(event.body)
+    if not came or (mask.is_idle and len(came) <= TEXT_CHARS):
+        return pretty(came), False
+    document = _decoded(came)
     if document is None:
-        return cut(mask.text(event.body[:TEXT_CHARS].decode(errors="replace")), TEXT_CHARS), len(
-            event.body
-        ) > TEXT_CHARS
+        return cut(mask.text(came[:TEXT_CHARS].decode(errors="replace")), TEXT_CHARS), len(came) > TEXT_CHARS
     document, is_cut = cut_document(document)
     return pretty(msgspec.json.encode(mask.value(document))), is_cut
 
@@ -219,7 +218,8 @@ def _rerun_masked(again: Rerun, mask: Mask) -> Rerun:
     )
 
 
-def _curl(event: Event, body: str, ingest: str) -> str:
+def _curl(event: Event, body: str, beside: str, ingest: str) -> str:
     """Return the event as a command; quoted, for it was written by a stranger."""
-    path = event.type if event.type.isascii() and event.type.isalpha() else "batch"
-    return f"curl -u WRITE_KEY: {ingest}/v1/{path} -H 'Content-Type: application/json' \\\n  -d {shlex.quote(body)}"
+    path = event.type if event.type.isascii() and event.type.isalpha() and not beside else "batch"
+    data = f'{{"batch":[{body}],{beside[1:]}' if beside else body
+    return f"curl -u WRITE_KEY: {ingest}/v1/{path} -H 'Content-Type: application/json' \\\n  -d {shlex.quote(data)}"

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from starlette.responses import Response
@@ -11,6 +11,8 @@ from starlette.routing import Route
 from penstock import causes
 from penstock.buffer.port import DeadLetters, Orders
 from penstock.errors import SettingsError
+from penstock.operate.beginnings import CHOICES as BEGINNINGS
+from penstock.operate.beginnings import Beginning, beginning_of
 from penstock.operate.desk import Desk, Document
 from penstock.operate.snippets import ingest_of, snippets
 from penstock.operate.source_form import listed, number, source_fields, warnings_of
@@ -145,8 +147,11 @@ class SettingsPages:
 
     def new_destination(self, visit: Visit) -> Response:
         """Show the form of a new destination."""
-        sources = self.desk.settings().sources
-        return visit.page("destination_new.html", sources=sources, default=Destination(name="", api_key=""))
+        settings, default = self.desk.settings(), Destination(name="", api_key="")
+        beginnings = self._beginnings("", settings, settings.sources)
+        return visit.page(
+            "destination_new.html", sources=settings.sources, default=default, beginnings=beginnings, choices=BEGINNINGS
+        )
 
     def add_destination(self, visit: Visit, form: Form) -> Response:
         """Add a destination and connect the chosen sources."""
@@ -157,7 +162,7 @@ class SettingsPages:
 
         def edit(document: Document) -> None:
             document["destinations"][name] = block
-            document["connections"] += [{"from": source, "to": name} for source in chosen]
+            document["connections"] += [{"from": source, "to": name, **_begin(form, source)} for source in chosen]
 
         self._change(visit, form, f"destination {name} added", edit)
         # One of this name may have been removed and its backlog given up; this one delivers.
@@ -195,8 +200,16 @@ class SettingsPages:
         def edit(document: Document) -> None:
             fixed = self._fixed_connections(name, settings)
             others = [c for c in document["connections"] if c["to"] != name]
+            # When a source begins was decided when it was connected.
+            begun = {c["from"]: {"deliver_from": c["deliver_from"]} for c in document["connections"]
+                     if c["to"] == name and c.get("deliver_from")}  # fmt: skip
+            connected = {c["from"] for c in document["connections"] if c["to"] == name}
             chosen = [source for source in settings.sources if f"source:{source}" in form and source not in fixed]
-            document["connections"] = others + [_connection(source, name, form) for source in chosen]
+            document["connections"] = others + [
+                _connection(source, name, form)
+                | (begun.get(source, {}) if source in connected else _begin(form, source))
+                for source in chosen
+            ]
 
         self._change(visit, form, f"sources of {name} chosen", edit)
         return redirect(f"/destinations/{name}", said="connections saved")
@@ -220,18 +233,26 @@ class SettingsPages:
         if destination is None:
             return visit.page("missing.html", code=404, what=f"destination {name}")
         self.reader.settings = settings
+        connected = {c.from_: c for c in settings.connections if c.to == name}
         return visit.page(
             "destination.html",
             destination=destination,
             status=self.reader.read().destinations[name],
             sources=settings.sources,
-            connected={c.from_: c for c in settings.connections if c.to == name},
+            connected=connected,
             ours=self.desk.is_ours("destinations", name),
             fixed=self._fixed_connections(name, settings),
+            beginnings=self._beginnings(name, settings, [s for s in settings.sources if s not in connected]),
+            choices=BEGINNINGS,
             base=base,
             tested=tested,
             kept_back=sum(p.count for p in self.dead.problems(name) if p.cause == causes.SHADOW),
         )
+
+    def _beginnings(self, name: str, settings: Settings, sources: Iterable[str]) -> dict[str, Beginning]:
+        """Return what connecting each of these sources would send of what is stored."""
+        shelf, now = self.reader.shelf, self.reader.clock.now()
+        return {source: beginning_of(source, name, settings, shelf, now=now) for source in sources}
 
     def _fixed_connections(self, name: str, settings: Settings) -> set[str]:
         """Return the sources that penstock.toml connects."""
@@ -298,6 +319,12 @@ def _connection(source: str, destination: str, form: Form) -> dict[str, Any]:
     mode = form.get(f"mode:{source}", "")
     chosen = {mode: names} if mode in {"events_allow", "events_deny"} and names else {}
     return {"from": source, "to": destination, **chosen}
+
+
+def _begin(form: Form, source: str) -> dict[str, Any]:
+    """Return from when on a source that is connected now is to get through; nothing, for what is usual."""
+    choice = form.get(f"begin:{source}", "auto")
+    return {} if choice == "auto" else {"deliver_from": choice}
 
 
 def _rotate(block: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from penstock.buffer.control_port import Deed, Journal, Revision
 from penstock.buffer.port import Shelf
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.operate.api import DIGITS_MAX, ApiError, api_route, caller_of, eyes_of, page_of, read, whole
+from penstock.operate.beginnings import to_send
 from penstock.operate.budget import within_budget
 from penstock.operate.desk import SECRET, Desk, differences, opened
 from penstock.operate.eyes import Eyes, Sight
@@ -88,13 +89,19 @@ class SettingsApi:
         for name, block in document["destinations"].items():
             if block.get(SECRET, HIDDEN) == HIDDEN:
                 block[SECRET] = now["destinations"].get(name, {}).get(SECRET, "")
-        self.desk.preview(document)
+        before, preview = self.desk.settings(), self.desk.preview(document)
+        stored = to_send(before, preview, self.shelf, now=self.reader.clock.now())
         lines = differences(opened(now, self.desk.vault), opened(document, self.desk.vault))
         if lines and not wanted.dry_run:
             who, note = caller_of(request).name, wanted.note or "changed by the API"
             # Keys that were left out come from what was in force a moment ago: it has to be in force still.
             self.reader.settings = self.desk.put(document, by=who, note=note, after=number)
-        return {"changes": lines, "in_force": not wanted.dry_run, "revision": self.desk.revision()}
+        return {
+            "changes": lines,
+            "in_force": not wanted.dry_run,
+            "revision": self.desk.revision(),
+            "stored_events_sent": stored,
+        }
 
     def revisions(self, request: Request, _: bytes) -> object:
         """Return the revisions, the newest first, each with what it changed."""

@@ -1,7 +1,7 @@
 """The read model that the admin API, the metrics and the CLI share: how many, how old, in what state."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from penstock import causes
@@ -9,6 +9,7 @@ from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
+from penstock.operate.last_known import problem_of
 from penstock.operate.room import room_notices
 from penstock.operate.sensitive import redacted
 from penstock.operate.snapshot import Snapshots
@@ -61,6 +62,8 @@ class Status:
     notices: Sequence[str] = ()
     #: The processes that ran on this data folder: whether the loop of each turns.
     roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
+    #: Why the settings file, as it is now, is not followed; empty when it is.
+    settings_problem: str = ""
 
 
 # What can be said of a file that cannot be read.
@@ -79,7 +82,10 @@ class StatusReader:
         snapshots: Snapshots,
         clock: Clock,
         version: str,
+        notices: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
+        #: What people must know of the store's files, as sentences.
+        self.notices = notices
         self.settings, self.shelf, self.ledger, self.snapshots = settings, shelf, ledger, snapshots
         self.clock, self.version = clock, version
 
@@ -95,6 +101,7 @@ class StatusReader:
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
             sources=self._sources(),
             roles=self.roles(),
+            settings_problem=problem_of(self.snapshots),
         )
 
     def _accepted(self) -> Mapping[str, int]:
@@ -106,7 +113,7 @@ class StatusReader:
     def _notices(self) -> Sequence[str]:
         room = room_notices(self.settings.data_dir, free_bytes_min=self.settings.disk_free_bytes_min)
         try:
-            return (*room, *self.shelf.notices())
+            return (*room, *self.notices())
         except (StoreDamaged, BufferUnavailable) as error:
             return (*room, str(error))
 

@@ -7,6 +7,7 @@ never stops the other. The supervisor blocks in the kernel between events; idle,
 import contextlib
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from typing import IO
 
@@ -26,7 +27,7 @@ EXIT_FAILED, EXIT_CONFIG = 1, 78
 EXIT_DAMAGED = 74
 # Without it nothing is accepted; without deliver, events are still kept, and operate still says what is wrong.
 ESSENTIAL = "accept"
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
 
 
 class Child:
@@ -78,6 +79,7 @@ class Child:
 def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) -> int:
     """Run the commands until SIGTERM or SIGINT; return the exit code for our own process."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    on_terminal = sys.stderr.isatty()
     children = [Child(role, command) for role, command in commands]
     try:
         while True:
@@ -85,7 +87,7 @@ def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) ->
             for child in children:
                 if child.process is None and not child.is_down and now >= child.due_at:
                     child.start(now)
-            code = _wait(children, clock=clock)
+            code = _wait(children, clock=clock, on_terminal=on_terminal)
             if code is not None:
                 return code
     finally:
@@ -93,15 +95,19 @@ def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) ->
 
 
 def _hear_signals() -> None:
+    # Until it listens, a child must not die of being asked to read the settings, which it is about to do.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def _wait(children: Sequence[Child], *, clock: Clock) -> int | None:
+def _wait(children: Sequence[Child], *, clock: Clock, on_terminal: bool) -> int | None:
     """Sleep until something happens; return an exit code when everything must stop."""
     due = [child.due_at - clock.now() for child in children if child.process is None and not child.is_down]
     arrived = signal.sigtimedwait(SIGNALS, max(0.01, min(due))) if due else signal.sigwaitinfo(SIGNALS)
     if arrived is not None and arrived.si_signo in {signal.SIGTERM, signal.SIGINT}:
         return 0
+    if arrived is not None and arrived.si_signo == signal.SIGHUP:
+        return _hang_up(children, on_terminal=on_terminal)
     for child in children:
         code = child.reap(clock.now())
         if code is None:
@@ -114,6 +120,16 @@ def _wait(children: Sequence[Child], *, clock: Clock) -> int | None:
             child.is_down = True
             if child.role == ESSENTIAL:
                 return EXIT_FAILED
+    return None
+
+
+def _hang_up(children: Sequence[Child], *, on_terminal: bool) -> int | None:
+    """Let all read their settings again; when it says that our terminal was closed, end."""
+    if on_terminal and not sys.stderr.isatty():
+        return 0
+    log.info("reload_asked")
+    for child in children:
+        child.signal(signal.SIGHUP)
     return None
 
 

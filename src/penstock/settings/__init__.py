@@ -4,20 +4,26 @@ Every scalar setting has exactly one environment twin, PENSTOCK_ and its name in
 `${VAR}` and `${file:path}` in any text are resolved. Unknown keys are errors, with a suggestion.
 """
 
-from penstock.settings.check import check, host_and_port
-from penstock.settings.load import load, read_table
+from penstock.settings.check import host_and_port
+from penstock.settings.follow import Consent, Following, digest_of
+from penstock.settings.load import File, data_dir_of, load, read_table, settings_of
 from penstock.settings.table import SCALARS, Connection, Destination, Policy, Settings, Source, Switch
 
 __all__ = [
     "SCALARS",
     "Connection",
+    "Consent",
     "Destination",
+    "File",
+    "Following",
     "Policy",
     "Settings",
     "Source",
     "Switch",
-    "check",
+    "data_dir_of",
+    "digest_of",
     "host_and_port",
     "load",
     "read_table",
+    "settings_of",
 ]

@@ -1,6 +1,7 @@
 """Values that are of the right type and still cannot work."""
 
 import re
+from collections.abc import Iterator
 
 from penstock.errors import SettingsError
 from penstock.forwarded import networks_of
@@ -29,34 +30,37 @@ POSITIVE = (
 BODIES_AT_ONCE_MIN = 2
 
 
-def check(settings: Settings) -> None:
-    """Refuse values that are of the right type and still cannot work. Raises SettingsError."""
+Found = Iterator[SettingsError]
+
+
+def check(settings: Settings) -> Found:
+    """Yield what is wrong with values that are of the right type and still cannot work."""
     for name in ("listen", "admin_listen", "sandbox_listen"):
-        host_and_port(name, getattr(settings, name))
+        try:
+            host_and_port(name, getattr(settings, name))
+        except SettingsError as error:
+            yield error
     for name in POSITIVE:
         if getattr(settings, name) <= 0:
-            raise SettingsError(name, expected="a number above 0", got=getattr(settings, name))
+            yield SettingsError(name, expected="a number above 0", got=getattr(settings, name))
     if settings.bodies_bytes_max < BODIES_AT_ONCE_MIN * settings.body_bytes_max:
-        raise SettingsError(
+        yield SettingsError(
             "bodies_bytes_max",
             expected=f"{BODIES_AT_ONCE_MIN} times body_bytes_max, or more",
             got=settings.bodies_bytes_max,
             hint="a quarter of it is for those whose key is in the body",
         )
     if settings.ledger_days < 0:
-        raise SettingsError("ledger_days", expected="0 or more", got=settings.ledger_days)
+        yield SettingsError("ledger_days", expected="0 or more", got=settings.ledger_days)
     if settings.path_prefix and not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", settings.path_prefix):
-        raise SettingsError(
+        yield SettingsError(
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
         )
-    _check_proxies(settings.trusted_proxies)
-    _check_address("public_url", settings.public_url, path=False)
-    _check_address("public_ingest_url", settings.public_ingest_url, path=True)
-    _check_sources(settings)
-    allowed = _allowed_hosts(settings)
-    for name, destination in settings.destinations.items():
-        _check_destination(f"destinations.{name}", destination)
-        _check_origin(f"destinations.{name}.base_url", destination.base_url, allowed)
+    yield from _check_proxies(settings.trusted_proxies)
+    yield from _check_address("public_url", settings.public_url, path=False)
+    yield from _check_address("public_ingest_url", settings.public_ingest_url, path=True)
+    yield from _check_sources(settings)
+    yield from _check_destinations(settings)
 
 
 def host_and_port(name: str, value: str) -> tuple[str, int]:
@@ -67,105 +71,117 @@ def host_and_port(name: str, value: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _check_address(name: str, text: str, *, path: bool) -> None:
-    """Refuse what is no plain address of a web server; ingest may lie under a path. Raises SettingsError."""
+def _check_address(name: str, text: str, *, path: bool) -> Found:
+    """Refuse what is no plain address of a web server; ingest may lie under a path."""
     host = r"([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
     plain = rf"https?://{host}(:[0-9]{{1,5}})?{'(/[A-Za-z0-9_.~-]+)*' if path else ''}"
     if text and not re.fullmatch(plain, text):
         hint = "http or https and a host in small letters, no slash at the end" + ("" if path else ", no path")
-        raise SettingsError(name, expected="an address such as https://penstock.example.com", got=text, hint=hint)
+        yield SettingsError(name, expected="an address such as https://penstock.example.com", got=text, hint=hint)
 
 
-def _check_proxies(trusted: tuple[str, ...]) -> None:
+def _check_proxies(trusted: tuple[str, ...]) -> Found:
     for text in trusted:
         try:
             networks_of([text])
         except ValueError as error:
-            raise SettingsError(
+            yield SettingsError(
                 "trusted_proxies", expected="addresses and networks, such as 10.0.0.0/8", got=text, hint=str(error)
-            ) from error
+            )
 
 
-def _check_sources(settings: Settings) -> None:
+def _check_sources(settings: Settings) -> Found:
     owner: dict[str, str] = {}
     for name, source in settings.sources.items():
         if not source.write_key:
-            raise SettingsError(f"sources.{name}.write_key", expected="a key", got="")
+            yield SettingsError(f"sources.{name}.write_key", expected="a key", got="")
         for key in filter(None, (source.write_key, source.old_write_key)):
             if key in owner:
-                raise SettingsError(
+                yield SettingsError(
                     f"sources.{name}.write_key",
                     expected="a key of its own",
                     got=f"the key of sources.{owner[key]}",
                     hint="the write key says which source an event belongs to",
                 )
             owner[key] = name
-        _check_strangers(f"sources.{name}", source)
+        yield from _check_strangers(f"sources.{name}", source)
 
 
-def _check_strangers(name: str, source: Source) -> None:
+def _check_strangers(name: str, source: Source) -> Found:
     """Refuse what cannot bound whoever has the source's key."""
     for origin in source.allowed_origins:
         if not PAGE.fullmatch(origin):
             hint = "scheme and host in small letters, a port if it is not the scheme's own, no path"
-            raise SettingsError(f"{name}.allowed_origins", expected="https://app.example.com", got=origin, hint=hint)
+            yield SettingsError(f"{name}.allowed_origins", expected="https://app.example.com", got=origin, hint=hint)
     if source.trust == "traits" and not source.trusted_traits:
-        raise SettingsError(
+        yield SettingsError(
             f"{name}.trusted_traits", expected="the traits it may write", got=[], hint="or trust = events"
         )
     for key in ("events_per_s_max", "bytes_per_s_max"):
         if getattr(source, key) <= 0:
-            raise SettingsError(f"{name}.{key}", expected="above 0", got=getattr(source, key), hint="or quota = off")
+            yield SettingsError(f"{name}.{key}", expected="above 0", got=getattr(source, key), hint="or quota = off")
     if not source.burst_s >= BURST_S_MIN:
-        raise SettingsError(
+        yield SettingsError(
             f"{name}.burst_s", expected=f"{BURST_S_MIN} or more", got=source.burst_s, hint="else SDKs lose events"
         )
     if not 0 <= source.store_share_max <= 1:
-        raise SettingsError(f"{name}.store_share_max", expected="0 to 1", got=source.store_share_max)
+        yield SettingsError(f"{name}.store_share_max", expected="0 to 1", got=source.store_share_max)
 
 
-def _check_destination(name: str, destination: Destination) -> None:
+def _check_destinations(settings: Settings) -> Found:
+    try:
+        allowed = frozenset(map(host_of, settings.allowed_private_hosts))
+    except ValueError as error:
+        allowed, got = frozenset(), list(settings.allowed_private_hosts)
+        yield SettingsError("allowed_private_hosts", expected=str(error), got=got)
+    for index, connection in enumerate(settings.connections):
+        yield from _check_begin(f"connections[{index}].deliver_from", connection.deliver_from or "auto")
+    for name, destination in settings.destinations.items():
+        yield from _check_begin(f"destinations.{name}.deliver_from", destination.deliver_from)
+        yield from _check_destination(f"destinations.{name}", destination)
+        yield from _check_origin(f"destinations.{name}.base_url", destination.base_url, allowed)
+
+
+def _check_begin(name: str, text: str) -> Found:
+    if not re.fullmatch(r"auto|all|now|[1-9][0-9]{0,3} ?(d|days?)", text):
+        yield SettingsError(name, expected="auto, all, now or a number of days, such as 7 days", got=text)
+
+
+def _check_destination(name: str, destination: Destination) -> Found:
     if not destination.api_key:
-        raise SettingsError(
+        yield SettingsError(
             f"{name}.api_key", expected="Custify's API key", got="", hint="Settings, Developer, API Key"
         )
     if not destination.api_key.isascii() or not destination.api_key.isprintable():
-        raise SettingsError(f"{name}.api_key", expected="printable ASCII", got="(hidden)", hint="a stray line end?")
+        yield SettingsError(f"{name}.api_key", expected="printable ASCII", got="(hidden)", hint="a stray line end?")
     if destination.calls_in_flight_max < 1:
-        raise SettingsError(f"{name}.calls_in_flight_max", expected="1 or more", got=destination.calls_in_flight_max)
+        yield SettingsError(f"{name}.calls_in_flight_max", expected="1 or more", got=destination.calls_in_flight_max)
     for share in ("replay_share", "backfill_share"):
         if not 0.01 <= getattr(destination, share) <= 0.4:
-            raise SettingsError(
+            yield SettingsError(
                 f"{name}.{share}",
                 expected="0.01 to 0.4",
                 got=getattr(destination, share),
                 hint="live events keep the rest; nobody starves",
             )
     if destination.calls_per_s_max < 0:
-        raise SettingsError(f"{name}.calls_per_s_max", expected="0 or more", got=destination.calls_per_s_max)
-    _check_ledger(name, destination)
+        yield SettingsError(f"{name}.calls_per_s_max", expected="0 or more", got=destination.calls_per_s_max)
+    yield from _check_ledger(name, destination)
 
 
-def _allowed_hosts(settings: Settings) -> frozenset[str]:
-    try:
-        return frozenset(map(host_of, settings.allowed_private_hosts))
-    except ValueError as error:
-        got = list(settings.allowed_private_hosts)
-        raise SettingsError("allowed_private_hosts", expected=str(error), got=got) from error
-
-
-def _check_origin(name: str, text: str, allowed: frozenset[str]) -> None:
+def _check_origin(name: str, text: str, allowed: frozenset[str]) -> Found:
     """Refuse what is no origin, and what can be told from it alone; where a name leads is judged at each connection."""
     try:
         origin = origin_of(text)
     except ValueError as error:
         hint = "no path, no user, no question mark"
-        raise SettingsError(name, expected=str(error), got=_without_user(text), hint=hint) from error
+        yield SettingsError(name, expected=str(error), got=_without_user(text), hint=hint)
+        return
     if origin.scheme == "http" and not origin.is_this_machine:
-        raise SettingsError(name, expected="https://…", got=text, hint="http only to loopback")
+        yield SettingsError(name, expected="https://…", got=text, hint="http only to loopback")
     if not _may_be_meant(origin, allowed):
         hint = "allowed_private_hosts names hosts of your own networks"
-        raise SettingsError(name, expected="a host of the internet", got=text, hint=hint)
+        yield SettingsError(name, expected="a host of the internet", got=text, hint=hint)
 
 
 def _may_be_meant(origin: Origin, allowed: frozenset[str]) -> bool:
@@ -180,15 +196,15 @@ def _without_user(text: str) -> str:
     return re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)
 
 
-def _check_ledger(name: str, destination: Destination) -> None:
+def _check_ledger(name: str, destination: Destination) -> Found:
     for key in ("reassert_days", "park_hours"):
         if getattr(destination, key) <= 0:
-            raise SettingsError(f"{name}.{key}", expected="a number above 0", got=getattr(destination, key))
+            yield SettingsError(f"{name}.{key}", expected="a number above 0", got=getattr(destination, key))
     if not 0 <= destination.canary_percent <= 100:
-        raise SettingsError(f"{name}.canary_percent", expected="0 to 100", got=destination.canary_percent)
+        yield SettingsError(f"{name}.canary_percent", expected="0 to 100", got=destination.canary_percent)
     for field in destination.policies:
         if not re.fullmatch(r"(people|company)\..+", field):
-            raise SettingsError(
+            yield SettingsError(
                 f"{name}.policies.{field}",
                 expected="people.FIELD or company.FIELD",
                 got=field,

@@ -1,43 +1,93 @@
 """penstock.toml, the environment and the dashboard in, frozen Settings out."""
 
+import contextlib
 import dataclasses
 import difflib
 import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from penstock.errors import SettingsError
 from penstock.settings.check import check
-from penstock.settings.table import ENVIRONMENT, SCALARS, Connection, Destination, Settings, Source
-from penstock.settings.text import read_toml, resolved, typed, unknown
+from penstock.settings.environment import from_environment, strangers
+from penstock.settings.mistakes import Mistakes
+from penstock.settings.table import SCALARS, Connection, Destination, Settings, Source
+from penstock.settings.text import References, parsed_toml, read_bytes, typed, unknown
+
+Table = Mapping[str, typing.Any]
 
 
-def load(
-    path: Path | None, environ: Mapping[str, str] = os.environ, *, dashboard: Mapping[str, typing.Any] | None = None
-) -> Settings:
-    """Read penstock.toml (none is fine), the environment, and what was set up in the dashboard. Raises SettingsError.
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """What penstock.toml says, with its references resolved. Two are equal when they say the same."""
 
-    Texts of the dashboard are taken as they are: `${file:…}` there would let whoever signs in read this machine's files.
+    table: Table
+    #: Variables of the environment that it names.
+    variables: frozenset[str] = frozenset()
+    #: References that lead nowhere; the texts they stand in are as they were written.
+    mistakes: tuple[SettingsError, ...] = dataclasses.field(default=(), compare=False)
+
+
+def load(path: Path | None, environ: Mapping[str, str] = os.environ, *, dashboard: Table | None = None) -> Settings:
+    """Read penstock.toml (none is fine), the environment, and what was set up in the dashboard.
+
+    Raises SettingsError, with all other mistakes in `others`.
     """
-    table = resolved(read_toml(path), environ=environ, base=path.parent if path else Path(), name="")
-    table = _with_dashboard(table, dashboard or {})
-    scalars = _scalars(table) | _from_environment(environ)
-    sources = {name: _block(Source, f"sources.{name}", block) for name, block in _blocks(table, "sources").items()}
-    destinations = {n: _block(Destination, f"destinations.{n}", b) for n, b in _blocks(table, "destinations").items()}
-    connections = tuple(_connection(i, c, sources, destinations) for i, c in enumerate(_list(table, "connections")))
-    settings = Settings(sources=sources, destinations=destinations, connections=connections, **scalars)
-    check(settings)
-    return settings
+    return settings_of(read_file(path, environ), environ, dashboard=dashboard)
+
+
+def read_file(path: Path | None, environ: Mapping[str, str] = os.environ, *, raw: bytes | None = None) -> File:
+    """Return what a settings file says. Raises SettingsError when it cannot be read or is no TOML."""
+    mistakes = Mistakes()
+    references = References(environ=environ, base=path.parent if path else Path(), mistakes=mistakes)
+    table = references.resolve(parsed_toml(read_bytes(path) if raw is None else raw, path))
+    found = tuple(mistakes.found.values())
+    return File(table=table, variables=frozenset(references.variables), mistakes=found)
 
 
 def read_table(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, typing.Any]:
     """Return a TOML file as it is, with its references resolved. Raises SettingsError."""
-    table: dict[str, typing.Any] = resolved(read_toml(path), environ=environ, base=path.parent, name="")
-    return table
+    file, mistakes = read_file(path, environ), Mistakes()
+    mistakes.add(file.mistakes)
+    mistakes.end()
+    return dict(file.table)
 
 
-def _with_dashboard(table: dict[str, typing.Any], dashboard: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+def data_dir_of(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the data folder as far as it can be told while the settings cannot be used."""
+    text: object = environ.get("PENSTOCK_DATA_DIR")
+    if not text and path is not None and path.is_file():
+        # Of a file that is no TOML, the one line may be.
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for line in (line for line in lines if line.partition("=")[0].strip() == "data_dir"):
+            with contextlib.suppress(SettingsError):
+                text = read_file(path, environ, raw=line.encode()).table["data_dir"]
+    return Path(text) if isinstance(text, str) and text else Settings().data_dir
+
+
+def settings_of(file: File, environ: Mapping[str, str] = os.environ, *, dashboard: Table | None = None) -> Settings:
+    """Return what a file, the environment and the dashboard say together. Raises SettingsError, with all others.
+
+    Texts of the dashboard are taken as they are: `${file:…}` there would let whoever signs in read this machine's files.
+    """
+    mistakes = Mistakes()
+    mistakes.add(file.mistakes)
+    mistakes.add(strangers(environ, named=file.variables))
+    table: Table = file.table
+    with mistakes.kept():
+        table = _with_dashboard(table, dashboard or {})
+    scalars = _scalars(table, mistakes) | from_environment(environ, mistakes)
+    sources = _things(Source, table, "sources", mistakes)
+    destinations = _things(Destination, table, "destinations", mistakes)
+    connections = _connections(table, mistakes)
+    settings = Settings(sources=sources, destinations=destinations, connections=connections, **scalars)
+    mistakes.add(check(settings))
+    mistakes.end()
+    return settings
+
+
+def _with_dashboard(table: Table, dashboard: Table) -> Table:
     merged = dict(table)
     for key in ("sources", "destinations"):
         own, theirs = _blocks(table, key), dashboard.get(key, {})
@@ -56,65 +106,88 @@ def _with_dashboard(table: dict[str, typing.Any], dashboard: Mapping[str, typing
     return merged
 
 
-def _scalars(table: Mapping[str, object]) -> dict[str, typing.Any]:
+def _scalars(table: Table, mistakes: Mistakes) -> dict[str, typing.Any]:
     known = {f.name: f for f in dataclasses.fields(Settings)}
     hints = typing.get_type_hints(Settings)
-    for key in table:
-        if key not in known:
-            raise unknown(key, key, known)
-    return {f.name: typed(f.name, hints[f.name], table[f.name]) for f in SCALARS if f.name in table}
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, typing.Any]:
-    hints = typing.get_type_hints(Settings)
-    values: dict[str, typing.Any] = {}
-    for key, text in environ.items():
-        if key in ENVIRONMENT:
-            values[ENVIRONMENT[key].name] = typed(key, hints[ENVIRONMENT[key].name], text, from_text=True)
+    mistakes.add(unknown(key, key, known) for key in table if key not in known)
+    values = {}
+    for field in SCALARS:
+        if field.name in table:
+            with mistakes.kept():
+                values[field.name] = typed(field.name, hints[field.name], table[field.name])
     return values
 
 
-def _block(kind: type, name: str, block: Mapping[str, object]) -> typing.Any:
+def _things(kind: type, table: Table, key: str, mistakes: Mistakes) -> dict[str, typing.Any]:
+    """Return the sources, or the destinations, that can be used."""
+    things = {}
+    with mistakes.kept():
+        for name, block in _blocks(table, key).items():
+            with mistakes.kept():
+                things[name] = _block(kind, f"{key}.{name}", block, mistakes)
+    return things
+
+
+def _block(kind: type, name: str, block: Mapping[str, object], mistakes: Mistakes) -> typing.Any:
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind) if f.name != "name"}
-    for key in block:
-        if key not in fields:
-            raise unknown(f"{name}.{key}", key, fields)
+    mistakes.add(unknown(f"{name}.{key}", key, fields) for key in block if key not in fields)
+    values = {}
+    for key in block.keys() & fields.keys():
+        with mistakes.kept():
+            values[key] = typed(f"{name}.{key}", hints[key], block[key])
     for key, field in fields.items():
-        if field.default is field.default_factory is dataclasses.MISSING and key not in block:
+        if field.default is field.default_factory is dataclasses.MISSING and key not in values:
             raise SettingsError(f"{name}.{key}", expected="a value", got=None, hint=field.metadata["meaning"])
-    values = {key: typed(f"{name}.{key}", hints[key], value) for key, value in block.items()}
     return kind(name=name.partition(".")[2], **values)
 
 
-def _connection(
-    index: int, block: object, sources: Mapping[str, Source], destinations: Mapping[str, Destination]
-) -> Connection:
-    name = f"connections[{index}]"
+def _connections(table: Table, mistakes: Mistakes) -> tuple[Connection, ...]:
+    found = []
+    with mistakes.kept():
+        # What a connection names is looked for in the file: a source with a mistake of its own is there all the same.
+        known = {"from": _names(table, "sources"), "to": _names(table, "destinations")}
+        for index, block in enumerate(_list(table, "connections")):
+            with mistakes.kept():
+                found.append(_connection(f"connections[{index}]", block, known))
+    return tuple(found)
+
+
+def _connection(name: str, block: object, known: Mapping[str, Collection[str]]) -> Connection:
     optional = ("events_allow", "events_deny")
-    if not isinstance(block, dict) or set(block) - {"from", "to", *optional} or not {"from", "to"} <= set(block):
-        raise SettingsError(name, expected="from and to, perhaps events_allow or events_deny", got=block)
+    if (
+        not isinstance(block, dict)
+        or set(block) - {"from", "to", "deliver_from", *optional}
+        or not {"from", "to"} <= set(block)
+    ):
+        raise SettingsError(name, expected="from and to, perhaps events_allow, events_deny or deliver_from", got=block)
     lists = {key: typed(f"{name}.{key}", tuple[str, ...], block[key]) for key in optional if key in block}
     if all(lists.get(key) for key in optional):
         raise SettingsError(
             name, expected="events_allow or events_deny", got="both", hint="what is not allowed is denied"
         )
-    for key, known in (("from", sources), ("to", destinations)):
-        if not isinstance(block[key], str) or block[key] not in known:
-            close = difflib.get_close_matches(str(block[key]), known, n=1)
+    for key in ("from", "to"):
+        if not isinstance(block[key], str) or block[key] not in known[key]:
+            close = difflib.get_close_matches(str(block[key]), known[key], n=1)
             hint = f"did you mean {close[0]}?" if close else ""
-            raise SettingsError(f"{name}.{key}", expected=f"one of {sorted(known)}", got=block[key], hint=hint)
-    return Connection(from_=block["from"], to=block["to"], **lists)
+            raise SettingsError(f"{name}.{key}", expected=f"one of {sorted(known[key])}", got=block[key], hint=hint)
+    begin = typed(f"{name}.deliver_from", str, block.get("deliver_from", ""))
+    return Connection(from_=block["from"], to=block["to"], deliver_from=begin, **lists)
 
 
-def _blocks(table: Mapping[str, object], key: str) -> dict[str, dict[str, object]]:
+def _names(table: Table, key: str) -> Collection[str]:
+    blocks = table.get(key, {})
+    return blocks.keys() if isinstance(blocks, dict) else ()
+
+
+def _blocks(table: Table, key: str) -> dict[str, dict[str, object]]:
     blocks = table.get(key, {})
     if not isinstance(blocks, dict) or not all(isinstance(b, dict) for b in blocks.values()):
         raise SettingsError(key, expected=f"tables such as [{key}.name]", got=blocks)
     return blocks
 
 
-def _list(table: Mapping[str, object], key: str) -> list[object]:
+def _list(table: Table, key: str) -> list[object]:
     items = table.get(key, [])
     if not isinstance(items, list):
         raise SettingsError(key, expected=f"[[{key}]] tables", got=items)

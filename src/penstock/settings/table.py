@@ -121,7 +121,17 @@ class Destination:
     consent_resolution: Literal["and", "or"] = _setting(
         "and", "With `and` one refused category filters an event, with `or` only all of them; for `custom`."
     )
-    consent_categories: tuple[str, ...] = _setting((), "The consent categories this destination needs.")
+    consent_categories: tuple[str, ...] = _setting(
+        (),
+        "The consent categories this destination needs, in any case. Segment's `consent.categoryPreferences` names no"
+        " provider, and counts whenever there are some.",
+    )
+    deliver_from: str = _setting(
+        "auto",
+        "From when on a source that is connected gets through: `all` that is stored, `now`, or the last days, such as"
+        " `7 days`. `auto` is all for the first destination of a source, now for later ones. Decided once, when the source"
+        " is connected; a connection may say its own.",
+    )
     enabled: bool = _setting(True, "A disabled destination keeps its backlog and sends nothing.")
     calls_in_flight_max: int = _setting(
         32, "How many calls may be under way at most; how many are, follows Custify's answers."
@@ -169,6 +179,7 @@ class Connection:
     events_deny: tuple[str, ...] = _setting(
         (), "These track events and views do not pass; `*` at the end stands for any."
     )
+    deliver_from: str = _setting("", "As `deliver_from` of the destination, for this source alone; none: as it says.")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +262,11 @@ class Settings:
     request_events_max: int = _setting(
         10_000, "Events of one request, beyond which it is answered with 413. SDKs send 1 700 at most."
     )
+    batch_all_or_nothing: bool = _setting(
+        False,
+        "One unusable event makes its whole batch answered with 400, as RudderStack does it, and SDKs drop the others;"
+        " else that event alone ends as rejected.",
+    )
     connections_max: int = _setting(4_096, "Connections of SDKs that are open at once; others wait.")
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
     disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")
@@ -270,6 +286,11 @@ class Settings:
     def sources_of(self, destination: str) -> tuple[str, ...]:
         """Return the names of the sources that feed a destination, sorted."""
         return tuple(sorted({c.from_ for c in self.connections if c.to == destination}))
+
+    def deliver_from(self, source: str, destination: str) -> str:
+        """Return from when on a destination gets what a source sent, as it is written."""
+        own = [c.deliver_from for c in self.connections if (c.from_, c.to) == (source, destination)]
+        return next(filter(None, own), self.destinations[destination].deliver_from)
 
 
 SCALARS = tuple(f for f in dataclasses.fields(Settings) if f.name not in {"sources", "destinations", "connections"})

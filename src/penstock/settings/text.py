@@ -10,43 +10,59 @@ from pathlib import Path
 from typing import Literal
 
 from penstock.errors import SettingsError
+from penstock.settings.mistakes import Mistakes
+
+REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
 
-def read_toml(path: Path | None) -> dict[str, object]:
-    """Return a TOML file as it is; none is an empty one. Raises SettingsError."""
-    if path is None:
-        return {}
+def read_bytes(path: Path | None) -> bytes:
+    """Return a settings file as it is; none is an empty one. Raises SettingsError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_bytes() if path is not None else b""
     except OSError as error:
         raise SettingsError("config", expected="a readable file", got=str(path), hint=str(error.strerror)) from error
+
+
+def parsed_toml(raw: bytes, path: Path | None) -> dict[str, object]:
+    """Return the table of a settings file. Raises SettingsError."""
+    try:
+        # With a byte order mark or without: some editors of Windows write one.
+        return tomllib.loads(raw.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError("config", expected="TOML", got=str(path), hint=str(error)) from error
 
 
-def resolved(value: typing.Any, *, environ: Mapping[str, str], base: Path, name: str) -> typing.Any:
-    """Replace ${VAR} and ${file:path} in every text, however deep."""
-    if isinstance(value, dict):
-        return {k: resolved(v, environ=environ, base=base, name=f"{name}.{k}".lstrip(".")) for k, v in value.items()}
-    if isinstance(value, list):
-        return [resolved(v, environ=environ, base=base, name=f"{name}[{i}]") for i, v in enumerate(value)]
-    if isinstance(value, str):
-        return re.sub(r"\$\{([^}]*)\}", lambda m: _reference(m[1], environ=environ, base=base, name=name), value)
-    return value
+class References:
+    """Replaces ${VAR} and ${file:path}; remembers which variables were named."""
 
+    def __init__(self, *, environ: Mapping[str, str], base: Path, mistakes: Mistakes) -> None:
+        self.environ, self.base, self.mistakes = environ, base, mistakes
+        self.variables = set[str]()
 
-def _reference(reference: str, *, environ: Mapping[str, str], base: Path, name: str) -> str:
-    if reference.startswith("file:"):
-        path = base / reference.removeprefix("file:")
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(name, expected="a readable file", got=str(path), hint=str(error)) from error
-    if reference not in environ:
-        raise SettingsError(
-            name, expected=f"the environment variable {reference}", got=None, hint="set it, or write the value"
-        )
-    return environ[reference]
+    def resolve(self, value: typing.Any, name: str = "") -> typing.Any:
+        """Replace the references of every text, however deep; those that lead nowhere are kept as mistakes."""
+        if isinstance(value, dict):
+            return {k: self.resolve(v, f"{name}.{k}".lstrip(".")) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(v, f"{name}[{i}]") for i, v in enumerate(value)]
+        if isinstance(value, str):
+            with self.mistakes.kept():
+                return REFERENCE.sub(lambda found: self._text(found[1], name), value)
+        return value
+
+    def _text(self, reference: str, name: str) -> str:
+        if reference.startswith("file:"):
+            path = self.base / reference.removeprefix("file:")
+            try:
+                return path.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(name, expected="a readable file", got=str(path), hint=str(error)) from error
+        self.variables.add(reference)
+        if reference not in self.environ:
+            raise SettingsError(
+                name, expected=f"the environment variable {reference}", got=None, hint="set it, or write the value"
+            )
+        return self.environ[reference]
 
 
 def unknown(name: str, key: str, known: Iterable[str]) -> SettingsError:

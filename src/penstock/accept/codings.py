@@ -1,0 +1,96 @@
+"""Unpacks bodies: gzip, deflate and zstd, in slices and never to more than a bound. Pure: it only pauses.
+
+What a body says of itself beats what stands above it: gzip is recognised by its first bytes too, and a body that a proxy
+has unpacked already, without saying so, is taken as it is.
+"""
+
+import io
+import zlib
+
+import zstandard
+
+from penstock.accept.slices import CORRUPT, PLAIN_BYTES_MAX, TOO_LARGE, Steps
+from penstock.errors import SdkError
+
+#: How gzip begins.
+GZIP_MAGIC = b"\x1f\x8b"
+GZIP, ZLIB, RAW_DEFLATE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+# Nobody packs what is packed more than once, but for a proxy that does what the SDK did already.
+CODINGS_MAX = 2
+# RFC 8878 asks of every reader to take windows of 8 MB, and of nobody to use larger ones.
+WINDOW_BYTES_MAX = 8 * 1024 * 1024
+_NAMES = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd", "identity": ""}
+
+
+def codings_of(header: str) -> list[str]:
+    """Return the codings of a Content-Encoding header, the last that was applied first. Raises SdkError (415) by name."""
+    named = [name for each in header.split(",") if (name := each.strip().lower())]
+    for name in named:
+        if name not in _NAMES:
+            raise SdkError(415, f"content coding {name[:20]} is not supported: send gzip, deflate, zstd or none")
+    if len(named) > CODINGS_MAX:
+        raise SdkError(415, f"more than {CODINGS_MAX} content codings are not supported")
+    return [_NAMES[name] for name in reversed(named) if _NAMES[name]]
+
+
+def unpacking(body: bytes, codings: list[str], *, bytes_max: int) -> Steps[bytes]:
+    """Unpack a body. Raises SdkError when it is corrupt, or larger than `bytes_max` at any step."""
+    for coding in codings:
+        if coding == "zstd":
+            body = yield from _unzstd(body, bytes_max=bytes_max)
+        elif coding == "gzip" and body[:2] == GZIP_MAGIC:
+            body = yield from _inflating(body, GZIP, bytes_max=bytes_max)
+        elif coding == "deflate":
+            body = yield from _inflating(body, _window_of(body), bytes_max=bytes_max)
+        elif body.lstrip()[:1] != b"{":
+            raise CORRUPT.again()
+    return body
+
+
+def _window_of(body: bytes) -> int:
+    """Return how deflate was meant: with zlib's header, as its RFC has it, or bare, as some senders do."""
+    has_header = len(body) > 1 and body[0] & 0x0F == zlib.DEFLATED and not (body[0] << 8 | body[1]) % 31
+    return ZLIB if has_header else RAW_DEFLATE
+
+
+def _inflating(body: bytes, window: int, *, bytes_max: int) -> Steps[bytes]:
+    """Unpack what zlib can; of gzip all members. What follows the last one, padding mostly, is left, as gzip(1) does."""
+    inflater, pieces, size = zlib.decompressobj(window), list[bytes](), 0
+    while True:
+        try:
+            piece = inflater.decompress(body, PLAIN_BYTES_MAX)
+        except zlib.error as error:
+            raise CORRUPT.again() from error
+        pieces.append(piece)
+        size, body = size + len(piece), inflater.unconsumed_tail
+        if size > bytes_max:
+            raise TOO_LARGE.again()
+        if inflater.eof:
+            body = inflater.unused_data
+            if window != GZIP or body[:2] != GZIP_MAGIC:
+                return b"".join(pieces) if len(pieces) > 1 else piece
+            inflater = zlib.decompressobj(window)
+        elif len(piece) < PLAIN_BYTES_MAX:
+            # There was room for more, and nothing more came.
+            raise CORRUPT.again()
+        yield
+
+
+def _unzstd(body: bytes, *, bytes_max: int) -> Steps[bytes]:
+    # A window is memory: it is made when it is this body's turn, so that only one is there at a time.
+    yield
+    pieces, size = list[bytes](), 0
+    unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+    with unpacker.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
+        while True:
+            try:
+                piece = reader.read(PLAIN_BYTES_MAX)
+            except zstandard.ZstdError as error:
+                raise CORRUPT.again() from error
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+            size += len(piece)
+            if size > bytes_max:
+                raise TOO_LARGE.again()
+            yield

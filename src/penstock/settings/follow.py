@@ -1,0 +1,109 @@
+"""The settings in force while a process runs: penstock.toml as it is believed, and the dashboard's on top.
+
+Editors, `cp` and templating tools truncate a file before they write it: whoever looks in between reads an empty file, or
+half of one, and both may be valid. So a change is believed once two looks see the same; and a file that lost every source
+is not believed before a person says so, for what SDKs send to a source that is gone they throw away.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import SettingsError
+from penstock.settings.load import File, read_file, settings_of
+from penstock.settings.table import Settings
+from penstock.settings.text import read_bytes
+
+#: What somebody said with `penstock apply`: a text that is new each time, and the digest of the file they meant.
+Consent = tuple[str, str]
+
+
+class Following:
+    """What one process believes. Raises SettingsError at first; later, what cannot be used leaves all as it was."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        dashboard: Callable[[Settings], Mapping[str, Any] | None],
+        consent: Callable[[Path], Consent],
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.path, self.environ, self.dashboard, self.consent = path, environ, dashboard, consent
+        self.file = read_file(path, environ)
+        self.settings = self._in_force(self.file)
+        #: What the last look saw, when it was not what is believed.
+        self.seen: File | str | None = None
+        #: Why the file as it is now is not followed.
+        self.problem: SettingsError | None = None
+        self.consented = consent(self.settings.data_dir)
+
+    def look(self, *, asked: bool = False) -> tuple[Settings, SettingsError | None]:
+        """Return the settings in force, and why newer ones are not, if there are any.
+
+        A person who asks says that the file is whole: one look is enough. Raises BufferUnavailable and StoreDamaged.
+        """
+        for file in (self._look_at_file(asked=asked), self.file):
+            try:
+                self.settings, self.file = self._in_force(file), file
+                break
+            except SettingsError as error:
+                # With the file as it was before, what changed in the dashboard may be usable still.
+                self.problem = self.problem or error
+        return self.settings, self.problem
+
+    def with_dashboard(self, document: Mapping[str, Any]) -> Settings:
+        """Return the settings that the file, as it is believed, and another document would give. Raises SettingsError."""
+        return settings_of(self.file, self.environ, dashboard=document)
+
+    def _look_at_file(self, *, asked: bool) -> File:
+        """Return what is to be believed of the file now: what it was, or what it became."""
+        now, refusal, digest = self._read()
+        consented = self.consent(self.settings.data_dir)
+        if now == self.file:
+            self.seen, self.problem, self.consented = None, None, consented
+            return self.file
+        seen, self.seen = self.seen, f"{digest} {refusal}" if now is None else now
+        if not asked and seen != self.seen:
+            return self.file
+        is_consented = consented != self.consented and consented[1] == digest
+        self.problem = refusal or (None if is_consented or now is None else _loss(self.file, now, str(self.path)))
+        if now is None or self.problem is not None:
+            return self.file
+        self.consented = consented
+        return now
+
+    def _read(self) -> tuple[File | None, SettingsError | None, str]:
+        """Return what the file says, or why that cannot be told, and its digest."""
+        digest = ""
+        try:
+            raw = read_bytes(self.path)
+            digest = digest_of(raw)
+            return read_file(self.path, self.environ, raw=raw), None, digest
+        except SettingsError as error:
+            return None, error, digest
+
+    def _in_force(self, file: File) -> Settings:
+        settings = settings_of(file, self.environ)
+        document = self.dashboard(settings)
+        return settings_of(file, self.environ, dashboard=document) if document else settings
+
+
+def digest_of(raw: bytes) -> str:
+    """Return what a file is known by in somebody's consent."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _loss(before: File, now: File, path: str) -> SettingsError | None:
+    """Return why a file that does not change any more is not followed: nobody may have meant what is gone."""
+    is_empty = bool(before.table) and not now.table
+    if not is_empty and (now.table.get("sources") or not before.table.get("sources")):
+        return None
+    return SettingsError(
+        "config",
+        expected="sources, as before",
+        got=path,
+        hint=f"it {'is empty' if is_empty else 'lost every source'}; if that is meant, run penstock apply, or restart",
+    )

@@ -1,0 +1,192 @@
+"""A settings file is followed while people, editors and tools write it as they do."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from penstock.settings import Following, digest_of
+
+OLD = '[sources.web]\nwrite_key = "old"\n[sources.server]\nwrite_key = "s"\n[destinations.c]\napi_key = "k"\n'
+NEW = OLD.replace('"old"', '"new"') + '[[connections]]\nfrom = "web"\nto = "c"\n'
+
+
+class World:
+    """A settings file, one process that follows it, and what people said about it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.said = folder / "penstock.toml", ("", "")
+        self.document: dict | None = None
+        self.path.write_text(OLD)
+        self.following = Following(
+            self.path, dashboard=lambda _: self.document, consent=lambda _: self.said, environ={"KEY": "k"}
+        )
+
+    def look(self, **asked) -> str:
+        """Look once; return the key of the source `web` that is in force."""
+        settings, _ = self.following.look(**asked)
+        return settings.sources["web"].write_key if "web" in settings.sources else ""
+
+    @property
+    def problem(self) -> str:
+        return str(self.following.problem or "")
+
+    def apply(self) -> None:
+        self.said = (f"{self.said[0]}another", digest_of(self.path.read_bytes()))
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    return World(tmp_path)
+
+
+def truncated_then_written(path: Path, text: str):
+    with path.open("w") as file:
+        yield
+        for start in range(0, len(text), 40):
+            file.write(text[start : start + 40])
+            file.flush()
+            yield
+
+
+def renamed(path: Path, text: str):
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(text)
+    yield
+    fresh.replace(path)
+    yield
+
+
+def removed_then_renamed(path: Path, text: str):
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(text)
+    path.unlink()
+    yield
+    fresh.replace(path)
+    yield
+
+
+def copied(path: Path, text: str):
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(text)
+    yield
+    shutil.copy(fresh, path)
+    yield
+
+
+@pytest.mark.parametrize("written", [truncated_then_written, renamed, removed_then_renamed, copied])
+def test_whoever_looks_while_a_file_is_written_sees_the_old_settings_or_the_new_ones(world, written):
+    seen = []
+    for _ in written(world.path, NEW):
+        seen.append(world.look())
+        assert world.problem == "", "a file in the middle of being written is no mistake"
+    seen += [world.look(), world.look()]
+
+    assert seen == sorted(seen, reverse=True)
+    assert set(seen) == {"old", "new"}
+    assert seen[-1] == "new"
+
+
+def test_a_secret_in_the_middle_of_being_written_is_not_taken(world):
+    world.path.write_text(OLD.replace('"old"', '"${file:key}"'))
+    (world.path.parent / "key").write_text("whole")
+    assert [world.look(), world.look()] == ["old", "whole"]
+
+    (world.path.parent / "key").write_text("hal")
+    assert world.look() == "whole"
+    (world.path.parent / "key").write_text("halved")
+
+    assert [world.look(), world.look()] == ["whole", "halved"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "retention_days = 3\n", "# all of it is a comment\n", '[destinations.c]\napi_key="k"\n']
+)
+def test_a_file_that_lost_every_source_is_not_followed_and_says_so(world, text):
+    world.path.write_text(text)
+
+    assert [world.look() for _ in range(5)] == ["old"] * 5
+    assert "penstock apply" in world.problem
+
+
+def test_a_person_who_asks_for_a_look_does_not_mean_a_loss(world):
+    world.path.write_text("")
+
+    assert world.look(asked=True) == "old"
+
+
+def test_who_applies_an_empty_file_means_it(world):
+    world.path.write_text("")
+    assert [world.look(), world.look()] == ["old", "old"]
+
+    world.apply()
+
+    assert world.look() == ""
+    assert world.problem == ""
+
+
+def test_what_was_meant_once_is_not_meant_the_next_time(world):
+    world.path.write_text("")
+    world.apply()
+    assert [world.look(), world.look()] == ["old", ""]
+    world.path.write_text(NEW)
+    assert [world.look(), world.look()] == ["", "new"]
+
+    world.path.write_text("")
+
+    assert [world.look(), world.look(), world.look()] == ["new"] * 3
+
+
+def test_who_applied_one_file_did_not_mean_another(world):
+    world.path.write_text("# empty\n")
+    world.apply()
+    world.path.write_text("")
+
+    assert [world.look(), world.look(), world.look()] == ["old"] * 3
+
+
+def test_sources_move_from_the_file_to_the_dashboard(world):
+    world.path.write_text('[destinations.c]\napi_key = "k"\n')
+    world.look()
+    world.document = {"sources": {"web": {"write_key": "moved"}}}
+    assert world.look() == "old"
+
+    world.apply()
+
+    assert world.look() == "moved"
+
+
+def test_a_person_who_asks_says_that_the_file_is_whole(world):
+    world.path.write_text(NEW)
+
+    assert world.look(asked=True) == "new"
+
+
+def test_a_broken_file_leaves_the_old_settings_and_a_mended_one_is_followed(world):
+    world.path.write_text("this is = not toml [")
+    assert (world.look(), world.problem) == ("old", "")
+    assert world.look() == "old"
+    assert world.problem.startswith("config: expected TOML")
+
+    world.path.write_text(NEW)
+
+    assert [world.look(), world.look()] == ["old", "new"]
+    assert world.problem == ""
+
+
+def test_a_broken_file_does_not_keep_the_dashboard_from_being_followed(world):
+    world.path.write_text('[sources.web]\nwrite_kee = "x"\n')
+    world.look()
+    world.document = {"sources": {"more": {"write_key": "more"}}}
+    world.look()
+
+    assert sorted(world.following.settings.sources) == ["more", "server", "web"]
+    assert world.problem.startswith("sources.web.write_kee: ")
+
+
+def test_going_back_to_what_is_in_force_ends_the_complaint(world):
+    world.path.write_text("")
+    assert [world.look(), world.look()] == ["old", "old"]
+    world.path.write_text(OLD)
+
+    assert (world.look(), world.problem) == ("old", "")
