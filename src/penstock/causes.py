@@ -24,6 +24,7 @@ ADDRESS = "custify.address"
 REFUSED = "custify.refused"
 UNAVAILABLE = "custify.unavailable"
 PERSON_UNKNOWN = "custify.person_unknown"
+STUCK = "delivery.stuck"
 SHADOW = "mode.shadow"
 NO_IDENTITY = "map.no_identity"
 NO_COMPANY = "map.no_company"
@@ -110,6 +111,13 @@ CAUSES = {
             meaning="Custify does not know the person of an event, and no identify or group call came for them in time."
             " Custify would have taken the event and dropped it without a word.",
             advice="Call identify (or group) for the person, then replay the cause; or set unknown_people to `create`.",
+        ),
+        Cause(
+            code=STUCK,
+            meaning="To read the event, or to weigh it against what Custify holds, took more steps than any event may"
+            " need: alone, and again in a process of its own. It was given up so that the events behind it go on.",
+            advice="Look at the event: it is far larger or stranger than what an SDK sends. Mend what sends it. If it looks"
+            " harmless, please report it; a later version may read it, then replay the cause.",
         ),
         Cause(
             code=SHADOW,

@@ -34,6 +34,22 @@ class SystemClock:
         return time.time()
 
 
+def cpu_s() -> float:
+    """Return the CPU seconds that the calling thread has used: no stop, suspend or busy machine adds to them."""
+    return time.thread_time()
+
+
+def cpu_s_of(pid: int) -> float | None:
+    """Return the CPU seconds that a process has used; None when there is no such process.
+
+    The number of a process's own CPU clock is what clock_getcpuclockid(3) of Linux makes of its pid.
+    """
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return None
+
+
 def sleep(seconds: float) -> None:
     """Wait; for commands that watch. Nothing on an event's way sleeps like this."""
     time.sleep(seconds)

@@ -7,6 +7,7 @@ PenstockError
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
+├── TooCostly          the event's: to explain it would cost more than a page may; the page says so
 └── LeaseLost          nobody's: the lease had run out; forget what we know and go on
 
 What Custify says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
@@ -74,6 +75,10 @@ class StoreDamaged(PenstockError):
     def __init__(self, file: str, detail: str) -> None:
         self.file, self.detail = file, detail
         super().__init__(f"{file} is damaged: {detail}. Stop Penstock and run: penstock doctor --repair")
+
+
+class TooCostly(PenstockError):
+    """A question about events that costs more than one question may; the text says how much."""
 
 
 class LeaseLost(PenstockError):

@@ -18,13 +18,14 @@ from penstock import __version__
 from penstock.clock import SystemClock, SystemDice
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.snapshot import EVERY_S, Snapshots
+from penstock.pulse import ROLES as ROLES  # noqa: PLC0414 - who may be played
+from penstock.pulse import Pulse
 from penstock.settings import Settings
 
 log = structlog.get_logger()
 
 # How often a changed settings file is looked for: "within a second", and next to nothing when idle.
 RELOAD_S = 1.0
-ROLES = ("accept", "deliver", "operate")
 # Chores such as retention work in slices: one after the other while there is something to do, else now and then.
 CHORE_S, CHORE_REST_S = 10.0, 0.1
 # The largest PYTHONHASHSEED that Python takes; 0 would let everybody know how it hashes.
@@ -45,6 +46,8 @@ class Process:
         self.damage: StoreDamaged | None = None
         self.clock, self.dice = SystemClock(), SystemDice()
         self.snapshots = Snapshots(settings.data_dir)
+        #: Once the role is ours; before, it is another process's.
+        self.pulse: Pulse | None = None
         self.on_change: Callable[[Settings], None] = lambda _: None
 
     @contextlib.asynccontextmanager
@@ -55,13 +58,22 @@ class Process:
             loop.add_signal_handler(number, self.stopping.set)
         if self.supervised:
             loop.add_reader(sys.stdin.fileno(), self._supervisor_said_something)
+        pulse = self.take_pulse(role)
+        pulse.beat()
         chores = asyncio.create_task(self._chores(role, facts))
         log.info("started", version=__version__, pid=os.getpid())
         try:
             yield
         finally:
             chores.cancel()
+            pulse.end()
             log.info("stopped")
+
+    def take_pulse(self, role: str) -> Pulse:
+        """Return the pulse of this process, which plays the role."""
+        if self.pulse is None:
+            self.pulse = Pulse(self.snapshots.folder, role, pid=os.getpid(), clock=self.clock)
+        return self.pulse
 
     def give_up(self, damage: StoreDamaged) -> None:
         """End: a file cannot be read any more, and to go on would make it worse."""
@@ -97,6 +109,7 @@ class Process:
     async def _chores(self, role: str, facts: Callable[[], dict[str, object]]) -> None:
         while True:
             await asyncio.sleep(min(EVERY_S, RELOAD_S))
+            self.take_pulse(role).beat()
             try:
                 self.snapshots.write(role, facts())
             except OSError as error:

@@ -1,7 +1,9 @@
 """How a destination wants its events read, as its settings say: one place for all who convert."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
+from collections.abc import Mapping as Table
 
 from penstock.convert.plan import Mapping
 from penstock.convert.wanted import EventNames, Wishes
@@ -33,9 +35,11 @@ def mappings_of(mapping: Mapping, settings: Settings) -> dict[str, Mapping]:
 
 
 def by_source(mapping: Mapping, settings: Settings) -> Callable[[str], Mapping]:
-    """Return what tells the mapping of a source's events; those of a source that is gone are believed."""
-    own = mappings_of(mapping, settings)
-    return lambda source: own.get(source, mapping)
+    """Return what tells the mapping of a source's events; those of a source that is gone are believed.
+
+    It can be pickled: events are explained in a process of their own.
+    """
+    return functools.partial(_of_source, mappings_of(mapping, settings), mapping)
 
 
 def wishes_of(destination: Destination, settings: Settings) -> Wishes:
@@ -79,6 +83,10 @@ def mode_of(destination: Destination) -> Mode:
         companies=frozenset(destination.canary_companies),
         percent=destination.canary_percent,
     )
+
+
+def _of_source(own: Table[str, Mapping], other: Mapping, source: str) -> Mapping:
+    return own.get(source, other)
 
 
 def _is_on(switch: Switch, *, auto: bool) -> bool:

@@ -127,7 +127,10 @@ async def run_deliver(process: Process) -> None:
     """buffer → convert → deliver → Custify."""
     from penstock.buffer.sqlite_delivery import DeliveryStore
     from penstock.deliver.fleet import Fleet
+    from penstock.deliver.steps import Watched
+    from penstock.deliver.watchman import Watchman
 
+    watchman = Watchman(process.take_pulse("deliver"))
     store = DeliveryStore(process.settings.data_dir, clock=process.clock)
     await store.open()
     orders = open_orders(process.settings)
@@ -138,6 +141,7 @@ async def run_deliver(process: Process) -> None:
         ledger_orders=open_ledger_orders(process.settings),
         clock=process.clock,
         dice=process.dice,
+        bench=Watched(watchman),
     )
     process.on_change = fleet.follow
     fleet.follow(process.settings)
@@ -146,8 +150,9 @@ async def run_deliver(process: Process) -> None:
         return await store.prune(ledger_days=process.settings.ledger_days)
 
     async with process.running("deliver", fleet.facts), process.regularly(prune):
-        await fleet.until(process.stopping)
-        await fleet.stop()
+        with watchman.watching():
+            await fleet.until(process.stopping)
+            await fleet.stop()
     await store.close()
 
 

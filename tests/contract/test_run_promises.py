@@ -42,6 +42,23 @@ async def test_a_run_grows_from_where_it_ended(world):
     assert names(lease) == [f"m{i}" for i in range(6)]
 
 
+@pytest.mark.parametrize("verdict", ["settle", "retry", "park"])
+async def test_whoever_holds_the_lease_from_before_the_run_grew_gives_all_of_it_back(world, verdict):
+    await world.append(*(event(f"m{i}", "ana") for i in range(4)))
+    [before] = await world.lease()
+    await world.backlog.lease_behind(before, limit=2, bytes_max=BYTES_MAX)
+
+    if verdict == "settle":
+        await world.backlog.settle(ended(before))
+    elif verdict == "retry":
+        await world.backlog.retry(before, at=world.clock.now(), first_failed_at=None, counts=False)
+    else:
+        await park(world, before, until=1_000.0)
+
+    lease = await first_with_those_behind(world)
+    assert names(lease)[-3:] == ["m1", "m2", "m3"]
+
+
 async def test_upserts_that_were_leased_along_are_part_of_the_run(world):
     await world.append(upsert("i1", "ana"), upsert("i2", "ana"), event("t3", "ana"))
     [lease] = await world.backlog.lease(limit=10, lease_s=world.lease_s, together=10)

@@ -11,7 +11,7 @@ SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
 
 VALUES = {"event", "errors", "timestamps", "causes", "origin"}
-LEAVES = VALUES | {"clock", "repeats", "settings", "vault"}
+LEAVES = VALUES | {"clock", "repeats", "settings", "vault", "apart", "pulse"}
 # stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
 MAY_KNOW = {
     "accept": LEAVES | {"buffer", "forwarded"},
@@ -27,6 +27,9 @@ MAY_KNOW = {
     "causes.py": set(),
     "clock.py": set(),
     "repeats.py": set(),
+    "alone.py": set(),
+    "apart.py": {"alone"},
+    "pulse.py": {"clock"},
     "timestamps.py": set(),
     "origin.py": set(),
     "forwarded.py": set(),

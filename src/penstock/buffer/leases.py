@@ -58,6 +58,11 @@ class Leases:
         self.held[position] = dataclasses.replace(first, followers=tuple(followers))
         return self.held[position]
 
+    def followers(self, lease: Lease) -> Sequence[Lease]:
+        """Return what is leased along with a lease by now: whoever holds it may not know of the last ones."""
+        position = self.positions.get(lease.token)
+        return () if position is None else self.held[position].followers
+
     def expire(self, now: float) -> list[int]:
         """Take back what ran out, and return where those events wait."""
         ran_out = [position for position, lease in tuple(self.held.items()) if lease.expires_at <= now]

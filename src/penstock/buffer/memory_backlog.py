@@ -102,10 +102,11 @@ class MemoryBacklog:
         """Write outcomes and what was learned, and free the lanes."""
         now = self.clock.now()
         positions = [self.leases.position(ending.lease, now) for ending in endings]
+        followers = [follower for ending in endings for follower in self.leases.followers(ending.lease)]
         for position, ending in zip(positions, endings, strict=True):
             self.leases.end(ending.lease, now)
             self._end(position, ending)
-        self._give_back(*(follower for ending in endings for follower in ending.lease.followers))
+        self._give_back(*followers)
         self.ledger.count(calls)
         self._learn(learned)
 
@@ -120,21 +121,23 @@ class MemoryBacklog:
         learned: Learned = NOTHING_LEARNED,
     ) -> None:
         """Hand the event out again at `at`, not before."""
+        followers = self.leases.followers(lease)
         position = self.leases.end(lease, self.clock.now())
         self.attempts[lease.seq] += attempts
         waiting = self.waiting[position]
         waiting.due, waiting.attempt, waiting.first_failed_at = at, lease.attempt + counts, first_failed_at
-        self._give_back(*lease.followers)
+        self._give_back(*followers)
         self._learn(learned)
 
     async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
+        followers = self.leases.followers(lease)
         position = self.leases.end(lease, self.clock.now())
         waiting = self.waiting[position]
         self._leave(position, waiting)
         waiting.due, waiting.parked_for = until, subjects
         waiting.parked_at = since if waiting.parked_at is None else waiting.parked_at
-        self._give_back(*lease.followers)
+        self._give_back(*followers)
 
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""

@@ -206,7 +206,7 @@ class Backlog(Notebook, Return, Protocol):
         `learned` changes what the ledger keeps, and `calls` is added to its figures, in the same transaction. Events
         parked for a subject of which something is known now take their places again, in front of later ones.
         `dead` and `rejected` events stay on the shelf with their cause, reason and attempts, and can be replayed.
-        Followers that do not end with the first one go back as they were.
+        Followers that do not end with the first one go back as they were, also those that were leased after it.
         """
 
     async def retry(

@@ -119,9 +119,9 @@ class SqliteBacklog:
 
         self.ledger.keep(await self._change(operation))
         ended = {ending.lease.token for ending in endings}
+        followers = [follower for ending in endings for follower in self.leases.followers(ending.lease)]
         for ending in endings:
             self.leases.end(ending.lease, float("-inf"))
-        followers = (follower for ending in endings for follower in ending.lease.followers)
         self._give_back(*(follower for follower in followers if follower.token not in ended))
 
     async def retry(
@@ -146,7 +146,7 @@ class SqliteBacklog:
             return self._learn(connection, learned)
 
         self.ledger.keep(await self._change(operation))
-        self._give_back(lease, *lease.followers)
+        self._give_back(lease, *self.leases.followers(lease))
 
     async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
@@ -156,7 +156,7 @@ class SqliteBacklog:
             self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
 
         await self._change(operation)
-        self._give_back(lease, *lease.followers)
+        self._give_back(lease, *self.leases.followers(lease))
 
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from penstock import __version__
-from penstock.errors import SettingsError, StoreDamaged
+from penstock.errors import SettingsError, StoreDamaged, TooCostly
 
 EXIT_FAILED, EXIT_UNREACHABLE, EXIT_PARTIAL, EXIT_CONFIG = 1, 4, 5, 78
 
@@ -87,6 +87,6 @@ def main() -> None:
     except SettingsError as error:
         click.echo(f"penstock: {error}", err=True)
         sys.exit(EXIT_CONFIG)
-    except StoreDamaged as error:
+    except (StoreDamaged, TooCostly) as error:
         click.echo(f"penstock: {error}", err=True)
         sys.exit(EXIT_FAILED)

@@ -9,7 +9,8 @@ import click
 from penstock.buffer.port import Shelf
 from penstock.cli import EXIT_FAILED, config_option, config_path
 from penstock.cli.selection import printable
-from penstock.operate.compare import changes
+from penstock.operate.budget import within_budget
+from penstock.operate.compare import changed
 from penstock.operate.desk import Desk, differences, document_in_force, document_of, opened, toml_of
 from penstock.reading import by_source, mapping_of
 from penstock.settings import Settings
@@ -77,7 +78,7 @@ def _differing_calls(shelf: Shelf, before: Settings, after: Settings, *, last: i
         newest = shelf.stories(name, limit=last, newest=True)
         stories = [story for story in newest if story.event.source in sources]
         old, new = (by_source(mapping_of(each.destinations[name], each), each) for each in (before, after))
-        differing = list(changes(stories, old, new))
+        differing = within_budget(changed, stories, old, new)
         lines.append(f"{name}: {len(differing)} of the newest {len(stories)} events would become other calls")
         for change in itertools.islice(differing, SHOWN):
             text = f"now\n{change.before}\nthen\n{change.after}"

@@ -9,10 +9,11 @@ import msgspec
 
 from penstock.cli import EXIT_FAILED, config_option, config_path
 from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable
+from penstock.convert.explain import Explanation, explain
 from penstock.convert.explain import as_json as explanation_as_json
-from penstock.convert.explain import explain
 from penstock.convert.plan import Mapping
 from penstock.event import mended
+from penstock.operate.budget import within_budget
 from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set
 from penstock.settings import Settings
 
@@ -86,8 +87,15 @@ def _destinations(settings: Settings, chosen: str | None) -> list[str]:
 
 
 def _explain_file(body: bytes, mapping: Mapping, *, as_json: bool) -> None:
-    explanation = explain(_decoded(body), mapping)
+    # Read here too, to say at once what is no JSON; as text it may go anywhere, however deep it is nested.
+    _decoded(body)
+    explanation = within_budget(explained_text, body, mapping)
     _show(explanation_as_json(explanation) if as_json else explanation_lines(explanation))
+
+
+def explained_text(body: bytes, mapping: Mapping) -> Explanation:
+    """Return the explanation of an event that can be read."""
+    return explain(_decoded(body), mapping)
 
 
 def _decoded(body: bytes) -> object:

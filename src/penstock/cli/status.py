@@ -30,6 +30,8 @@ def status_command(config: Path | None, *, as_json: bool) -> None:
 def _lines(status: Status) -> list[str]:
     accepted = ", ".join(f"{name} {count}" for name, count in status.accepted.items()) or "none"
     lines = [f"accepted: {accepted}"]
+    if any(found.state != "running" for found in status.roles.values()):
+        lines += [f"{role} {found.in_words()}" for role, found in status.roles.items()]
     for name, source in status.sources.items():
         if source.lost:
             lines.append(f"{name}: possibly lost: {', '.join(f'{why} {count}' for why, count in source.lost.items())}")

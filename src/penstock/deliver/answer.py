@@ -66,6 +66,20 @@ class Recognised:
     """A look-up found the person of an event: what was parked for them goes first, then the event comes again."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stuck:
+    """A pure step of the event, alone, used up its budget wherever it was done."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A step of the event kept the loop, and it could not be found out yet whether the event is to blame."""
+
+    text: str
+
+
 Answer = Accepted | Throttled | Barred | Refused | Unavailable
 
 

@@ -1,21 +1,25 @@
 """The ledger at work: reads the records an errand needs, looks people up, and lets `weigh` decide what is left to send."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from penstock.buffer.ledger_port import Ledger
+from penstock.buffer.port import Lease
 from penstock.clock import Clock
 from penstock.convert.plan import Call, Meaning, Plan
 from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
 from penstock.deliver.errand import SHADOW, Errand, Read, Run, errand_of, planned
 from penstock.deliver.remarks import Remarks
+from penstock.deliver.steps import Steps, Unfinished
 from penstock.deliver.watch import Watch
+from penstock.deliver.watchman import StepSpent
 from penstock.ledger.modes import Mode
 from penstock.ledger.people import found, look_ups, minimal, with_company
 from penstock.ledger.record import Alias, Delta, Record, decoded, email_subject, person_subject
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Records, subjects_of, together, weigh, whose
+from penstock.ledger.weigh import Part, Records, Weighed, subjects_of, together, weigh, whose
 
 # What a look-up found is believed this long: an unknown person with many events is looked up once.
 LOOK_UP_S, LOOK_UPS_MAX = 60.0, 10_000
@@ -30,8 +34,8 @@ LookUp = Callable[[str], Awaitable[Answer]]
 class Books:
     """The ledger of one destination, as the engine uses it."""
 
-    def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
-        self.ledger, self.clock = ledger, clock
+    def __init__(self, ledger: Ledger, *, clock: Clock, steps: Steps) -> None:
+        self.ledger, self.clock, self.steps = ledger, clock, steps
         self.watch, self.remarks = Watch(clock=clock), Remarks(ledger)
         #: By look-up: when it was made, and whom it found.
         self.looked_up: dict[str, tuple[float, Record | None]] = {}
@@ -46,9 +50,7 @@ class Books:
         is_shadow = not mode.is_live_for(plan)
         if rules.is_off:
             return Errand(leases=[first.lease], calls=plan.calls, planned=planned([first]), is_shadow=is_shadow)
-        run = self._run(reads, rules, mode, is_shadow=is_shadow)
-        prefix = SHADOW if is_shadow else ""
-        records = await self._records({s for read in run for s in subjects_of(read.part().plan)}, prefix)
+        run, records = await self._surveyed(self._run(reads, rules, mode, is_shadow=is_shadow), is_shadow=is_shadow)
         errand = await self._errand(run, records, rules, look_up, is_shadow=is_shadow)
         return errand if rules.guard == "off" else await self._guarded(errand, rules, look_up)
 
@@ -56,8 +58,7 @@ class Books:
         """Return those of these events, from the first on, that end without a call; their records are reserved."""
         free = list(itertools.takewhile(lambda read: _may_end(read.meaning, rules, mode), reads))
         plans = [read for read in free if isinstance(read.meaning, Plan)]
-        plans = plans[: together([read.part() for read in plans]) if rules.coalesce else 1]
-        errand = await self._no_ops(plans, rules) if plans else None
+        errand = await self._no_ops(plans if rules.coalesce else plans[:1], rules) if plans else None
         if errand is not None and not self.take(errand, reads[0].lease.token):
             errand = None
         done = {lease.token for lease in errand.leases} if errand else set()
@@ -98,25 +99,39 @@ class Books:
         self.busy = {subject: holder for subject, holder in self.busy.items() if holder != token}
 
     def _run(self, reads: Sequence[Read], rules: Rules, mode: Mode, *, is_shadow: bool) -> Sequence[Read]:
-        """Return the events from the first on that become one errand."""
+        """Return the events from the first on that may become one errand."""
         run = [reads[0]]
         for read in reads[1:] if rules.coalesce else ():
             if not isinstance(read.meaning, Plan) or mode.is_live_for(read.meaning) is is_shadow:
                 break
             run.append(read)
-        return run[: max(1, together([read.part() for read in run]))]
+        return run
 
     async def _no_ops(self, plans: Sequence[Read], rules: Rules) -> Errand | None:
-        """Return the errand of those of these upserts, from the first on, of which Custify holds everything."""
-        records = await self._records({s for read in plans for s in subjects_of(read.part().plan)}, "")
-        parts, now = [read.part() for read in plans], self.clock.now()
-        weighed = weigh(parts, records, rules, now=now)
-        if weighed.calls:
-            # What was said before the first that is carried may have been taken back behind it.
-            parts = parts[: weighed.is_carried.index(True)]
-            weighed = weigh(parts, records, rules, now=now)
-        is_free = parts and not weighed.calls
-        return errand_of(plans[: len(parts)], weighed, seen={}, is_shadow=False) if is_free else None
+        """Return the errand of those of these upserts, from the first on, of which Custify holds everything.
+
+        None as well when one is to blame that it cannot be told; that is found out when it is the first of its lane.
+        """
+        try:
+            plans, records = await self._surveyed(plans, is_shadow=False)
+            weighed = await self._weighed(plans, records, rules)
+            if weighed.calls and (plans := plans[: weighed.is_carried.index(True)]):
+                # What was said before the first that is carried may have been taken back behind it.
+                weighed = await self._weighed(plans, records, rules)
+        except (StepSpent, Unfinished):
+            return None
+        return errand_of(plans, weighed, seen={}, is_shadow=False) if plans and not weighed.calls else None
+
+    async def _surveyed(
+        self, run: Sequence[Read], *, is_shadow: bool
+    ) -> tuple[Sequence[Read], dict[str, Record | None]]:
+        """Return those of a run, from the first on, that become one errand, and the records of whom they are about."""
+        count, subjects = await self.steps.run(_leases(run), surveyed, [read.part() for read in run])
+        return run[:count], await self._records(subjects, SHADOW if is_shadow else "")
+
+    async def _weighed(self, run: Sequence[Read], records: Records, rules: Rules) -> Weighed:
+        parts = [read.part() for read in run]
+        return await self.steps.run(_leases(run), weighed_at, parts, records, rules, self.clock.now())
 
     async def _errand(
         self, run: Sequence[Read], records: dict[str, Record | None], rules: Rules, look_up: LookUp, *, is_shadow: bool
@@ -133,13 +148,14 @@ class Books:
             if answer is not None:
                 learned[subject] = Delta(fields=answer.fields, asserted_at=answer.asserted_at)
         if any(call.path == "/event" for call in run[0].part().plan.calls):
-            return self._event(run[0], records, rules, learned=learned, is_shadow=is_shadow)
-        weighed = weigh([read.part() for read in run], records, rules, now=self.clock.now())
+            return await self._event(run[0], records, rules, learned=learned, is_shadow=is_shadow)
+        weighed = await self._weighed(run, records, rules)
         return errand_of(run, weighed, seen=learned, is_shadow=is_shadow)
 
     async def _guarded(self, errand: Errand, rules: Rules, read: LookUp) -> Errand:
         """Look at attributes that are sent for the first time: strange ones are remarked on, or hold the lane."""
-        found = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read)
+        look = functools.partial(self.steps.run, errand.leases)
+        found = await self.watch.suspicions(errand.calls, errand.leases[-1].event.message_id, read, look)
         if not found:
             return errand
         is_held = rules.guard == "hold"
@@ -149,7 +165,7 @@ class Books:
         self.watch.heed(found)
         return dataclasses.replace(errand, remarks=remarks)
 
-    def _event(
+    async def _event(
         self, read: Read, records: Records, rules: Rules, *, learned: Mapping[str, Delta], is_shadow: bool
     ) -> Errand:
         """An event goes to somebody Custify knows, with the company that is meant; or it waits."""
@@ -160,7 +176,7 @@ class Books:
             return Errand(leases=[read.lease], instead=Recognised(), learned=learned, is_shadow=is_shadow)
         if subject and record is None and rules.unknown == "park":
             return Errand(leases=[read.lease], instead=Unknown(_names(call)), is_shadow=is_shadow)
-        calls[0], notes = with_company(call, record, rules)
+        calls[0], notes = await self.steps.run([read.lease], with_company, call, record, rules)
         if subject and record is None and rules.unknown == "create":
             calls.insert(0, minimal(call))
             known[subject] = Delta(asserted_at=self.clock.now())
@@ -212,6 +228,17 @@ def is_busy() -> Answer:
     return Throttled(BUSY_S, "another event of the same person or company is under way")
 
 
+def surveyed(parts: Sequence[Part]) -> tuple[int, set[str]]:
+    """Return how many of the parts, from the first, become one errand, and everybody whom they are about."""
+    count = max(1, together(parts))
+    return count, {subject for part in parts[:count] for subject in subjects_of(part.plan)}
+
+
+def weighed_at(parts: Sequence[Part], records: Records, rules: Rules, now: float) -> Weighed:
+    """Return what is left to send of a run."""
+    return weigh(parts, records, rules, now=now)
+
+
 def _may_end(meaning: Meaning, rules: Rules, mode: Mode) -> bool:
     """Return whether an event may come to nothing: it has no plan, or Custify may hold all of it."""
     if not isinstance(meaning, Plan):
@@ -231,3 +258,7 @@ def _names(call: Call) -> tuple[str, ...]:
     """Return every name under which the person of a call may become known."""
     email = call.body.get("email")
     return tuple(sorted({person_subject(call), *([email_subject(str(email))] if email else ())}))
+
+
+def _leases(run: Sequence[Read]) -> list[Lease]:
+    return [read.lease for read in run]

@@ -16,9 +16,11 @@ from penstock.deliver.answer import (
     Barred,
     Recognised,
     Refused,
+    Stuck,
     Suspicious,
     Throttled,
     Unavailable,
+    Unjudged,
     Unknown,
 )
 
@@ -28,6 +30,8 @@ RETRY_AFTER_S_DEFAULT = 10.0
 RETRY_AFTER_S_MAX = 86_400.0
 # How often a lane that waits for an attribute's approval looks whether it came.
 APPROVAL_S = 5.0
+# How soon an event is judged that could not be: another one was, or its process was killed.
+JUDGE_AGAIN_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +88,10 @@ class Park:
     subjects: tuple[str, ...]
 
 
-#: All that can be said of an event: by Custify, by the mapping, by the ledger.
-Said = Answer | Unmappable | Filtered | Unknown | Recognised | Suspicious
+#: What is said of an event without a call: by the mapping, by the ledger, by the watch over pure steps.
+Unsaid = Unmappable | Filtered | Unknown | Recognised | Suspicious | Stuck | Unjudged
+#: All that can be said of an event: by Custify, or by us.
+Said = Answer | Unsaid
 Verdict = Settle | RetryIn | Hold | Park
 
 
@@ -103,7 +109,7 @@ def decide(
     `failing_for_s` and `parked_for_s` are on the retry clock, which stands still while the destination rests.
     """
     match answer:
-        case Unmappable() | Filtered() | Unknown() | Recognised() | Suspicious():
+        case Unmappable() | Filtered() | Unknown() | Recognised() | Suspicious() | Stuck() | Unjudged():
             return _without_a_call(answer, parked_for_s=parked_for_s, policy=policy)
         case Accepted():
             return Settle(Outcome.DELIVERED)
@@ -125,9 +131,7 @@ def decide(
             assert_never(answer)
 
 
-def _without_a_call(
-    answer: Unmappable | Filtered | Unknown | Recognised | Suspicious, *, parked_for_s: float, policy: RetryPolicy
-) -> Verdict:
+def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy) -> Verdict:
     match answer:
         case Filtered(reason, cause):
             return Settle(Outcome.FILTERED, reason, cause)
@@ -137,6 +141,10 @@ def _without_a_call(
             return RetryIn(0.0, counts=False)
         case Suspicious():
             return RetryIn(APPROVAL_S, counts=False)
+        case Stuck(text):
+            return Settle(Outcome.DEAD, f"Penstock gave it up before any call: {text}", causes.STUCK)
+        case Unjudged():
+            return RetryIn(JUDGE_AGAIN_S, counts=False)
         case Unknown() if parked_for_s >= policy.park_s:
             reason = "Custify does not know the person, and no identify or group call came for them"
             return Settle(Outcome.DEAD, reason, causes.PERSON_UNKNOWN)

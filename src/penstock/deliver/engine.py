@@ -18,9 +18,7 @@ import structlog
 from penstock.buffer.ledger_port import Ledger
 from penstock.buffer.port import REPLAYABLE, Attempt, Backlog, Ending, Lease, Outcome
 from penstock.clock import Clock, Dice
-from penstock.convert import convert
 from penstock.convert.plan import Call, Filtered, Unmappable
-from penstock.convert.wanted import unwanted
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.attempts import attempt_of, unsent
 from penstock.deliver.books import Books, is_busy
@@ -29,12 +27,13 @@ from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
-from penstock.deliver.runs import Runs, readable
+from penstock.deliver.reads import read
+from penstock.deliver.runs import Runs
+from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
+from penstock.deliver.watchman import StepSpent
 from penstock.deliver.width import Width
 from penstock.errors import BufferUnavailable, LeaseLost
-from penstock.event import enriched
 from penstock.repeats import Repeats
-from penstock.timestamps import parsed
 
 log = structlog.get_logger()
 
@@ -58,10 +57,12 @@ class Engine:
         policy: DeliveryPolicy,
         clock: Clock,
         dice: Dice,
+        bench: Bench | None = None,
     ) -> None:
         self.name, self.backlog, self.custify = name, backlog, custify
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
-        self.books, self.repeats = Books(ledger, clock=clock), Repeats()
+        self.steps, self.repeats = Steps(name, bench or Trusting()), Repeats()
+        self.books = Books(ledger, clock=clock, steps=self.steps)
         self.runs = Runs(backlog, self.books)
         self.hold, self.width = HoldState(), Width(calls_max=policy.in_flight_max)
         #: The Custify that the ledger is about; empty before the first one.
@@ -79,7 +80,7 @@ class Engine:
         """Deliver until `stop`; then let calls under way finish."""
         notes = await self.backlog.notes()
         self._recall(notes)
-        await self.backlog.remember({"running": True})
+        await self.backlog.remember({"running": True} | self.steps.to_notes())
         if notes.get("running"):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
@@ -125,11 +126,7 @@ class Engine:
         """Bring one event to an end, with those it carries along, or give it a time to try again."""
         attempts: list[Attempt] = []
         try:
-            reads = [self.read(lease), *readable(run_of(lease)[1:], self.read)]
-            answer, errand = await self._attempt(reads, attempts)
-            if isinstance(answer, Refused) and len(errand.leases) > 1:
-                # One of them is to blame, and nobody knows which: the first goes by itself.
-                answer, errand = await self._attempt(reads[:1], attempts)
+            answer, errand, reads = await self._attempted(lease, attempts)
             verdict = self.verdict(answer, lease)
             is_free = errand.needs_no_call and isinstance(answer, Accepted | Unmappable | Filtered) and not attempts
             if not is_free or not await self._end_run(reads):
@@ -139,15 +136,6 @@ class Engine:
         self.log.debug(
             "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
         )
-
-    def read(self, lease: Lease) -> Read:
-        """Return what a leased event means."""
-        event = enriched(lease.event)
-        refusal = unwanted(event, source=lease.event.source, wishes=self.policy.wishes)
-        mapping = self.policy.mappings.get(lease.event.source, self.policy.mapping)
-        happened = parsed(event["timestamp"])
-        at_ms = lease.event.received_at_ms if happened is None else int(happened.timestamp() * 1000)
-        return Read(lease=lease, meaning=refusal or convert(event, mapping), at_ms=at_ms)
 
     async def send(self, calls: Sequence[Call], attempts: list[Attempt]) -> Answer:
         """Make calls in order, up to the first that is not accepted."""
@@ -179,10 +167,11 @@ class Engine:
                 case Settle(Outcome.DELIVERED):
                     endings = errand.endings(attempts)
                     await self.backlog.settle(*endings, learned=errand.knowledge(), calls=errand.figures())
+                    self._note_ends(endings)
                 case Settle(outcome, reason, cause):
                     ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=attempts)
                     await self.backlog.settle(ending, learned=errand.doubts())
-                    self._note_end(ending)
+                    self._note_ends([ending])
                 case RetryIn(delay_s, counts):
                     failed_at = lease.first_failed_at
                     if counts and failed_at is None:
@@ -198,15 +187,26 @@ class Engine:
         except LeaseLost:
             self._hear("lease_lost", message_id=lease.event.message_id)
 
+    async def _attempted(self, lease: Lease, attempts: list[Attempt]) -> tuple[Said, Errand, Sequence[Read]]:
+        """Attempt an event with those it carries along; by itself, if one of them is to blame and nobody knows which."""
+        try:
+            reads = await read(run_of(lease), self.steps, self.policy)
+            with contextlib.suppress(StepSpent):
+                answer, errand = await self._attempt(reads, attempts)
+                if not isinstance(answer, Refused) or len(errand.leases) == 1:
+                    return answer, errand, reads
+            return *await self._attempt(reads[:1], attempts), reads[:1]
+        except Unfinished as found:
+            return found.said, Errand(leases=[lease], instead=found.said), ()
+
     async def _end_run(self, reads: Sequence[Read]) -> bool:
         """End events that need no call, with those right behind them that need none either; False: there are none."""
         try:
-            endings = await self.runs.end(reads, self.read, self.verdict, self.policy)
+            endings = await self.runs.end(reads, self.verdict, self.policy)
         except LeaseLost:
             self._hear("lease_lost", message_id=reads[0].lease.event.message_id)
             return True
-        for ending in endings:
-            self._note_end(ending)
+        self._note_ends(endings)
         return bool(endings)
 
     async def _attempt(self, reads: Sequence[Read], attempts: list[Attempt]) -> tuple[Said, Errand]:
@@ -298,6 +298,7 @@ class Engine:
     def _recall(self, notes: Table[str, object]) -> None:
         """Go on with what was learned before a restart."""
         paused_by = self.hold.paused_by
+        self.steps.recall(notes)
         self.hold = HoldState.from_notes(notes)
         if paused_by:
             self.pause(paused_by)
@@ -307,7 +308,7 @@ class Engine:
     async def _write_notes(self) -> None:
         if self.is_unwritten or self.pace.is_news:
             self.is_unwritten = False
-            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes())
+            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes() | self.steps.to_notes())
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))
@@ -376,12 +377,15 @@ class Engine:
         self.log.info("resumed")
         return True
 
-    def _note_end(self, ending: Ending) -> None:
+    def _note_ends(self, endings: Sequence[Ending]) -> None:
+        """Say which verdicts that were written are bad ones; who has ended is no suspect any more."""
+        self.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
         # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.
-        if ending.outcome in REPLAYABLE:
-            event = "buried" if ending.outcome is Outcome.DEAD else "rejected"
-            facts = {"message_id": ending.lease.event.message_id, "attempts": ending.lease.attempt}
-            self._hear(event, cause=ending.cause, **facts)
+        for ending in endings:
+            if ending.outcome in REPLAYABLE:
+                event = "buried" if ending.outcome is Outcome.DEAD else "rejected"
+                facts = {"message_id": ending.lease.event.message_id, "attempts": ending.lease.attempt}
+                self._hear(event, cause=ending.cause, **facts)
 
     def _hear(self, event: str, **facts: Any) -> None:
         """Say what may happen to every event: the first of a cause at once, the others as a count."""

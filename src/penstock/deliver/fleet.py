@@ -19,6 +19,7 @@ from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
+from penstock.deliver.steps import Bench, Trusting
 from penstock.deliver.wishes import LedgerWishes
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.reading import mapping_of, mappings_of, mode_of, rules_of, wishes_of
@@ -85,7 +86,9 @@ class Fleet:
         ledger_orders: LedgerOrders,
         clock: Clock,
         dice: Dice,
+        bench: Bench | None = None,
     ) -> None:
+        self.bench = bench or Trusting()
         self.backlog_of, self.ledger_of, self.orders, self.ledger_orders = backlog_of, ledger_of, orders, ledger_orders
         self.clock, self.dice = clock, dice
         self.served: dict[str, Served] = {}
@@ -119,6 +122,7 @@ class Fleet:
         """Let every call under way end."""
         for served in self.served.values():
             served.engine.stop()
+        self.bench.end()
         await asyncio.gather(*(served.task for served in self.served.values()), *self.leaving)
 
     def facts(self) -> dict[str, object]:
@@ -181,6 +185,7 @@ class Fleet:
             policy=self._policy(destination),
             clock=self.clock,
             dice=self.dice,
+            bench=self.bench,
         )
 
     def _api(self, destination: Destination) -> CustifyApi:

@@ -6,13 +6,14 @@ What needs a call ends a run: it goes back, and is handed out again as the first
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from penstock.buffer.port import Backlog, Ending, Lease
 from penstock.deliver.books import Books
 from penstock.deliver.decide import Said, Verdict
 from penstock.deliver.errand import RUN_BYTES_MAX, Read
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.deliver.reads import read_behind
 
 # Events asked for behind the first: few, for most lanes are short; then so many times more, as long as all end.
 BEHIND_MIN, GROWTH = 8, 8
@@ -22,8 +23,6 @@ BEHIND_MAX = 500
 BODY_BYTES = 4_096
 # Events read before others get a turn.
 READ_AT_ONCE = 32
-
-ReadOne = Callable[[Lease], Read]
 
 
 class Runs:
@@ -35,7 +34,7 @@ class Runs:
         self.room = BEHIND_MAX
 
     async def end(
-        self, reads: Sequence[Read], read: ReadOne, verdict: Callable[[Said, Lease], Verdict], policy: DeliveryPolicy
+        self, reads: Sequence[Read], verdict: Callable[[Said, Lease], Verdict], policy: DeliveryPolicy
     ) -> Sequence[Ending]:
         """End what ends without a call, from the first of these events on, and return how; nothing if that needs one.
 
@@ -45,9 +44,11 @@ class Runs:
         try:
             while run.is_whole and (limit := min(limit, self.room)) > 0:
                 self.room, held = self.room - limit, held + limit
-                more = await self._grown(run.reads, read, limit)
-                run = await self.books.run(more, policy.rules, policy.mode)
-                limit = limit * GROWTH if len(more) == len(reads) + held else 0
+                more = await self._grown(run.reads, policy, limit)
+                grown = await self.books.run(more, policy.rules, policy.mode)
+                if len(grown.reads) <= len(run.reads):
+                    break
+                run, limit = grown, limit * GROWTH if len(more) == len(reads) + held else 0
             endings = run.endings(verdict)
             if endings:
                 await self.backlog.settle(*endings, learned=run.knowledge(), calls=run.figures())
@@ -55,22 +56,13 @@ class Runs:
         finally:
             self.room += held
 
-    async def _grown(self, reads: Sequence[Read], read: ReadOne, limit: int) -> Sequence[Read]:
+    async def _grown(self, reads: Sequence[Read], policy: DeliveryPolicy, limit: int) -> Sequence[Read]:
         """Return events again, with those right behind them."""
         bytes_max = min(limit * BODY_BYTES, RUN_BYTES_MAX)
         first = await self.backlog.lease_behind(reads[0].lease, limit=limit, bytes_max=bytes_max)
         grown = [dataclasses.replace(reads[0], lease=first), *reads[1:]]
-        for each in readable(first.followers[len(reads) - 1 :], read):
+        for each in read_behind(first.followers[len(reads) - 1 :], self.books.steps, policy):
             grown.append(each)
             if len(grown) % READ_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return grown
-
-
-def readable(leases: Sequence[Lease], read: ReadOne) -> Iterator[Read]:
-    """Yield what leased events mean, up to one that cannot be told: it must harm nobody in front of it."""
-    for lease in leases:
-        try:
-            yield read(lease)
-        except Exception:  # noqa: BLE001 - a bug of ours; it is said when the event is the first of its lane
-            return

@@ -5,8 +5,9 @@ thread would not help, for it would hold Python's lock all the while, and what i
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -17,11 +18,12 @@ from penstock.ledger.guard import (
     READS,
     REMARKS_OF_AN_EVENT_MAX,
     Attributes,
+    New,
     Suspicion,
     attributes_of,
     listed,
-    suspicion,
-    type_of,
+    looked_at,
+    not_cleared,
 )
 
 log = structlog.get_logger()
@@ -35,6 +37,12 @@ SLICE = 100
 
 Item = TypeVar("Item")
 Read = Callable[[str], Awaitable[Answer]]
+# Does a pure step: `steps.run` of the event's leases.
+Step = Callable[..., Awaitable[Any]]
+
+
+async def _at_once(function: Callable[..., object], *args: object) -> object:
+    return function(*args)
 
 
 class Watch:
@@ -52,34 +60,41 @@ class Watch:
         self.cleared: set[tuple[str, str]] = set()
         self.approved: frozenset[str] = frozenset()
 
-    async def suspicions(self, calls: Sequence[Call], message_id: str, read: Read) -> list[Suspicion]:
+    async def suspicions(
+        self, calls: Sequence[Call], message_id: str, read: Read, step: Step = _at_once
+    ) -> list[Suspicion]:
         """Return what is strange about the attributes of calls, the first few; each is looked at once, unless it stays
-        strange.
+        strange. `step` does the looking, wherever it is done.
         """
         found: list[Suspicion] = []
         for call in calls:
             known: Attributes | None = None
-            async for name, value in in_slices(attributes_of(call)):
-                type_ = type_of(value)
-                if name in self.approved or (name, type_) in self.cleared:
+            async for named in in_slices(attributes_of(call)):
+                new = await step(not_cleared, named, self.cleared, self.approved)
+                if not new:
                     continue
                 known = known or await self._attributes(call.path, read)
                 if known is None:
                     break
-                strange = suspicion(name, value, known, message_id=message_id)
-                if strange is None:
-                    self._clear(name, type_)
-                    known.add(name.partition(".")[2], type_)
-                    continue
-                found.append(strange)
-                if len(found) == REMARKS_OF_AN_EVENT_MAX:
-                    return found
+                strange = await step(looked_at, new, known, message_id)
+                self._let_pass(new, strange, known)
+                found += strange
+                if len(found) >= REMARKS_OF_AN_EVENT_MAX:
+                    return found[:REMARKS_OF_AN_EVENT_MAX]
         return found
 
     def heed(self, suspicions: Sequence[Suspicion]) -> None:
         """Say each only once: it was written down, and is sent all the same."""
         for strange in suspicions:
             self._clear(strange.attribute, strange.type)
+
+    def _let_pass(self, new: Sequence[New], strange: Sequence[Suspicion], known: Attributes) -> None:
+        """Note the attributes that nothing is strange about."""
+        named = {each.attribute for each in strange}
+        for attribute, type_, _ in new:
+            if attribute not in named:
+                self._clear(attribute, type_)
+                known.add(attribute.partition(".")[2], type_)
 
     def _clear(self, name: str, type_: str) -> None:
         if len(self.cleared) >= CLEARED_MAX:
@@ -109,8 +124,9 @@ class Watch:
             self._say_unread(path, answer)
             return None
         known = Attributes({})
-        async for name, type_ in in_slices(types.items()):
-            known.hold(name, type_)
+        async for named in in_slices(types.items()):
+            for name, type_ in named:
+                known.hold(name, type_)
         return known
 
     def _say_unread(self, path: str, answer: Accepted | Refused) -> None:
@@ -121,9 +137,9 @@ class Watch:
             log.warning("attributes_unread", path=READS[path], status=answer.status, chars=len(answer.text))
 
 
-async def in_slices(items: Iterable[Item]) -> AsyncIterator[Item]:
-    """Yield items, and let others run after each slice."""
-    for count, item in enumerate(items, 1):
-        yield item
-        if count % SLICE == 0:
-            await asyncio.sleep(0)
+async def in_slices(items: Iterable[Item]) -> AsyncIterator[list[Item]]:
+    """Yield a few items at a time, and let others run after them."""
+    left = iter(items)
+    while few := list(itertools.islice(left, SLICE)):
+        yield few
+        await asyncio.sleep(0)

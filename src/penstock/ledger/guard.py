@@ -3,7 +3,7 @@
 Custify creates an attribute with the first value that names it, and gives it the type of that value.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -31,6 +31,10 @@ TIME_NAMES = ("_at", "At", "_on", "date", "Date", "_time", "Time")
 TYPES: Mapping[str, Type] = {
     "date": "date", "number": "number", "currency": "number", "boolean": "boolean", "string": "string", "text": "string",
 }  # fmt: skip
+
+
+#: `people.NAME` or `company.NAME`, its type at Custify, and its value.
+New = tuple[str, Type, object]
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +121,29 @@ def attributes_of(call: Call) -> Iterator[tuple[str, object]]:
     named = call.body.get("custom_attributes")
     for name, value in named.items() if isinstance(named, dict) else ():
         yield f"{call.path.removeprefix('/')}.{name}", value
+
+
+def not_cleared(
+    attributes: Sequence[tuple[str, object]], cleared: Collection[tuple[str, str]], approved: Collection[str]
+) -> list[New]:
+    """Return those attributes, with their types, that were not looked at before, and that nobody approved."""
+    typed = [(name, type_of(value), value) for name, value in attributes if name not in approved]
+    return [each for each in typed if each[:2] not in cleared]
+
+
+def looked_at(new: Sequence[New], known: Attributes, message_id: str) -> list[Suspicion]:
+    """Return what is strange about new attributes, each looked at beside the known ones and those before it."""
+    before, found = Attributes({}), list[Suspicion]()
+    for attribute, type_, value in new:
+        name = attribute.partition(".")[2]
+        strange = suspicion(attribute, value, known, message_id=message_id)
+        if strange is None and name not in known.types:
+            strange = suspicion(attribute, value, before, message_id=message_id)
+        if strange is None:
+            before.hold(name, type_)
+        else:
+            found.append(strange)
+    return found
 
 
 def suspicion(attribute: str, value: object, known: Attributes, *, message_id: str) -> Suspicion | None:

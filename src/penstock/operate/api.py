@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from penstock.buffer.port import Query, Story
-from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged
+from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
 from penstock.operate.access import Caller
 from penstock.operate.bodies import BODY_S_MAX, TooLarge, read_body
 from penstock.operate.looks import look_of
@@ -49,6 +49,9 @@ def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
         except SettingsError as error:
             facts = {"name": error.name, "expected": error.expected, "got": str(error.got), "hint": error.hint}
             return _json({"error": facts}, 409 if isinstance(error, SettingsOutdated) else 422)
+        except TooCostly as error:
+            expected = "events that can be read within the budget of a request"
+            return _json({"error": {"name": "events", "expected": expected, "got": str(error), "hint": ""}}, 503)
         except (BufferUnavailable, StoreDamaged) as error:
             facts = {"name": "store", "expected": "a store in working order", "got": str(error), "hint": ""}
             return _json({"error": facts}, 503)

@@ -23,6 +23,7 @@ from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 from penstock.operate.throttle import Wait
 from penstock.operate.web import COOKIE, SecurityHeaders, bare, page_templates, wait_header
+from penstock.pulse import ROLES
 
 STATIC = {"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 # What monitoring asks for; open to this machine while no administrator's password is set and no proxy stands in front.
@@ -45,6 +46,12 @@ def create_app(
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok")
 
+    async def readyz(_: Request) -> Response:
+        roles = await run_in_threadpool(reader.roles)
+        late = [f"{role} {found.in_words()}" for role, found in roles.items() if found.state != "running"]
+        late += [f"{role} has not started" for role in ROLES if role not in roles]
+        return PlainTextResponse("\n".join(late) or "ok", 503 if late else 200)
+
     async def static(request: Request) -> Response:
         kind = STATIC.get(request.path_params["name"])
         if kind is None:
@@ -54,6 +61,7 @@ def create_app(
 
     own = [
         Route("/livez", livez),
+        Route("/readyz", readyz),
         Route("/metrics", metrics),
         Route("/api/v1/status", status),
         Route("/static/{name}", static),

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from penstock.buffer.port import Gauge
 from penstock.operate.snapshot import Snapshots
+from penstock.operate.status import StatusReader
 from penstock.operate.web import Pages
 
 LOOK_S = 1.0
@@ -71,6 +72,7 @@ def changed(mark: str) -> bytes:
     return f"id: {mark}\ndata: changed\n\n".encode()
 
 
-def mark_of(gauge: Gauge, snapshots: Snapshots) -> str:
-    """Return a text that is another one once anything was stored, has ended, or was counted since."""
-    return hashlib.blake2s(repr((gauge.mark(), snapshots.mark())).encode(), digest_size=8).hexdigest()
+def mark_of(gauge: Gauge, snapshots: Snapshots, reader: StatusReader) -> str:
+    """Return a text that is another one once anything was stored, has ended, was counted, or stands still since."""
+    states = [found.state for found in reader.roles().values()]
+    return hashlib.blake2s(repr((gauge.mark(), snapshots.mark(), states)).encode(), digest_size=8).hexdigest()

@@ -24,15 +24,17 @@ class Change:
     after: str
 
 
-def changes(
+def changed(
     stories: Sequence[Story], before: Callable[[str], Options], after: Callable[[str], Options]
-) -> Iterator[Change]:
-    """Yield the events whose calls would differ; told the mapping of a source, before and after."""
+) -> list[Change]:
+    """Return the events whose calls would differ; told the mapping of a source, before and after."""
+    found = []
     for story in stories:
         event, source = enriched(story.event), story.event.source
         old, new = convert(event, before(source)), convert(event, after(source))
         if old != new:
-            yield Change(story=story, before=in_words(old), after=in_words(new))
+            found.append(Change(story=story, before=in_words(old), after=in_words(new)))
+    return found
 
 
 def fields_of(body: Mapping[str, object]) -> Iterator[tuple[str, object]]:

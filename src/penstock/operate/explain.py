@@ -5,17 +5,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from penstock import causes
 from penstock.buffer.port import Outcome, Shelf, Story
 from penstock.convert import convert
 from penstock.convert.explain import Explanation, Line, explain
 from penstock.convert.explain import as_json as explanation_as_json
 from penstock.convert.explain_leaves import as_text
-from penstock.convert.plan import Call, Filtered, Meaning, Plan
+from penstock.convert.plan import Call, Meaning, Plan, Unmappable
 from penstock.convert.plan import Mapping as Options
-from penstock.convert.wanted import unwanted
+from penstock.convert.wanted import Wishes, unwanted
+from penstock.errors import TooCostly
 from penstock.event import Event, enriched, mended
 from penstock.ledger.record import CUSTOM
 from penstock.ledger.weigh import Note
+from penstock.operate.budget import within_budget
 from penstock.operate.ledger import notes_of
 from penstock.operate.masking import Mask
 from penstock.reading import by_source, mapping_of, wishes_of
@@ -60,17 +63,43 @@ def accounts_of(shelf: Shelf, settings: Settings, message_id: str, destinations:
     for name in destinations:
         story = shelf.story(name, message_id)
         if story and story.event.source in settings.sources_of(name):
-            call = enriched(story.event)
-            refusal = _refusal(story, name, settings)
-            meant = explain(call, _mapping_for(story, name, settings), unwanted=refusal)
-            accounts.append(Account(name, story, meant, _set_when_accepted(story.event, call), tuple(notes_of(story))))
+            destination = settings.destinations[name]
+            meant, added = _explained(story, _mapping_for(story, name, settings), wishes_of(destination, settings))
+            accounts.append(Account(name, story, meant, added, tuple(notes_of(story))))
     return accounts
 
 
+def explained(event: Event, mapping: Options, wishes: Wishes) -> tuple[Explanation, tuple[str, ...]]:
+    """Return an event's explanation, and what was set when it was accepted. Pure."""
+    call = enriched(event)
+    refusal = unwanted(call, source=event.source, wishes=wishes)
+    return explain(call, mapping, unwanted=refusal), _set_when_accepted(event, call)
+
+
+def meant(event: Event, mapping: Options, wishes: Wishes) -> Meaning:
+    """Return what an event means. Pure."""
+    call = enriched(event)
+    return unwanted(call, source=event.source, wishes=wishes) or convert(call, mapping)
+
+
+def _explained(story: Story, mapping: Options, wishes: Wishes) -> tuple[Explanation, tuple[str, ...]]:
+    # It was judged to cost more than any event may: that need not be found out again for each look at it.
+    why = "it was given up because reading it does not end"
+    if story.cause != causes.STUCK:
+        try:
+            return within_budget(explained, story.event, mapping, wishes)
+        except TooCostly as error:
+            why = str(error)
+    return Explanation(mapping.name, Unmappable(f"not explained: {why}", causes.STUCK), ()), ()
+
+
 def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
-    """Return what an event means for a destination with these settings. Raises KeyError for one they do not have."""
-    refusal = _refusal(story, destination, settings)
-    return refusal or convert(enriched(story.event), _mapping_for(story, destination, settings))
+    """Return what an event means for a destination with these settings.
+
+    Raises KeyError for one they do not have, and TooCostly.
+    """
+    wishes = wishes_of(settings.destinations[destination], settings)
+    return within_budget(meant, story.event, _mapping_for(story, destination, settings), wishes)
 
 
 def masked(account: Account, mask: Mask) -> Account:
@@ -114,22 +143,38 @@ def _lines_masked(lines: Iterable[Line], mask: Mask) -> tuple[Line, ...]:
 def last_set(
     shelf: Shelf, settings: Settings, destination: str, *, person: str, field: str, look_at: int
 ) -> FieldHistory:
-    """Walk the stored events, newest first, up to the one whose calls set this field of this person."""
-    newest_first = _newest_first(shelf, destination, look_at)
-    return last_set_among(newest_first, settings, destination, person=person, field=field)
+    """Walk the stored events, newest first, up to the one whose calls set this field of this person.
+
+    Raises TooCostly.
+    """
+    looked_at, not_held = 0, tuple[Story, ...]()
+    for page in _newest_first(shelf, destination, look_at):
+        found = last_set_among(page, settings, destination, person=person, field=field)
+        looked_at, not_held = looked_at + found.looked_at, (*not_held, *found.not_held)[:NOT_HELD_MAX]
+        if found.setter is not None:
+            return dataclasses.replace(found, looked_at=looked_at, not_held=not_held)
+    return FieldHistory(looked_at, not_held=not_held)
 
 
 def last_set_among(
-    newest_first: Iterable[Story], settings: Settings, destination: str, *, person: str, field: str
+    newest_first: Sequence[Story], settings: Settings, destination: str, *, person: str, field: str
 ) -> FieldHistory:
-    """Walk these events up to the one whose calls set this field of this person."""
+    """Walk these events up to the one whose calls set this field of this person. Raises TooCostly."""
     read_as = by_source(mapping_of(settings.destinations[destination], settings), settings)
-    field = field.removeprefix("custom_attributes.")
-    sources = settings.sources_of(destination)
+    name = field.removeprefix("custom_attributes.")
+    return within_budget(history_of, newest_first, read_as, settings.sources_of(destination), person, name)
+
+
+def history_of(
+    newest_first: Sequence[Story], read_as: Callable[[str], Options], sources: Sequence[str], person: str, field: str
+) -> FieldHistory:
+    """Walk these events up to the one whose calls set this field of this person. Pure."""
     not_held: list[Story] = []
     looked_at = 0
     for looked_at, story in enumerate(newest_first, 1):
-        if story.event.source not in sources or not _sets(story, mapping := read_as(story.event.source), person, field):
+        mapping = read_as(story.event.source)
+        is_unread = story.event.source not in sources or story.cause == causes.STUCK
+        if is_unread or not _sets(story, mapping, person, field):
             continue
         if story.state in HELD:
             lines = _lines_about(story, mapping, person, field)
@@ -181,11 +226,6 @@ def _mapping_for(story: Story, destination: str, settings: Settings) -> Options:
     return by_source(mapping_of(settings.destinations[destination], settings), settings)(story.event.source)
 
 
-def _refusal(story: Story, destination: str, settings: Settings) -> Filtered | None:
-    wishes = wishes_of(settings.destinations[destination], settings)
-    return unwanted(enriched(story.event), source=story.event.source, wishes=wishes)
-
-
 def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, ...]:
     try:
         body = msgspec.json.decode(mended(event.body))
@@ -196,10 +236,10 @@ def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, .
     return tuple(name for name, value in call.items() if isinstance(value, str) and said.get(name) != value)
 
 
-def _newest_first(shelf: Shelf, destination: str, look_at: int) -> Iterator[Story]:
+def _newest_first(shelf: Shelf, destination: str, look_at: int) -> Iterator[Sequence[Story]]:
     page = shelf.stories(destination, limit=min(PAGE, look_at), newest=True)
     while page and look_at > 0:
-        yield from reversed(page)
+        yield page[::-1]
         look_at -= len(page)
         page = shelf.stories(destination, before_seq=page[0].seq, limit=min(PAGE, max(look_at, 0)), newest=True)
 

@@ -26,6 +26,7 @@ class PenstockCollector(Collector):
         """Yield every metric."""
         status = self.reader.read()
         yield from _counts(status)
+        yield from _roles(status)
         yield from _ingest(self.snapshots.read("accept"))
         yield from _calls(self.snapshots.read("deliver"))
 
@@ -66,6 +67,15 @@ def _counts(status: Status) -> Iterator[Metric]:
         for ending, count in destination.outcomes.items():
             outcome.add_metric([name, ending], count)
     yield from (build, accepted, received, outcome, depth, retrying, parked, calls, oldest, held)
+
+
+def _roles(status: Status) -> Iterator[Metric]:
+    up = GaugeMetricFamily("penstock_role_up", "1 while the loop of a process turns.", labels=["role"])
+    age = GaugeMetricFamily("penstock_role_beat_age_seconds", "Since that loop turned last.", labels=["role"])
+    for role, found in status.roles.items():
+        up.add_metric([role], found.state == "running")
+        age.add_metric([role], found.beat_age_s)
+    yield from (up, age)
 
 
 def _ingest(snapshot: Mapping[str, object]) -> Iterator[Metric]:

@@ -72,6 +72,9 @@ def drain_s(destination: DestinationStatus, per_s: float) -> float | None:
 
 def verdict(status: Status) -> tuple[str, str]:
     """Return how things stand: good, warn or bad, and the one sentence that says so."""
+    for role, found in status.roles.items():
+        if found.state != "running":
+            return "bad", f"{role} {found.in_words()}. What was accepted is kept."
     if not status.destinations:
         return "warn", "Nothing is set up yet: add a source, then a destination."
     for name, destination in status.destinations.items():

@@ -7,10 +7,12 @@ from typing import Any, Literal
 from starlette.responses import Response
 from starlette.routing import Route
 
+from penstock import causes
 from penstock.buffer.port import Shelf, Story
 from penstock.convert.plan import Mapping
 from penstock.errors import SettingsError
-from penstock.operate.compare import Change, changes
+from penstock.operate.budget import within_budget
+from penstock.operate.compare import Change, changed
 from penstock.operate.desk import Desk, Document
 from penstock.operate.fields import Fields, fields
 from penstock.operate.masking import mask_of
@@ -48,7 +50,7 @@ class MappingPages:
         given = dict(visit.request.query_params)
         wanted = _wanted(given, in_force) if "preview" in given else in_force
         now, then = by_source(in_force, settings), by_source(wanted, settings)
-        differing = list(changes(stories, now, then)) if wanted != in_force else []
+        differing = within_budget(changed, stories, now, then) if wanted != in_force else []
         shown = itertools.islice(reversed(differing), SHOWN)
         return visit.page(
             "mapping.html",
@@ -59,7 +61,7 @@ class MappingPages:
             base=base,
             count=len(differing),
             differing=[_masked(change, visit, settings) for change in shown],
-            fields=_fields_masked(fields(stories, then), visit, settings),
+            fields=_fields_masked(within_budget(fields, stories, then), visit, settings),
             looked_at=len(stories),
             rules=rules_of(destination),
         )
@@ -91,7 +93,9 @@ class MappingPages:
 def stories_of(shelf: Shelf, name: str, settings: Settings, *, limit: int) -> list[Story]:
     """Return the newest events of a destination, the oldest first."""
     sources = set(settings.sources_of(name))
-    return [s for s in shelf.stories(name, limit=limit, newest=True) if s.event.source in sources]
+    newest = shelf.stories(name, limit=limit, newest=True)
+    # What was given up because reading it does not end is not read again.
+    return [s for s in newest if s.event.source in sources and s.cause != causes.STUCK]
 
 
 def _wanted(given: dict[str, str], in_force: Mapping) -> Mapping:

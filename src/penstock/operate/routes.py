@@ -58,7 +58,7 @@ class Parts:
 
 def all_routes(p: Parts) -> list[Route]:
     """Return all routes."""
-    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots))
+    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots, p.reader))
     parts = (
         ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots),
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal),

@@ -10,6 +10,7 @@ from penstock.buffer.control_port import Deed, Journal
 from penstock.buffer.port import Shelf
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.operate.api import DIGITS_MAX, ApiError, api_route, caller_of, read, whole
+from penstock.operate.budget import within_budget
 from penstock.operate.desk import SECRET, Desk, differences, opened
 from penstock.operate.fields import fields
 from penstock.operate.masking import mask_of
@@ -121,7 +122,7 @@ class SettingsApi:
         limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
         personal = "personal" in caller_of(request).rights
         read_as = by_source(mapping_of(settings.destinations[name], settings), settings)
-        found = fields(stories_of(self.shelf, name, settings, limit=limit), read_as)
+        found = within_budget(fields, stories_of(self.shelf, name, settings, limit=limit), read_as)
         return {
             "fields": [
                 {

@@ -11,6 +11,7 @@ from penstock.clock import Clock
 from penstock.errors import StoreDamaged
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.source_form import warnings_of
+from penstock.pulse import ROLES, RoleStatus, read_pulse
 from penstock.settings import Settings
 
 
@@ -54,6 +55,8 @@ class Status:
     accepted: Mapping[str, int]
     destinations: Mapping[str, DestinationStatus]
     sources: Mapping[str, SourceStatus] = dataclasses.field(default_factory=dict)
+    #: The processes that ran on this data folder: whether the loop of each turns.
+    roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
 
 
 # What can be said of a file that cannot be read.
@@ -86,7 +89,14 @@ class StatusReader:
             accepted=dict(self.shelf.accepted()),
             destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
             sources=self._sources(),
+            roles=self.roles(),
         )
+
+    def roles(self) -> Mapping[str, RoleStatus]:
+        """Return how the processes are that ran on this data folder."""
+        folder = self.snapshots.folder
+        found = {role: read_pulse(folder, role, clock=self.clock) for role in ROLES}
+        return {role: status for role, status in found.items() if status is not None}
 
     def _sources(self) -> Mapping[str, SourceStatus]:
         lost: dict[str, dict[str, int]] = {}

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.buffer.control_port import Journal, Kind, User
-from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged
+from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
 from penstock.operate.access import Access, csrf_token, is_csrf_token, may
 from penstock.operate.bodies import TooLarge, read_body
 from penstock.operate.looks import look_of
@@ -197,6 +197,9 @@ def _answered(handler: Callable[[], Response], visit: Visit, back: str) -> Respo
         return handler()
     except SettingsError as error:
         return visit.trouble(error, back)
+    except TooCostly as error:
+        expected = "events that can be read within the budget of a page"
+        return visit.trouble(SettingsError("events", expected=expected, got=str(error)), back)
     except (BufferUnavailable, StoreDamaged) as error:
         return visit.trouble(SettingsError("store", expected="a store in working order", got=str(error)), back)
 
