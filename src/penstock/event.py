@@ -131,7 +131,8 @@ def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
 def enriched(event: Event, *, alone: bool = False) -> dict[str, object]:
     """Return the call as a mapping reads it: the body, with what accept knew. Never raises.
 
-    What the batch says for all its calls is filled in, unless the call is to be read `alone`. Its times stay as they came: what they mean is each mapping's own reading of them, and of `receivedAt`, which is ours.
+    What the batch says for all its calls is filled in, unless the call is to be read `alone`. Its times stay as they came:
+    what they mean is each mapping's own reading of them, and of `receivedAt`, which is ours.
     """
     body = _decoded(event.body)
     call: dict[str, object] = body if isinstance(body, dict) else {}

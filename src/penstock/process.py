@@ -78,6 +78,7 @@ class Process:
             with contextlib.suppress(OSError):  # a full disk must not hinder the end
                 self.complaint = ""
                 self._show_settings(role)
+            pulse.end()
             log.info("stopped")
 
     def take_pulse(self, role: str) -> Pulse:

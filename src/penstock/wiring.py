@@ -10,8 +10,9 @@ import structlog
 
 from penstock import __version__
 from penstock.care import say_what_is_amiss
-from penstock.clock import SystemClock, sleep
+from penstock.clock import SystemClock
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.in_force import following_at_start
 from penstock.opening import (
     open_control,
     open_dead_letters,
@@ -23,16 +24,14 @@ from penstock.opening import (
     open_shelf,
     open_vault,
 )
-from penstock.operate.consent import consent_to_file
-from penstock.operate.desk import Desk, opened
+from penstock.operate.desk import Desk
 from penstock.operate.greeting import greet, is_for_a_person
-from penstock.operate.last_known import last_known
 from penstock.operate.logs import set_up_logs
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.status import StatusReader
 from penstock.private import require_folder, tighten
-from penstock.process import OPEN_AGAIN_S, Process, complain, complaining, is_orphan, only_one, raise_open_files
-from penstock.settings import Following, Settings, data_dir_of, host_and_port, load
+from penstock.process import Process, complain, complaining, is_orphan, only_one, raise_open_files
+from penstock.settings import Settings, host_and_port, load
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -52,7 +51,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     alone = load(path)
     require_folder(alone.data_dir)
     set_up_logs(level=alone.log_level, style=alone.log_format, role=role)
-    following = _following_at_start(role, path)
+    following = following_at_start(role, path)
     settings = following.settings
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     if not supervised:  # the supervisor has done it
@@ -73,27 +72,6 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
             log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
             _leave(process.snapshots, role, {"reason": str(error)})
             raise
-
-
-def _following_at_start(role: str, path: Path | None) -> Following:
-    """Return the settings in force; while control.db cannot be read, only who looks at the store goes on without it.
-
-    A source that only the dashboard knows would be a stranger to accept, and its SDKs would drop their events.
-    """
-    complaint = ""
-    while True:
-        try:
-            # A file of an older Penstock would look empty to whoever reads it first.
-            open_control(load(path)).bring_up_to_date()
-        except BufferUnavailable as error:
-            complaint = complain(error, complaint)
-        try:
-            return follow(path)
-        except BufferUnavailable as error:
-            complaint = complain(error, complaint)
-            if role == "operate":
-                return Following(path, dashboard=_set_up_if_readable, consent=consent_to_file)
-        sleep(OPEN_AGAIN_S)
 
 
 def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> None:
@@ -141,7 +119,7 @@ async def run_accept(process: Process) -> None:
         sources=sources,
         clock=process.clock,
         dice=process.dice,
-        limits=_limits_of(settings),
+        limits=_limits(settings),
         version=__version__,
         problem=store.problem,
         on_damage=process.give_up,
@@ -153,10 +131,9 @@ async def run_accept(process: Process) -> None:
     await complaining(store.open)
 
     async def prune() -> int:
-        in_force = process.settings
-        older_than_ms = int((process.clock.now() - in_force.retention_days * 86_400) * 1000)
+        in_force, now = process.settings, process.clock.now()
         return await store.prune(
-            older_than_ms=older_than_ms,
+            older_than_ms=int((now - in_force.retention_days * 86_400) * 1000),
             bytes_max=in_force.retention_bytes_max,
             destinations=tuple(in_force.destinations),
         )
@@ -171,6 +148,20 @@ async def run_accept(process: Process) -> None:
             stop=process.stopping,
         )
     await store.close()
+
+
+def _limits(settings: Settings) -> "Limits":
+    from penstock.accept.app import Limits
+
+    return Limits(
+        body_bytes_max=settings.body_bytes_max,
+        bodies_bytes_max=settings.bodies_bytes_max,
+        request_events_max=settings.request_events_max,
+        batch_all_or_nothing=settings.batch_all_or_nothing,
+        path_prefix=settings.path_prefix,
+        public_url=settings.public_ingest_url,
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 async def run_deliver(process: Process) -> None:
@@ -205,8 +196,8 @@ async def run_deliver(process: Process) -> None:
             return
         process.on_change = fleet.follow
         fleet.follow(process.settings)
-        with watchman.watching():
-            async with process.regularly(prune):
+        async with process.regularly(prune):
+            with watchman.watching():
                 await fleet.until(process.stopping)
                 await fleet.stop()
     await store.close()
@@ -303,42 +294,6 @@ def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> st
     return link
 
 
-def settings_in_force(path: Path | None) -> Settings:
-    """Return what penstock.toml, the environment and the dashboard say together. Raises SettingsError."""
-    return follow(path).settings
-
-
-def follow(path: Path | None) -> Following:
-    """Return the settings, as one who looks again and again believes them. Raises SettingsError."""
-    return Following(path, dashboard=_set_up_in_dashboard, consent=consent_to_file)
-
-
-def _set_up_in_dashboard(settings: Settings) -> Mapping[str, object] | None:
-    newest = open_control(settings).newest()
-    return opened(newest.document, open_vault(settings)) if newest else None
-
-
-def _set_up_if_readable(settings: Settings) -> Mapping[str, object] | None:
-    try:
-        return _set_up_in_dashboard(settings)
-    except BufferUnavailable:
-        return None
-
-
-def settings_to_look_with(path: Path | None) -> tuple[Settings, SettingsError | None]:
-    """Return the settings in force; while they cannot be used, what a server had in force last, and why.
-
-    Raises SettingsError when there is nothing of a server to look at.
-    """
-    try:
-        return settings_in_force(path), None
-    except SettingsError as error:
-        known = last_known(data_dir_of(path))
-        if known is None:
-            raise
-        return known, error
-
-
 def open_desk(path: Path | None, settings: Settings) -> Desk:
     """Return the dashboard's settings, to be read and changed."""
     return _desk(settings, functools.partial(_load_with_dashboard, path))
@@ -350,7 +305,10 @@ def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]
 
 def status_reader(settings: Settings) -> StatusReader:
     """Return a reader over the data folder; works whether or not a server runs."""
+    from penstock.buffer.sqlite_notices import notices
+
     return StatusReader(
+        notices=functools.partial(notices, settings.data_dir),
         settings=settings,
         shelf=open_shelf(settings),
         ledger=open_ledger_shelf(settings),

@@ -110,7 +110,7 @@ def test_who_looks_is_answered_while_the_settings_file_is_broken(penstock):
         assert b"penstock: config: expected TOML" in done.stderr
     status = penstock_command("status", "--json", "--config", penstock.config, env=penstock.env)
     assert json.loads(status.stdout)["destinations"]["custify"]["outcomes"]["delivered"] == 1
-    assert all(secret not in left.read_text() for secret in ("server-key", "sandbox-api-key")
+    assert all(secret not in left.read_bytes() for secret in (b"server-key", b"sandbox-api-key")
                for left in (penstock.folder / "data" / "snapshots").iterdir())  # fmt: skip
 
 

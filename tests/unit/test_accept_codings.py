@@ -93,6 +93,8 @@ async def test_what_cannot_be_unpacked_is_refused_by_name(coding, text):
         ("zstd", b"not packed"),
         ("zstd", zstandard.compress(EVENT)[:5]),
     ],
+    # By number: gzip writes the time into what it packs, and every worker must call a test the same.
+    ids=range(6),
 )
 async def test_a_corrupt_body_is_the_senders_fault(coding, body):
     client = Client()

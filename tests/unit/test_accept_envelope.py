@@ -272,4 +272,4 @@ def test_whatever_stands_in_a_batch_it_is_read_or_refused(body):
         assert refusal.status in {400, 413}
         return
     for event in events:
-        assert isinstance(enriched(event)["timestamp"], str)
+        assert isinstance(enriched(event)["receivedAt"], str)

@@ -179,10 +179,6 @@ class MemoryBuffer:
         minutes = self.backlogs[destination].minutes if destination in self.backlogs else {}
         return {minute: counts for minute, counts in minutes.items() if minute >= since}
 
-    def notices(self) -> Sequence[str]:
-        """Return nothing: this memory loses nothing, and keeps no file that could come back."""
-        return ()
-
     def mark(self) -> object:
         """Return a value that is another one once anything was stored or has ended since."""
         return len(self.events), [(len(b.ended), b.cursor) for b in self.backlogs.values()]

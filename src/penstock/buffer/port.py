@@ -303,9 +303,6 @@ class Shelf(Protocol):
     def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
         """Return how many events ended how in each minute since 1970, from `since` on; two days are kept."""
 
-    def notices(self) -> Sequence[str]:
-        """Return what people must know of the store itself, as sentences: what it lacks, what came back older."""
-
 
 class Gauge(Protocol):
     """operate's end of how things go just now."""

@@ -38,6 +38,7 @@ from penstock.buffer.sqlite_segments import Neighbours, event_at, events_after
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event
 
+ENDED = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)"
 LOST = "events.db has lost the event: an older copy of the file came back, or a part of it was damaged"
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
@@ -45,7 +46,6 @@ READY = """
 SELECT position, seq, attempt, first_failed_at, parked_at FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
 """
-ENDED = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)"
 TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """

@@ -93,9 +93,9 @@ def complain(error: SettingsError) -> None:
 
 def settings_to_look_with(config: Path | None) -> "Settings":
     """Return the settings in force; while they cannot be used, say so, and return what a server had in force last."""
-    from penstock import wiring
+    from penstock import in_force
 
-    settings, error = wiring.settings_to_look_with(config_path(config))
+    settings, error = in_force.settings_to_look_with(config_path(config))
     if error is not None:
         complain(error)
         click.echo("penstock: what follows was found with the settings that a server had in force last", err=True)

@@ -21,8 +21,8 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
     """
     from penstock.care import open_doctor
     from penstock.clock import SystemClock
+    from penstock.in_force import settings_in_force
     from penstock.process import stopped
-    from penstock.wiring import settings_in_force
 
     settings = settings_in_force(config_path(config))
     if not repair:

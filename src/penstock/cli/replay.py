@@ -34,8 +34,8 @@ def replay_command(config: Path | None, *, listed: bool, stopped: int | None, re
 
     Ends with 0 when all of them arrived, and with 5 when something is left.
     """
+    from penstock.in_force import settings_in_force
     from penstock.opening import open_dead_letters, open_orders
-    from penstock.wiring import settings_in_force
 
     settings = settings_in_force(config_path(config))
     orders, dead = open_orders(settings), open_dead_letters(settings)

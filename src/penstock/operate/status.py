@@ -1,7 +1,7 @@
 """The read model that the admin API, the metrics and the CLI share: how many, how old, in what state."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from penstock import causes
@@ -58,12 +58,12 @@ class Status:
     accepted: Mapping[str, int]
     destinations: Mapping[str, DestinationStatus]
     sources: Mapping[str, SourceStatus] = dataclasses.field(default_factory=dict)
+    #: What people must know of the store itself, as sentences.
+    notices: Sequence[str] = ()
     #: The processes that ran on this data folder: whether the loop of each turns.
     roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
     #: Why the settings file, as it is now, is not followed; empty when it is.
     settings_problem: str = ""
-    #: What people must know of the store itself, as sentences.
-    notices: Sequence[str] = ()
 
 
 # What can be said of a file that cannot be read.
@@ -82,7 +82,10 @@ class StatusReader:
         snapshots: Snapshots,
         clock: Clock,
         version: str,
+        notices: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
+        #: What people must know of the store's files, as sentences.
+        self.notices = notices
         self.settings, self.shelf, self.ledger, self.snapshots = settings, shelf, ledger, snapshots
         self.clock, self.version = clock, version
 
@@ -101,12 +104,6 @@ class StatusReader:
             settings_problem=problem_of(self.snapshots),
         )
 
-    def roles(self) -> Mapping[str, RoleStatus]:
-        """Return how the processes are that ran on this data folder."""
-        folder = self.snapshots.folder
-        found = {role: read_pulse(folder, role, clock=self.clock) for role in ROLES}
-        return {role: status for role, status in found.items() if status is not None}
-
     def _accepted(self) -> Mapping[str, int]:
         try:
             return dict(self.shelf.accepted())
@@ -116,9 +113,15 @@ class StatusReader:
     def _notices(self) -> Sequence[str]:
         room = room_notices(self.settings.data_dir, free_bytes_min=self.settings.disk_free_bytes_min)
         try:
-            return (*room, *self.shelf.notices())
+            return (*room, *self.notices())
         except (StoreDamaged, BufferUnavailable) as error:
             return (*room, str(error))
+
+    def roles(self) -> Mapping[str, RoleStatus]:
+        """Return how the processes are that ran on this data folder."""
+        folder = self.snapshots.folder
+        found = {role: read_pulse(folder, role, clock=self.clock) for role in ROLES}
+        return {role: status for role, status in found.items() if status is not None}
 
     def _sources(self) -> Mapping[str, SourceStatus]:
         lost: dict[str, dict[str, int]] = {}
