@@ -206,7 +206,6 @@ events_allow = "all"
             "PENSTOCK_AUDIT_DAYS",
             "sources.web.type",
             "sources.app.write_kee",
-            "sources.app.write_key",
             "connections[0].to",
             "connections[1].events_allow",
             "retry_hours",

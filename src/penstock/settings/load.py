@@ -13,7 +13,7 @@ from penstock.settings.check import check
 from penstock.settings.environment import from_environment, strangers
 from penstock.settings.mistakes import Mistakes
 from penstock.settings.table import SCALARS, Connection, Destination, Settings, Source
-from penstock.settings.text import References, parsed_toml, read_bytes, typed, unknown
+from penstock.settings.text import References, closest, parsed_toml, read_bytes, typed, unknown
 
 Table = Mapping[str, typing.Any]
 
@@ -131,14 +131,18 @@ def _things(kind: type, table: Table, key: str, mistakes: Mistakes) -> dict[str,
 def _block(kind: type, name: str, block: Mapping[str, object], mistakes: Mistakes) -> typing.Any:
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind) if f.name != "name"}
-    mistakes.add(unknown(f"{name}.{key}", key, fields) for key in block if key not in fields)
+    strange = {key: unknown(f"{name}.{key}", key, fields) for key in block if key not in fields}
+    mistakes.add(strange.values())
+    misspelt = {closest(key, fields): error for key, error in strange.items()}
     values = {}
     for key in block.keys() & fields.keys():
         with mistakes.kept():
             values[key] = typed(f"{name}.{key}", hints[key], block[key])
     for key, field in fields.items():
         if field.default is field.default_factory is dataclasses.MISSING and key not in values:
-            raise SettingsError(f"{name}.{key}", expected="a value", got=None, hint=field.metadata["meaning"])
+            missing = SettingsError(f"{name}.{key}", expected="a value", got=None, hint=field.metadata["meaning"])
+            # One that is only spelt wrongly is one mistake.
+            raise misspelt.get(key, missing)
     return kind(name=name.partition(".")[2], **values)
 
 

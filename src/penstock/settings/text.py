@@ -67,9 +67,14 @@ class References:
 
 def unknown(name: str, key: str, known: Iterable[str]) -> SettingsError:
     """Return the error for a key nobody knows, with a suggestion."""
-    close = difflib.get_close_matches(key, list(known), n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+    close = closest(key, known)
+    hint = f"did you mean {close}?" if close else f"known are {', '.join(sorted(known))}"
     return SettingsError(name, expected="a known setting", got=key, hint=hint)
+
+
+def closest(key: str, known: Iterable[str]) -> str:
+    """Return the known key that was probably meant; empty when none is near."""
+    return next(iter(difflib.get_close_matches(key, list(known), n=1)), "")
 
 
 def typed(name: str, hint: typing.Any, value: object, *, from_text: bool = False) -> typing.Any:
