@@ -244,7 +244,8 @@ def test_a_certificate_that_cannot_be_trusted_holds_and_says_so(penstock, sandbo
     server = self_signed_server(tmp_path)
     try:
         text = penstock.config.read_text()
-        penstock.config.write_text(text.replace(sandbox.url, f"https://127.0.0.1:{server.server_port}"))
+        allowed = 'allowed_private_hosts = ["127.0.0.1"]\n'
+        penstock.config.write_text(allowed + text.replace(sandbox.url, f"https://127.0.0.1:{server.server_port}"))
         until(lambda: "destination_changed" in penstock.log.read_text())
         penstock.send(identify(1))
         held = until(lambda: (s := penstock.status()["destinations"]["custify"])["state"] == "held" and s)
