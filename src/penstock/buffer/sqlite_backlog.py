@@ -29,7 +29,7 @@ from penstock.buffer.port import (
 )
 from penstock.buffer.search import keys_of
 from penstock.buffer.shares import Turns
-from penstock.buffer.sqlite_feeds import Feeds, notes_of
+from penstock.buffer.sqlite_feeds import Feeds, notes_of, remembered
 from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_ledger import SqliteLedger
 from penstock.buffer.sqlite_quiet import Quiet
@@ -188,7 +188,7 @@ class SqliteBacklog:
 
     async def notes(self) -> Mapping[str, object]:
         """Return what `remember` kept."""
-        return await self.group.run(self._notes)
+        return remembered(await self.group.run(self._notes))
 
     async def _change(self, operation: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Change what waits; whoever looked before or meanwhile may find something now."""

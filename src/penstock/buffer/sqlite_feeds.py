@@ -93,6 +93,11 @@ def notes_of(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
     return dict(json.loads(row[0])) if row else {}
 
 
+def remembered(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the notes without what is kept here among them."""
+    return {key: value for key, value in notes.items() if key not in {BEGUN, READ}}
+
+
 def _feeds_another(connection: sqlite3.Connection, name: str, source: str) -> bool:
     """Return whether the source began at another destination."""
     rows = connection.execute("SELECT notes FROM destination WHERE name != ?", [name])

@@ -19,7 +19,7 @@ from penstock.deliver.watchman import StepSpent, Watchman
 log = structlog.get_logger()
 
 # Five times what the largest event that ingest takes needs, and more; for C code, CPU seconds between two counts.
-BUDGET = Budget(lines_max=15_000_000, cpu_s_max=3.0)
+BUDGET = Budget(lines_max=20_000_000, cpu_s_max=3.0)
 # Once is a finding, twice is a verdict.
 JUDGEMENTS = 2
 # A child that was stopped must not keep others from being judged for ever; a busy machine gets its time.
