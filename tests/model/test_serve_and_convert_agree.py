@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.test_convert_properties import events, ids
-from penstock.accept.sdk_request import Origin, read_batch
+from penstock.accept.one_by_one import read_batch
+from penstock.accept.sdk_request import Origin
 from penstock.cli import penstock
 from penstock.cli.convert import as_json
 from penstock.clock import SeededDice
