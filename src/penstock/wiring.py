@@ -81,20 +81,6 @@ def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> Non
         log.warning("snapshot_not_written", reason=str(error))
 
 
-def _limits_of(settings: Settings) -> "Limits":
-    from penstock.accept.app import Limits
-
-    return Limits(
-        body_bytes_max=settings.body_bytes_max,
-        bodies_bytes_max=settings.bodies_bytes_max,
-        request_events_max=settings.request_events_max,
-        batch_all_or_nothing=settings.batch_all_or_nothing,
-        path_prefix=settings.path_prefix,
-        public_url=settings.public_ingest_url,
-        trusted_proxies=settings.trusted_proxies,
-    )
-
-
 async def run_accept(process: Process) -> None:
     """SDK → accept → buffer."""
     from granian.constants import Interfaces
