@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.buffer import sqlite_folder
 from penstock.buffer.older_packing import packed_columns, repacked
+from penstock.clock import sleep
 from penstock.errors import BufferUnavailable, PenstockError, SettingsError, StoreDamaged
 
 EVENTS, DELIVERY, CONTROL = sqlite_folder.FILES
@@ -23,6 +24,8 @@ SCHEMAS = {
 BUSY_MS = 10_000
 # How long a start waits while another process brings the same file forward: up to a minute for each million events.
 MIGRATION_MS = 30 * 60_000
+# A file is switched to its write-ahead log once in its life, in a moment.
+SWITCH_TRIES, SWITCH_REST_S = 40, 0.05
 # Larger pages and rarer checkpoints write each page of a growing index less often: a third more events per second.
 PAGE_BYTES, CHECKPOINT_PAGES = 8192, 4000
 # A WAL that readers kept from being reset shrinks to this again.
@@ -41,7 +44,6 @@ def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
             f"busy_timeout = {BUSY_MS}",
             f"page_size = {PAGE_BYTES}",
             "auto_vacuum = INCREMENTAL",
-            "journal_mode = WAL",
             # A commit is on the disk when it returns: this is what a 200 promises.
             "synchronous = FULL",
             f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
@@ -52,11 +54,32 @@ def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
             "secure_delete = ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        _switch_to_wal(connection)
         _migrate(connection, path)
         sqlite_folder.join(connection, path)
         if checked and _is_cut_short(connection, path) and _is_cut_short(connection, path):
             raise StoreDamaged(path.name, "it was cut short")
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Give the file a write-ahead log. SQLite does not wait for another process that does so at the same time."""
+    for _ in range(SWITCH_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            sleep(SWITCH_REST_S)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Return whether SQLite says that another process is using the file just now."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def is_damage(error: sqlite3.Error) -> bool:

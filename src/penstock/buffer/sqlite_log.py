@@ -11,7 +11,7 @@ from typing import Any
 
 from penstock.buffer import sqlite_epochs, sqlite_segments
 from penstock.buffer.group_commit import GroupCommit
-from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, open_reader, open_writer, snapshot
+from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, is_busy, open_reader, open_writer, snapshot
 from penstock.buffer.sqlite_ids import MessageIds
 from penstock.buffer.sqlite_retention import settled_below
 from penstock.buffer.sqlite_segments import Part
@@ -26,6 +26,8 @@ INSERT INTO accepted VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET count = co
 STORED = "SELECT source, events, bytes FROM stored"
 # How often the disk and the size of the log are looked at; a disk does not fill faster than the reserve in this time.
 LOOK_S = 1.0
+# How often a file is read again at the start, while another process has it for a moment.
+READ_TRIES, READ_REST_S = 20, 0.05
 # What is removed in one transaction, so that retention never delays an append for long.
 PRUNE_ROWS_MAX, PRUNE_PAGES_MAX = 500, 2_000
 
@@ -65,7 +67,17 @@ class SqliteLog:
         self.connection = open_writer(self.data_dir / EVENTS)
         self.appends = Appends(self.connection, self.shares, begin_epoch=self._begin_epoch)
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(self.appends)
-        # What is stored already is read now, and not while the first request waits.
+        # What is stored already is read now, and not while the first request waits. At a first start deliver gives the
+        # file its identity meanwhile, and SQLite does not let a transaction that has begun to read write behind that.
+        for _ in range(READ_TRIES):
+            try:
+                await self.group.run(lambda _: None)
+            except BufferUnavailable as error:
+                if not is_busy(error.__cause__):
+                    raise
+                await asyncio.sleep(READ_REST_S)
+            else:
+                return
         await self.group.run(lambda _: None)
 
     async def close(self) -> None:
