@@ -293,13 +293,7 @@ class SqliteBacklog:
         for position, row in zip(positions, rows, strict=True):
             if position >= POSITIONS_OF_A_PRIORITY:
                 self._count_for_its_replay(connection, position, row[2])
-            try:
-                connection.execute(ENDED, row)
-            except sqlite3.IntegrityError:
-                # It had one, in files that were put together by hand. The sums hold all the same.
-                old = "DELETE FROM outcome WHERE destination = ? AND seq = ? RETURNING outcome"
-                connection.execute(TALLY, [self.name, connection.execute(old, row[:2]).fetchone()[0], -1])
-                connection.execute(ENDED, row)
+        connection.executemany(ENDED, rows)
         for outcome, count in collections.Counter(row[2] for row in rows).items():
             connection.execute(TALLY, [self.name, outcome, count])
             connection.execute(MINUTE, [self.name, int(now // 60), outcome, count])
