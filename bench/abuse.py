@@ -213,16 +213,21 @@ def settled(honest: Honest, watcher: Watcher) -> int:
     return lost
 
 
-def looked_at() -> None:
+def signed_in() -> urllib.request.OpenerDirector:
+    """Sign in as somebody does who was here before the attacks."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    form = f"name={ADMIN}&password={PASSWORD.replace(' ', '+')}".encode()
+    browser.open(f"http://127.0.0.1:{ADMIN_PORT}/signin", form, timeout=90).read()
+    return browser
+
+
+def looked_at(browser: urllib.request.OpenerDirector) -> None:
     """Look at pages about what strangers sent, as a person does; print how large they are and how long they took."""
     for count in (3_000, 60_000):
         event = {"type": "identify", "userId": f"large-{count}", "messageId": f"large-{count}"}
         body = json.dumps(event | {"traits": {f"key_{n}": f"value {n}" for n in range(count)}}).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{INGEST}/v1/identify", body, basic(SERVER_KEY))
         urllib.request.urlopen(request, timeout=60).read()
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    form = f"name={ADMIN}&password={PASSWORD.replace(' ', '+')}".encode()
-    browser.open(f"http://127.0.0.1:{ADMIN_PORT}/signin", form, timeout=90).read()
     for page in (
         "events/custify/large-3000",
         "events/custify/large-60000",
@@ -253,11 +258,12 @@ def main(folder: Path) -> int:
             until_up(SANDBOX, "/_sandbox/state")
             until_up(ADMIN_PORT, "/api/v1/status")
             until_up(INGEST, "/health")
+            browser = signed_in()
             watcher = Watcher(servers[1])
             watcher.start()
             honest, ratios = asyncio.run(measure(watcher))
             lost = settled(honest, watcher)
-            looked_at()
+            looked_at(browser)
         finally:
             for server in reversed(servers):
                 server.terminate()
