@@ -85,13 +85,11 @@ class Attributes:
             self.hold(name, type_)
 
 
-def read_attributes(text: str) -> Attributes:
-    """Read Custify's answer; of a form we do not know, nothing. (That it has names and types: custify-mcp, client.ts.)"""
-    return Attributes(listed(text) or {})
-
-
 def listed(text: str) -> dict[str, Type | None] | None:
-    """Return the attributes in Custify's answer; None when it cannot be read, which is not to have none."""
+    """Return the attributes in Custify's answer; None when it cannot be read, which is not to have none.
+
+    That it has names and types: custify-mcp, client.ts.
+    """
     try:
         answer = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
