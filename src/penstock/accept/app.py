@@ -6,6 +6,7 @@ before the body is read; nothing per request is logged but what we did wrong our
 
 import collections
 import dataclasses
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,8 @@ UNKNOWN_KEY = SdkError(401, "invalid write key")
 DISABLED = SdkError(404, "source is disabled")
 # A tuple: members of an enum are compared faster than they are hashed, and this is asked of every request.
 TAKING = (Kind.EVENT, Kind.BATCH, Kind.BEACON)
+# Of a large request so much is stored with one sync. A piece is what the log keeps together, so that it cuts nothing again.
+PIECE_EVENTS_MAX, PIECE_BYTES_MAX, PIECES_AT_ONCE = 128, 128 * 1024, 4
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 
 
@@ -189,18 +192,24 @@ class Gateway:
                 source = self._enabled(body_key(body), missing=NO_HEADER_KEY)
                 self._let_in(source, scope)
             origin = self._origin(source, scope)
-            batch = self._plain(route, body, origin) or await self._in_turn(route, body, origin)
-            types = [head.type for head in batch.heads]
+            batch = self._plain(route, body, origin)
             reply = answers.accepted(route, scope.headers, body)
-            self.admission.take(source, batch)
-            storing = self.log.append([batch])
-            # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
-            del batch, body
-            try:
-                await storing
-            except BufferUnavailable as error:
-                self.admission.not_stored(source, error, len(types))
-                raise
+            if batch is None:
+                types = await self._in_turn(route, body, source, origin)
+            else:
+                types = [head.type for head in batch.heads]
+                self.admission.take(source, batch)
+                storing = self.log.append([batch])
+                # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is for the next request.
+                del batch, body
+                self.turns.storing += 1
+                try:
+                    await storing
+                except BufferUnavailable as error:
+                    self.admission.not_stored(source, error, len(types))
+                    raise
+                finally:
+                    self.turns.storing -= 1
         finally:
             room.held_bytes -= size
         self._count(source, types)
@@ -242,13 +251,35 @@ class Gateway:
         forwarded = ",".join(scope.headers.get_all("x-forwarded-for"))
         return client_of(scope.client, forwarded, self.limits.trusted_proxies)
 
-    async def _in_turn(self, route: Route, body: bytes, origin: Origin) -> Batch:
-        """Take any body apart, when it is its turn. Raises SdkError."""
-        try:
-            return await self.turns.work(self._steps(route, body, origin))
-        except sdk_request.TooManyEvents as error:
-            self.admission.too_many(origin.source, error.count)
-            raise
+    async def _in_turn(self, route: Route, body: bytes, source: Source, origin: Origin) -> list[str]:
+        """Take any body apart and store its events, when it is its turn; return their types. Raises SdkError."""
+        async with self.turns.turn():
+            try:
+                batch = await self.turns.go(self._steps(route, body, origin))
+            except sdk_request.TooManyEvents as error:
+                self.admission.too_many(source.name, error.count)
+                raise
+            self.admission.take(source, batch)
+            await self._store(source, batch)
+        return [head.type for head in batch.heads]
+
+    async def _store(self, source: Source, batch: Batch) -> None:
+        """Store events some at a time: nobody's sync waits for thousands of another's. Raises BufferUnavailable.
+
+        What is stored when this raises is stored; sent again, it is known by its message ids.
+        """
+        pieces, left = (
+            batch.cut(batch.pairs(), events_max=PIECE_EVENTS_MAX, bytes_max=PIECE_BYTES_MAX),
+            len(batch.heads),
+        )
+        while some := list(itertools.islice(pieces, PIECES_AT_ONCE)):
+            try:
+                await self.log.append(some)
+            except BufferUnavailable as error:
+                self.admission.not_stored(source, error, left)
+                raise
+            left -= sum(len(piece.heads) for piece in some)
+            await self.turns.rest()
 
     def _steps(self, route: Route, body: bytes, origin: Origin) -> Steps[Batch]:
         if route.kind is Kind.EVENT:
@@ -282,7 +313,6 @@ class Gateway:
         """Whatever happens, an image: a broken one would be seen by the reader of the e-mail."""
         image = Reply(200, GIF, (("content-type", "image/gif"),))
         now_ms = int(self.clock.now() * 1000)
-        source = None
         try:
             body = pixel_event(scope.query_string, type_=route.type, now=from_ms(now_ms))
             if body is None:
@@ -290,14 +320,15 @@ class Gateway:
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
             self._let_in(source, scope)
             route, origin = Route(Kind.EVENT, (), route.type), self._origin(source, scope)
-            batch = self._plain(route, body, origin) or await self._in_turn(route, body, origin)
-            self.admission.take(source, batch)
-            await self.log.append([batch])
+            batch = self._plain(route, body, origin)
+            if batch is None:
+                await self._in_turn(route, body, source, origin)
+            else:
+                self.admission.take(source, batch)
+                await self._store(source, batch)
             self.events[source.name, route.type] += 1
         except (SdkError, BufferUnavailable) as error:
             status = error.status if isinstance(error, SdkError) else 503
-            if source is not None and isinstance(error, BufferUnavailable):
-                self.admission.not_stored(source, error, 1)
             self.requests["pixel", status] += 1
             self._note(scope, status, str(error))
         return image

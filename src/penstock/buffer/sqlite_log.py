@@ -175,8 +175,8 @@ async def _parts_of(batches: Sequence[Batch]) -> list[Part]:
         if sqlite_segments.fits(batch):
             parts.append(sqlite_segments.part(batch))
             continue
-        for some in sqlite_segments.parts(batch):
-            parts += some
+        for part in sqlite_segments.parts(batch):
+            parts.append(part)
             await asyncio.sleep(0)
     return parts
 
