@@ -31,7 +31,7 @@ from penstock.buffer.port import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
 from penstock.event import Batch
-from penstock.forwarded import address_of, client_of
+from penstock.forwarded import client_of, peer_of
 from penstock.settings import Source
 from penstock.timestamps import from_ms, to_text
 
@@ -176,11 +176,12 @@ class Gateway:
 
     async def _take(self, route: Route, scope: Any, protocol: Protocol_) -> Reply:
         """Key, body, events, log, answer."""
+        headers = scope.headers
         source = None if route.kind is Kind.BEACON else self._source_of_header(scope)
         if route.kind is Kind.BEACON:
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
-        if source is not None:
-            self._let_in(source, scope)
+        if source is not None and (page := headers.get("origin")):
+            self.admission.let_in(source, page)
         room = self.bodies.known if source is not None else self.bodies.strangers
         body = await self.bodies.read(scope, protocol, room)
         if body[:2] == GZIP_MAGIC:
@@ -191,9 +192,9 @@ class Gateway:
             if source is None:
                 source = self._enabled(body_key(body), missing=NO_HEADER_KEY)
                 self._let_in(source, scope)
-            origin = self._origin(source, scope)
+            origin = Origin(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
             batch = self._plain(route, body, origin)
-            reply = answers.accepted(route, scope.headers, body)
+            reply = answers.accepted(route, headers, body)
             if batch is None:
                 types = await self._in_turn(route, body, source, origin)
             else:
@@ -233,9 +234,6 @@ class Gateway:
         if origin := scope.headers.get("origin"):
             self.admission.let_in(source, origin)
 
-    def _origin(self, source: Source, scope: Any) -> Origin:
-        return Origin(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
-
     def _plain(self, route: Route, body: bytes, origin: Origin) -> Batch | None:
         """Take an SDK's body apart in one go; None when another one must wait for its turn. Raises SdkError."""
         if route.kind is Kind.EVENT:
@@ -247,7 +245,7 @@ class Gateway:
     def _client_ip(self, scope: Any) -> str:
         """Return who sent a request; some proxies add a header of their own behind the sender's."""
         if "x-forwarded-for" not in scope.headers:
-            return address_of(scope.client)
+            return peer_of(scope.client)
         forwarded = ",".join(scope.headers.get_all("x-forwarded-for"))
         return client_of(scope.client, forwarded, self.limits.trusted_proxies)
 
@@ -319,7 +317,7 @@ class Gateway:
                 return image
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
             self._let_in(source, scope)
-            route, origin = Route(Kind.EVENT, (), route.type), self._origin(source, scope)
+            route, origin = Route(Kind.EVENT, (), route.type), Origin(source.name, now_ms, self._client_ip(scope))
             batch = self._plain(route, body, origin)
             if batch is None:
                 await self._in_turn(route, body, source, origin)
