@@ -251,7 +251,7 @@ class Gateway:
 
     async def _in_turn(self, route: Route, body: bytes, source: Source, origin: Origin) -> list[str]:
         """Take any body apart and store its events, when it is its turn; return their types. Raises SdkError."""
-        async with self.turns.turn():
+        async with self.turns.turn(source.name):
             try:
                 batch = await self.turns.go(self._steps(route, body, origin))
             except sdk_request.TooManyEvents as error:
