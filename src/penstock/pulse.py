@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from penstock.clock import Clock, cpu_s_of
+from penstock.clock import Clock, boot_id, cpu_s_of
 
 log = structlog.get_logger()
 
@@ -20,8 +20,10 @@ ROLES = ("accept", "deliver", "operate")
 LATE_S = 5.0
 # Standing still is working without turning: a stopped process, or one on a suspended machine, uses no CPU.
 BUSY_CPU_S = 1.0
-#: The process, how many times its loop turned, when it did last, and the CPU seconds the process had used by then.
+#: The process, how many times its loop turned, when it did last (in steady seconds, which begin with the machine's start),
+#: and the CPU seconds the process had used by then; behind that, which start of the machine that was.
 BEAT = struct.Struct("<qQdd")
+BOOT, BOOT_AT = struct.Struct("<32s"), 32
 #: The place in the log of the event under way, 0 for none, and its destination.
 UNDER = struct.Struct("<q200s")
 UNDER_AT, FILE_BYTES = 64, 512
@@ -60,11 +62,12 @@ class Pulse:
         #: What the process before this one was at when it ended without a word: destination and place in the log.
         self.before = _under(self.memory[:FILE_BYTES])
         self.leave()
+        BOOT.pack_into(self.memory, BOOT_AT, _boot())
 
     def beat(self) -> None:
         """Note that the loop turns."""
         self.beats += 1
-        BEAT.pack_into(self.memory, 0, self.pid, self.beats, self.clock.now(), cpu_s_of(self.pid) or 0.0)
+        BEAT.pack_into(self.memory, 0, self.pid, self.beats, self.clock.steady(), cpu_s_of(self.pid) or 0.0)
 
     def enter(self, destination: bytes, seq: int) -> None:
         """Note which event is under way."""
@@ -76,7 +79,7 @@ class Pulse:
 
     def end(self) -> None:
         """Note that the process ends, as it should."""
-        BEAT.pack_into(self.memory, 0, 0, self.beats, self.clock.now(), 0.0)
+        BEAT.pack_into(self.memory, 0, 0, self.beats, self.clock.steady(), 0.0)
 
 
 def read_pulse(folder: Path, role: str, *, clock: Clock) -> RoleStatus | None:
@@ -88,7 +91,10 @@ def read_pulse(folder: Path, role: str, *, clock: Clock) -> RoleStatus | None:
     if len(text) < FILE_BYTES:
         return None
     pid, _, at, cpu_then = BEAT.unpack_from(text)
-    age_s, cpu_now = max(0.0, clock.now() - at), cpu_s_of(pid) if pid else None
+    if BOOT.unpack_from(text, BOOT_AT)[0].rstrip(b"\0") != _boot():
+        # Its number may be another process's by now.
+        return RoleStatus(state="down", beat_age_s=clock.steady())
+    age_s, cpu_now = max(0.0, clock.steady() - at), cpu_s_of(pid) if pid else None
     if cpu_now is None:
         return RoleStatus(state="down", beat_age_s=age_s)
     if age_s <= LATE_S:
@@ -96,6 +102,10 @@ def read_pulse(folder: Path, role: str, *, clock: Clock) -> RoleStatus | None:
     destination, seq = _under(text)
     state = "standing" if cpu_now - cpu_then >= BUSY_CPU_S else "stopped"
     return RoleStatus(state=state, beat_age_s=age_s, destination=destination, seq=seq)
+
+
+def _boot() -> bytes:
+    return boot_id().replace("-", "").encode()[: BOOT.size]
 
 
 def _under(text: bytes) -> tuple[str, int]:

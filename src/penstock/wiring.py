@@ -99,7 +99,9 @@ async def run_accept(process: Process) -> None:
         disk_free_bytes_min=settings.disk_free_bytes_min,
         waiting_events_max=settings.waiting_events_max,
         share_of=sources.share_of,
+        timeline=process.clock,
     )
+    process.on_jump = store.note_jump
     gateway = Gateway(
         log=store,
         sources=sources,
@@ -158,7 +160,7 @@ async def run_deliver(process: Process) -> None:
     from penstock.deliver.watchman import Watchman
 
     settings, watchman = process.settings, Watchman(process.take_pulse("deliver"))
-    store = DeliveryStore(settings.data_dir, clock=process.clock)
+    store = DeliveryStore(settings.data_dir, clock=process.clock, timeline=process.clock)
     fleet = Fleet(
         backlog_of=store.backlog,
         ledger_of=store.ledger,
@@ -293,13 +295,14 @@ def status_reader(settings: Settings) -> StatusReader:
     """Return a reader over the data folder; works whether or not a server runs."""
     from penstock.buffer.sqlite_notices import notices
 
+    clock = SystemClock()
     return StatusReader(
-        notices=functools.partial(notices, settings.data_dir),
+        notices=lambda: notices(settings.data_dir, now=clock.now()),
         settings=settings,
         shelf=open_shelf(settings),
         ledger=open_ledger_shelf(settings),
         snapshots=Snapshots(settings.data_dir),
-        clock=SystemClock(),
+        clock=clock,
         version=__version__,
     )
 

@@ -15,7 +15,7 @@ LEAVES = VALUES | {"clock", "repeats", "settings", "vault", "apart", "pulse"}
 # stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
 MAY_KNOW = {
     "accept": LEAVES | {"buffer", "forwarded"},
-    "buffer": VALUES | {"clock"},
+    "buffer": VALUES | {"clock", "timeline"},
     "convert": VALUES,  # pure: not even the clock
     "deliver": LEAVES | {"buffer", "convert", "ledger", "reading"},
     "ledger": VALUES | {"convert"},  # pure, like convert
@@ -27,6 +27,7 @@ MAY_KNOW = {
     "errors.py": set(),
     "causes.py": set(),
     "clock.py": set(),
+    "timeline.py": {"clock"},
     "repeats.py": set(),
     "alone.py": set(),
     "apart.py": {"alone"},

@@ -184,7 +184,7 @@ class Fleet:
             ),
             ledger=self.ledger_of(name),
             custify=self._api(destination),
-            pace=Pace(per_s_max=destination.calls_per_s_max or math.inf, as_of=self.clock.now()),
+            pace=Pace(per_s_max=destination.calls_per_s_max or math.inf, as_of=self.clock.steady()),
             policy=self._policy(destination),
             clock=self.clock,
             dice=self.dice,

@@ -83,7 +83,7 @@ def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) ->
     children = [Child(role, command) for role, command in commands]
     try:
         while True:
-            now = clock.now()
+            now = clock.steady()
             for child in children:
                 if child.process is None and not child.is_down and now >= child.due_at:
                     child.start(now)
@@ -102,14 +102,14 @@ def _hear_signals() -> None:
 
 def _wait(children: Sequence[Child], *, clock: Clock, on_terminal: bool) -> int | None:
     """Sleep until something happens; return an exit code when everything must stop."""
-    due = [child.due_at - clock.now() for child in children if child.process is None and not child.is_down]
+    due = [child.due_at - clock.steady() for child in children if child.process is None and not child.is_down]
     arrived = signal.sigtimedwait(SIGNALS, max(0.01, min(due))) if due else signal.sigwaitinfo(SIGNALS)
     if arrived is not None and arrived.si_signo in {signal.SIGTERM, signal.SIGINT}:
         return 0
     if arrived is not None and arrived.si_signo == signal.SIGHUP:
         return _hang_up(children, on_terminal=on_terminal)
     for child in children:
-        code = child.reap(clock.now())
+        code = child.reap(clock.steady())
         if code is None:
             continue
         log.warning("process_ended", role=child.role, code=code, restart_in_s=child.delay_s)
@@ -137,12 +137,12 @@ def _stop(children: Sequence[Child], *, clock: Clock) -> None:
     """Ask all to end, wait, and kill what does not."""
     for child in children:
         child.signal(signal.SIGTERM)
-    deadline = clock.now() + STOP_S_MAX
+    deadline = clock.steady() + STOP_S_MAX
     for child in children:
         if child.process is None:
             continue
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.process.wait(max(0.1, deadline - clock.now()))
+            child.process.wait(max(0.1, deadline - clock.steady()))
         if child.process.poll() is None:
             log.warning("process_killed", role=child.role)
             child.process.kill()
