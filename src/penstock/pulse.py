@@ -34,13 +34,18 @@ NOTHING = UNDER.pack(0, b"")
 class RoleStatus:
     """How a role of `penstock serve` is."""
 
-    #: "running"; "standing" works on one thing and does nothing else; "stopped" gets no CPU; "down" is not there.
+    #: "running"; "standing" works on one thing and does nothing else; "stopped" gets no CPU; "down" is not there;
+    #: "restarting" ends again and again.
     state: str
     #: Seconds since its loop turned last.
     beat_age_s: float
     #: Where it stands, if that is an event: destination and place in the log.
     destination: str = ""
     seq: int = 0
+    #: How often it was started again since `penstock serve` began; how often it ended lately, and with which code.
+    restarts: int = 0
+    ended_lately: int = 0
+    ended_with: int = 0
 
     def in_words(self) -> str:
         """Return this as a sentence says it, after the role's name."""
@@ -48,6 +53,8 @@ class RoleStatus:
             return "runs"
         if self.state == "down":
             return "is not running"
+        if self.state == "restarting":
+            return f"ended {self.ended_lately} times within a minute, last with code {self.ended_with}, and is started again"
         where = f", at event {self.seq} of {self.destination}" if self.destination else ""
         what = "stands still" if self.state == "standing" else "gets no CPU: it is stopped, or the machine is"
         return f"{what}; its loop turned last {self.beat_age_s:.0f} s ago{where}"

@@ -10,7 +10,7 @@ import structlog
 
 from penstock import __version__
 from penstock.care import say_what_is_amiss
-from penstock.clock import SystemClock
+from penstock.clock import SystemClock, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.in_force import following_at_start
 from penstock.opening import (
@@ -294,6 +294,7 @@ def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]
 def status_reader(settings: Settings) -> StatusReader:
     """Return a reader over the data folder; works whether or not a server runs."""
     from penstock.buffer.sqlite_notices import notices
+    from penstock.buffer.sqlite_times import steady_now
 
     clock = SystemClock()
     return StatusReader(
@@ -303,6 +304,7 @@ def status_reader(settings: Settings) -> StatusReader:
         ledger=open_ledger_shelf(settings),
         snapshots=Snapshots(settings.data_dir),
         clock=clock,
+        steady=lambda: steady_now(settings.data_dir, clock, boot=boot_id()),
         version=__version__,
     )
 

@@ -1,11 +1,14 @@
 """What the stores keep of time: the last moment, so that times go on over restarts, and when the wall's clock was set."""
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from penstock.buffer.sqlite import EVENTS, snapshot
+from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_segments import SEQ_MAX, first_seq, last_seq
+from penstock.clock import Clock
+from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.timeline import Jump, Moment, Timeline
 
 # How often the moment is kept; what a crash loses of it makes nothing older, and waits longer only when the machine dies.
@@ -62,6 +65,15 @@ def latest_told(data_dir: Path, *, now: float) -> float:
     with snapshot(data_dir / EVENTS) as log:
         told = log.execute("SELECT max(at - by_s) FROM jump WHERE by_s < 0").fetchone()[0] if log else None
     return now if told is None else max(now, told)
+
+
+def steady_now(data_dir: Path, clock: Clock, *, boot: str) -> float:
+    """Return what time it is for deliver, in steady seconds; as good as the moment that it kept last."""
+    timeline = Timeline(clock, boot=boot)
+    with contextlib.suppress(StoreDamaged, BufferUnavailable), snapshot(data_dir / DELIVERY) as delivery:
+        if delivery is not None and (kept := moment_of(delivery)) is not None:
+            timeline.recall(kept)
+    return timeline.steady()
 
 
 def notices(log: sqlite3.Connection, *, now: float) -> Sequence[str]:

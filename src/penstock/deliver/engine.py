@@ -27,6 +27,7 @@ from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
+from penstock.deliver.progress import Progress
 from penstock.deliver.reads import read
 from penstock.deliver.runs import Runs
 from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
@@ -73,7 +74,7 @@ class Engine:
         self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
         self.observe: Callable[[Attempt], None] = lambda _: None
-        self.stopping = asyncio.Event()
+        self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
 
     async def run(self) -> None:
@@ -233,7 +234,9 @@ class Engine:
             if self.policy.origin != self.origin and not await self._has_moved():
                 return ()
             if self.hold.is_paused or (self.hold.is_held and not await self._probe_succeeds()):
+                self.progress.rests()
                 return ()
+            self.progress.goes_on(self.clock.steady())
             free = self.width.limit - len(self.in_flight)
             limit = int(min(free, self.pace.free_calls(self.clock.steady())))
             if limit < 1:
@@ -276,6 +279,7 @@ class Engine:
         answer = await make()
         took_s = self.clock.awake() - began
         self._learn(answer, took_s=took_s)
+        self.progress.answered(answer)
         attempts.append(attempt_of(method, path, answer, at=at, took_s=took_s))
         self.observe(attempts[-1])
         return answer
@@ -382,6 +386,8 @@ class Engine:
     def _note_ends(self, endings: Sequence[Ending]) -> None:
         """Say which verdicts that were written are bad ones; who has ended is no suspect any more."""
         self.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
+        if endings:
+            self.progress.moved(self.clock.steady())
         # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.
         for ending in endings:
             if ending.outcome in REPLAYABLE:

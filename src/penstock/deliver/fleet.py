@@ -68,6 +68,7 @@ class Served:
             "paused_by": self.engine.hold.paused_by,
             "limit_per_s": None if math.isinf(limit) else round(limit, 1),
             "in_flight": len(self.engine.in_flight),
+            **self.engine.progress.facts(),
             "width": self.engine.width.limit,
             "attempts": [(path, status_class, count) for (path, status_class), count in self.attempts.items()],
             "duration_buckets": self.buckets,
@@ -145,7 +146,8 @@ class Fleet:
                     served.engine.resume()
                 is_live = served.destination.mode == "live"
                 served.engine.books.watch.approved = await served.wishes.step(is_live=is_live)
-                await served.replays.step([order for order in replays if order.destination == name])
+                if await served.replays.step([order for order in replays if order.destination == name]):
+                    served.engine.progress.moved(self.clock.steady())
         except (BufferUnavailable, StoreDamaged) as error:
             # Orders can wait; events go on.
             if str(error) != self.complaint:
