@@ -43,6 +43,7 @@ SOURCE_TRUST = "filter.source_trust"
 EVENT_NAME = "filter.event"
 PAUSED = "destination.paused"
 STALLED = "destination.stalled"
+RENAMED = "destination.renamed"
 DELIVER_STOPPED = "deliver.stopped"
 DISCARDED = "destination.discarded"
 STORE_DAMAGED = "store.damaged"
@@ -202,6 +203,12 @@ CAUSES = {
             code=PAUSED,
             meaning="A person paused the destination.",
             advice="Resume it on its page when it may go on. No event grows old meanwhile.",
+        ),
+        Cause(
+            code=RENAMED,
+            meaning="The destination has the key of one that is gone, and nobody has said whether it is the same one under"
+            " another name.",
+            advice="Say it on its page, or with renamed_from in the settings. Nothing is sent and nothing is lost before that.",
         ),
         Cause(
             code=STALLED,

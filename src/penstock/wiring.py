@@ -169,6 +169,7 @@ async def run_deliver(process: Process) -> None:
         clock=process.clock,
         dice=process.dice,
         bench=Watched(watchman),
+        names=store,
     )
 
     async def open_store() -> None:

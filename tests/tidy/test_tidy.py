@@ -80,7 +80,7 @@ def test_a_part_knows_only_what_comes_before_it() -> None:
                 continue
             assert rest[0] in MAY_KNOW[stage], f"{here}: {stage} must not know {rest[0]}"
             if rest[0] == "buffer" and stage in ONLY_PORT:
-                assert rest[1] in {"port", "control_port", "ledger_port", "search_port"}, (
+                assert rest[1] in {"port", "control_port", "ledger_port", "names_port", "search_port"}, (
                     f"{here}: {stage} knows the buffer by its port alone, not {module}"
                 )
 

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import functools
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from penstock.buffer import sqlite_control_seen, sqlite_epochs, sqlite_retention
+from penstock.buffer import sqlite_control_seen, sqlite_epochs, sqlite_names, sqlite_retention
 from penstock.buffer.begin import ALL
 from penstock.buffer.group_commit import GroupCommit
+from penstock.buffer.names_port import Known
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, as_store_errors, open_writer, transaction
 from penstock.buffer.sqlite_backlog import SqliteBacklog
 from penstock.buffer.sqlite_control_seen import changes_of
@@ -79,6 +80,17 @@ class DeliveryStore:
         if destination not in self.ledgers:
             self.ledgers[destination] = SqliteLedger(destination, self.group, clock=self.clock)
         return self.ledgers[destination]
+
+    def known(self) -> Mapping[str, Known]:
+        """Return what was served under which name; see names_port.Names."""
+        return sqlite_names.known(self.data_dir)
+
+    async def rename(self, old: str, new: str) -> None:
+        """Let what is kept under a name be kept under another one; see names_port.Names."""
+        # What people asked for first: a paused destination must not send under its new name.
+        sqlite_names.rename_orders(self.data_dir, old, new)
+        await self.group.run(functools.partial(sqlite_names.rename, old=old, new=new))
+        self.ledgers.pop(old, None)
 
     async def prune(self, *, ledger_days: float = 0.0, destinations: Sequence[str] | None = None) -> int:
         """Remove what retention took from the log, and a slice of those of whom nothing was learned for so many days.

@@ -81,7 +81,7 @@ class Engine:
         """Deliver until `stop`; then let calls under way finish."""
         notes = await self.backlog.notes()
         self._recall(notes)
-        await self.backlog.remember({"running": True} | self.steps.to_notes())
+        await self.backlog.remember({"running": True, "account": self.policy.account} | self.steps.to_notes())
         if notes.get("running"):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
@@ -101,7 +101,7 @@ class Engine:
 
     def reconfigure(self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float) -> None:
         """Go on with other settings; a held destination is looked at again at once."""
-        self.custify, self.policy, self.pace.per_s_max = custify, policy, per_s_max
+        self.custify, self.policy, self.pace.per_s_max, self.is_unwritten = custify, policy, per_s_max, True
         self.width.calls_max = policy.in_flight_max
         self.hold.probe_now()
 
@@ -313,8 +313,8 @@ class Engine:
 
     async def _write_notes(self) -> None:
         if self.is_unwritten or self.pace.is_news:
-            self.is_unwritten = False
-            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes() | self.steps.to_notes())
+            self.is_unwritten, account = False, {"account": self.policy.account}
+            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes() | self.steps.to_notes() | account)
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))
@@ -386,10 +386,9 @@ class Engine:
     def _note_ends(self, endings: Sequence[Ending]) -> None:
         """Say which verdicts that were written are bad ones; who has ended is no suspect any more."""
         self.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
-        if endings:
-            self.progress.moved(self.clock.steady())
         # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.
         for ending in endings:
+            self.progress.moved(self.clock.steady())
             if ending.outcome in REPLAYABLE:
                 event = "buried" if ending.outcome is Outcome.DEAD else "rejected"
                 facts = {"message_id": ending.lease.event.message_id, "attempts": ending.lease.attempt}

@@ -43,6 +43,8 @@ class DestinationStatus:
     shadow_calls: Mapping[str, CallFigures]
     #: Seconds since an event ended, or could begin to; None while deliver has not said.
     still_s: float | None = None
+    #: What it may have been called before; nothing is sent until somebody says.
+    was: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,7 @@ class StatusReader:
             cause=found.cause,
             reason=found.reason,
             still_s=found.still_s,
+            was=str(live.get("was", "")),
             limit_per_s=cast("float | None", live.get("limit_per_s")),
             calls={path: figures for path, figures in calls.items() if path.startswith("/")},
             shadow_calls={path[1:]: figures for path, figures in calls.items() if not path.startswith("/")},
