@@ -93,9 +93,11 @@ async def run_accept(process: Process) -> None:
     settings = process.settings
     sources = Sources(settings.sources)
     process.on_change = lambda changed: sources.replace(changed.sources)
+    # What is measured with every request is measured without a detour, and forgotten with the process.
+    clock = SystemClock()
     store = SqliteLog(
         settings.data_dir,
-        clock=process.clock,
+        clock=clock,
         disk_free_bytes_min=settings.disk_free_bytes_min,
         waiting_events_max=settings.waiting_events_max,
         share_of=sources.share_of,
@@ -105,7 +107,7 @@ async def run_accept(process: Process) -> None:
     gateway = Gateway(
         log=store,
         sources=sources,
-        clock=process.clock,
+        clock=clock,
         dice=process.dice,
         limits=_limits(settings),
         version=__version__,
