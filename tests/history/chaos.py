@@ -5,6 +5,7 @@ the same seed; what the processes make of it is theirs. The history is kept, wha
 """
 
 import argparse
+import contextlib
 import dataclasses
 import random
 import subprocess
@@ -26,6 +27,8 @@ CLIENTS, PEOPLE_EACH = 4, 5
 PAUSE_S = 0.1
 SETTINGS = "call_timeout_s = 0.5\ndisk_free_bytes_min = 100_000"
 DISK_MB = 512
+#: Share of troubles that come while the server works; the others hit it while it starts, too.
+WAITS_FOR_PROGRESS, PROGRESS_S_MAX = 0.7, 10.0
 #: How often each kind is made, of a hundred.
 WEIGHTS: Mapping[str, int] = {
     "kill": 40, "stop": 12, "term": 6, "restart": 2, "mood": 14, "heal": 8, "backup": 5, "restore": 3, "full_disk": 5,
@@ -111,6 +114,8 @@ def _live(
     for client in clients:
         client.start()
     for kind in kinds:
+        if dice.random() < WAITS_FOR_PROGRESS:
+            _progress(history)
         wait(dice.uniform(*pause_s))
         trouble.make(kind)
     for client in clients:
@@ -118,6 +123,19 @@ def _live(
     for client in clients:
         client.join(60)
         assert not client.is_alive(), "a request is not answered although nobody makes trouble any more"
+
+
+def _progress(history: History) -> None:
+    """Wait until something was accepted and something was applied, so that trouble comes while there is work to spoil.
+
+    Not for ever: Custify may refuse everything just now.
+    """
+    before = [history.count(kind) for kind in ("accepted", "applied")]
+    with contextlib.suppress(AssertionError):
+        until(
+            lambda: all(history.count(k) > n for k, n in zip(("accepted", "applied"), before, strict=True)),
+            s_max=PROGRESS_S_MAX,
+        )
 
 
 def _settle(history: History, server: Server, trouble: Trouble, *, s_max: float) -> None:
