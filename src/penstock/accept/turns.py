@@ -1,14 +1,22 @@
 """Large requests take turns: one is worked on at a time, in slices, and everybody else is answered in between."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import TypeVar
 
 from penstock.accept.room import NO_ROOM
 from penstock.accept.slices import Steps
+from penstock.clock import cpu_s
 
 Result = TypeVar("Result")
 # More than so many would wait for longer than an SDK does.
 WAITING_MAX = 64
+# When so much CPU is spent, in slices, others have as long a time: half of the event loop's at least is always theirs.
+SPENT_S_MAX, REST_S = 0.001, 0.001
+# Whoever is being stored needs Python's lock several times. They have up to so many rests, so that large requests go on
+# however many small ones there are.
+RESTS_MAX = 5
 
 
 class Turns:
@@ -16,20 +24,44 @@ class Turns:
 
     def __init__(self) -> None:
         self.lock, self.waiting = asyncio.Lock(), 0
+        #: Small requests whose events are being stored.
+        self.storing = 0
 
-    async def work(self, steps: Steps[Result]) -> Result:
-        """Do work in slices when it is its turn. Raises SdkError when too many wait, or what the work raises."""
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn, and have it. Raises SdkError when too many wait."""
         if self.waiting >= WAITING_MAX:
             raise NO_ROOM.again()
         self.waiting += 1
         try:
             async with self.lock:
-                while True:
-                    try:
-                        next(steps)
-                    except StopIteration as end:
-                        result: Result = end.value
-                        return result
-                    await asyncio.sleep(0)
+                yield
         finally:
             self.waiting -= 1
+
+    async def work(self, steps: Steps[Result]) -> Result:
+        """Do work in slices when it is its turn. Raises SdkError when too many wait, or what the work raises."""
+        async with self.turn():
+            return await self.go(steps)
+
+    async def go(self, steps: Steps[Result]) -> Result:
+        """Do work in slices, for it is its turn. Raises what the work raises."""
+        began_s = cpu_s()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            if cpu_s() - began_s < SPENT_S_MAX:
+                await asyncio.sleep(0)
+            else:
+                await self.rest()
+                began_s = cpu_s()
+
+    async def rest(self) -> None:
+        """Let others be answered, and what they sent be stored."""
+        for _ in range(RESTS_MAX):
+            await asyncio.sleep(REST_S)
+            if not self.storing:
+                return
