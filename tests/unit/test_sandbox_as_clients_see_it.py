@@ -5,6 +5,8 @@ import urllib.parse
 
 import pytest
 
+from penstock.convert import convert
+from penstock.convert.plan import Mapping
 from sandbox_client import Sandbox
 
 
@@ -61,6 +63,55 @@ async def test_a_person_has_the_keys_of_both_ids_wherever_they_are_read(sandbox,
     for person in [*read, member]:
         assert {"user_id", "email"} <= person.keys()
         assert (person["user_id"], person["email"]) == (body.get("user_id"), body.get("email"))
+
+
+NUMBERS = {
+    "type": "track",
+    "userId": 25,
+    "messageId": "m1",
+    "event": "Step",
+    "properties": {"organization_id": 7, "n": 1},
+}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "identify", "userId": 25, "messageId": "m0", "traits": {"email": "a@x.io", "company": {"id": 7}}},
+        {"type": "group", "userId": 25, "groupId": 7, "messageId": "m0", "traits": {"name": "Acme"}},
+        NUMBERS,
+    ],
+    ids=["identify", "group", "track"],
+)
+async def test_ids_that_rudderstack_sends_as_numbers_arrive_as_those_that_custify_1_sends_as_texts(event):
+    states = []
+    for mapping in ("rudderstack", "custify/1"):
+        sandbox = Sandbox()
+        plan = convert(event | {"timestamp": "2024-05-06T07:08:09.000Z"}, Mapping(name=mapping))
+        for call in plan.calls:
+            assert (await sandbox.post(call.path, call.body)).status < 300, call
+        state = await sandbox.state()
+        states.append(
+            [record.get("user_id", record.get("company_id")) for record in state["people"] + state["companies"]]
+        )
+
+    assert states[0] == states[1]
+
+
+async def test_a_person_is_changed_by_custifys_own_id_as_its_client_does(tmp_path):
+    sandbox = Sandbox(data=tmp_path / "data")
+    person = (await sandbox.post("/people", {"user_id": "u1", "email": "a@x.io"})).json
+    await sandbox.post("/people", {"user_id": "u2"})
+
+    changed = await sandbox.post("/customer", {"id": person["id"], "user_id": 25, "custom_attributes": {"plan": "Pro"}})
+
+    assert (changed.json["id"], changed.json["user_id"], changed.json["email"]) == (person["id"], "25", "a@x.io")
+    assert changed.json["custom_attributes"] == {"plan": "Pro"}
+    assert (await sandbox.get("/people?user_id=u1")).json[0]["total"] == 0
+    assert (await sandbox.post("/customer", {"id": "0" * 24, "name": "x"})).status == 404
+    assert (await sandbox.post("/customer", {"user_id": "u1"})).status == 422
+    assert (await sandbox.post("/customer", {"id": person["id"], "user_id": "u2"})).status == 422
+    assert await Sandbox(data=tmp_path / "data").state() == await sandbox.state()
 
 
 COMPANIES = [

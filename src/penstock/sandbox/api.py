@@ -79,6 +79,14 @@ class Api:
         person, notes = self._write("person", call)
         return Answer(status=200, body=view.person(person), notes=tuple(notes))
 
+    def post_customer(self, call: Call) -> Answer:
+        """POST /customer: change a person by Custify's own id (H)."""
+        if not isinstance(call.body, dict) or not isinstance(call.body.get("id"), str):
+            raise Refused(422, "id is required", {"id": "required"})
+        self._person(call.body["id"])
+        person, notes = self._write("customer", call)
+        return Answer(status=200, body=view.person(person), notes=tuple(notes))
+
     def post_company(self, call: Call) -> Answer:
         """POST /company (H)."""
         company, notes = self._write("company", call)
@@ -199,6 +207,8 @@ class Api:
         match write.op:
             case "person":
                 return self.store.upsert_person(write.body, at=write.at)
+            case "customer":
+                return self.store.change_person(write.body, at=write.at)
             case "company":
                 return self.store.upsert_company(write.body, at=write.at)
             case "event":
@@ -211,6 +221,7 @@ class Api:
 
 _ENDPOINTS: Mapping[tuple[str, str], Callable[[Api, Call], Answer]] = {
     ("POST", "/people"): Api.post_people,
+    ("POST", "/customer"): Api.post_customer,
     ("POST", "/company"): Api.post_company,
     ("POST", "/event"): Api.post_event,
     ("GET", "/people"): Api.get_people,

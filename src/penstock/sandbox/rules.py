@@ -208,7 +208,13 @@ READINGS = (
     Reading("ours", "The shape of /company/usage and of error bodies is made up."),
 )
 
-_EVERYTHING: Mapping[str, Mapping[str, Rule]] = {"person": PERSON, "company": COMPANY, "event": EVENT}
+_CUSTOMER: Mapping[str, Rule] = {"id": Rule(_text, "H", "Custify's own id"), **PERSON}
+_EVERYTHING: Mapping[str, Mapping[str, Rule]] = {
+    "person": PERSON,
+    "customer": _CUSTOMER,
+    "company": COMPANY,
+    "event": EVENT,
+}
 
 
 def check(kind: Literal["person", "company", "event"], body: object) -> tuple[dict[str, Any], list[str]]:
