@@ -6,12 +6,17 @@ supervisor is restarted by the story, as systemd would.
 
 import os
 
+import pytest
+
 from history.chaos import tell
 
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "20"))
 TROUBLES = int(os.environ.get("PENSTOCK_TROUBLES", "12"))
 # A backup has to be there before it can come back: the first few are chosen, the dice choose the rest.
 WEIGHTS = {"kill": 4, "stop": 3, "term": 2, "mood": 4, "heal": 2, "backup": 1, "restore": 1}
+
+# On a quiet machine both take well below a minute; a loaded one is only slow.
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_whatever_is_killed_every_accepted_event_arrives_in_order(tmp_path):

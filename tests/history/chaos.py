@@ -20,7 +20,7 @@ from history.checker import Violation, violations
 from history.client import Client
 from history.custify import KIND, Custify
 from history.record import History
-from history.trouble import Trouble, faked_clock, now_s
+from history.trouble import S_MAX, Trouble, faked_clock, now_s
 
 CLIENTS, PEOPLE_EACH = 4, 5
 #: Of a client between two requests: fewer events than Custify takes, so that an outage can be caught up with.
@@ -55,6 +55,14 @@ class Server(Penstock):
         self.data = data
         super().__init__(folder, custify, env=env | {"PENSTOCK_DATA_DIR": str(data)}, top=SETTINGS)
 
+    def until_ready(self) -> None:
+        """Wait, longer than others do: a day may be told on a machine that has better things to do."""
+        try:
+            until(lambda: self._answers("/livez") and self.status(), s_max=S_MAX, what=f"no start: {self.log}")
+        except BaseException:
+            self.end()
+            raise
+
 
 def tell(
     folder: Path,
@@ -65,7 +73,7 @@ def tell(
     pause_s: tuple[float, float] = (0.05, 0.9),
     begin: Sequence[str] = (),
     disk: Path | None = None,
-    settle_s_max: float = 240.0,
+    settle_s_max: float = 300.0,
 ) -> Verdict:
     """Tell a day with `count` troubles, of which `begin` are the first; end what was started, and return the verdict."""
     began, history = now_s(), History(folder / "history.jsonl")
@@ -121,7 +129,7 @@ def _live(
     for client in clients:
         client.ended.set()
     for client in clients:
-        client.join(60)
+        client.join(S_MAX)
         assert not client.is_alive(), "a request is not answered although nobody makes trouble any more"
 
 
@@ -141,7 +149,7 @@ def _progress(history: History) -> None:
 def _settle(history: History, server: Server, trouble: Trouble, *, s_max: float) -> None:
     """Let everything arrive; the figures then are the end of the history."""
     trouble.custify.mood = KIND
-    until(server.status, what="the admin listener did not come back")
+    until(server.status, s_max=S_MAX, what="the admin listener did not come back")
 
     def is_settled() -> bool:
         trouble.look()
@@ -152,7 +160,7 @@ def _settle(history: History, server: Server, trouble: Trouble, *, s_max: float)
         until(is_settled, s_max=s_max)
     except AssertionError:
         trouble.told["did not settle"] = 1
-    counts = until(server.status)["destinations"]["custify"]
+    counts = until(server.status, s_max=S_MAX)["destinations"]["custify"]
     history.note("end", **{name: counts[name] for name in ("received", "waiting", "outcomes")})
 
 

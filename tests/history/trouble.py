@@ -22,6 +22,8 @@ BACKUPS_KEPT = 3
 #: Who is hit, and how often: those that hold events most.
 ROLES = {"accept": 3, "deliver": 3, "operate": 1, "supervisor": 1}
 ROLE_S_MAX = 15.0
+#: Of whatever must end by itself, on the slowest machine.
+S_MAX = 120.0
 
 
 class Trouble:
@@ -69,7 +71,7 @@ class Trouble:
 
     def restart(self) -> None:
         """An orderly stop and a start, as an upgrade makes."""
-        self.penstock.stop()
+        self.penstock.stop(S_MAX)
         self.penstock.start()
 
     def mood(self) -> None:
@@ -101,9 +103,9 @@ class Trouble:
                 process.kill()
         if self.penstock.process.poll() is None:
             self.penstock.process.send_signal(signal.SIGTERM)
-        self.penstock.process.wait(40)
+        self.penstock.process.wait(S_MAX)
         psutil.wait_procs(self.penstock.family(), timeout=5)
-        done = until(lambda: self._restored(path), s_max=30, what="the backup does not come back")
+        done = until(lambda: self._restored(path), s_max=S_MAX, what="the backup does not come back")
         self.history.note("restored", set=number)
         self.penstock.start()
         for aside in self.penstock.data.glob("replaced-*"):
@@ -136,7 +138,7 @@ class Trouble:
         return done.returncode == 0
 
     def _command(self, *arguments: object) -> subprocess.CompletedProcess:
-        return penstock_command(*arguments, "--config", self.penstock.config, env=self.penstock.env)
+        return penstock_command(*arguments, "--config", self.penstock.config, env=self.penstock.env, timeout=S_MAX)
 
     def _anyone(self) -> psutil.Process:
         """Return one process: whoever is chosen by role is waited for, so that a slow start does not spare the others."""
@@ -161,7 +163,7 @@ class Trouble:
             process.send_signal(number)
         if process.pid == self.penstock.process.pid:
             # Who supervises is not supervised: started again as systemd would.
-            self.penstock.process.wait(40)
+            self.penstock.process.wait(S_MAX)
             self.penstock.start()
         return role
 
