@@ -276,6 +276,10 @@ class Otherwise(World):
         if body.get("email"):
             body["email"] = body["email"].lower()
 
+    def answers_with_everybody(self, method, path, _body):
+        people = [{"id": "5e" + "0" * 22, "user_id": "somebody", "email": "jo@example.com"}]
+        return (200, [{"people": people, "total": 1}]) if method == "GET" and path.startswith("/people?") else None
+
     def hides_events(self, _method, path, _body):
         return (200, []) if path.startswith("/company/usage/") else None
 
@@ -319,6 +323,19 @@ async def test_what_cannot_be_found_out_is_said_and_no_guess_is_made():
         name for name in QUESTIONS if name.startswith(("event_", "dedup"))
     } - {"event_nested_metadata"}
     assert "no event was seen in /company/usage within 60 s" in report(findings, ASSUMPTIONS, origin="x", when="y")
+
+
+async def test_whoever_is_found_by_a_search_that_finds_everybody_is_never_deleted():
+    world = Otherwise("answers_with_everybody")
+
+    findings = await world.examine()
+
+    assert all(
+        "did not make; it was left alone" in sentence for sentence in findings.left if "company_id" not in sentence
+    )
+    assert findings.left
+    assert not [path for method, path, _ in world.calls if method == "DELETE" and "/people/5e" in path]
+    assert findings.found["null_field"].why.startswith("nobody is found by user_id")
 
 
 async def test_a_number_that_is_somebodys_is_left_alone(world):

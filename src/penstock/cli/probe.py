@@ -112,12 +112,20 @@ def _examine(
         text = msgspec.json.encode(as_json(findings, ASSUMPTIONS, origin=base_url, when=when)).decode() + "\n"
     else:
         text = report(findings, ASSUMPTIONS, origin=base_url, when=when)
-    if file is None:
-        click.echo(text, nl=False)
-    else:
-        file.write_text(text, encoding="utf-8")
-        _tell(f"the report is in {file}")
+    _hand_over(text, file)
     return _exit_code(findings)
+
+
+def _hand_over(text: str, file: Path | None) -> None:
+    """Write the report; one that cannot be written where it should be is shown, for it took minutes to make."""
+    try:
+        if file is not None:
+            file.write_text(text, encoding="utf-8")
+            _tell(f"the report is in {file}")
+            return
+    except OSError as error:
+        _tell(f"penstock: {file}: {error.strerror}; here it is")
+    click.echo(text, nl=False)
 
 
 def _exit_code(findings: Findings) -> int:
