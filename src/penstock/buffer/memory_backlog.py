@@ -156,7 +156,8 @@ class MemoryBacklog:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         self._take_in()
         replay = self.replays.setdefault(job, Replay())
-        looked_at = self.selectable(selection, after_seq=replay.cursor, limit=limit)
+        # One that has come to its end is not begun again, whoever asks.
+        looked_at = [] if replay.is_read else self.selectable(selection, after_seq=replay.cursor, limit=limit)
         again = [seq for seq in looked_at if selection.takes(self.events[seq - 1])]
         for seq in again:
             del self.ended[seq]
