@@ -44,7 +44,7 @@ DISABLED = SdkError(404, "source is disabled")
 # A tuple: members of an enum are compared faster than they are hashed, and this is asked of every request.
 TAKING = (Kind.EVENT, Kind.BATCH, Kind.BEACON)
 # Of a large request so much is stored with one sync. A piece is what the log keeps together, so that it cuts nothing again.
-PIECE_EVENTS_MAX, PIECE_BYTES_MAX, PIECES_AT_ONCE = 128, 128 * 1024, 4
+PIECE_EVENTS_MAX, PIECE_BYTES_MAX, PIECES_AT_ONCE = 128, 128 * 1024, 2
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 
 
@@ -251,7 +251,7 @@ class Gateway:
 
     async def _in_turn(self, route: Route, body: bytes, source: Source, origin: Origin) -> list[str]:
         """Take any body apart and store its events, when it is its turn; return their types. Raises SdkError."""
-        async with self.turns.turn():
+        async with self.turns.turn(source.name):
             try:
                 batch = await self.turns.go(self._steps(route, body, origin))
             except sdk_request.TooManyEvents as error:
