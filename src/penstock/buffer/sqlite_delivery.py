@@ -55,8 +55,9 @@ class DeliveryStore:
 
     async def close(self) -> None:
         """Write what is pending and close."""
-        with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
-            await self.group.run(self.times.keep)
+        if self.times.are_kept:
+            with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
+                await self.group.run(self.times.keep)
         await self.group.close()
         self.log.close()
         self.connection.close()

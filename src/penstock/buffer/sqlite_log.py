@@ -87,8 +87,9 @@ class SqliteLog:
     async def close(self) -> None:
         """Write what is pending and close."""
         if not self.unopened:
-            with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
-                await self.group.run(self.times.keep)
+            if self.times.are_kept:
+                with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
+                    await self.group.run(self.times.keep)
             await self.group.close()
             self.connection.close()
 
