@@ -45,6 +45,9 @@ class RetryPolicy:
     #: How long an event waits for its person to become known, and how often Custify is asked meanwhile.
     park_s: float = 86_400.0
     look_again_s: float = 3_600.0
+    #: How long a visitor's event waits for somebody to sign in, and how many such events do; 0 s: none does.
+    visitor_s: float = 0.0
+    visitor_events_max: int = 100_000
 
     def delay_s(self, attempt: int, *, jitter: float) -> float:
         """Return the wait after a failed attempt: full jitter under a doubling ceiling; `jitter` is in [0, 1]."""
@@ -86,6 +89,8 @@ class Park:
 
     delay_s: float
     subjects: tuple[str, ...]
+    #: How many events may be parked for visitors; None for an event of somebody who is known by name.
+    room: int | None = None
 
 
 #: What is said of an event without a call: by the mapping, by the ledger, by the watch over pure steps.
@@ -135,6 +140,8 @@ def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy)
     match answer:
         case Filtered(reason, cause):
             return Settle(Outcome.FILTERED, reason, cause)
+        case Unmappable(visitor=str(visitor)) if visitor:
+            return _of_visitor(visitor, parked_for_s=parked_for_s, policy=policy)
         case Unmappable(reason, cause):
             return Settle(Outcome.REJECTED, reason, cause)
         case Recognised():
@@ -152,6 +159,20 @@ def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy)
             return Park(min(policy.look_again_s, policy.park_s - parked_for_s), subjects)
         case _:
             assert_never(answer)
+
+
+def _of_visitor(visitor: str, *, parked_for_s: float, policy: RetryPolicy) -> Verdict:
+    left_s = policy.visitor_s - parked_for_s
+    if left_s <= 0:
+        return Settle(
+            Outcome.REJECTED, "nobody signed in as the visitor in time, or several people did", causes.ANONYMOUS
+        )
+    return Park(left_s, (f"anon:{visitor}",), room=policy.visitor_events_max)
+
+
+def no_room() -> Settle:
+    """Return what becomes of a visitor's event where as many wait as may."""
+    return Settle(Outcome.REJECTED, "as many events wait for visitors to sign in as may", causes.ANONYMOUS)
 
 
 def _barred(answer: Barred) -> Hold:

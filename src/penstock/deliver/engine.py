@@ -22,7 +22,7 @@ from penstock.convert.plan import Call, Filtered, Unmappable
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.attempts import attempt_of, unsent
 from penstock.deliver.books import Books, is_busy
-from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide
+from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide, no_room
 from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
@@ -149,11 +149,13 @@ class Engine:
     def verdict(self, answer: Said, lease: Lease) -> Verdict:
         """Ask decide.py, with this destination's clock and dice."""
         now = self.hold.retry_clock(self.clock.now())
+        # A visitor's event waited for another reason until somebody signed in.
+        before_s = self.policy.retry.visitor_s if lease.event.became else 0.0
         return decide(
             answer,
             attempt=lease.attempt,
             failing_for_s=0.0 if lease.first_failed_at is None else now - lease.first_failed_at,
-            parked_for_s=0.0 if lease.parked_at is None else now - lease.parked_at,
+            parked_for_s=0.0 if lease.parked_at is None else now - lease.parked_at - before_s,
             jitter=self.dice.uniform(0.0, 1.0),
             policy=self.policy.retry,
         )
@@ -180,10 +182,11 @@ class Engine:
                 case Hold(reason, cause):
                     await self._begin_hold(reason, cause)
                     await retry(at=now, first_failed_at=lease.first_failed_at, counts=False)
-                case Park(delay_s, subjects):
+                case Park(delay_s, subjects, room):
                     known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
-                    since = self.hold.retry_clock(now)
-                    await self.backlog.park(lease, since=since, until=now + delay_s, subjects=known_as)
+                    times = {"since": self.hold.retry_clock(now), "until": now + delay_s}
+                    if not await self.backlog.park(lease, **times, subjects=known_as, room=room):
+                        await self.apply(no_room(), errand, attempts)
         except LeaseLost:
             self._hear("lease_lost", message_id=lease.event.message_id)
 
