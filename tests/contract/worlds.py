@@ -72,6 +72,8 @@ class World:
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or ManualClock()
         self.sources = ["web", "server"]
+        #: Whom an event is about; None: as accept read it.
+        self.naming = lambda: None
         #: Of each source: its share of the store; and how many events the store may hold.
         self.store_shares, self.events_max = dict[str, float](), 10**9
 
@@ -107,7 +109,7 @@ class MemoryWorld(World):
     async def open(self) -> "MemoryWorld":
         self.buffer.shares.events_max = self.events_max
         self.log = self.shelf = self.dead = self.search = self.gauge = self.buffer
-        self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources)
+        self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources, naming=lambda: self.naming())
         return self
 
     def backlog_of(self, name, sources, begin):
@@ -141,7 +143,7 @@ class SqliteWorld(World):
         await self.log.open()
         self.store = DeliveryStore(self.folder, clock=self.clock)
         await self.store.open()
-        self.backlog = self.store.backlog(DESTINATION, lambda: self.sources)
+        self.backlog = self.store.backlog(DESTINATION, lambda: self.sources, naming=lambda: self.naming())
         self.shelf, self.dead = SqliteShelf(self.folder), SqliteDeadLetters(self.folder)
         self.search, self.gauge = SqliteSearch(self.folder), SqliteGauge(self.folder)
         return self

@@ -72,7 +72,9 @@ def test_whoever_an_event_writes_is_whom_its_lanes_are_named_after(said, beside,
 
 def _as_compared(call: Call) -> Call:
     """Return a call with its ids as texts, as Custify compares them; a company's event needs no lane of its own."""
-    ids = {name: as_id(call.body.get(name)) for name in ("user_id", "company_id") if call.path != "/event" or "u" in name}
+    ids = {
+        name: as_id(call.body.get(name)) for name in ("user_id", "company_id") if call.path != "/event" or "u" in name
+    }
     return Call(call.path, {"email": as_email(call.body.get("email")), **ids})
 
 

@@ -1,7 +1,5 @@
 """identify becomes an upsert of a person, with the company they join or leave."""
 
-import dataclasses
-
 from penstock import causes
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
 from penstock.convert.times import happened
@@ -22,7 +20,6 @@ from penstock.convert.whom import (
     company_id_of,
     names_placeholders,
     user_id_of,
-    visitor_of,
 )
 
 # Companies that one identify writes: each is a call, and all of them must be made while the event is leased.
@@ -62,10 +59,9 @@ def companies_of(traits: Object, mapping: Mapping) -> dict[str, dict[str, object
 
 def nobody(event: Object, traits: Object, mapping: Mapping, otherwise: Unmappable | None = None) -> Unmappable:
     """Return why an event that names nobody cannot be sent: its ids are none, or it has none."""
-    why = otherwise or Unmappable(NO_IDENTITY, causes.NO_IDENTITY)
     if names_placeholders(event, traits, mapping):
-        why = Unmappable(ONLY_PLACEHOLDERS, causes.PLACEHOLDER)
-    return dataclasses.replace(why, visitor=visitor_of(event, mapping))
+        return Unmappable(ONLY_PLACEHOLDERS, causes.PLACEHOLDER)
+    return otherwise or Unmappable(NO_IDENTITY, causes.NO_IDENTITY)
 
 
 def wants_removal(company: Object) -> bool:
