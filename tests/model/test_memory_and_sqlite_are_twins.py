@@ -92,9 +92,8 @@ class Twins(RuleBasedStateMachine):
     def open(self):
         self.loop, self.folder, self.clock = VirtualTimeLoop(), quick_folder(), ManualClock()
         self.worlds = [MemoryWorld(Path(), self.clock), SqliteWorld(Path(self.folder.name), self.clock)]
-        self.reads = Reads("one")
         for world in self.worlds:
-            world.naming = lambda: self.reads
+            world.naming = Reads("one")
             self.loop.run_until_complete(world.open())
         #: Leases without a verdict, and those that had one; of each event, the leases of both.
         self.held, self.spent = list[Pair](), list[Pair]()
@@ -160,7 +159,8 @@ class Twins(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(["one", "two"]))
     def read_events_otherwise(self, key):
-        self.reads = Reads(key)
+        for world in self.worlds:
+            world.naming = Reads(key)
 
     @rule()
     def wake_all(self):

@@ -138,7 +138,7 @@ class Stage:
         self.world, self.custify, self.clock, self.dice = world, custify, clock, dice
         self.script, self.engine_class, self.rules = script, engine, rules
         self.mapping = Mapping(anonymous_fallback=script.anonymous_fallback)
-        world.naming = lambda: NamedBy(self.mapping)
+        world.naming = NamedBy(self.mapping)
         self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
         self.orders_changed = asyncio.Event()
         self._start_engine()

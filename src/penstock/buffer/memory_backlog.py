@@ -181,7 +181,7 @@ class MemoryBacklog:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         self._take_in()
         replay = self.replays.setdefault(job, Replay())
-        looked_at = self.selectable(selection, after_seq=replay.cursor, limit=limit)
+        looked_at = [] if replay.is_read else self.selectable(selection, after_seq=replay.cursor, limit=limit)
         again = [seq for seq in looked_at if selection.takes(self.events[seq - 1])]
         for seq in again:
             del self.ended[seq]
@@ -293,7 +293,8 @@ class MemoryBacklog:
             self._read(waiting, named)
             self._tie(named, only_new=True)
             if not waiting.parked_for and held != waiting.lanes:
-                self._leave(position, dataclasses.replace(waiting, lanes=held))
+                for lane in held:
+                    self.places[lane].remove(position)
                 self._stand(position, waiting)
 
     def _tie(self, named: Named, *, only_new: bool = False) -> list[Lane]:

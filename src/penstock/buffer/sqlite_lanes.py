@@ -80,7 +80,7 @@ class SqliteLanes:
         self.ties.note(connection, named, only_new=True)
         is_moved = blocked != PARKED and held != list(lanes)
         if is_moved:
-            self._leave_places(connection, {position: held})
+            self._vacate(connection, position, held)
         self._name(connection, position, lanes, person)
         if is_moved:
             self._stand(connection, position, lanes)
@@ -275,6 +275,15 @@ class SqliteLanes:
                 connection.execute(PASSED_ON, [self.clock.now(), self.name, first])
             else:
                 self._count_again(connection, first)
+
+    def _vacate(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
+        """Take an event out of its lanes that has not ended: whoever waited for it has waited for nothing."""
+        for lane in lanes:
+            delete = "DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?"
+            connection.execute(delete, [self.name, lane, position])
+        firsts = {first for lane in lanes if (first := self._first(connection, lane)) is not None}
+        for first in firsts:
+            self._count_again(connection, first)
 
     def _passes(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
         """Return whether somebody is under way who stands behind this position."""
