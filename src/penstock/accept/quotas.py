@@ -81,6 +81,8 @@ class Quotas:
 
     def __init__(self) -> None:
         self.meters: dict[str, Meter] = {}
+        #: Sources without a quota, as they were when they last sent: to be asked before anything is counted.
+        self.holds_not: dict[str, Source] = {}
         self.lost: collections.Counter[tuple[str, str]] = collections.Counter()
         self.said: dict[tuple[str, str], tuple[float, int]] = {}
 
@@ -91,7 +93,9 @@ class Quotas:
             meter = self.meters[source.name] = Meter(source, now)
         elif meter.source is not source:
             meter.follow(source)
-        if meter.holds and (wait_s := meter.take(events, size_bytes, now)):
+        if not meter.holds:
+            self.holds_not[source.name] = source
+        elif wait_s := meter.take(events, size_bytes, now):
             raise SdkError(429, TEXT, retry_after_s=math.ceil(wait_s))
 
     def note(self, source: str, why: Lost, count: int, now: float) -> int:

@@ -138,7 +138,7 @@ class Log(Protocol):
     """accept's end: append only."""
 
     async def append(self, batches: Sequence[Batch]) -> int:
-        """Store all events of some batches, or none, and return how many were new.
+        """Store all events of some batches, one at least, or none, and return how many were new.
 
         When this returns, they are synced to disk. A (source, message_id) seen before is not stored again.
         Raises BufferUnavailable when the disk or the buffer's limit does not allow it; ShareUsedUp when a source among

@@ -87,18 +87,19 @@ class SqliteLog:
             self.connection.close()
 
     async def append(self, batches: Sequence[Batch]) -> int:
-        """Store all events of some batches, or none, and return how many were new; see port.Log."""
+        """Store all events of some batches, one at least, or none, and return how many were new; see port.Log."""
         if problem := self.problem():
             raise BufferUnavailable(problem)
+        # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
+        parts: list[Part] = []
         for batch in batches:
             if problem := self.shares.used_up.get(batch.source, ""):
                 raise ShareUsedUp(problem)
-        # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
-        if all(map(sqlite_segments.fits, batches)):
-            parts = [sqlite_segments.part(batch) for batch in batches]
-        else:
-            parts = await _parts_of(batches)
-        del batches
+            if sqlite_segments.fits(batch):
+                parts.append(sqlite_segments.part(batch))
+            else:
+                await _cut(batch, parts)
+        del batches, batch
         return await self.group.run(lambda _: self.appends.take(parts))
 
     def problem(self) -> str:
@@ -168,17 +169,11 @@ class SqliteLog:
             return settled_below(delivery, destinations)
 
 
-async def _parts_of(batches: Sequence[Batch]) -> list[Part]:
-    """Make large batches ready too, and let others be answered meanwhile: thousands of events take their time."""
-    parts: list[Part] = []
-    for batch in batches:
-        if sqlite_segments.fits(batch):
-            parts.append(sqlite_segments.part(batch))
-            continue
-        for some in sqlite_segments.parts(batch):
-            parts += some
-            await asyncio.sleep(0)
-    return parts
+async def _cut(batch: Batch, parts: list[Part]) -> None:
+    """Make a large batch ready too, and let others be answered meanwhile: thousands of events take their time."""
+    for part in sqlite_segments.parts(batch):
+        parts.append(part)
+        await asyncio.sleep(0)
 
 
 class Appends:

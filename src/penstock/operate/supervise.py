@@ -5,6 +5,8 @@ never stops the other. The supervisor blocks in the kernel between events; idle,
 """
 
 import contextlib
+import functools
+import os
 import signal
 import subprocess
 import sys
@@ -28,6 +30,8 @@ EXIT_DAMAGED = 74
 # Without it nothing is accepted; without deliver, events are still kept, and operate still says what is wrong.
 ESSENTIAL = "accept"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
+# Who sends waits for accept; what it took is on disk, and can wait a moment when there is not enough processor for all.
+NICENESS = {"deliver": 5, "operate": 5}
 
 
 class Child:
@@ -54,7 +58,7 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603 - our own command line
             self.command,
             stdin=subprocess.PIPE,
-            preexec_fn=_hear_signals,  # noqa: PLW1509 - one thread, see above
+            preexec_fn=functools.partial(_begin, self.role),  # noqa: PLW1509 - one thread, see above
         )
         self.started_at = now
         log.info("process_started", role=self.role, pid=self.process.pid)
@@ -92,6 +96,12 @@ def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) ->
                 return code
     finally:
         _stop(children, clock=clock)
+
+
+def _begin(role: str) -> None:
+    """Make a process ready that has just begun."""
+    _hear_signals()
+    os.nice(NICENESS.get(role, 0))
 
 
 def _hear_signals() -> None:
