@@ -137,11 +137,9 @@ async def test_events_that_wait_in_a_file_of_an_older_version_keep_their_order_w
         "INSERT INTO events VALUES (1, 'web', 'm1', 'track', '42.0', '', '', 1700000000000, '127.0.0.1', ?)",
         [b"{}"],
     )
-    waiting = (
-        "INSERT INTO waiting (destination, position, seq, lanes, blocked, due, received_at_ms)"
-        " VALUES ('custify', 1, 1, '[\"user:42.0\"]', 0, 0, 1700000000000)",
-        [],
-    )
+    columns = "destination, position, seq, lanes, blocked, due, received_at_ms"
+    values = ["custify", 1, 1, '["user:42.0"]', 0, 0, 1_700_000_000_000]
+    waiting = (f"INSERT INTO waiting ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
     place = ("INSERT INTO place VALUES ('custify', 'user:42.0', 1)", [])
     link = ("INSERT INTO link VALUES ('custify', 'x', '42')", [])
     read = ("INSERT INTO destination (name, cursor, next_position, received) VALUES ('custify', 1, 2, 1)", [])

@@ -1,6 +1,7 @@
 """Whom e-mail addresses and visitors were last seen with, on SQLite: the table `tie` of one destination."""
 
 import sqlite3
+from collections.abc import Sequence
 
 from penstock.buffer.lanes import VISITOR, Tie, Tied, tie_after, ties_of
 from penstock.event import Lane, Named
@@ -35,3 +36,9 @@ class Ties:
     def _tie(self, connection: sqlite3.Connection, lane: Lane) -> Tie | None:
         row = connection.execute(SELECT, [self.name, lane]).fetchone()
         return (Lane(row[0]), bool(row[1])) if row else None
+
+
+def forget_ties(connection: sqlite3.Connection, subjects: Sequence[tuple[str, str]]) -> None:
+    """Forget what was tied to people, and their e-mails to whom: by destination and subject."""
+    connection.executemany("DELETE FROM tie WHERE destination = ? AND person = ?", subjects)
+    connection.executemany("DELETE FROM tie WHERE destination = ? AND lane = ?", subjects)

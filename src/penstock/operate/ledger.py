@@ -10,10 +10,10 @@ from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Outcome, Story
 from penstock.ledger.guard import REMARKS_MAX, SUBJECT, Suspicion
 from penstock.ledger.record import (
-    NULL,
     CUSTOM,
     LEFT,
     MEMBER,
+    NULL,
     UNPROVEN,
     Value,
     company_subject,
