@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Sequence
 
 from accept_client import AUTH, Client
+from penstock.buffer.port import Story
 from penstock.clock import SeededDice
 from penstock.convert.plan import Call, Mapping
 from penstock.deliver.answer import Accepted, Answer, Refused
@@ -26,6 +27,8 @@ class Recording:
 
     def __init__(self) -> None:
         self.sandbox, self.calls = Sandbox(), list[Call]()
+        #: How each event ended, by message id.
+        self.stories = dict[str, Story]()
 
     async def send(self, call: Call) -> Answer:
         self.calls.append(call)
@@ -37,13 +40,15 @@ class Recording:
         return Accepted(200, (await self.sandbox.get(path)).body.decode())
 
 
-def delivered(requests: Sequence[Request], mapping: Mapping, *, rules: Rules = OFF) -> Recording:
+def delivered(
+    requests: Sequence[Request], mapping: Mapping, *, rules: Rules = OFF, visitor_s: float = 0.0
+) -> Recording:
     """Return what came out; unless told otherwise with the ledger and the resolver off."""
-    recording, _ = run_virtually(_delivered(requests, mapping, rules))
+    recording, _ = run_virtually(_delivered(requests, mapping, rules, visitor_s))
     return recording
 
 
-async def _delivered(requests: Sequence[Request], mapping: Mapping, rules: Rules) -> Recording:
+async def _delivered(requests: Sequence[Request], mapping: Mapping, rules: Rules, visitor_s: float) -> Recording:
     client, recording, clock = Client(), Recording(), LoopClock(asyncio.get_running_loop())
     for path, body, headers in requests:
         answer = await client("POST", path, body, headers or AUTH)
@@ -55,7 +60,7 @@ async def _delivered(requests: Sequence[Request], mapping: Mapping, rules: Rules
         ledger=backlog.ledger,
         custify=recording,
         pace=Pace(per_s_max=1e9, as_of=clock.now()),
-        policy=DeliveryPolicy(mapping=mapping, retry=RetryPolicy(), rules=rules),
+        policy=DeliveryPolicy(mapping=mapping, retry=RetryPolicy(visitor_s=visitor_s), rules=rules),
         clock=clock,
         dice=SeededDice(1),
     )
@@ -67,4 +72,5 @@ async def _delivered(requests: Sequence[Request], mapping: Mapping, rules: Rules
     assert not client.buffer.counts("custify", ["web"]).waiting
     engine.stop()
     await running
+    recording.stories = {story.event.message_id: story for story in client.buffer.stories("custify")}
     return recording

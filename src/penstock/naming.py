@@ -132,7 +132,7 @@ def _call(body: bytes) -> dict[str, object]:
         ("context", call.context, _context),
         ("properties", call.properties, _ids),
     )
-    return found | {name: _part(raw, read) for name, raw, read in parts if bytes(raw)}
+    return found | {name: _part(raw, read) for name, raw, read in parts if raw is not ABSENT}
 
 
 def _part(raw: msgspec.Raw, read: Callable[[msgspec.Raw], dict[str, object]]) -> object:
@@ -144,15 +144,15 @@ def _part(raw: msgspec.Raw, read: Callable[[msgspec.Raw], dict[str, object]]) ->
 
 def _context(raw: msgspec.Raw) -> dict[str, object]:
     traits = _context_of(raw).traits
-    return {"traits": _part(traits, _traits)} if bytes(traits) else {}
+    return {} if traits is ABSENT else {"traits": _part(traits, _traits)}
 
 
 def _traits(raw: msgspec.Raw) -> dict[str, object]:
     traits = _traits_of(raw)
     found = _ids_in(traits)
-    if bytes(traits.company):
+    if traits.company is not ABSENT:
         found["company"] = _part(traits.company, _company)
-    if bytes(traits.companies).startswith(b"["):
+    if traits.companies is not ABSENT and bytes(traits.companies).startswith(b"["):
         found["companies"] = [_part(each, _company) for each in _list_of(traits.companies)]
     # A whole call that stands among the traits of a group call; see convert/group.py.
     if _is_object(traits.traits):
@@ -183,7 +183,7 @@ def _ids_in(ids: _Ids) -> dict[str, object]:
 
 def _values(parts: dict[str, msgspec.Raw]) -> dict[str, object]:
     """Return what is there, by name."""
-    return {name: _value(bytes(raw)) for name, raw in parts.items() if bytes(raw)}
+    return {name: _value(bytes(raw)) for name, raw in parts.items() if raw is not ABSENT}
 
 
 def _value(text: bytes) -> object:
@@ -194,4 +194,4 @@ def _value(text: bytes) -> object:
 
 
 def _is_object(raw: msgspec.Raw) -> bool:
-    return bytes(raw).startswith(b"{")
+    return raw is not ABSENT and bytes(raw).startswith(b"{")

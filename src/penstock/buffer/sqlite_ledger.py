@@ -61,7 +61,8 @@ class SqliteLedger:
         def operation(connection: sqlite3.Connection) -> int:
             found = _beginning(connection, self.name, prefix, limit)
             delete = "DELETE FROM ledger WHERE destination = ? AND subject = ?"
-            forget_ties(connection, [(self.name, subject) for subject in found])
+            # Also of somebody of whom nothing else is known.
+            forget_ties(connection, [(self.name, subject) for subject in {prefix, *found} - {""}])
             return connection.executemany(delete, [(self.name, subject) for subject in found]).rowcount if found else 0
 
         removed = await self.group.run(operation)
