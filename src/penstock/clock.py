@@ -7,6 +7,7 @@ import os
 import random
 import time
 import uuid
+from pathlib import Path
 from typing import Protocol
 
 # How much chance a UUID takes, and how many are thrown at once.
@@ -15,10 +16,19 @@ VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
 class Clock(Protocol):
-    """Wall-clock time; may be set back by an operator, so only differences of a few seconds are trusted."""
+    """Three times for three questions; docs/decisions/0027-three-times.md says which is asked where."""
 
     def now(self) -> float:
-        """Return seconds since 1970, UTC."""
+        """Return seconds since 1970, UTC, as the machine believes. For what people, Custify and files read.
+
+        Anybody may set it at any moment, so nothing waits for it, and nothing grows old by it.
+        """
+
+    def steady(self) -> float:
+        """Return seconds on a time that nobody sets and that goes on while the machine sleeps. For waits."""
+
+    def awake(self) -> float:
+        """Return seconds on a time that passes only while something could be done. For ages, and for what is under way."""
 
 
 class Dice(Protocol):
@@ -31,12 +41,33 @@ class Dice(Protocol):
         """Return a random UUID (version 4) as text."""
 
 
+# Elsewhere than on Linux there is none that goes on in a suspended machine: waits then last for as long again.
+BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clocks. Steady and awake seconds are those since it was started, for all of its processes."""
 
     def now(self) -> float:
         """Return seconds since 1970, UTC."""
         return time.time()
+
+    def steady(self) -> float:
+        """Return seconds that nobody sets."""
+        return time.clock_gettime(BOOTTIME)
+
+    def awake(self) -> float:
+        """Return seconds without those in which the machine slept."""
+        return time.monotonic()
+
+
+def boot_id() -> str:
+    """Return what tells this start of the machine from every other one; empty where nothing does."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 def cpu_s() -> float:
@@ -85,15 +116,33 @@ class ManualClock:
     """A clock that stands still until told to move; for tests."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
-        self._now = now
+        self._steady = self._awake = now
+        self._set_by = 0.0
 
     def now(self) -> float:
         """Return seconds since 1970, UTC."""
-        return self._now
+        return self._steady + self._set_by
+
+    def steady(self) -> float:
+        """Return seconds that nobody sets."""
+        return self._steady
+
+    def awake(self) -> float:
+        """Return seconds without those that were slept."""
+        return self._awake
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self._now += seconds
+        self._steady += seconds
+        self._awake += seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Set the wall's clock forward, or back: no time passes."""
+        self._set_by += seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass while the machine sleeps."""
+        self._steady += seconds
 
 
 class SeededDice:

@@ -122,13 +122,13 @@ class HostileCustify:
         return Accepted(200, "")
 
     def _note_call(self) -> None:
-        now = self.clock.now()
+        now = self.clock.steady()
         self.called_at.append(now)
         self.called_too_early += self.quiet_since < now < self.quiet_until
 
     def _heard(self, answer: Throttled) -> None:
         """From here on our side knows; what a crashed client was told, nobody can obey."""
-        now = self.clock.now()
+        now = self.clock.steady()
         if now >= self.quiet_until:
             self.quiet_since = now
         self.quiet_until = max(self.quiet_until, now + (answer.retry_after_s or 10.0))
@@ -143,7 +143,7 @@ class HostileCustify:
         subject = body.get("company_id") if call.path == "/company" else body.get("user_id")
         self.applied.append(
             Applied(
-                at=self.clock.now(),
+                at=self.clock.steady(),
                 path=call.path,
                 subject=str(subject),
                 mark=_mark(call),

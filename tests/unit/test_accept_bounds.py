@@ -14,11 +14,12 @@ from penstock.accept import room as room_module
 from penstock.accept.app import PIECE_EVENTS_MAX, PIECES_AT_ONCE
 from penstock.accept.bodies import STRANGER_BYTES_MAX, WHOLE_BYTES_MAX
 from penstock.accept.lenient import CHARS_OF_A_TOKEN, CUT_DEPTH_MAX, DEPTH_MAX, TOKENS_OF_A_SLICE
-from penstock.accept.sdk_request import Origin, batch_in_slices, plain_batch, plain_one
+from penstock.accept.sdk_request import Origin, TooManyEvents, batch_in_slices, plain_batch, plain_one
 from penstock.accept.turns import REST_S, RESTS_MAX, WAITING_MAX
 from penstock.buffer.memory import MemoryBuffer
 from penstock.clock import ManualClock, SeededDice
 from penstock.errors import BufferUnavailable, SdkError
+from penstock.event import in_one_go
 from penstock.settings import Settings
 from sim.loop import VirtualTimeLoop
 
@@ -176,6 +177,22 @@ def test_no_search_goes_through_megabytes_in_one_go(kind):
 @pytest.mark.parametrize("kind", ["brackets", "brackets in a batch"])
 def test_what_is_nested_too_deep_to_be_read_is_looked_at_no_further(kind):
     assert pauses(HOSTILE[kind](4_000_000)) <= 2 * (DEPTH_MAX + CUT_DEPTH_MAX) / TOKENS_OF_A_SLICE
+
+
+@pytest.mark.parametrize("before", [b'{"batch":[', b'{"x":"\\"batch\\":[","batch" : ['])
+def test_of_too_many_events_as_many_are_read_as_it_takes_to_refuse_them(before):
+    never_read = b"this is no JSON"
+    body = before + b",".join([EVENT] * 100_000) + never_read
+
+    with pytest.raises(TooManyEvents):
+        in_one_go(batch_in_slices(body, origin=ORIGIN, dice=SeededDice(1), events_max=10_000))
+
+
+def test_a_list_of_an_event_is_not_taken_for_the_events():
+    listing = b'{"userId":"a","properties":{"batch":[%b]}}' % b",".join([EVENT] * 50_000)
+    batch = in_one_go(batch_in_slices(batch_of(listing), origin=ORIGIN, dice=SeededDice(1), events_max=10_000))
+
+    assert batch.text == listing
 
 
 def test_cheap_events_are_read_some_hundred_at_a_time():

@@ -44,7 +44,7 @@ DISABLED = SdkError(404, "source is disabled")
 # A tuple: members of an enum are compared faster than they are hashed, and this is asked of every request.
 TAKING = (Kind.EVENT, Kind.BATCH, Kind.BEACON)
 # Of a large request so much is stored with one sync. A piece is what the log keeps together, so that it cuts nothing again.
-PIECE_EVENTS_MAX, PIECE_BYTES_MAX, PIECES_AT_ONCE = 128, 128 * 1024, 4
+PIECE_EVENTS_MAX, PIECE_BYTES_MAX, PIECES_AT_ONCE = 128, 128 * 1024, 2
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 
 

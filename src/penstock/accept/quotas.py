@@ -47,7 +47,6 @@ class Meter:
     def take(self, events: int, size_bytes: int, now: float) -> float:
         """Take a request of this size, and return 0; or return how long to wait until one may pass, in seconds."""
         passed_s, self.as_of = now - self.as_of, now
-        # A clock that was set back gives nothing, and takes nothing.
         if passed_s > 0:
             self._fill(passed_s)
         if self.events > 0 and self.bytes_ > 0:
@@ -103,7 +102,7 @@ class Quotas:
         key = (source, why.value)
         self.lost[key] += count
         said_at, before = self.said.get(key, (-math.inf, 0))
-        if 0 <= now - said_at < SAID_EVERY_S:
+        if now - said_at < SAID_EVERY_S:
             return 0
         self.said[key] = (now, self.lost[key])
         return self.lost[key] - before

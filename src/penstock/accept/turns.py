@@ -13,8 +13,8 @@ from penstock.clock import cpu_s
 Result = TypeVar("Result")
 # More than so many of a source would wait for longer than an SDK does.
 WAITING_MAX = 64
-# When so much CPU is spent, in slices, others have as long a time: half of the event loop's at least is always theirs.
-SPENT_S_MAX, REST_S = 0.001, 0.001
+# When so much CPU is spent, in slices, others have twice as long: two thirds of the event loop's time at least is theirs.
+SPENT_S_MAX, REST_S = 0.001, 0.002
 # Whoever is being stored needs Python's lock several times. They have up to so many rests, so that large requests go on
 # however many small ones there are.
 RESTS_MAX = 5

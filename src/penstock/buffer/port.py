@@ -167,7 +167,7 @@ class Return(Protocol):
 
         Their outcome is undone; their old attempts are kept. At most `limit` are looked at in one step. `job` names
         the replay: each event is put back once by it, in the order of the log, also across restarts, and an event
-        that ends badly again is left to another replay.
+        that ends badly again is left to another replay. One that came to its end is not begun again.
         """
 
 

@@ -69,7 +69,7 @@ class SqliteLanes:
         )
         self._take_places(connection, position, lanes)
         for visitor in self.ties.note(connection, named):
-            self.wake(connection, visitor, due=self.clock.now())
+            self.wake(connection, visitor, due=self.clock.steady())
 
     def enter_again(self, connection: sqlite3.Connection, named: Named, *, position: int) -> None:
         """Give an event that waits its place once more: whom it is about is read in another way now."""
@@ -105,7 +105,7 @@ class SqliteLanes:
         """Return whether one more event may be parked for visitors, of whom `room` may be, and for this one."""
         if room is None:
             return True
-        now = self.clock.now()
+        now = self.clock.steady()
         if self.full_until > now:
             return False
         if self.parked_since_counted is None or self.parked_since_counted >= room:
@@ -134,7 +134,7 @@ class SqliteLanes:
         rows = [(self.name, subject, position) for subject in subjects]
         connection.executemany("INSERT OR IGNORE INTO parked VALUES (?, ?, ?)", rows)
         if any(subject.startswith(VISITOR) and self._became(connection, subject) for subject in subjects):
-            self._unpark(connection, position, due=self.clock.now())
+            self._unpark(connection, position, due=self.clock.steady())
 
     def wake(self, connection: sqlite3.Connection, subject: str, *, due: float) -> None:
         """Let all events parked for a subject take their places again."""
@@ -147,7 +147,7 @@ class SqliteLanes:
         select = "SELECT position FROM waiting WHERE destination = ? AND blocked = -1 AND due <= ? LIMIT ?"
         rows = connection.execute(select, [self.name, now, UNPARKED_AT_ONCE]).fetchall()
         for (position,) in rows:
-            self._unpark(connection, position, due=self.clock.now())
+            self._unpark(connection, position, due=self.clock.steady())
         return len(rows)
 
     def is_awaited(self, connection: sqlite3.Connection, position: int) -> bool:
@@ -272,7 +272,7 @@ class SqliteLanes:
             if first is None:
                 continue
             if first > position and not self.passed:
-                connection.execute(PASSED_ON, [self.clock.now(), self.name, first])
+                connection.execute(PASSED_ON, [self.clock.steady(), self.name, first])
             else:
                 self._count_again(connection, first)
 

@@ -8,7 +8,7 @@ import dataclasses
 from typing import assert_never
 
 from penstock import causes
-from penstock.buffer.port import Outcome
+from penstock.buffer.port import Lease, Outcome
 from penstock.convert.plan import Filtered, Unmappable
 from penstock.deliver.answer import (
     Accepted,
@@ -168,6 +168,13 @@ def _of_visitor(visitor: str, *, parked_for_s: float, policy: RetryPolicy) -> Ve
             Outcome.REJECTED, "nobody signed in as the visitor in time, or several people did", causes.ANONYMOUS
         )
     return Park(left_s, (f"anon:{visitor}",), room=policy.visitor_events_max)
+
+
+def waited_s(lease: Lease, now: float, policy: RetryPolicy) -> float:
+    """Return for how long an event was parked, on the retry clock; a visitor's since somebody signed in at the latest."""
+    if lease.parked_at is None:
+        return 0.0
+    return now - lease.parked_at - (policy.visitor_s if lease.event.became else 0.0)
 
 
 def no_room() -> Settle:

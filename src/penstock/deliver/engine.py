@@ -22,11 +22,23 @@ from penstock.convert.plan import Call, Filtered, Unmappable
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.attempts import attempt_of, unsent
 from penstock.deliver.books import Books, is_busy
-from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide, no_room
+from penstock.deliver.decide import (
+    RETRY_AFTER_S_DEFAULT,
+    Hold,
+    Park,
+    RetryIn,
+    Said,
+    Settle,
+    Verdict,
+    decide,
+    no_room,
+    waited_s,
+)
 from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
+from penstock.deliver.progress import Progress
 from penstock.deliver.reads import read
 from penstock.deliver.runs import Runs
 from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
@@ -73,14 +85,14 @@ class Engine:
         self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
         self.observe: Callable[[Attempt], None] = lambda _: None
-        self.stopping = asyncio.Event()
+        self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
 
     async def run(self) -> None:
         """Deliver until `stop`; then let calls under way finish."""
         notes = await self.backlog.notes()
         self._recall(notes)
-        await self.backlog.remember({"running": True} | self.steps.to_notes())
+        await self.backlog.remember({"running": True, "account": self.policy.account} | self.steps.to_notes())
         if notes.get("running"):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
@@ -100,21 +112,21 @@ class Engine:
 
     def reconfigure(self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float) -> None:
         """Go on with other settings; a held destination is looked at again at once."""
-        self.custify, self.policy, self.pace.per_s_max = custify, policy, per_s_max
+        self.custify, self.policy, self.pace.per_s_max, self.is_unwritten = custify, policy, per_s_max, True
         self.width.calls_max = policy.in_flight_max
         self.hold.probe_now()
 
     def pause(self, by: str) -> None:
         """Send nothing more until `resume`; calls under way end as usual."""
         if not self.hold.is_paused:
-            self.hold.pause(by, now=self.clock.now())
+            self.hold.pause(by, now=self.clock.awake())
             self.is_unwritten = True
             self.log.info("paused")
 
     def resume(self) -> None:
         """Go on after a pause."""
         if self.hold.is_paused:
-            self.hold.resume(self.clock.now())
+            self.hold.resume(self.clock.awake())
             self.is_unwritten = True
             self.log.info("pause_ended")
 
@@ -148,21 +160,19 @@ class Engine:
 
     def verdict(self, answer: Said, lease: Lease) -> Verdict:
         """Ask decide.py, with this destination's clock and dice."""
-        now = self.hold.retry_clock(self.clock.now())
-        # A visitor's event waited for another reason until somebody signed in.
-        before_s = self.policy.retry.visitor_s if lease.event.became else 0.0
+        now = self.hold.retry_clock(self.clock.awake())
         return decide(
             answer,
             attempt=lease.attempt,
             failing_for_s=0.0 if lease.first_failed_at is None else now - lease.first_failed_at,
-            parked_for_s=0.0 if lease.parked_at is None else now - lease.parked_at - before_s,
+            parked_for_s=waited_s(lease, now, self.policy.retry),
             jitter=self.dice.uniform(0.0, 1.0),
             policy=self.policy.retry,
         )
 
     async def apply(self, verdict: Verdict, errand: Errand, attempts: Sequence[Attempt]) -> None:
         """Write the verdict down; a lease that was lost is somebody else's by now."""
-        lease, now = errand.leases[0], self.clock.now()
+        lease, now = errand.leases[0], self.clock.steady()
         retry = functools.partial(self.backlog.retry, lease, attempts=attempts, learned=errand.half_knowledge(attempts))
         try:
             match verdict:
@@ -177,14 +187,14 @@ class Engine:
                 case RetryIn(delay_s, counts):
                     failed_at = lease.first_failed_at
                     if counts and failed_at is None:
-                        failed_at = self.hold.retry_clock(now)
+                        failed_at = self.hold.retry_clock(self.clock.awake())
                     await retry(at=now + delay_s, first_failed_at=failed_at, counts=counts)
                 case Hold(reason, cause):
                     await self._begin_hold(reason, cause)
                     await retry(at=now, first_failed_at=lease.first_failed_at, counts=False)
                 case Park(delay_s, subjects, room):
                     known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
-                    times = {"since": self.hold.retry_clock(now), "until": now + delay_s}
+                    times = {"since": self.hold.retry_clock(self.clock.awake()), "until": now + delay_s}
                     if not await self.backlog.park(lease, **times, subjects=known_as, room=room):
                         await self.apply(no_room(), errand, attempts)
         except LeaseLost:
@@ -236,9 +246,11 @@ class Engine:
             if self.policy.origin != self.origin and not await self._has_moved():
                 return ()
             if self.hold.is_paused or (self.hold.is_held and not await self._probe_succeeds()):
+                self.progress.rests()
                 return ()
+            self.progress.goes_on(self.clock.steady())
             free = self.width.limit - len(self.in_flight)
-            limit = int(min(free, self.pace.free_calls(self.clock.now())))
+            limit = int(min(free, self.pace.free_calls(self.clock.steady())))
             if limit < 1:
                 return ()
             together = TOGETHER_MAX if self.policy.rules.coalesce else 0
@@ -264,7 +276,7 @@ class Engine:
         self, method: str, path: str, make: Callable[[], Awaitable[Answer]], attempts: list[Attempt]
     ) -> Answer:
         """Make one call at its time, and write down how it went."""
-        now = self.clock.now()
+        now = self.clock.steady()
         wait_s = self.pace.wait_s(now)
         if wait_s > self.policy.call_s_max:
             # Waiting here would use up the lease; the event goes back unharmed instead.
@@ -272,31 +284,34 @@ class Engine:
         self.pace.sent(now + wait_s)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
-            if (blocked_s := self.pace.blocked_s(self.clock.now())) > 0:
+            if (blocked_s := self.pace.blocked_s(self.clock.steady())) > 0:
                 # Another call was throttled while this one waited for its turn.
                 return Throttled(blocked_s, "waiting for the pace")
-        started = self.clock.now()
+        at, began = self.clock.now(), self.clock.awake()
         answer = await make()
-        ended = self.clock.now()
-        self._learn(answer, started=started, ended=ended)
-        attempts.append(attempt_of(method, path, answer, at=started, ended=ended))
+        took_s = self.clock.awake() - began
+        self._learn(answer, took_s=took_s)
+        self.progress.answered(answer)
+        attempts.append(attempt_of(method, path, answer, at=at, took_s=took_s))
         self.observe(attempts[-1])
         return answer
 
-    def _learn(self, answer: Answer, *, started: float, ended: float) -> None:
+    def _learn(self, answer: Answer, *, took_s: float) -> None:
         """Let pace, width and hold follow what Custify said."""
         match answer:
             case Throttled(retry_after_s):
-                self.pace.throttled(ended, RETRY_AFTER_S_DEFAULT if retry_after_s is None else retry_after_s)
+                self.pace.throttled(
+                    self.clock.steady(), RETRY_AFTER_S_DEFAULT if retry_after_s is None else retry_after_s
+                )
                 self.is_unwritten = True
             case Unavailable():
                 self.width.failed()
             case Accepted():
                 self.hold.proved()
                 self.pace.accepted()
-                self.width.answered(ended - started, under_way=len(self.in_flight))
+                self.width.answered(took_s, under_way=len(self.in_flight))
             case Refused():
-                self.width.answered(ended - started, under_way=len(self.in_flight))
+                self.width.answered(took_s, under_way=len(self.in_flight))
 
     def _recall(self, notes: Table[str, object]) -> None:
         """Go on with what was learned before a restart."""
@@ -310,8 +325,8 @@ class Engine:
 
     async def _write_notes(self) -> None:
         if self.is_unwritten or self.pace.is_news:
-            self.is_unwritten = False
-            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes() | self.steps.to_notes())
+            self.is_unwritten, account = False, {"account": self.policy.account}
+            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes() | self.steps.to_notes() | account)
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))
@@ -333,12 +348,12 @@ class Engine:
 
     async def _pause(self, idle_s: float, stop: "asyncio.Future[Any]") -> None:
         """Wait until a call ends, the pace allows one, something may have arrived, or the engine stops."""
-        for line in self.repeats.due(self.clock.now()):
+        for line in self.repeats.due(self.clock.steady()):
             line.say(self.log)
         if self.is_news:
             return
         full = len(self.in_flight) >= self.width.limit
-        timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.now()), 1.0))
+        timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.steady()), 1.0))
         await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 
     async def _rest(self, seconds: float) -> None:
@@ -357,21 +372,21 @@ class Engine:
         for task in self.in_flight:
             task.cancel()
         await asyncio.gather(*self.in_flight, return_exceptions=True)
-        for line in self.repeats.rest(self.clock.now()):
+        for line in self.repeats.rest(self.clock.steady()):
             line.say(self.log)
 
     async def _begin_hold(self, reason: str, cause: str) -> None:
         if not self.hold.is_held:
             self.log.warning("held", cause=cause, reason=reason)
-            self.hold.begin(reason, cause, now=self.clock.now())
+            self.hold.begin(reason, cause, now=self.clock.awake())
             await self.backlog.remember(self.hold.to_notes())
 
     async def _probe_succeeds(self) -> bool:
         """Find out, now and then, whether a held destination can be served again."""
-        if not self.hold.probe_is_due(self.clock.now()):
+        if not self.hold.probe_is_due(self.clock.awake()):
             return False
         answer = await self.custify.probe()
-        now = self.clock.now()
+        now = self.clock.awake()
         if isinstance(answer, Barred | Unavailable | Throttled):
             self.hold.probe_failed(now)
             return False
@@ -385,6 +400,7 @@ class Engine:
         self.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
         # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.
         for ending in endings:
+            self.progress.moved(self.clock.steady())
             if ending.outcome in REPLAYABLE:
                 event = "buried" if ending.outcome is Outcome.DEAD else "rejected"
                 facts = {"message_id": ending.lease.event.message_id, "attempts": ending.lease.attempt}
@@ -392,5 +408,5 @@ class Engine:
 
     def _hear(self, event: str, **facts: Any) -> None:
         """Say what may happen to every event: the first of a cause at once, the others as a count."""
-        for line in self.repeats.heard(event, now=self.clock.now(), **facts):
+        for line in self.repeats.heard(event, now=self.clock.steady(), **facts):
             line.say(self.log)

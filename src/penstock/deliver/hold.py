@@ -13,7 +13,7 @@ PROBE_S_MIN, PROBE_S_MAX = 5.0, 300.0
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class HoldState:
-    """Held or not, paused or not. All times are seconds since 1970."""
+    """Held or not, paused or not. All times are awake seconds: nothing grows old in a sleep, and no probe is made there."""
 
     reason: str = ""
     #: One of causes.py.
