@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Sequence
 
 from accept_client import AUTH, Client
+from penstock.buffer.memory import MemoryBuffer
 from penstock.buffer.port import Story
 from penstock.clock import SeededDice
 from penstock.convert.plan import Call, Mapping
@@ -49,7 +50,8 @@ def delivered(
 
 
 async def _delivered(requests: Sequence[Request], mapping: Mapping, rules: Rules, visitor_s: float) -> Recording:
-    client, recording, clock = Client(), Recording(), LoopClock(asyncio.get_running_loop())
+    recording, clock = Recording(), LoopClock(asyncio.get_running_loop())
+    client = Client(buffer=MemoryBuffer(clock=clock))
     for path, body, headers in requests:
         answer = await client("POST", path, body, headers or AUTH)
         assert answer.status in {200, 400}, answer

@@ -49,6 +49,12 @@ class RetryPolicy:
     visitor_s: float = 0.0
     visitor_events_max: int = 100_000
 
+    def waited_s(self, lease: Lease, now: float) -> float:
+        """Return for how long an event was parked, on the retry clock; a visitor's at least since somebody signed in."""
+        if lease.parked_at is None:
+            return 0.0
+        return now - lease.parked_at - (self.visitor_s if lease.event.became else 0.0)
+
     def delay_s(self, attempt: int, *, jitter: float) -> float:
         """Return the wait after a failed attempt: full jitter under a doubling ceiling; `jitter` is in [0, 1]."""
         # 2 ** 20 s is beyond any ceiling; the bound keeps a lane with thousands of attempts from overflowing.
@@ -91,6 +97,8 @@ class Park:
     subjects: tuple[str, ...]
     #: How many events may be parked for visitors; None for an event of somebody who is known by name.
     room: int | None = None
+    #: What becomes of it where there is no room.
+    otherwise: Settle = Settle(Outcome.REJECTED)
 
 
 #: What is said of an event without a call: by the mapping, by the ledger, by the watch over pure steps.
@@ -167,19 +175,8 @@ def _of_visitor(visitor: str, *, parked_for_s: float, policy: RetryPolicy) -> Ve
         return Settle(
             Outcome.REJECTED, "nobody signed in as the visitor in time, or several people did", causes.ANONYMOUS
         )
-    return Park(left_s, (f"anon:{visitor}",), room=policy.visitor_events_max)
-
-
-def waited_s(lease: Lease, now: float, policy: RetryPolicy) -> float:
-    """Return for how long an event was parked, on the retry clock; a visitor's since somebody signed in at the latest."""
-    if lease.parked_at is None:
-        return 0.0
-    return now - lease.parked_at - (policy.visitor_s if lease.event.became else 0.0)
-
-
-def no_room() -> Settle:
-    """Return what becomes of a visitor's event where as many wait as may."""
-    return Settle(Outcome.REJECTED, "as many events wait for visitors to sign in as may", causes.ANONYMOUS)
+    full = Settle(Outcome.REJECTED, "as many events wait for visitors to sign in as may", causes.ANONYMOUS)
+    return Park(left_s, (f"anon:{visitor}",), policy.visitor_events_max, full)
 
 
 def _barred(answer: Barred) -> Hold:
