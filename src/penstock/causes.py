@@ -27,6 +27,7 @@ PERSON_UNKNOWN = "custify.person_unknown"
 STUCK = "delivery.stuck"
 SHADOW = "mode.shadow"
 NO_IDENTITY = "map.no_identity"
+ANONYMOUS = "map.anonymous"
 NO_COMPANY = "map.no_company"
 NO_SUBJECT = "map.no_subject"
 NO_NAME = "map.no_event_name"
@@ -135,6 +136,13 @@ CAUSES = {
             meaning="The event names nobody: it has neither a userId nor an e-mail among its traits.",
             advice="Call identify with a user id before anything else, or switch the fallback to anonymousId on; then"
             " replay the cause.",
+        ),
+        Cause(
+            code=ANONYMOUS,
+            meaning="A visitor's event, and nobody signed in with the anonymousId it came with; or several people did, and it is"
+            " not certain whose it is; or as many such events were waiting as may.",
+            advice="Nothing, where visitors just look around. Where people sign in, identify must carry the anonymousId that"
+            " they had before, as the SDKs do. Once they have, a replay of the cause sends what they did before.",
         ),
         Cause(
             code=NO_COMPANY,

@@ -3,7 +3,7 @@
 import concurrent.futures
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import NewType, TypeVar
+from typing import NewType, Protocol, TypeVar
 
 import msgspec
 
@@ -58,6 +58,31 @@ class Event(Head, frozen=True, kw_only=True, gc=False, array_like=False):
     body: bytes
     #: What the event shares with the others of its batch, as JSON; empty when it came alone or shares nothing.
     envelope: bytes = b""
+    #: Of a visitor's event at a destination: the lane of the person whom the visitor became; not part of what is stored.
+    became: str = ""
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Whom and what an event is about, as a destination reads it; its lanes are named after that."""
+
+    #: The person, by id and by e-mail address; empty for what the event does not say.
+    user_id: str = ""
+    email: str = ""
+    #: The lane of the visitor: by the anonymous id, and of the person by that name where the destination makes one.
+    visitor: str = ""
+    #: The companies that the event writes.
+    companies: tuple[str, ...] = ()
+
+
+class Naming(Protocol):
+    """How a destination reads whom an event is about."""
+
+    @property
+    def key(self) -> str:
+        """Return a text that is another one whenever the same event may be about somebody else."""
+
+    def __call__(self, event: Event) -> Named:
+        """Return whom an event is about. Never raises."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -163,12 +188,28 @@ def enriched(event: Event, *, alone: bool = False) -> dict[str, object]:
     call: dict[str, object] = body if isinstance(body, dict) else {}
     if event.envelope and not alone:
         call = filled(call, _decoded(event.envelope))
+    if event.became and not alone:
+        call = _by_name(call, event.became)
     return call | {
         "type": event.type,
         "messageId": event.message_id,
         "request_ip": event.request_ip,
         "receivedAt": to_text(from_ms(event.received_at_ms)),
     }
+
+
+def as_became(event: Event, became: str) -> Event:
+    """Return a visitor's event as that of the person whom the visitor became; any other as it is."""
+    return msgspec.structs.replace(event, became=became) if became else event
+
+
+def _by_name(call: dict[str, object], became: str) -> dict[str, object]:
+    """Return a visitor's call as one of the person whom the visitor became."""
+    kind, _, id_ = became.partition(":")
+    if kind == "user":
+        return call | {"userId": id_}
+    traits = call.get("traits")
+    return call | {"traits": {**(traits if isinstance(traits, dict) else {}), "email": id_}}
 
 
 def mended(body: bytes) -> bytes:

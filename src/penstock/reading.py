@@ -32,6 +32,7 @@ def mapping_of(destination: Destination, settings: Settings) -> Mapping:
         placeholder_ids=settings.placeholder_ids,
         date_attributes=destination.date_attributes,
         clock_ahead_s_max=settings.clock_ahead_s_max,
+        null_clears=destination.null_clears,
     )
 
 

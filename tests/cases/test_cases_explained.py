@@ -1,6 +1,7 @@
 """Every golden case can be explained: no value of its event, and none of its calls, is left without a reason."""
 
 import json
+import re
 
 import pytest
 
@@ -28,7 +29,8 @@ def test_every_value_of_the_case_and_of_its_calls_is_accounted_for(case: Case, m
 @pytest.mark.parametrize("mapping", MAPPINGS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.sentence)
 def test_only_what_the_mapping_always_sends_has_no_source(case: Case, mapping: str) -> None:
-    assert set_by_mapping(explained(case, mapping)) <= {
+    constants = {(re.sub(r"\[\d+\]", "[0]", field), value) for field, value in set_by_mapping(explained(case, mapping))}
+    assert constants <= {
         ("custom_attributes", "{}"),
         ("metadata", "{}"),
         ("companies[0].remove", "False"),

@@ -99,7 +99,7 @@ async def test_events_that_fell_out_of_the_backlog_are_found_again_in_the_log(fo
 async def test_an_event_that_waits_and_has_an_outcome_is_sent_again(folder):
     break_it(
         folder,
-        "INSERT INTO outcome SELECT destination, seq, 'delivered', '', 0, '', '' FROM waiting LIMIT 1",
+        "INSERT INTO outcome SELECT destination, seq, 'delivered', '', 0, '', '', '' FROM waiting LIMIT 1",
         "UPDATE tally SET count = count + 1 WHERE outcome = 'delivered'",
     )
     assert "wait and have an outcome" in doctor(folder).findings()[0].sentence

@@ -32,6 +32,7 @@ DIGESTS = {
     "delivery_0006.sql": "51ac60f230fdaa1e",
     "delivery_0007.sql": "33ee36a99cf98542",
     "delivery_0008.sql": "6ecd7c52aa875813",
+    "delivery_0009.sql": "9d20d3d679bd9c71",
     "control_0001.sql": "1cc0146f6ab8acba",
     "control_0002.sql": "60c32debb9c08237",
     "control_0003.sql": "18d9f3c4204f7ab7",
@@ -118,7 +119,7 @@ def test_a_file_of_a_newer_penstock_is_not_read_as_an_empty_one(tmp_path):
 async def test_an_event_that_waits_with_an_outcome_is_said_once_with_what_to_do(sqlite_world: SqliteWorld):
     await sqlite_world.append(event("m1", "ana"))
     [lease] = await sqlite_world.lease()
-    sqlite_world.store.connection.execute("INSERT INTO outcome VALUES ('custify', 1, 'dead', '', 0, 'unknown', '')")
+    sqlite_world.store.connection.execute("INSERT INTO outcome VALUES ('custify', 1, 'dead', '', 0, 'unknown', '', '')")
 
     with pytest.raises(StoreDamaged, match="penstock doctor --repair"):
         await sqlite_world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))

@@ -17,7 +17,7 @@ from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_search import SqliteSearch
 from penstock.buffer.sqlite_shelf import SqliteShelf
 from penstock.clock import Clock, ManualClock
-from penstock.event import Batch, Event, MessageId
+from penstock.event import Batch, Event, MessageId, Naming
 
 DESTINATION = "custify"
 # Where a sync costs nothing, for tests that open thousands of stores and do not ask what a power cut leaves.
@@ -72,11 +72,16 @@ class World:
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or ManualClock()
         self.sources = ["web", "server"]
+        #: Whom an event is about; None: as accept read it.
+        self.naming: Naming | None = None
         #: Of each source: its share of the store; and how many events the store may hold.
         self.store_shares, self.events_max = dict[str, float](), 10**9
 
     def share_of(self, source: str) -> float:
         return self.store_shares.get(source, 1.0)
+
+    def named_by(self) -> Naming | None:
+        return self.naming
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -107,7 +112,7 @@ class MemoryWorld(World):
     async def open(self) -> "MemoryWorld":
         self.buffer.shares.events_max = self.events_max
         self.log = self.shelf = self.dead = self.search = self.gauge = self.buffer
-        self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources)
+        self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources, naming=self.named_by)
         return self
 
     def backlog_of(self, name, sources, begin):
@@ -141,7 +146,7 @@ class SqliteWorld(World):
         await self.log.open()
         self.store = DeliveryStore(self.folder, clock=self.clock)
         await self.store.open()
-        self.backlog = self.store.backlog(DESTINATION, lambda: self.sources)
+        self.backlog = self.store.backlog(DESTINATION, lambda: self.sources, naming=self.named_by)
         self.shelf, self.dead = SqliteShelf(self.folder), SqliteDeadLetters(self.folder)
         self.search, self.gauge = SqliteSearch(self.folder), SqliteGauge(self.folder)
         return self

@@ -15,6 +15,7 @@ from contract.worlds import DESTINATION, MemoryWorld, SqliteWorld, event, quick_
 from penstock.buffer.port import REPLAYABLE, Attempt, Ending, Lease, Outcome, Priority, Selection
 from penstock.clock import ManualClock
 from penstock.errors import PenstockError
+from penstock.event import Named
 from sim.loop import VirtualTimeLoop
 
 JOBS = range(1, 4)
@@ -22,10 +23,27 @@ JOBS = range(1, 4)
 people, visitors, companies = (st.sampled_from(["", *names]) for names in (["ana", "bo"], ["a1", "a2"], ["acme"]))
 
 
-def drawn(name, user, *, anonymous, company, is_upsert):
+def drawn(name, user, *, anonymous, company, is_upsert, email):
     """Return a track, or an upsert: a group call if it names a company, else an identify."""
-    made = event(name, user, anonymous=anonymous, company=company)
+    made = msgspec.structs.replace(event(name, user, anonymous=anonymous, company=company), request_ip=email)
     return msgspec.structs.replace(made, type="identify") if is_upsert and not company else made
+
+
+@dataclasses.dataclass(frozen=True)
+class Reads:
+    """Two ways to read whom an event is about; the e-mail stands beside the event."""
+
+    key: str
+
+    def __call__(self, event):
+        is_one = self.key == "one"
+        kind, visitor = ("anon" if is_one else "user"), event.anonymous_id
+        return Named(
+            user_id=event.user_id or ("" if is_one or event.request_ip else visitor),
+            email=event.request_ip,
+            visitor=f"{kind}:{visitor}" if visitor else "",
+            companies=(event.company_id,) if event.company_id else (),
+        )
 
 
 events = st.builds(
@@ -35,8 +53,9 @@ events = st.builds(
     anonymous=visitors,
     company=companies,
     is_upsert=st.booleans(),
+    email=st.sampled_from(["", "", "x", "y"]),
 )
-subjects = st.sampled_from(["user:ana", "user:bo", "email:x"])
+subjects = st.sampled_from(["user:ana", "user:bo", "email:x", "anon:a1", "anon:a2"])
 #: What settles or retries teach: a record, or that nothing is known.
 lessons = st.dictionaries(subjects, st.sampled_from([b"known", None]), max_size=2)
 # A request comes from one source; the destination is not connected to the app.
@@ -74,6 +93,7 @@ class Twins(RuleBasedStateMachine):
         self.loop, self.folder, self.clock = VirtualTimeLoop(), quick_folder(), ManualClock()
         self.worlds = [MemoryWorld(Path(), self.clock), SqliteWorld(Path(self.folder.name), self.clock)]
         for world in self.worlds:
+            world.naming = Reads("one")
             self.loop.run_until_complete(world.open())
         #: Leases without a verdict, and those that had one; of each event, the leases of both.
         self.held, self.spent = list[Pair](), list[Pair]()
@@ -125,11 +145,22 @@ class Twins(RuleBasedStateMachine):
         self._settle(self._spend(pick), outcome, cause, attempts, learned=learned, along=along)
 
     @precondition(lambda self: self.held)
-    @rule(pick=picks, wait_s=seconds, subjects=st.lists(subjects, min_size=1, max_size=2, unique=True))
-    def park(self, pick, wait_s, subjects):
-        pair, now = self._spend(pick), self.clock.now()
-        until = {"since": now, "until": now + wait_s, "subjects": subjects}
-        self.both(lambda world: world.backlog.park(self._own(pair, world), **until))
+    @rule(
+        pick=picks,
+        wait_s=seconds,
+        subjects=st.lists(subjects, min_size=1, max_size=2, unique=True),
+        room=st.sampled_from([None, None, 5, 0]),
+    )
+    def park(self, pick, wait_s, subjects, room):
+        pair, now = self.held[pick % len(self.held)], self.clock.now()
+        until = {"since": now, "until": now + wait_s, "subjects": subjects, "room": room}
+        if self.both(lambda world: world.backlog.park(self._own(pair, world), **until)) is not False:
+            self._spend(pick)
+
+    @rule(key=st.sampled_from(["one", "two"]))
+    def read_events_otherwise(self, key):
+        for world in self.worlds:
+            world.naming = Reads(key)
 
     @rule()
     def wake_all(self):

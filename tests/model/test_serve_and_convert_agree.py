@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.test_convert_properties import events, ids
@@ -17,6 +17,7 @@ from penstock.convert.plan import Mapping
 from penstock.errors import SdkError
 from penstock.event import enriched
 from penstock.timestamps import from_ms, to_text
+from through_the_door import delivered
 
 # Some day in 2024; the times of the events are around it, before it and far beyond.
 ARRIVED_AT_MS = 1_714_979_300_123
@@ -45,3 +46,24 @@ def test_serve_and_convert_make_the_same_calls_of_any_event(mapping, said):
     printed = CliRunner().invoke(penstock, ["convert", "--mapping", mapping], input=lines)
 
     assert printed.stdout_bytes.splitlines() == [msgspec.json.encode(as_json(meaning)) for meaning in served]
+
+
+@pytest.mark.parametrize("mapping", ["custify/1", "rudderstack"])
+@given(said=people)
+@settings(max_examples=max(10, settings.default.max_examples // 5))
+def test_what_comes_through_the_http_door_is_sent_as_convert_prints_it(mapping, said):
+    said = said | {"type": said["type"].strip() if isinstance(said["type"], str) else "track"}
+    request = ("/v1/batch", msgspec.json.encode({"batch": [said]}), {})
+
+    sent = delivered([request], Mapping(name=mapping)).calls
+
+    # An event that could not be used is answered 400, and nothing is stored.
+    line = msgspec.json.encode(said | {"receivedAt": to_text(from_ms(1_700_000_000_000))})
+    printed = CliRunner().invoke(penstock, ["convert", "--mapping", mapping], input=line)
+    expected = msgspec.json.decode(printed.stdout_bytes.splitlines()[0]).get("calls", [])
+    assert [msgspec.json.encode(_as_printed(call)) for call in sent] in ([*map(msgspec.json.encode, expected)], [])
+    assert len(sent) == len(expected)
+
+
+def _as_printed(call):
+    return {"method": call.method, "path": call.path, "body": call.body}

@@ -4,6 +4,7 @@ import collections
 import itertools
 from collections.abc import Iterator, Sequence
 
+from penstock import causes
 from penstock.buffer.port import Outcome
 from penstock.deliver.pace import BURST_S
 from sim.hostile_custify import Applied
@@ -81,10 +82,11 @@ def _overtaken(order: Sequence[int], calls: Sequence[Applied], ended_without: se
 
 
 def _ended_in_order(history: History) -> Iterator[str]:
-    """Whatever becomes of an event, it ends before the next of its lanes does."""
+    """Whatever becomes of an event, it ends before the next of its lanes does, unless it waited for a visitor to sign in."""
+    waited = {int(s.event.message_id[1:]) for s in history.stories if s.event.became or s.cause == causes.ANONYMOUS}
     ended_at = {int(story.event.message_id[1:]): story.ended_at for story in history.stories}
     for order in history.script.orders:
-        marks = [mark for mark in order if mark not in history.replayed]
+        marks = [mark for mark in order if mark not in history.replayed | waited]
         for earlier, later in itertools.pairwise(marks):
             before, after = ended_at[earlier], ended_at[later]
             if after is not None and (before is None or after < before):

@@ -10,6 +10,7 @@ from penstock.buffer.port import Outcome, Story
 from penstock.event import UPSERTS
 from penstock.timestamps import from_ms, to_text
 from sim.checks import ends, orders_of, pace, repeats, rest, sums
+from sim.script import who_of
 from sim.story import History
 
 DONE = {Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED}
@@ -72,7 +73,9 @@ def _differs(history: History) -> Iterator[str]:
 
 def _not_linked(history: History) -> Iterator[str]:
     for story in history.stories:
-        person = story.event.user_id or story.event.anonymous_id
+        person = who_of(story.event)
+        if person.startswith("a") and not history.script.anonymous_fallback:
+            continue  # a visitor is nobody there; only the company was written
         is_linked = story.event.company_id in history.custify.members[person]
         if story.event.type == "group" and story.state in DONE and not is_linked:
             yield f"{person} does not belong to {story.event.company_id}, though {story.event.message_id} said so"
@@ -83,10 +86,10 @@ def _unknown(history: History) -> Iterator[str]:
     known_at: dict[str, float] = {}
     for story in history.stories:
         if story.event.type != "track" and story.state in DONE:
-            person = story.event.user_id or story.event.anonymous_id
+            person = who_of(story.event)
             known_at[person] = min(known_at.get(person, float("inf")), story.ended_at or float("inf"))
     for story in history.stories:
-        person = story.event.user_id or story.event.anonymous_id
+        person = who_of(story.event)
         if story.cause == causes.PERSON_UNKNOWN and known_at.get(person, float("inf")) < (story.ended_at or 0.0):
             yield f"{story.event.message_id} was given up as a stranger's after {person} was known"
 
@@ -97,7 +100,7 @@ def _signed_up(history: History) -> Iterator[str]:
     ended: set[str] = set()
     died = {story.event.message_id for story in history.died}
     for story in history.stories:
-        person = story.event.user_id or story.event.anonymous_id
+        person = who_of(story.event)
         if story.event.type == "identify" and person not in ended:
             firsts[person].append(to_text(from_ms(story.event.received_at_ms)))
             if story.state in DONE and story.event.message_id not in died:
@@ -113,8 +116,7 @@ def _upserts(story: Story) -> list[tuple[str, str, dict[str, object]]]:
     event = story.event
     if event.type not in UPSERTS:
         return []
-    said = msgspec.json.decode(event.body)["traits"]
-    kind, id_ = (
-        ("company", event.company_id) if event.type == "group" else ("person", event.user_id or event.anonymous_id)
-    )
+    traits = msgspec.json.decode(event.body)["traits"]
+    said = {field: traits[field] for field in ("plan", "seats") if field in traits}
+    kind, id_ = ("company", event.company_id) if event.type == "group" else ("person", who_of(event))
     return [(kind, id_, said)]

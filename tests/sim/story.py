@@ -19,11 +19,14 @@ from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
 from penstock.ledger.rules import OFF, Rules
+from penstock.naming import NamedBy
 from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
 from sim.script import Script, Trouble, write_clocks, write_script
 
+# How long a visitor's event waits for a sign-in.
+VISITOR_S = 900.0
 CALL_S_MAX, IDLE_S_MAX = 10.0, 10.0
 # After Custify healed: the longest backoff, the longest probe interval, the longest Retry-After, and the work itself.
 LIVENESS_S = 3_600.0
@@ -83,9 +86,9 @@ class LatentBacklog:
         await self._wait()
         await self.backlog.settle(*endings, **facts)
 
-    async def park(self, lease: Lease, **until: Any) -> None:
+    async def park(self, lease: Lease, **until: Any) -> bool:
         await self._wait()
-        await self.backlog.park(lease, **until)
+        return await self.backlog.park(lease, **until)
 
     async def retry(self, lease: Lease, **verdict: Any) -> None:
         await self._wait()
@@ -139,6 +142,8 @@ class Stage:
     ) -> None:
         self.world, self.custify, self.clock, self.dice = world, custify, clock, dice
         self.script, self.engine_class, self.rules = script, engine, rules
+        self.mapping = Mapping(anonymous_fallback=script.anonymous_fallback)
+        world.naming = NamedBy(self.mapping)
         self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
         self.orders_changed, self.clocks = asyncio.Event(), Trouble()
         self._start_engine()
@@ -186,8 +191,10 @@ class Stage:
 
     def _start_engine(self) -> None:
         policy = DeliveryPolicy(
-            mapping=Mapping(anonymous_fallback=True),
-            retry=RetryPolicy(give_up_after_s=self.script.give_up_after_s, park_s=self.rules.park_s),
+            mapping=self.mapping,
+            retry=RetryPolicy(
+                give_up_after_s=self.script.give_up_after_s, park_s=self.rules.park_s, visitor_s=VISITOR_S
+            ),
             rules=self.rules,
             in_flight_max=8,
             call_s_max=CALL_S_MAX,

@@ -22,6 +22,7 @@ PAGES = {
     "GET /": ALL,
     "GET /changes": ALL,
     "GET /people": ALL,
+    "GET /people/merges": ALL,
     "GET /tokens": ALL,
     "GET /password": ALL,
     "POST /password": ALL,

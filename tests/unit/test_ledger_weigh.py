@@ -435,3 +435,20 @@ def test_an_email_is_one_subject_however_it_is_written():
     assert subjects_of(Plan((by_email,))) == {"email:ana@example.com"}
     other = Call("/people", {"email": "ana@example.com", "custom_attributes": {"plan": "pro"}})
     assert together([part("m1", by_email), part("m2", other)]) == 2
+
+
+def test_a_null_takes_a_field_back_once():
+    null = person(phone=None, attributes={"plan": None})
+    before = held(phone="1", custom_attributes__plan="a")
+    result = weighed(part("m1", null), user_ana=before)
+
+    assert result.calls == (null,)
+    assert weighed(part("m2", null), user_ana=learned(result, "user:ana", before)).calls == ()
+
+
+@pytest.mark.parametrize("policy", ["set_once", "never_null", "max", "min", "owner"])
+def test_a_null_is_kept_back_by_a_policy_that_keeps_values(policy):
+    rules = Rules(policies={"people.custom_attributes.plan": policy})
+    before = held(custom_attributes__plan=3)
+
+    assert weighed(part("m1", person(attributes={"plan": None})), rules=rules, user_ana=before).calls == ()

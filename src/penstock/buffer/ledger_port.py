@@ -33,6 +33,28 @@ class CallFigures:
     saved: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """People whom Custify may take for one, or one whom several share."""
+
+    #: `email`: many ids have it; `emails`: one id has many; `case`: ids that differ in case or spaces alone; `devices`: one
+    #: id on very many.
+    kind: str
+    #: What they have in common.
+    name: str
+    #: Some of those who have it, and how many do, as far as was looked.
+    others: Sequence[str]
+    count: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Merges:
+    """Who may be taken for one, the largest of each kind first; and whether everybody was looked at."""
+
+    found: Sequence[Merge] = ()
+    is_all: bool = True
+
+
 class LedgerShelf(Protocol):
     """operate's end: look, never change."""
 
@@ -44,6 +66,9 @@ class LedgerShelf(Protocol):
 
     def calls(self, destination: str) -> Mapping[str, CallFigures]:
         """Return the figures by path."""
+
+    def merges(self, destination: str) -> Merges:
+        """Return people whom Custify may take for one by mistake; what is looked at is bounded."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,10 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from penstock import causes
 from penstock.buffer.begin import ALL, since_ms
+from penstock.buffer.lanes import why_parked
 from penstock.buffer.memory_backlog import MemoryBacklog
 from penstock.buffer.port import (
-    PARKED,
     SEQ_MAX,
     TAKEN,
     Counts,
@@ -29,7 +28,7 @@ from penstock.buffer.spread import spread
 from penstock.buffer.store_shares import StoreShares, whole
 from penstock.clock import Clock
 from penstock.errors import ShareUsedUp
-from penstock.event import Batch, Event, MessageId
+from penstock.event import Batch, Event, MessageId, Naming, as_became
 
 
 class MemoryBuffer:
@@ -61,11 +60,17 @@ class MemoryBuffer:
         return len(self.events) - before
 
     def backlog(
-        self, destination: str, sources: Callable[[], Sequence[str]], begin: Callable[[str], str] = lambda _: ALL
+        self,
+        destination: str,
+        sources: Callable[[], Sequence[str]],
+        begin: Callable[[str], str] = lambda _: ALL,
+        naming: Callable[[], Naming | None] = lambda: None,
     ) -> MemoryBacklog:
         """Return the backlog of a destination that the named sources are connected to."""
         if destination not in self.backlogs:
-            self.backlogs[destination] = MemoryBacklog(self.events, sources, clock=self.clock, begin=self._begin(begin))
+            self.backlogs[destination] = MemoryBacklog(
+                self.events, sources, clock=self.clock, begin=self._begin(begin), naming=naming
+            )
         return self.backlogs[destination]
 
     def _begin(self, chosen: Callable[[str], str]) -> Callable[[str], int]:
@@ -199,12 +204,13 @@ class MemoryBuffer:
             return dataclasses.replace(backlog.ended[seq], attempts=attempts)
         own = next((w for w in backlog.waiting.values() if w.seq == seq), None) if backlog else None
         is_parked = own is not None and bool(own.parked_for)
+        reason, cause = why_parked(own.parked_for) if own is not None and own.parked_for else ("", "")
         return Story(
-            event=self.events[seq - 1],
+            event=as_became(self.events[seq - 1], own.became if own else ""),
             seq=seq,
             state="parked" if is_parked else "retrying" if own is not None and own.attempt > 1 else "waiting",
-            reason=PARKED if is_parked else "",
-            cause=causes.PERSON_UNKNOWN if is_parked else "",
+            reason=reason,
+            cause=cause,
             ended_at=None,
             attempts=attempts,
         )

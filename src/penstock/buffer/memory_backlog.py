@@ -5,7 +5,18 @@ import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-from penstock.buffer.lanes import lanes_of, names_both, place
+from penstock.buffer.lanes import (
+    VISITOR,
+    VISITOR_EVENTS_MAX,
+    Tie,
+    became,
+    by_head,
+    companies_of,
+    lanes_of,
+    place,
+    tie_after,
+    ties_of,
+)
 from penstock.buffer.leases import Leases, within
 from penstock.buffer.memory_ledger import MemoryLedger
 from penstock.buffer.port import (
@@ -25,7 +36,7 @@ from penstock.buffer.port import (
 )
 from penstock.buffer.shares import Turns
 from penstock.clock import Clock
-from penstock.event import UPSERTS, Event, Lane
+from penstock.event import UPSERTS, Event, Lane, Named, Naming, as_became
 
 
 @dataclasses.dataclass(slots=True)
@@ -43,6 +54,8 @@ class Waiting:
     #: When it was parked first, and for which subjects it is parked now; none: it stands in its lanes.
     parked_at: float | None = None
     parked_for: Sequence[str] = ()
+    #: The person whom the event's visitor became.
+    became: str = ""
 
 
 @dataclasses.dataclass(slots=True)
@@ -65,15 +78,18 @@ class MemoryBacklog:
         *,
         clock: Clock,
         begin: Callable[[str], int] = lambda _: 0,
+        naming: Callable[[], Naming | None] = lambda: None,
     ) -> None:
-        self.events, self.sources, self.clock, self.begin = events, sources, clock, begin
+        self.events, self.sources, self.clock, self.begin, self.naming = events, sources, clock, begin, naming
+        #: How the lanes of what waits are named.
+        self.named_by = ""
         #: By source: numbers up to this one were not taken when it was connected.
         self.begun: dict[str, int] = {}
         self.cursor, self.received, self.next_position = 0, 0, 0
         #: By position, which is the order within lanes; a replayed event gets a new one.
         self.waiting: dict[int, Waiting] = {}
         self.places: dict[Lane, list[int]] = collections.defaultdict(list)
-        self.links: dict[str, str] = {}
+        self.ties: dict[Lane, Tie] = {}
         self.leases = Leases()
         self.ended: dict[int, Story] = {}
         self.attempts: dict[int, list[Attempt]] = collections.defaultdict(list)
@@ -90,6 +106,7 @@ class MemoryBacklog:
         now, awake = self.clock.steady(), self.clock.awake()
         self.leases.expire(awake)
         self._unpark([position for position, w in self.waiting.items() if w.parked_for and w.due <= now])
+        self._name_anew()
         self._take_in()
         ready: dict[Priority, list[int]] = {}
         for position, waiting in sorted(self.waiting.items(), key=lambda item: (item[1].due, item[0])):
@@ -138,15 +155,23 @@ class MemoryBacklog:
         self._give_back(*followers)
         self._learn(learned)
 
-    async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
+    async def park(
+        self, lease: Lease, *, since: float, until: float, subjects: Sequence[str], room: int | None = None
+    ) -> bool:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
+        self.leases.position(lease, self.clock.awake())
+        if room is not None and not self._has_room(subjects, room):
+            return False
         followers = self.leases.followers(lease)
         position = self.leases.end(lease, self.clock.awake())
         waiting = self.waiting[position]
         self._leave(position, waiting)
         waiting.due, waiting.parked_for = until, subjects
         waiting.parked_at = since if waiting.parked_at is None else waiting.parked_at
+        if any(subject.startswith(VISITOR) and became(Named(visitor=subject), self.ties.get) for subject in subjects):
+            self._unpark([position])
         self._give_back(*followers)
+        return True
 
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""
@@ -236,8 +261,53 @@ class MemoryBacklog:
         for position in positions:
             waiting = self.waiting[position]
             waiting.due, waiting.parked_for = self.clock.steady(), ()
-            for lane in waiting.lanes:
-                bisect.insort(self.places[lane], position)
+            if waiting.lanes and waiting.lanes[0].startswith(VISITOR):
+                # Whom the visitor became is known now, or not at all.
+                self._read(waiting, Named(visitor=waiting.lanes[0], companies=companies_of(waiting.lanes)))
+            self._stand(position, waiting)
+
+    def _stand(self, position: int, waiting: Waiting) -> None:
+        for lane in waiting.lanes:
+            bisect.insort(self.places[lane], position)
+
+    def _read(self, waiting: Waiting, named: Named) -> None:
+        """Let an event have the lanes of whom it is about, and the person whom its visitor became."""
+        waiting.lanes = lanes_of(named, tied=self.ties.get, is_waiting=self._is_waited_for)
+        waiting.became = became(named, self.ties.get)
+
+    def _is_waited_for(self, lane: Lane) -> bool:
+        return bool(self.places.get(lane)) or any(lane in waiting.parked_for for waiting in self.waiting.values())
+
+    def _has_room(self, subjects: Sequence[str], room: int) -> bool:
+        parked = collections.Counter(subject for waiting in self.waiting.values() for subject in waiting.parked_for)
+        visitors = sum(count for subject, count in parked.items() if subject.startswith(VISITOR))
+        return visitors < room and all(parked[subject] < VISITOR_EVENTS_MAX for subject in subjects)
+
+    def _name_anew(self) -> None:
+        """Name the lanes of all that waits as events are read now."""
+        naming = self.naming()
+        if naming is None or naming.key == self.named_by:
+            return
+        self.named_by = naming.key
+        for position, waiting in sorted(self.waiting.items()):
+            named, held = naming(self.events[waiting.seq - 1]), waiting.lanes
+            self._read(waiting, named)
+            self._tie(named, only_new=True)
+            if not waiting.parked_for and held != waiting.lanes:
+                for lane in held:
+                    self.places[lane].remove(position)
+                self._stand(position, waiting)
+
+    def _tie(self, named: Named, *, only_new: bool = False) -> list[Lane]:
+        """Note what an event ties to whom; return the visitors of whom somebody is known since just now."""
+        woken = list[Lane]()
+        for lane, person in ties_of(named):
+            held = self.ties.get(lane)
+            tie = tie_after(held, person)
+            if tie != held and not (held and only_new):
+                self.ties[lane] = tie
+                woken += [lane] if lane.startswith(VISITOR) and not tie[1] else []
+        return woken
 
     def _take_in(self) -> None:
         sources = self.sources()
@@ -254,15 +324,15 @@ class MemoryBacklog:
 
     def _enqueue(self, seq: int, *, priority: Priority = Priority.LIVE, job: int = 0) -> None:
         event = self.events[seq - 1]
-        linked = self.links.get(event.anonymous_id, "")
-        lanes = lanes_of(event, linked_user=linked, is_waiting=lambda lane: bool(self.places.get(lane)))
-        if names_both(event):
-            self.links[event.anonymous_id] = event.user_id
+        named = (self.naming() or by_head)(event)
         self.next_position += 1
         position = place(priority, self.next_position)
-        self.waiting[position] = Waiting(seq, lanes, self.clock.steady(), priority=priority, job=job)
-        for lane in lanes:
-            bisect.insort(self.places[lane], position)
+        waiting = Waiting(seq, (), self.clock.steady(), priority=priority, job=job)
+        self._read(waiting, named)
+        self.waiting[position] = waiting
+        self._stand(position, waiting)
+        for visitor in self._tie(named):
+            self._unpark([position for position, other in self.waiting.items() if visitor in other.parked_for])
 
     def _leads(self, position: int) -> bool:
         """Return whether an event is the first of all its lanes, and nobody behind it is under way already."""
@@ -310,7 +380,7 @@ class MemoryBacklog:
         waiting = self.waiting[position]
         return self.leases.grant(
             position,
-            event=self.events[waiting.seq - 1],
+            event=as_became(self.events[waiting.seq - 1], waiting.became),
             seq=waiting.seq,
             attempt=waiting.attempt,
             first_failed_at=waiting.first_failed_at,

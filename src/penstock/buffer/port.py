@@ -225,11 +225,15 @@ class Backlog(Notebook, Return, Protocol):
         `learned` is as in `settle`. Raises LeaseLost.
         """
 
-    async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
+    async def park(
+        self, lease: Lease, *, since: float, until: float, subjects: Sequence[str], room: int | None = None
+    ) -> bool:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`.
 
         Later events of its lanes pass meanwhile. Then it takes its place again, in front of those that have not been
         handed out. `since` is kept when it is parked for the first time. Followers go back as they were.
+        A visitor's lane is a subject too: something is learned when an event names that visitor with a person.
+        With `room`, so many events may be parked for visitors: False, and nothing is changed, where there is none left.
         Raises LeaseLost.
         """
 
@@ -265,10 +269,6 @@ class Story:
     attempts: Sequence[Attempt]
     #: What the ledger decided, as JSON; empty for nothing.
     notes: str = ""
-
-
-#: Why an event is parked, as long as it is.
-PARKED = "Custify does not know the person yet; the event waits for an identify or group call"
 
 
 class Shelf(Protocol):

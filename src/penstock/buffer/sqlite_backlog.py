@@ -32,18 +32,19 @@ from penstock.buffer.shares import Turns
 from penstock.buffer.sqlite_feeds import Feeds, notes_of, remembered
 from penstock.buffer.sqlite_lanes import SqliteLanes
 from penstock.buffer.sqlite_ledger import SqliteLedger
+from penstock.buffer.sqlite_naming import Names
 from penstock.buffer.sqlite_quiet import Quiet
-from penstock.buffer.sqlite_rows import selectable
+from penstock.buffer.sqlite_rows import count_for_its_replay, selectable, write_attempts
 from penstock.buffer.sqlite_segments import Neighbours, event_at, events_after
 from penstock.clock import Clock
-from penstock.event import UPSERTS, Event
+from penstock.event import UPSERTS, Event, Naming, as_became
 
-ENDED = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)"
+ENDED = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 LOST = "events.db has lost the event: an older copy of the file came back, or a part of it was damaged"
 # Events taken from the log in one lease: enough to keep lanes full, few enough not to delay a verdict.
 TAKE_IN_MAX = 500
 READY = """
-SELECT position, seq, attempt, first_failed_at, parked_at FROM waiting
+SELECT position, seq, attempt, first_failed_at, parked_at, became FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
 """
 TALLY = """
@@ -54,9 +55,6 @@ NEXT_UNPARKED = "SELECT min(due) FROM waiting WHERE destination = ? AND blocked 
 MINUTE = """
 INSERT INTO minute VALUES (?, ?, ?, ?)
 ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + excluded.count
-"""
-REPLAY_TALLY = """
-INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
 """
 
 
@@ -73,9 +71,10 @@ class SqliteBacklog:
         quiet: Quiet,
         clock: Clock,
         begin: Callable[[str], str] = lambda _: ALL,
+        naming: Callable[[], Naming | None] = lambda: None,
     ) -> None:
         self.name, self.sources, self.clock, self.group, self.ledger = name, sources, clock, group, ledger
-        self.feeds = Feeds(name, sources, begin)
+        self.feeds, self.names = Feeds(name, sources, begin), Names(name, naming)
         self.leases, self.turns, self.quiet = Leases(), Turns(), quiet
         self.lanes = SqliteLanes(name, under_way=self.leases.held, clock=clock)
         #: Events no longer under way that must let those in front pass, live or unparked; None: look for all, after a start.
@@ -150,21 +149,27 @@ class SqliteBacklog:
                 "UPDATE waiting SET due = ?, attempt = ?, first_failed_at = ? WHERE destination = ? AND position = ?",
                 [at, lease.attempt + counts, first_failed_at, self.name, position],
             )
-            self._write_attempts(connection, lease.seq, attempts)
+            write_attempts(connection, self.name, lease.seq, attempts)
             return self._learn(connection, learned)
 
         self.ledger.keep(await self._change(operation))
         self._give_back(lease, *self.leases.followers(lease))
 
-    async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
+    async def park(
+        self, lease: Lease, *, since: float, until: float, subjects: Sequence[str], room: int | None = None
+    ) -> bool:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
 
-        def operation(connection: sqlite3.Connection) -> None:
+        def operation(connection: sqlite3.Connection) -> bool:
             position = self.leases.position(lease, self.clock.awake())
-            self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
+            has_room = self.lanes.has_room(connection, subjects, room)
+            if has_room:
+                self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
+            return has_room
 
-        await self._change(operation)
-        self._give_back(lease, *self.leases.followers(lease))
+        if is_parked := await self._change(operation):
+            self._give_back(lease, *self.leases.followers(lease))
+        return is_parked
 
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""
@@ -211,6 +216,9 @@ class SqliteBacklog:
             self._came_back(position)
         self._step_back(connection)
         self.lanes.unpark_due(connection, now)
+        if not self.names.are_new(connection, self.lanes):
+            self.is_behind = True
+            return ()
         self._take_in(connection, now)
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
         if not picked:
@@ -235,10 +243,10 @@ class SqliteBacklog:
         return ready
 
     def _grant(self, row: Sequence[Any], event: Event, expires_at: float) -> Lease:
-        position, seq, attempt, first_failed_at, parked_at = row
+        position, seq, attempt, first_failed_at, parked_at, became = row
         return self.leases.grant(
             position,
-            event=event,
+            event=as_became(event, became),
             seq=seq,
             attempt=attempt,
             first_failed_at=first_failed_at,
@@ -276,13 +284,16 @@ class SqliteBacklog:
 
     def _end(self, connection: sqlite3.Connection, ended: Mapping[int, Ending], now: float) -> None:
         """Write the outcomes of events, given by where they wait."""
-        rows = [(self.name, e.lease.seq, e.outcome, e.reason, now, e.cause, e.notes) for e in ended.values()]
+        rows = [
+            (self.name, e.lease.seq, e.outcome, e.reason, now, e.cause, e.notes, e.lease.event.became)
+            for e in ended.values()
+        ]
         self._write_outcomes(connection, list(ended), rows, now)
         for ending in ended.values():
-            self._write_attempts(connection, ending.lease.seq, ending.attempts)
+            write_attempts(connection, self.name, ending.lease.seq, ending.attempts)
 
     def _bury_lost(self, connection: sqlite3.Connection, position: int, seq: int) -> None:
-        row = (self.name, seq, Outcome.DEAD, LOST, now := self.clock.now(), causes.STORE_MISSING, "")
+        row = (self.name, seq, Outcome.DEAD, LOST, now := self.clock.now(), causes.STORE_MISSING, "", "")
         self._write_outcomes(connection, [position], [row], now)
         self.lanes.leave(connection, self.lanes.waiting(connection, [position]))
 
@@ -292,7 +303,7 @@ class SqliteBacklog:
         """Write outcomes, of events that wait at these positions, and their sums."""
         for position, row in zip(positions, rows, strict=True):
             if position >= POSITIONS_OF_A_PRIORITY:
-                self._count_for_its_replay(connection, position, row[2])
+                count_for_its_replay(connection, self.name, position, row[2])
         connection.executemany(ENDED, rows)
         for outcome, count in collections.Counter(row[2] for row in rows).items():
             connection.execute(TALLY, [self.name, outcome, count])
@@ -339,28 +350,19 @@ class SqliteBacklog:
             return
         sqlite_epochs.follow(connection)
         keys: list[tuple[str, int]] = []
+        named = self.names.reader()
         for seq, event in rows:
             if self.feeds.takes(connection, seq, event.source):
                 keys += [(key, seq) for key in keys_of(event)]
-                self.lanes.enter(connection, event, seq=seq, position=place(Priority.LIVE, position), due=due)
+                self.lanes.enter(
+                    connection, event, named(event), seq=seq, position=place(Priority.LIVE, position), due=due
+                )
                 position, received = position + 1, received + 1
         connection.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", sorted(keys))
         connection.execute(
             "UPDATE destination SET cursor = ?, next_position = ?, received = ? WHERE name = ?",
             [rows[-1][0], position, received, self.name],
         )
-
-    def _write_attempts(self, connection: sqlite3.Connection, seq: int, attempts: Sequence[Attempt]) -> None:
-        connection.executemany(
-            "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(self.name, seq, a.at, a.method, a.path, a.status, a.answer, a.duration_ms) for a in attempts],
-        )
-
-    def _count_for_its_replay(self, connection: sqlite3.Connection, position: int, outcome: Outcome) -> None:
-        select = "SELECT job FROM waiting WHERE destination = ? AND position = ?"
-        row = connection.execute(select, [self.name, position]).fetchone()
-        if row is not None and row[0]:
-            connection.execute(REPLAY_TALLY, [row[0], outcome])
 
     def _replay(self, connection: sqlite3.Connection, *, selection: Selection, job: int, limit: int) -> ReplayStep:
         # What came before the replay says whom a visitor became, and with it the lanes of what is put back.
@@ -390,5 +392,6 @@ class SqliteBacklog:
         _, number, _ = self._destination(connection)
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [number + 1, self.name])
         position = place(Priority.REPLAY, number)
-        self.lanes.enter(connection, event, seq=seq, position=position, due=self.clock.steady(), job=job)
+        named, due = self.names.reader()(event), self.clock.steady()
+        self.lanes.enter(connection, event, named, seq=seq, position=position, due=due, job=job)
         return True

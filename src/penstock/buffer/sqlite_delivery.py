@@ -21,6 +21,7 @@ from penstock.buffer.sqlite_retention import BEGINNING, DAY_S
 from penstock.buffer.sqlite_times import Times
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, LogForked
+from penstock.event import Naming
 from penstock.timeline import Timeline
 
 
@@ -55,24 +56,34 @@ class DeliveryStore:
 
     async def close(self) -> None:
         """Write what is pending and close."""
-        with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
-            await self.group.run(self.times.keep)
+        if self.times.are_kept:
+            with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
+                await self.group.run(self.times.keep)
         await self.group.close()
         self.log.close()
         self.connection.close()
 
     def backlog(
-        self, destination: str, sources: Callable[[], Sequence[str]], begin: Callable[[str], str] = lambda _: ALL
+        self,
+        destination: str,
+        sources: Callable[[], Sequence[str]],
+        begin: Callable[[str], str] = lambda _: ALL,
+        naming: Callable[[], Naming | None] = lambda: None,
     ) -> SqliteBacklog:
         """Return the backlog of a destination that the named sources are connected to.
 
         `begin` says for a source that is new there from when on its events are sent (see begin.py); unless it says
-        otherwise, from the oldest event still in the log.
+        otherwise, from the oldest event still in the log. `naming` says whom an event is about; without, what accept read.
         """
-        ledger = self.ledger(destination)
-        quiet = Quiet(self.log, clock=self.clock)
         return SqliteBacklog(
-            destination, sources, group=self.group, ledger=ledger, quiet=quiet, clock=self.clock, begin=begin
+            destination,
+            sources,
+            group=self.group,
+            ledger=self.ledger(destination),
+            quiet=Quiet(self.log, clock=self.clock),
+            clock=self.clock,
+            begin=begin,
+            naming=naming,
         )
 
     def ledger(self, destination: str) -> SqliteLedger:

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer import sqlite_folder, sqlite_places
+from penstock.buffer.lanes import by_head
 from penstock.buffer.sqlite import DELIVERY, EVENTS, as_store_errors, damage_of, open_reader, open_writer
 from penstock.buffer.sqlite_doctor_log import Found, Repair, forked, missing, without_payload
 from penstock.buffer.sqlite_lanes import SqliteLanes
+from penstock.buffer.sqlite_naming import name_anew
 from penstock.buffer.sqlite_salvage import log_rows
 from penstock.buffer.sqlite_segments import event_at, events_after, is_whole
 from penstock.clock import Clock
@@ -165,7 +167,8 @@ class Doctor:
             event = event_at(connection, seq)
             if event is None:
                 continue  # read from the log just now: only a file that is being damaged gets here
-            lanes.enter(connection, event, seq=seq, position=position + number, due=0.0)
+            lanes.enter(connection, event, by_head(event), seq=seq, position=position + number, due=0.0)
+        name_anew(connection, name)
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [position + len(seqs), name])
 
 

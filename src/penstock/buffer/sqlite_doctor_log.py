@@ -42,7 +42,7 @@ def _bury(connection: sqlite3.Connection, *, name: str, rows: Sequence[tuple[int
             delete = f"DELETE FROM {table} WHERE destination = ? AND position = ?"  # noqa: S608 - our own names
             connection.execute(delete, [name, position])
         reason = "its payload was lost with a damaged events.db"
-        insert = "INSERT OR REPLACE INTO outcome VALUES (?, ?, 'dead', ?, 0, 'store.damaged', '')"
+        insert = "INSERT OR REPLACE INTO outcome VALUES (?, ?, 'dead', ?, 0, 'store.damaged', '', '')"
         connection.execute(insert, [name, seq, reason])
         count = "INSERT INTO tally VALUES (?, 'dead', 1) ON CONFLICT DO UPDATE SET count = count + 1"
         connection.execute(count, [name])

@@ -15,6 +15,8 @@ from penstock.buffer.sqlite_segments import first_seq, last_seq
 #: By source: numbers up to this one are not taken, or were.
 Begun = Mapping[str, int]
 BEGUN, READ = "begun", "read_to"
+#: How the lanes of what waits are named, up to which place, and whether all are; see sqlite_naming.py.
+NAMED = "named"
 KNOWN = """
 SELECT 1 FROM outcome WHERE destination = ?1 AND seq = ?2 UNION ALL SELECT 1 FROM waiting WHERE destination = ?1 AND seq = ?2
 """
@@ -95,7 +97,7 @@ def notes_of(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
 
 def remembered(notes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the notes without what is kept here among them."""
-    return {key: value for key, value in notes.items() if key not in {BEGUN, READ}}
+    return {key: value for key, value in notes.items() if key not in {BEGUN, READ, NAMED}}
 
 
 def _feeds_another(connection: sqlite3.Connection, name: str, source: str) -> bool:

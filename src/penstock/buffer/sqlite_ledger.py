@@ -9,11 +9,13 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from penstock.buffer import sqlite_radar
 from penstock.buffer.group_commit import GroupCommit
-from penstock.buffer.ledger_port import CallFigures
+from penstock.buffer.ledger_port import CallFigures, Merges
 from penstock.buffer.port import CallCount, Learned
 from penstock.buffer.sqlite import DELIVERY, snapshot
 from penstock.buffer.sqlite_retention import DAY_S
+from penstock.buffer.sqlite_ties import forget_ties
 from penstock.clock import Clock
 
 # Records of typical people take some 300 bytes: 10 MB at most, and few reads for those who are active.
@@ -59,6 +61,8 @@ class SqliteLedger:
         def operation(connection: sqlite3.Connection) -> int:
             found = _beginning(connection, self.name, prefix, limit)
             delete = "DELETE FROM ledger WHERE destination = ? AND subject = ?"
+            # Also of somebody of whom nothing else is known.
+            forget_ties(connection, [(self.name, subject) for subject in {prefix, *found} - {""}])
             return connection.executemany(delete, [(self.name, subject) for subject in found]).rowcount if found else 0
 
         removed = await self.group.run(operation)
@@ -108,6 +112,10 @@ class SqliteLedgerShelf:
 
     def __init__(self, data_dir: Path) -> None:
         self.path = data_dir / DELIVERY
+
+    def merges(self, destination: str) -> Merges:
+        """Return people whom Custify may take for one by mistake."""
+        return sqlite_radar.merges(self.path.parent, destination)
 
     def record(self, destination: str, subject: str) -> bytes | None:
         """Return what is kept of a subject."""

@@ -30,7 +30,7 @@ STORED = "SELECT source, events, bytes FROM stored"
 # How often the disk and the size of the log are looked at; a disk does not fill faster than the reserve in this time.
 LOOK_S = 1.0
 # How often a file is read again at the start, while another process has it for a moment.
-READ_TRIES, READ_REST_S = 20, 0.05
+READ_TRIES, READ_REST_S = 100, 0.05
 # What is removed in one transaction, so that retention never delays an append for long.
 PRUNE_ROWS_MAX, PRUNE_PAGES_MAX = 500, 2_000
 
@@ -87,8 +87,9 @@ class SqliteLog:
     async def close(self) -> None:
         """Write what is pending and close."""
         if not self.unopened:
-            with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
-                await self.group.run(self.times.keep)
+            if self.times.are_kept:
+                with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
+                    await self.group.run(self.times.keep)
             await self.group.close()
             self.connection.close()
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from penstock.buffer.sqlite_segments import first_seq, last_seq
+from penstock.buffer.sqlite_ties import forget_ties
 from penstock.buffer.sqlite_times import set_forward_s
 
 # Entries looked at by one round.
@@ -75,6 +76,7 @@ def expire(
     connection.executemany("UPDATE ledger SET seen_day = ? WHERE destination = ? AND subject = ?", unnoted)
     gone = [row[:2] for row in rows if row[2] and row[2] < today - days]
     connection.executemany("DELETE FROM ledger WHERE destination = ? AND subject = ?", gone)
+    forget_ties(connection, gone)
     forgotten: dict[str, list[str]] = {}
     for destination, subject in gone:
         forgotten.setdefault(destination, []).append(subject)

@@ -1,10 +1,16 @@
 """How rows of our tables become values, and the queries that several readers share."""
 
 import sqlite3
+from collections.abc import Sequence
 
 from penstock import causes
-from penstock.buffer.port import PARKED, Attempt, Selection, Story
-from penstock.event import Event
+from penstock.buffer.lanes import why_parked
+from penstock.buffer.port import Attempt, Outcome, Selection, Story
+from penstock.event import Event, as_became
+
+REPLAY_TALLY = """
+INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
+"""
 
 
 def read_story(delivery: sqlite3.Connection | None, destination: str, seq: int, event: Event) -> Story:
@@ -13,22 +19,30 @@ def read_story(delivery: sqlite3.Connection | None, destination: str, seq: int, 
         return Story(event=event, seq=seq, state="waiting", reason="", cause="", ended_at=None, attempts=())
     where = [destination, seq]
     ended = delivery.execute(
-        "SELECT outcome, reason, cause, at, notes FROM outcome WHERE destination = ? AND seq = ?", where
+        "SELECT outcome, reason, cause, at, notes, became FROM outcome WHERE destination = ? AND seq = ?", where
     ).fetchone()
-    state, reason, cause, at, notes = ended or _unended(delivery, destination, seq)
-    attempts = _attempts(delivery, destination, seq)
+    state, reason, cause, at, notes, became = ended or _unended(delivery, destination, seq)
     return Story(
-        event=event, seq=seq, state=state, reason=reason, cause=cause, ended_at=at, attempts=attempts, notes=notes
+        event=as_became(event, became),
+        seq=seq,
+        state=state,
+        reason=reason,
+        cause=cause,
+        ended_at=at,
+        attempts=_attempts(delivery, destination, seq),
+        notes=notes,
     )
 
 
-def _unended(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[str, str, str, None, str]:
-    """Return how an event stands that has no outcome: state, reason, cause, and what it has not yet."""
-    select = "SELECT attempt, blocked FROM waiting WHERE destination = ? AND seq = ?"
-    attempt, blocked = delivery.execute(select, [destination, seq]).fetchone() or (1, 0)
+def _unended(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[str, str, str, None, str, str]:
+    """Return how an event stands that has no outcome: state, reason, cause, no time, no notes, whom a visitor became."""
+    select = "SELECT attempt, blocked, became, position FROM waiting WHERE destination = ? AND seq = ?"
+    attempt, blocked, became, position = delivery.execute(select, [destination, seq]).fetchone() or (1, 0, "", 0)
     if blocked == -1:
-        return "parked", PARKED, causes.PERSON_UNKNOWN, None, ""
-    return "retrying" if attempt > 1 else "waiting", "", "", None, ""
+        select = "SELECT subject FROM parked WHERE destination = ? AND position = ?"
+        subjects = delivery.execute(select, [destination, position]).fetchall()
+        return "parked", *why_parked([subject for (subject,) in subjects]), None, "", became
+    return "retrying" if attempt > 1 else "waiting", "", "", None, "", became
 
 
 def selectable(
@@ -65,3 +79,19 @@ def _attempts(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple
         Attempt(at=at, method=method, path=path, status=status, answer=answer, duration_ms=duration_ms)
         for at, method, path, status, answer, duration_ms in tried
     )
+
+
+def write_attempts(connection: sqlite3.Connection, destination: str, seq: int, attempts: Sequence[Attempt]) -> None:
+    """Keep how calls went."""
+    connection.executemany(
+        "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(destination, seq, a.at, a.method, a.path, a.status, a.answer, a.duration_ms) for a in attempts],
+    )
+
+
+def count_for_its_replay(connection: sqlite3.Connection, destination: str, position: int, outcome: Outcome) -> None:
+    """Count an outcome of an event that a replay put back."""
+    select = "SELECT job FROM waiting WHERE destination = ? AND position = ?"
+    row = connection.execute(select, [destination, position]).fetchone()
+    if row is not None and row[0]:
+        connection.execute(REPLAY_TALLY, [row[0], outcome])

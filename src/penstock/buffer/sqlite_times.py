@@ -116,6 +116,11 @@ class Times:
         self.kept_at = float("-inf")
 
     @property
+    def are_kept(self) -> bool:
+        """Return whether there are times to be kept."""
+        return self.timeline is not None
+
+    @property
     def is_due(self) -> bool:
         """Return whether the moment is to be kept again."""
         return self.timeline is not None and self.timeline.steady() - self.kept_at >= KEEP_S

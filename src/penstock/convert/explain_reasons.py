@@ -129,7 +129,8 @@ class Reasons:
         if self.is_of_custify_1 and is_placeholder_of(str(place.field[-1]), value, self.trials.mapping):
             return Unsent.PLACEHOLDER, f"it names nobody (setting placeholder_ids); an id would be {field}"
         if value is None:
-            return Unsent.NULL, f"null says nothing; another value would be {field}"
+            setting = " (setting null_clears)" if self.is_of_custify_1 and not self.trials.mapping.null_clears else ""
+            return Unsent.NULL, f"null takes nothing back{setting}; another value would be {field}"
         if isinstance(value, dict):
             return Unsent.OBJECT, f"objects are not sent; a single value would be {field}"
         if isinstance(value, list):

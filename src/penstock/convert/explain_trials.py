@@ -83,8 +83,9 @@ class Trials:
         return sent_of(self._meaning(with_all(self.event, values)))
 
     def without(self, path: Path) -> "Trials":
-        """Return the trials of the event with a null there, which says nothing in either mapping."""
-        return Trials(replaced(self.event, path, None), self.mapping, self.steps, size=self.size)
+        """Return the trials of the event with a null there, and nulls say nothing."""
+        mapping = dataclasses.replace(self.mapping, null_clears=False)
+        return Trials(replaced(self.event, path, None), mapping, self.steps, size=self.size)
 
     def afresh(self) -> "Trials":
         """Return the same trials with steps of their own."""

@@ -12,8 +12,8 @@ NO_GROUP = "group without groupId: nobody can know which company is meant"
 
 def plan_group(event: Object, mapping: Mapping) -> Plan | Unmappable:
     """Return two calls, company then person; the company's alone if the event names nobody."""
-    traits, person_traits = _traits(event)
-    given = (event.get("groupId"), *(traits.get(name) for name in COMPANY_IDS))
+    traits, person_traits = group_traits(event)
+    given = ids_of_group(event, traits)
     company_id = company_id_of(mapping, *given)
     if company_id is None and any(values.as_id(value) for value in given):
         return Unmappable(ONLY_PLACEHOLDER_GROUPS, causes.PLACEHOLDER)
@@ -30,7 +30,12 @@ def plan_group(event: Object, mapping: Mapping) -> Plan | Unmappable:
     return Plan((company, Call("/people", person)))
 
 
-def _traits(event: Object) -> tuple[Object, Object]:
+def ids_of_group(event: Object, traits: Object) -> tuple[object, ...]:
+    """Return what may be the id of a group call's company, the first of them first."""
+    return (event.get("groupId"), *(traits.get(name) for name in COMPANY_IDS))
+
+
+def group_traits(event: Object) -> tuple[Object, Object]:
     """Return the company's traits, which are `traits`, and the person's, which are `context.traits`. They never mix.
 
     RudderStack's page shows `group("id", {traits: {…}, context: {traits: {…}}})`; its SDK puts that whole object into

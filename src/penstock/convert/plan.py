@@ -34,6 +34,8 @@ class Mapping:
     date_attributes: tuple[str, ...] = ()
     #: How far the time of an event may be ahead of its arrival (custify/1 only).
     clock_ahead_s_max: float = 86_400.0
+    #: A trait of null takes a field back; without, it says nothing (custify/1 only).
+    null_clears: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Unmappable:
     reason: str
     #: One of causes.py.
     cause: str
+    #: The anonymous id of an event that names nobody else: it could be sent if it were known who that is.
+    visitor: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

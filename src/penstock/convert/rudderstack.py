@@ -21,6 +21,7 @@ from penstock.convert.rudderstack_js import (
     too_deep,
     truthy,
 )
+from penstock.convert.values import as_email, as_id
 from penstock.timestamps import parsed, to_text
 
 Body = dict[str, Any]
@@ -115,6 +116,13 @@ def convert_as_rudderstack(event: object, mapping: Mapping) -> Meaning:
         return Plan(tuple(plan(_own(event), mapping)))
     except _Refused as refused:
         return Unmappable(str(refused), causes.RUDDERSTACK)
+
+
+def subjects(event: Body) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Return whom an event is about, by id and e-mail, and the company it writes; as texts that can be compared."""
+    user_id, email, group = (first(event, paths) for paths in (USER_ID, EMAIL, COMPANY["company_id"]))
+    company = as_id(group) if event.get("type") == "group" else None
+    return as_id(user_id), as_email(email), (company,) if company else ()
 
 
 def _identify(message: Body, mapping: Mapping) -> list[Call]:

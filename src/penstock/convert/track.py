@@ -1,5 +1,7 @@
 """track becomes an event of a person, or of a company alone; page and screen views too, if the destination wants them."""
 
+import dataclasses
+
 from penstock import causes
 from penstock.convert import values
 from penstock.convert.dates import dates_among
@@ -7,7 +9,7 @@ from penstock.convert.identify import nobody
 from penstock.convert.plan import Call, Mapping, Plan, Unmappable
 from penstock.convert.times import happened
 from penstock.convert.traits import objects, traits_of
-from penstock.convert.whom import Object, company_id_of, email_of, user_id_of
+from penstock.convert.whom import Object, company_id_of, email_of, user_id_of, visitor_of
 
 COMPANY_IDS = ("company_id", "companyId", "organization_id")
 NO_NAME = "track without an event name"
@@ -33,7 +35,9 @@ def _plan(event: Object, name: str, mapping: Mapping) -> Plan | Unmappable:
     named = (*(properties.get(name) for name in COMPANY_IDS), objects(event, "context").get("groupId"))
     company_id = company_id_of(mapping, *named)
     if not (user_id or email or company_id):
-        return nobody(event, traits, mapping, Unmappable(NO_SUBJECT, causes.NO_SUBJECT))
+        why = nobody(event, traits, mapping, Unmappable(NO_SUBJECT, causes.NO_SUBJECT))
+        # What a visitor did is theirs once they sign in; what they said of themselves, SDKs say again then.
+        return dataclasses.replace(why, visitor=visitor_of(event, mapping))
     facts = {
         "user_id": user_id,
         "email": email,

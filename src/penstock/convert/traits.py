@@ -7,9 +7,11 @@ from penstock.convert import values
 from penstock.convert.dates import as_sign_up, date_of, dates_among, is_no_date
 from penstock.convert.plan import Mapping as Options
 from penstock.convert.times import is_ahead
-from penstock.convert.whom import COMPANY_IDS, LINK_IDS, USER_IDS, Object, email_of, is_placeholder_of
+from penstock.convert.whom import COMPANY_IDS, LINK_IDS, USER_IDS, Object, company_id_of, email_of, is_placeholder_of
 
 NOTHING: Object = {}
+# What says which company is meant, and nothing of it; and how many of them a person is linked to by one event.
+NAMING, LINKS_MAX = frozenset({*LINK_IDS, "remove"}), 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,12 +57,29 @@ def objects(event: Object, *path: str) -> Object:
     return value if isinstance(value, dict) else NOTHING
 
 
-def traits_of(event: Object) -> Object:
-    """Return the person's traits: `traits` and `context.traits` merged, `traits` wins key by key; a null says nothing."""
+def traits_of(event: Object, *, nulls: bool = False) -> Object:
+    """Return the person's traits: `traits` and `context.traits` merged, `traits` wins key by key.
+
+    A null among them says nothing, unless `nulls` take a field back.
+    """
     traits, older = objects(event, "traits"), objects(event, "context", "traits")
     if not traits or not older:
         return traits or older
-    return {**older, **{key: value for key, value in traits.items() if value is not None}}
+    return {**older, **{key: value for key, value in traits.items() if nulls or value is not None}}
+
+
+def companies_among(traits: Object) -> list[Object]:
+    """Return what a person's traits name as companies: `company`, then each of `companies`."""
+    company, listed = traits.get("company"), traits.get("companies")
+    if company is None and listed is None:
+        return []
+    given = [company, *(listed[:LINKS_MAX] if isinstance(listed, list) else ())]
+    return [each for each in given if isinstance(each, dict)]
+
+
+def id_of_company(company: Object, mapping: Options) -> str | None:
+    """Return the id of a company among the traits."""
+    return company_id_of(mapping, *(company.get(name) for name in LINK_IDS))
 
 
 def says_when_signed_up(traits: Object) -> bool:
@@ -81,33 +100,37 @@ def person_body(traits: Object, *, user_id: str | None, mapping: Options) -> dic
     """Return the body of an upsert of a person, without its companies. What was mapped is not repeated."""
     left = dict(traits)
     left.pop("email", None)
+    is_nameless = mapping.null_clears and _says_no_name(traits)
     fields = {"user_id": user_id, "email": email_of(traits, mapping), "name": _take_name(left)}
     body: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
-    _take_fields(left, PERSON_FIELDS, body)
+    if is_nameless:
+        body["name"] = None
+    _take_fields(left, PERSON_FIELDS, body, nulls=mapping.null_clears)
     _leave_out_repeats(left, USER_IDS, user_id, field="user_id", mapping=mapping)
-    if isinstance(company := left.get("company"), dict):
-        left["company"] = {key: value for key, value in company.items() if key not in {*LINK_IDS, "remove"}}
-    dates = dates_among(mapping.date_attributes, "people")
-    body["custom_attributes"] = values.attributes(left, nested=mapping.nested, dates=dates)
+    _leave_out_companies(left, mapping)
+    dates, nulls = dates_among(mapping.date_attributes, "people"), mapping.null_clears
+    body["custom_attributes"] = values.attributes(left, nested=mapping.nested, dates=dates, nulls=nulls)
     return body
 
 
 def company_body(traits: Object, *, company_id: str, mapping: Options) -> dict[str, object]:
     """Return the body of an upsert of a company."""
     left, body = dict(traits), dict[str, object](company_id=company_id)
-    _take_fields(left, COMPANY_FIELDS, body)
+    _take_fields(left, COMPANY_FIELDS, body, nulls=mapping.null_clears)
     _leave_out_repeats(left, COMPANY_IDS, company_id, field="company_id", mapping=mapping)
-    dates = dates_among(mapping.date_attributes, "company")
-    body["custom_attributes"] = values.attributes(left, nested=mapping.nested, dates=dates)
+    dates, nulls = dates_among(mapping.date_attributes, "company"), mapping.null_clears
+    body["custom_attributes"] = values.attributes(left, nested=mapping.nested, dates=dates, nulls=nulls)
     return body
 
 
-def _take_fields(left: dict[str, object], fields: tuple[Field, ...], body: dict[str, object]) -> None:
+def _take_fields(left: dict[str, object], fields: tuple[Field, ...], body: dict[str, object], *, nulls: bool) -> None:
     """Move what has a field of its own from the traits that are left into the body."""
     for field in fields:
         found: object = None
+        is_taken_back = False
         for trait in field.spellings:
             if trait in left:
+                is_taken_back = is_taken_back or (nulls and left[trait] is None)
                 reading = field.read(left.pop(trait))
                 found = reading if found is None else found
         for trait in field.stand_ins:
@@ -117,8 +140,28 @@ def _take_fields(left: dict[str, object], fields: tuple[Field, ...], body: dict[
                 del left[trait]
             elif field is SIGNED_UP_AT and trait in left and is_no_date(left[trait]):
                 del left[trait]
-        if found is not None:
+        # Nobody takes back that they signed up.
+        if found is not None or (is_taken_back and field is not SIGNED_UP_AT):
             body[field.name] = found
+
+
+def _says_no_name(traits: Object) -> bool:
+    """Return whether the traits take the name back, and say no other."""
+    return "name" in traits and not any(traits.get(name) for name in ("name", *FIRST_NAMES, *LAST_NAMES))
+
+
+def _leave_out_companies(left: dict[str, object], mapping: Options) -> None:
+    """Leave out the companies that the person is linked to: what is said of them is theirs."""
+    company, listed = left.get("company"), left.get("companies")
+    if isinstance(company, dict) and id_of_company(company, mapping) is not None:
+        del left["company"]
+    elif isinstance(company, dict):
+        left["company"] = {key: value for key, value in company.items() if key not in NAMING}
+    if isinstance(listed, list):
+        rest = [each for each in listed if not isinstance(each, dict) or id_of_company(each, mapping) is None]
+        left["companies"] = rest
+        if not rest:
+            del left["companies"]
 
 
 def _take_name(left: dict[str, object]) -> str | None:
@@ -138,6 +181,8 @@ def _leave_out_repeats(
     """Leave out the traits that only repeat the id, or that are none. Another id, of an older system, is an attribute."""
     for name in names:
         if name in left and (
-            (id_ is not None and values.as_id(left[name]) == id_) or is_placeholder_of(field, left[name], mapping)
+            left[name] is None
+            or (id_ is not None and values.as_id(left[name]) == id_)
+            or is_placeholder_of(field, left[name], mapping)
         ):
             del left[name]

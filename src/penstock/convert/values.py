@@ -87,10 +87,13 @@ def as_attribute(value: object, *, is_date: bool = False) -> str | int | float |
     return value if isinstance(value, bool) or is_number(value) else None
 
 
-def attributes(fields: Mapping[str, object], *, nested: str, dates: Collection[str] = frozenset()) -> dict[str, object]:
+def attributes(
+    fields: Mapping[str, object], *, nested: str, dates: Collection[str] = frozenset(), nulls: bool = False
+) -> dict[str, object]:
     """Return the flat attributes of an object; arrays and objects as `nested` says: drop, flatten or json.
 
-    `dates` are the names of those that are dates at Custify: a value that is none is left out there.
+    `dates` are the names of those that are dates at Custify: a value that is none is left out there. With `nulls`, a null
+    takes an attribute back.
     """
     flat: dict[str, object] = {}
     for name, value in fields.items():
@@ -98,7 +101,7 @@ def attributes(fields: Mapping[str, object], *, nested: str, dates: Collection[s
             continue  # Custify could not show a field without a name
         if not isinstance(value, dict | list):
             attribute = as_attribute(value, is_date=name in dates)
-            if attribute is not None:
+            if attribute is not None or (nulls and value is None):
                 flat[name] = attribute
         elif nested == "flatten":
             flat.update(_leaves(name, value, 1, dates))

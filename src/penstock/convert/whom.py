@@ -28,6 +28,12 @@ def email_of(traits: Object, mapping: Options) -> str | None:
     return None if email is None or is_placeholder_email(email, mapping.placeholder_ids) else email
 
 
+def visitor_of(event: Object, mapping: Options) -> str:
+    """Return the anonymous id of an event; empty when it has none, or a placeholder."""
+    id_ = values.as_id(event.get("anonymousId"))
+    return "" if id_ is None or _names_nobody(id_, mapping) else id_
+
+
 def company_id_of(mapping: Options, *given: object) -> str | None:
     """Return the first of these that is the id of a company."""
     for value in given:

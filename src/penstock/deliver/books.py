@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from penstock.buffer.ledger_port import Ledger
 from penstock.buffer.port import Lease
 from penstock.clock import Clock
-from penstock.convert.plan import Call, Meaning, Plan
+from penstock.convert.plan import Call, Meaning, Plan, Unmappable
 from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
 from penstock.deliver.errand import SHADOW, Errand, Read, Run, errand_of, planned
 from penstock.deliver.remarks import Remarks
@@ -242,7 +242,8 @@ def weighed_at(parts: Sequence[Part], records: Records, rules: Rules, now: float
 def _may_end(meaning: Meaning, rules: Rules, mode: Mode) -> bool:
     """Return whether an event may come to nothing: it has no plan, or Custify may hold all of it."""
     if not isinstance(meaning, Plan):
-        return True
+        # A visitor's event may wait for somebody to sign in.
+        return not (isinstance(meaning, Unmappable) and meaning.visitor)
     is_upsert = all(call.path != "/event" for call in meaning.calls)
     return is_upsert and rules.skip_unchanged and mode.is_live_for(meaning)
 

@@ -8,7 +8,7 @@ import dataclasses
 from typing import assert_never
 
 from penstock import causes
-from penstock.buffer.port import Outcome
+from penstock.buffer.port import Lease, Outcome
 from penstock.convert.plan import Filtered, Unmappable
 from penstock.deliver.answer import (
     Accepted,
@@ -45,6 +45,15 @@ class RetryPolicy:
     #: How long an event waits for its person to become known, and how often Custify is asked meanwhile.
     park_s: float = 86_400.0
     look_again_s: float = 3_600.0
+    #: How long a visitor's event waits for somebody to sign in, and how many such events do; 0 s: none does.
+    visitor_s: float = 0.0
+    visitor_events_max: int = 100_000
+
+    def waited_s(self, lease: Lease, now: float) -> float:
+        """Return for how long an event was parked, on the retry clock; a visitor's at least since somebody signed in."""
+        if lease.parked_at is None:
+            return 0.0
+        return now - lease.parked_at - (self.visitor_s if lease.event.became else 0.0)
 
     def delay_s(self, attempt: int, *, jitter: float) -> float:
         """Return the wait after a failed attempt: full jitter under a doubling ceiling; `jitter` is in [0, 1]."""
@@ -86,6 +95,10 @@ class Park:
 
     delay_s: float
     subjects: tuple[str, ...]
+    #: How many events may be parked for visitors; None for an event of somebody who is known by name.
+    room: int | None = None
+    #: What becomes of it where there is no room.
+    otherwise: Settle = Settle(Outcome.REJECTED)
 
 
 #: What is said of an event without a call: by the mapping, by the ledger, by the watch over pure steps.
@@ -135,6 +148,8 @@ def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy)
     match answer:
         case Filtered(reason, cause):
             return Settle(Outcome.FILTERED, reason, cause)
+        case Unmappable(visitor=str(visitor)) if visitor:
+            return _of_visitor(visitor, parked_for_s=parked_for_s, policy=policy)
         case Unmappable(reason, cause):
             return Settle(Outcome.REJECTED, reason, cause)
         case Recognised():
@@ -152,6 +167,16 @@ def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy)
             return Park(min(policy.look_again_s, policy.park_s - parked_for_s), subjects)
         case _:
             assert_never(answer)
+
+
+def _of_visitor(visitor: str, *, parked_for_s: float, policy: RetryPolicy) -> Verdict:
+    left_s = policy.visitor_s - parked_for_s
+    if left_s <= 0:
+        return Settle(
+            Outcome.REJECTED, "nobody signed in as the visitor in time, or several people did", causes.ANONYMOUS
+        )
+    full = Settle(Outcome.REJECTED, "as many events wait for visitors to sign in as may", causes.ANONYMOUS)
+    return Park(left_s, (f"anon:{visitor}",), policy.visitor_events_max, full)
 
 
 def _barred(answer: Barred) -> Hold:

@@ -64,8 +64,7 @@ class Engine:
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
         self.steps, self.repeats = Steps(name, bench or Trusting()), Repeats()
         self.books = Books(ledger, clock=clock, steps=self.steps)
-        self.runs = Runs(backlog, self.books)
-        self.hold, self.width = HoldState(), Width(calls_max=policy.in_flight_max)
+        self.runs, self.hold, self.width = Runs(backlog, self.books), HoldState(), Width(calls_max=policy.in_flight_max)
         #: The Custify that the ledger is about; empty before the first one.
         self.origin = ""
         #: An event ended while the backlog was being looked at: the next of its lane may have been missed.
@@ -74,8 +73,8 @@ class Engine:
         self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
         self.observe: Callable[[Attempt], None] = lambda _: None
-        self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
-        self.log = log.bind(destination=name)
+        self.stopping, self.log = asyncio.Event(), log.bind(destination=name)
+        self.progress = Progress(clock.steady())
 
     async def run(self) -> None:
         """Deliver until `stop`; then let calls under way finish."""
@@ -154,7 +153,7 @@ class Engine:
             answer,
             attempt=lease.attempt,
             failing_for_s=0.0 if lease.first_failed_at is None else now - lease.first_failed_at,
-            parked_for_s=0.0 if lease.parked_at is None else now - lease.parked_at,
+            parked_for_s=self.policy.retry.waited_s(lease, now),
             jitter=self.dice.uniform(0.0, 1.0),
             policy=self.policy.retry,
         )
@@ -181,10 +180,11 @@ class Engine:
                 case Hold(reason, cause):
                     await self._begin_hold(reason, cause)
                     await retry(at=now, first_failed_at=lease.first_failed_at, counts=False)
-                case Park(delay_s, subjects):
+                case Park(delay_s, subjects, room, otherwise):
                     known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
-                    since = self.hold.retry_clock(self.clock.awake())
-                    await self.backlog.park(lease, since=since, until=now + delay_s, subjects=known_as)
+                    times = {"since": self.hold.retry_clock(self.clock.awake()), "until": now + delay_s}
+                    if not await self.backlog.park(lease, **times, subjects=known_as, room=room):
+                        await self.apply(otherwise, errand, attempts)
         except LeaseLost:
             self._hear("lease_lost", message_id=lease.event.message_id)
 

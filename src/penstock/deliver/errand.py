@@ -32,7 +32,8 @@ class Read:
     def part(self) -> Part:
         """Return the event as the ledger weighs it."""
         plan = self.meaning if isinstance(self.meaning, Plan) else Plan(())
-        group = next((str(call.body.get("company_id", "")) for call in plan.calls if call.path == "/company"), "")
+        companies = [str(call.body.get("company_id", "")) for call in plan.calls if call.path == "/company"]
+        group = companies[0] if companies and self.lease.event.type == "group" else ""
         return Part(message_id=self.lease.event.message_id, at_ms=self.at_ms, plan=plan, group=group)
 
 

@@ -24,6 +24,8 @@ from penstock.deliver.replays import Replays
 from penstock.deliver.steps import Bench, Trusting
 from penstock.deliver.wishes import LedgerWishes
 from penstock.errors import BufferUnavailable, StoreDamaged
+from penstock.event import Naming
+from penstock.naming import NamedBy
 from penstock.reading import mapping_of, mappings_of, mode_of, rules_of, wishes_of
 from penstock.settings import Destination, Settings, account_of, meaning_of
 
@@ -35,8 +37,9 @@ DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Events buried in one transaction, of a destination that was removed; and the bodies of a lane's, beyond its first.
 GIVEN_UP_AT_ONCE, GIVEN_UP_BYTES_MAX = 500, 4 * 1024 * 1024
 
-#: A destination's backlog: its name, its sources, and from when on events of one that is new there are sent.
-BacklogOf = Callable[[str, Callable[[], Sequence[str]], Callable[[str], str]], Backlog]
+#: A destination's backlog: its name, its sources, from when on events of one that is new there are sent, and whom an event
+#: is about.
+BacklogOf = Callable[[str, Callable[[], Sequence[str]], Callable[[str], str], Callable[[], Naming | None]], Backlog]
 
 
 class Served:
@@ -189,7 +192,7 @@ class Fleet:
 
     async def _give_up(self, name: str) -> None:
         """Bury what waits for a destination that is gone; it stays on the shelf and can be replayed."""
-        backlog = self.backlog_of(name, tuple, lambda _: "now")
+        backlog = self.backlog_of(name, tuple, lambda _: "now", lambda: None)
         await backlog.wake_all()
         reason = f"given up when {name} was removed"
         while leases := await backlog.lease(limit=GIVEN_UP_AT_ONCE, lease_s=60.0):
@@ -215,7 +218,10 @@ class Fleet:
         return Engine(
             name,
             backlog=self.backlog_of(
-                name, lambda: self.settings.sources_of(name), lambda source: self.settings.deliver_from(source, name)
+                name,
+                lambda: self.settings.sources_of(name),
+                lambda source: self.settings.deliver_from(source, name),
+                lambda: self._naming(name),
             ),
             ledger=self.ledger_of(name),
             custify=self._api(destination),
@@ -236,6 +242,11 @@ class Fleet:
             allowed_private_hosts=self.settings.allowed_private_hosts,
         )
 
+    def _naming(self, name: str) -> Naming | None:
+        """Return whom events are about as the destination reads them; None once it is gone."""
+        destination = self.settings.destinations.get(name)
+        return NamedBy(mapping_of(destination, self.settings)) if destination else None
+
     def _policy(self, destination: Destination) -> DeliveryPolicy:
         mapping = mapping_of(destination, self.settings)
         return DeliveryPolicy(
@@ -243,7 +254,12 @@ class Fleet:
             mappings=mappings_of(mapping, self.settings),
             origin=destination.base_url,
             account=account_of(destination.base_url, destination.api_key),
-            retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600, park_s=destination.park_hours * 3600),
+            retry=RetryPolicy(
+                give_up_after_s=self.settings.retry_hours * 3600,
+                park_s=destination.park_hours * 3600,
+                visitor_s=destination.anonymous_hours * 3600,
+                visitor_events_max=destination.anonymous_events_max,
+            ),
             in_flight_max=destination.calls_in_flight_max,
             call_s_max=self.settings.call_timeout_s,
             shares=_shares(destination),

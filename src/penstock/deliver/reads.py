@@ -1,10 +1,11 @@
 """What leased events mean, found by a pure step for each."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 from penstock.buffer.port import Lease
 from penstock.convert import convert
-from penstock.convert.plan import Meaning
+from penstock.convert.plan import Meaning, Unmappable
 from penstock.convert.times import happened
 from penstock.deliver.errand import Read
 from penstock.deliver.policy import DeliveryPolicy
@@ -31,5 +32,7 @@ def meaning_of(event: Event, policy: DeliveryPolicy) -> tuple[Meaning, int]:
     mapping = policy.mappings.get(event.source, policy.mapping)
     call = call_of(event, mapping)
     meaning = refusal_of(event, call, policy.wishes) or convert(call, mapping)
+    if isinstance(meaning, Unmappable) and not policy.retry.visitor_s:
+        meaning = dataclasses.replace(meaning, visitor="")
     at = happened(call, mapping).at
     return meaning, event.received_at_ms if at is None else int(at.timestamp() * 1000)

@@ -115,8 +115,10 @@ def type_of(value: object) -> Type:
 def attributes_of(call: Call) -> Iterator[tuple[str, object]]:
     """Yield the custom attributes of an upsert, as `people.NAME` or `company.NAME`."""
     named = call.body.get("custom_attributes")
+    # What is taken back makes no attribute.
     for name, value in named.items() if isinstance(named, dict) else ():
-        yield f"{call.path.removeprefix('/')}.{name}", value
+        if value is not None:
+            yield f"{call.path.removeprefix('/')}.{name}", value
 
 
 def not_cleared(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from penstock.convert.plan import Call
-from penstock.ledger.record import CUSTOM, LEFT, Record, Value, memberships
+from penstock.ledger.record import CUSTOM, Record, Value, memberships
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Note
 
@@ -56,15 +56,12 @@ def with_company(call: Call, record: Record | None, rules: Rules) -> tuple[Call,
     """Return an event with the company of its person, and where it was taken from; a company it names stays."""
     if not rules.infer_company or record is None or "company_id" in call.body:
         return call, ()
-    own, group = memberships(record), record.last_group
-    if group and record.companies.get(group) != LEFT:
-        company, why = group, "the company of the person's last group call"
-    elif len(own) == 1:
-        company, why = own[0], "the only company the person is known to belong to"
-    elif own:
+    own = memberships(record)
+    if len(own) > 1:
         return call, [Note(call.path, "company_id", f"left out: the person belongs to {len(own)} companies")]
-    else:
+    if not own:
         return call, ()
+    company, why = own[0], "the only company the person is known to belong to"
     # Ids stand before the rest, as in a call that named its company itself.
     ids: dict[str, object] = {name: call.body[name] for name in ("user_id", "email") if name in call.body}
     return Call(call.path, {**ids, "company_id": company, **call.body}), [Note(call.path, "company_id", why)]

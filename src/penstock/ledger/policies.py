@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from penstock.ledger.record import Record, Value
+from penstock.ledger.record import NULL, Record, Value
 
 Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "owner"]
 MEANING: Mapping[Policy, str] = {
@@ -33,8 +33,10 @@ def withheld(
     match policy:
         case "owner":
             return "owner: somebody maintains it in Custify by hand"
-        case "never_null" if value == "":
+        case "never_null" if value in {"", NULL}:
             return "never_null: the value is empty"
+        case "set_once" | "max" | "min" if value == NULL:
+            return f"{policy}: it is not taken back"
         case "set_once" if held is not None and record and name not in record.guessed:
             return "set_once: Custify holds a value already"
         case "max" if held is not None and not _exceeds(value, held):
@@ -48,6 +50,8 @@ def withheld(
 
 def _exceeds(value: Value, other: Value) -> bool:
     """Compare numbers with numbers and dates, in Custify's one form, with dates; what cannot be compared exceeds nothing."""
+    if NULL in {value, other}:
+        return True
     if isinstance(value, str) and isinstance(other, str):
         return value > other
     if isinstance(value, str) or isinstance(other, str):

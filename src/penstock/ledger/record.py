@@ -23,6 +23,8 @@ FIELDS_MAX, FIELD_CHARS_MAX, COMPANIES_MAX = 5_000, 250, 1_000
 # Fields of Custify's own still find room beside as many custom attributes.
 OWN_FIELDS_MAX = 50
 DIGEST = "\x00blake2:"
+#: A field that was taken back, as records keep it: what they do not hold is not known.
+NULL = "\x00null"
 IDS = frozenset({"user_id", "company_id"})
 CUSTOM = "custom_attributes."
 # A person was taken out of a company, belongs to it, or was linked while nobody knew whether Custify has the company: a
@@ -79,10 +81,15 @@ def flat(call: Call) -> dict[str, Value]:
     fields: dict[str, Value] = {}
     for name, value in call.body.items():
         if name == "custom_attributes" and isinstance(value, dict):
-            fields |= {CUSTOM + attribute: each for attribute, each in value.items()}
-        elif name not in IDS and isinstance(value, Value):
-            fields[name] = value
+            fields |= {CUSTOM + attribute: NULL if each is None else each for attribute, each in value.items()}
+        elif name not in IDS and isinstance(value, Value | None):
+            fields[name] = NULL if value is None else value
     return fields
+
+
+def sent(value: Value) -> Value | None:
+    """Return a value as it is sent."""
+    return None if value == NULL else value
 
 
 def links(call: Call) -> dict[str, bool]:

@@ -32,6 +32,7 @@ from penstock.ledger.record import (
     kept,
     links,
     same,
+    sent,
     subject_of,
 )
 from penstock.ledger.rules import Rules
@@ -264,11 +265,13 @@ class Draft:
         companies = self.links if everything else {company: self.links[company] for company in self.relinked}
         if not self.ids and "email" in self.fields:
             fields = {"email": self.fields["email"], **fields}  # what the person is found by
-        body: dict[str, Any] = self.ids | {name: value for name, value in fields.items() if not name.startswith(CUSTOM)}
+        body: dict[str, Any] = self.ids | {
+            name: sent(value) for name, value in fields.items() if not name.startswith(CUSTOM)
+        }
         if companies:
             body["companies"] = [{"company_id": company, "remove": not wanted} for company, wanted in companies.items()]
         body["custom_attributes"] = {
-            name.removeprefix(CUSTOM): value for name, value in fields.items() if name.startswith(CUSTOM)
+            name.removeprefix(CUSTOM): sent(value) for name, value in fields.items() if name.startswith(CUSTOM)
         }
         return body
 

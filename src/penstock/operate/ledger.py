@@ -13,6 +13,7 @@ from penstock.ledger.record import (
     CUSTOM,
     LEFT,
     MEMBER,
+    NULL,
     UNPROVEN,
     Value,
     company_subject,
@@ -30,6 +31,7 @@ MEMBERSHIP: Mapping[int, str] = {LEFT: "left", MEMBER: "member", UNPROVEN: "link
 # Fields, and companies, of a record on one page.
 FIELDS = 100
 LONG_TEXT = "(a long text; only its digest is kept)"
+TAKEN_BACK = "(taken back: null)"
 
 
 #: How somebody is named, each as one kind of subject.
@@ -70,7 +72,7 @@ def held(shelf: LedgerShelf, destination: str, subject: str) -> HeldRecord | Non
     if record is None:
         return None
     return HeldRecord(
-        fields={name: LONG_TEXT if is_digest(value) else value for name, value in record.fields.items()},
+        fields={name: _shown(value) for name, value in record.fields.items()},
         companies={company: MEMBERSHIP.get(state, "unknown") for company, state in record.companies.items()},
         last_group=record.last_group,
         asserted_at=to_text(from_ms(round(record.asserted_at * 1000))),
@@ -115,6 +117,10 @@ def part_of_record(record: HeldRecord | None, eyes: Eyes, url: URL) -> RecordPar
         asserted_at=record.asserted_at,
         user_id=eyes.person(record.user_id),
     )
+
+
+def _shown(value: Value) -> Value:
+    return LONG_TEXT if is_digest(value) else TAKEN_BACK if value == NULL else value
 
 
 def _mask_of(eyes: Eyes, fields: Iterable[tuple[str, Value]]) -> Mask:

@@ -34,9 +34,15 @@ CHOICES = {
     "infer_company": ("auto", "on", "off"),
     "attribute_guard": ("auto", "warn", "hold", "off"),
 }
-FLAGS = ("anonymous_fallback", "page_views", "changes_only")
+FLAGS = ("anonymous_fallback", "page_views", "changes_only", "null_clears")
 LISTS = ("consent_categories", "canary_companies", "date_attributes")
-NUMBERS = {"calls_per_s_max": 0.0, "canary_percent": 0.0, "reassert_days": 30.0, "park_hours": 24.0}
+NUMBERS = {
+    "calls_per_s_max": 0.0,
+    "canary_percent": 0.0,
+    "reassert_days": 30.0,
+    "park_hours": 24.0,
+    "anonymous_hours": 24.0,
+}
 #: What becomes of what waits for a destination that is removed.
 BACKLOGS = {"keep": "what waits for it is kept", "discard": "what waited for it is given up"}
 #: Looks whether Custify can be reached with a key; answers whether, and a sentence.

@@ -28,6 +28,7 @@ from penstock.operate.pages_names import NamesPages
 from penstock.operate.pages_overview import OverviewPages
 from penstock.operate.pages_people import PeoplePages
 from penstock.operate.pages_problems import ProblemPages
+from penstock.operate.pages_radar import RadarPages
 from penstock.operate.pages_settings import SettingsPages, TryConnection
 from penstock.operate.read_api import ReadApi
 from penstock.operate.settings_api import SettingsApi
@@ -85,6 +86,7 @@ def all_routes(p: Parts) -> list[Route]:
         ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders),
         LedgerPages(pages, reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, dead=p.dead),
         PeoplePages(pages, reader=p.reader, search=p.search, ledger=p.ledger),
+        RadarPages(pages, reader=p.reader, ledger=p.ledger),
         MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
         NamesPages(pages, desk=p.desk, reader=p.reader),
         SettingsPages(

@@ -203,6 +203,9 @@ def _check_ledger(name: str, destination: Destination) -> Found:
     for key in ("reassert_days", "park_hours"):
         if getattr(destination, key) <= 0:
             yield SettingsError(f"{name}.{key}", expected="a number above 0", got=getattr(destination, key))
+    for key in ("anonymous_hours", "anonymous_events_max"):
+        if getattr(destination, key) < 0:
+            yield SettingsError(f"{name}.{key}", expected="0 or more", got=getattr(destination, key))
     if not 0 <= destination.canary_percent <= 100:
         yield SettingsError(f"{name}.canary_percent", expected="0 to 100", got=destination.canary_percent)
     for field in destination.policies:

@@ -159,7 +159,20 @@ class Destination:
         " `send` all the same (Custify drops them). `auto` is park with custify/1, send with rudderstack.",
     )
     park_hours: float = _setting(24.0, "How long an event waits for its person before it is dead, and replayable.")
-    infer_company: Switch = _setting("auto", "An event that names no company gets its person's, where that is certain.")
+    anonymous_hours: float = _setting(
+        24.0,
+        "How long a visitor's event waits for them to sign in, and is then sent as theirs; 0: it is rejected at once"
+        " (custify/1, without anonymous_fallback). Events that wait are not removed from the store.",
+    )
+    anonymous_events_max: int = _setting(100_000, "How many events wait for visitors to sign in; more are rejected.")
+    null_clears: bool = _setting(
+        False,
+        "A trait of null takes the field back: Custify gets the null. Off, it says nothing: SDKs send nulls routinely"
+        " (custify/1).",
+    )
+    infer_company: Switch = _setting(
+        "auto", "An event that names no company gets its person's, where that is certain: they belong to one alone."
+    )
     attribute_guard: Literal["auto", "warn", "hold", "off"] = _setting(
         "auto",
         "A new custom attribute that looks like a mistake (a near repeat, another type, a date as text): `warn`, `hold`"
