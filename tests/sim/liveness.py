@@ -7,16 +7,17 @@ the work, as if all of it were done one after the other at the pace of that mome
 import asyncio
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from penstock.buffer.port import Outcome, Story
 from penstock.deliver.hold import PROBE_S_MAX
-from penstock.event import Event
 
 # One event: to look, to take it, up to two look-ups and two calls, each asked for and answered in 0.3 s, to write it down.
 EVENT_S, CALLS_OF_AN_EVENT = 2.0, 4
 # How long calls that were begun before faults stopped may still fail: an errand makes as many, one after the other.
 LAST_ANSWERS_S, LOOK_S = 90.0, 1.0
 SAID_MAX = 5
+ENDED = frozenset(Outcome)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +94,47 @@ async def drained(waits: Waits, *, waiting: Callable[[], int], why: Callable[[],
     return Drain(waits=waits, took_s=loop.time() - began)
 
 
-def is_waiting(story: Story) -> bool:
-    """Return whether an event has no outcome."""
-    return story.state not in set(Outcome)
+def waits_of(stage: Any) -> Waits:
+    """Return what a stage waits for just now."""
+    on, engine = stage.onlooker, stage.engine
+    now, awake = stage.clock.steady(), stage.clock.awake()
+    waiting = [story for story in stage.world.stories() if not is_ended(story)]
+    # What is not parked yet may be, for as long as may be; a visitor who signs in may be a stranger then.
+    parks = [max(0.0, on.parked.get(story.seq, now) - now) + stage.park_s_of(story) for story in waiting]
+    retries = [on.due[story.seq] - now for story in waiting if story.seq in on.due]
+    hold = engine.hold
+    return Waits(
+        events=len(waiting),
+        calls_per_s=engine.pace.limit,
+        quiet_s=max(0.0, on.quiet_until - now, engine.pace.blocked_s(now)),
+        rest_s=min(PROBE_S_MAX, max(1.0, hold.probe_at - awake)) if hold.is_held else 0.0,
+        backoff_s=max([0.0, *retries]),
+        park_s=max([0.0, *parks]),
+        idle_s=engine.policy.idle_s_max,
+    )
 
 
-def longest_rest_s(hold, awake: float) -> float:
-    """Return how long it may take until a held destination goes on, once its key is right: the next probe."""
-    return min(PROBE_S_MAX, max(1.0, hold.probe_at - awake)) if hold.is_held else 0.0
+def why_not(stage: Any) -> list[str]:
+    """Say of each event that still waits what it waits for."""
+    return [_why(stage, story) for story in stage.world.stories() if not is_ended(story)]
 
 
-def names(events: list[Event]) -> str:
-    """Return events by name."""
-    return ", ".join(event.message_id for event in events)
+def is_ended(story: Story) -> bool:
+    """Return whether an event has its outcome."""
+    return story.state in ENDED
+
+
+def _why(stage: Any, story: Story) -> str:
+    on, now, name = stage.onlooker, stage.clock.steady(), story.event.message_id
+    hold = stage.engine.hold
+    work = next((work for work in on.at_work.values() if work.lease.seq == story.seq), None)
+    if work is not None:
+        return f"{name} is at work since {now - work.began:.0f} s"
+    if story.state == "parked":
+        return f"{name} is parked for {on.parked.get(story.seq, now) - now:.0f} s more"
+    if hold.is_paused or hold.is_held:
+        return f"{name} waits for {hold.paused_by or hold.reason}"
+    due_s = on.due.get(story.seq, now) - now
+    if due_s > 0:
+        return f"{name} is {story.state} in {due_s:.0f} s"
+    return f"{name} is {story.state}, due since {-due_s:.0f} s, and nobody takes it"

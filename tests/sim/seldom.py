@@ -69,7 +69,7 @@ class Seldom(enum.StrEnum):
     HELD_ACCEPTED = "a call was accepted while held"
     HELD_PROBED = "a probe of a held destination failed three times"
     HELD_PAUSED = "paused while held"
-    HELD_ENDS_PAUSED = "paused, with calls under way"
+    PAUSED_UNDER_WAY = "paused while calls were under way"
     SET_HELD = "the wall's clock was set while held"
     SET_PAUSED = "the wall's clock was set while paused"
     SET_PARKED = "the wall's clock was set while events were parked"
@@ -93,7 +93,7 @@ class Seldom(enum.StrEnum):
     COALESCED_REFUSED = "a call that carried several events was refused, and the first went alone"
     COALESCED_IN_DOUBT = "a call that carried several events had no answer"
     NO_OP_RUN = "five events ended in one transaction without a call"
-    NO_OP_BUSY = "an event waited, for another was changing what is known of its person"
+    BUSY = "an event waited, for another was changing what is known of its person"
     DOUBT = "what was known of somebody was struck, for a call had no usable answer"
     FOLLOWERS_BACK = "followers went back, for the first of them did not end"
 
