@@ -375,7 +375,14 @@ class ReplayOrder:
     stopped: bool
 
 
-class Orders(Protocol):
+class Wishes(Protocol):
+    """What a person wants now, and not for as long as it stands."""
+
+    def resumed(self) -> Mapping[str, float]:
+        """Return by destination when a person said last that it may go on, in seconds since 1970."""
+
+
+class Orders(Wishes, Protocol):
     """What people ask of deliver. deliver follows within a second, or when it is started."""
 
     def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
@@ -388,7 +395,9 @@ class Orders(Protocol):
         """Return all replays, the newest first."""
 
     def pause(self, destination: str, *, paused: bool, by: str, discard: bool = False) -> None:
-        """Let a destination rest, or go on. Its backlog is kept, and no event grows old meanwhile.
+        """Let a destination rest, or go on: also one that waits for something else, which is then looked at at once.
+
+        The backlog of one that rests is kept, and no event grows old meanwhile.
 
         With `discard`, what waits for it ends as dead once it is removed or disabled; it can be replayed.
         """

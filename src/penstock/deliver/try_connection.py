@@ -9,13 +9,17 @@ from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 
+from penstock import causes
 from penstock.clock import Clock, SystemClock
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.custify import CustifyApi
+from penstock.deliver.decide import why_held
 from penstock.deliver.egress import Resolver
+from penstock.deliver.impostors import brief, error_in
 
 # Somebody is waiting in front of a page.
 ANSWER_S_MAX = 5.0
+FIRST_REFUSAL = 400
 
 
 def try_connection(
@@ -44,12 +48,23 @@ def try_connection(
 def in_words(answer: Answer, base_url: str) -> tuple[bool, str]:
     """Return what the answer to the read means for the person who set the destination up."""
     match answer:
-        case Accepted(_, text):
+        case Accepted(_, text) if _is_json(text):
             return True, f"Reachable: {base_url} took the key{_companies(text)}."
-        case Barred(401 | 403 as status, _):
-            return False, f"The key was refused ({status}). Is it the key of this workspace, and of this cluster?"
+        case Accepted(status, text):
+            what = f"with “{brief(text)}”" if text.strip() else "without a word"
+            hint = "Custify answers this read in JSON: is it the origin shown beside the key?"
+            return False, f"{base_url} answers {status} {what}. {hint}"
+        case Barred(status, text, causes.NOT_THE_API):
+            hint = "is a login, a proxy or a firewall in front of it?"
+            return False, f"{brief(text)} answers at {base_url}, with {status}, and not Custify's API: {hint}"
+        case Barred(status, text, causes.ERROR_ANSWER):
+            return False, f"{base_url} answers {status} with an error: {brief(error_in(text))}"
         case Barred(None, text):
             return False, text
+        case Barred(401 | 403 as status, _):
+            return False, f"The key was refused ({status}). Is it the key of this workspace, and of this cluster?"
+        case Barred(int(status), _) if status >= FIRST_REFUSAL:
+            return False, f"{why_held(answer).reason}. Is {base_url} the origin shown beside the key?"
         case Barred(status, _):
             return False, f"{base_url} answers with a redirect ({status}): is it the origin shown beside the key?"
         case Throttled():
@@ -83,7 +98,7 @@ def _is_of_custify(answer: Answer) -> bool:
     match answer:
         case Barred(None, _):
             return True
-        case Accepted(_, text) | Throttled(_, text) | Barred(401 | 403, text):
+        case Accepted(_, text) | Throttled(_, text) | Barred(200 | 401 | 402 | 403, text):
             return _is_json(text)
         case _:
             return False

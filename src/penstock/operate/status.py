@@ -1,6 +1,7 @@
 """The read model that the admin API, the metrics and the CLI share: how many, how old, in what state."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
@@ -29,11 +30,13 @@ class DestinationStatus:
     parked: int
     outcomes: Mapping[str, int]
     oldest_waiting_s: float | None
-    #: "delivering", "held", "paused", "disabled" or "down".
+    #: "delivering", "throttled" (Custify asked for a long wait), "held", "paused", "disabled" or "down".
     state: str
     reason: str
     #: One of causes.py; empty while delivering.
     cause: str
+    #: Until when Custify asked for quiet, in seconds since 1970; None while it does not.
+    wait_until: float | None = None
     #: Calls per second Custify allows as far as we learned; None while nothing limits.
     limit_per_s: float | None
     #: Calls planned, sent and saved by path; under `shadow` those that would have been.
@@ -136,7 +139,9 @@ class StatusReader:
         except (StoreDamaged, BufferUnavailable) as error:
             counts, calls, damage = NO_COUNTS, {}, str(error)
         oldest_ms = counts.oldest_received_at_ms
-        state, cause, reason = _state(live, enabled=self.settings.destinations[name].enabled)
+        wait_until = _wait_until(live, now=self.clock.now())
+        enabled = self.settings.destinations[name].enabled
+        state, cause, reason = _state(live, enabled=enabled, wait_until=wait_until)
         if damage:
             state, cause, reason = "down", causes.STORE_DAMAGED, damage
         return DestinationStatus(
@@ -147,6 +152,7 @@ class StatusReader:
             outcomes={outcome.value: counts.outcomes.get(outcome, 0) for outcome in Outcome},
             oldest_waiting_s=None if oldest_ms is None else max(0.0, self.clock.now() - oldest_ms / 1000),
             state=state,
+            wait_until=wait_until,
             cause=cause,
             reason=reason,
             limit_per_s=cast("float | None", live.get("limit_per_s")),
@@ -166,15 +172,31 @@ def without_names(status: Status) -> Status:
     )
 
 
-def _state(live: Mapping[str, object], *, enabled: bool) -> tuple[str, str, str]:
+def _state(live: Mapping[str, object], *, enabled: bool, wait_until: float | None) -> tuple[str, str, str]:
     """Return state, cause and reason."""
     if not enabled:
         return "disabled", "", "disabled in the settings; its backlog is kept"
     if paused_by := live.get("paused_by"):
         return "paused", causes.PAUSED, f"paused by {paused_by}"
     if reason := live.get("hold_reason"):
-        return "held", str(live.get("hold_cause", "")), str(reason)
+        cause = str(live.get("hold_cause", ""))
+        return "down" if cause == causes.UNAVAILABLE else "held", cause, str(reason)
+    if wait_until is not None:
+        return "throttled", causes.THROTTLED, _asked_to_wait(wait_until, is_cut=bool(live.get("wait_is_cut")))
     return "delivering", "", ""
+
+
+def _wait_until(live: Mapping[str, object], *, now: float) -> float | None:
+    """Return until when Custify asked for quiet; None once that is over, also where deliver is not there to say so."""
+    until = live.get("wait_until")
+    return until if isinstance(until, int | float) and until > now else None
+
+
+def _asked_to_wait(until: float, *, is_cut: bool) -> str:
+    at = f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if is_cut:
+        return f"Custify asked us to wait for longer than retry_after_s_max; it is asked again at {at}"
+    return f"Custify asked us to wait until {at}"
 
 
 def _table(value: object) -> Mapping[str, object]:
