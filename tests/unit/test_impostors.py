@@ -8,7 +8,7 @@ from penstock import causes
 from penstock.deliver.answer import Accepted, Barred, Refused, Unavailable, read_answer
 from penstock.deliver.impostors import brief, error_in, is_page
 
-LOGIN = "<!DOCTYPE html>\n<html><head><title>ACME &amp; Co\n – Log in</title></head><body>…</body></html>"
+LOGIN = "<!DOCTYPE html>\n<html><head><title>ACME &amp; Co\n: Log in</title></head><body>…</body></html>"
 
 
 def named(status, text, content_type="application/json"):
@@ -99,7 +99,7 @@ def test_a_long_echo_that_was_cut_off_is_a_delivery():
 
 
 def test_a_sentence_has_room_for_a_headline_or_for_some_words():
-    assert brief(LOGIN) == "a web page, “ACME & Co – Log in”"
+    assert brief(LOGIN) == "a web page, “ACME & Co : Log in”"
     assert brief("<p>hm</p>") == "a web page"
     assert brief("<h1>Back <b>soon</b></h1>") == "a web page, “Back soon”"
     assert len(brief("x" * 65_536)) < 600
