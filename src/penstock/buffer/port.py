@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from penstock import causes
+from penstock.buffer.control_port import Nudges
 from penstock.buffer.search import Query as Query  # noqa: PLC0414 - part of the port
 from penstock.buffer.selection import Selection as Selection  # noqa: PLC0414 - part of the port
 from penstock.event import Batch, Event
@@ -229,8 +230,7 @@ class Backlog(Notebook, Return, Protocol):
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`.
 
         Later events of its lanes pass meanwhile. Then it takes its place again, in front of those that have not been
-        handed out. `since` is kept when it is parked for the first time. Followers go back as they were.
-        Raises LeaseLost.
+        handed out. `since` is kept from the first time. Followers go back as they were. Raises LeaseLost.
         """
 
 
@@ -375,14 +375,7 @@ class ReplayOrder:
     stopped: bool
 
 
-class Wishes(Protocol):
-    """What a person wants now, and not for as long as it stands."""
-
-    def resumed(self) -> Mapping[str, float]:
-        """Return by destination when a person said last that it may go on, in seconds since 1970."""
-
-
-class Orders(Wishes, Protocol):
+class Orders(Nudges, Protocol):
     """What people ask of deliver. deliver follows within a second, or when it is started."""
 
     def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
@@ -395,9 +388,7 @@ class Orders(Wishes, Protocol):
         """Return all replays, the newest first."""
 
     def pause(self, destination: str, *, paused: bool, by: str, discard: bool = False) -> None:
-        """Let a destination rest, or go on: also one that waits for something else, which is then looked at at once.
-
-        The backlog of one that rests is kept, and no event grows old meanwhile.
+        """Let a destination rest, or go on. Its backlog is kept, and no event grows old meanwhile.
 
         With `discard`, what waits for it ends as dead once it is removed or disabled; it can be replayed.
         """

@@ -27,7 +27,7 @@ from penstock.deliver.answer import (
 from penstock.deliver.blame import Blame, Witness
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Said, why_down, why_held
 from penstock.deliver.hold import HoldState
-from penstock.deliver.pace import Pace
+from penstock.deliver.pace import LONG_QUIET_S, Pace
 from penstock.deliver.width import Width
 
 NOT_FOUND = 404
@@ -126,7 +126,9 @@ class Standing:
             self.hold.resume(self.clock.now())
             self.is_unwritten = True
             self.log.info("pause_ended")
-            self.ask_now()
+            self.hold.probe_now()
+            if self.pace.blocked_s(self.clock.now()) > LONG_QUIET_S:
+                self.ask_now()
 
     def ask_now(self) -> None:
         """A person wants to know, or mended something: ask at once whether calls are taken."""
