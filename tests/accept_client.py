@@ -14,6 +14,7 @@ KEY = "web-key"
 AUTH = {"authorization": "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()}
 SOURCES = {
     "web": Source(name="web", type="web", write_key=KEY),
+    "server": Source(name="server", write_key="server-key"),
     "off": Source(name="off", write_key="off-key", enabled=False),
 }
 

@@ -47,6 +47,9 @@ CONSENT = "filter.consent"
 SOURCE_TRUST = "filter.source_trust"
 EVENT_NAME = "filter.event"
 PAUSED = "destination.paused"
+STALLED = "destination.stalled"
+RENAMED = "destination.renamed"
+DELIVER_STOPPED = "deliver.stopped"
 DISCARDED = "destination.discarded"
 STORE_DAMAGED = "store.damaged"
 STORE_MISSING = "store.missing"
@@ -247,6 +250,24 @@ CAUSES = {
             code=PAUSED,
             meaning="A person paused the destination.",
             advice="Resume it on its page when it may go on. No event grows old meanwhile.",
+        ),
+        Cause(
+            code=RENAMED,
+            meaning="The destination has the key of one that is gone, and nobody has said whether it is the same one under"
+            " another name.",
+            advice="Say it on its page, or with renamed_from in the settings. Nothing is sent and nothing is lost before that.",
+        ),
+        Cause(
+            code=STALLED,
+            meaning="Events wait, and none of them has ended for a minute.",
+            advice="What is said beside it tells what deliver is at. If the last call got no answer, look whether Custify"
+            " can be reached from this machine; nothing is lost, and it goes on by itself.",
+        ),
+        Cause(
+            code=DELIVER_STOPPED,
+            meaning="The process that sends events does not run, or ends again and again.",
+            advice="Look into the log of penstock serve for why it ended, and start it again. What is accepted meanwhile is"
+            " kept.",
         ),
         Cause(
             code=DISCARDED,

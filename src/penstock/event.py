@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NewType, TypeVar
 
 import msgspec
@@ -92,7 +92,32 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
 
     def events(self) -> list[Event]:
         """Return the events. Raises ValueError and msgspec.DecodeError when heads and text do not fit together."""
-        return [self.event(head, body) for head, body in zip(self.heads, self.bodies(), strict=True)]
+        return [self.event(head, body) for head, body in self.pairs()]
+
+    def pairs(self) -> Iterator[tuple[Head, bytes | msgspec.Raw]]:
+        """Return the parts of each event. Raises ValueError and msgspec.DecodeError, as `events` does."""
+        return zip(self.heads, self.bodies(), strict=True)
+
+    def cut(
+        self, pairs: Iterable[tuple[Head, bytes | msgspec.Raw]], *, events_max: int, bytes_max: int
+    ) -> Iterator["Batch"]:
+        """Yield some of its events as smaller batches; one larger than `bytes_max` comes alone."""
+        heads, bodies, size_bytes = list[Head](), list[bytes | msgspec.Raw](), 0
+        for head, body in pairs:
+            size_bytes += len(body) + 1
+            if heads and (len(heads) == events_max or size_bytes > bytes_max):
+                yield self._with(heads, bodies)
+                heads, bodies, size_bytes = [], [], len(body) + 1
+            heads.append(head)
+            bodies.append(body)
+        if heads:
+            yield self._with(heads, bodies)
+
+    def _with(self, heads: list[Head], bodies: Sequence[bytes | msgspec.Raw]) -> "Batch":
+        text = bytes(bodies[0]) if len(heads) == 1 else b"[%b]" % b",".join(bodies)
+        return Batch(
+            source=self.source, received_at_ms=self.received_at_ms, heads=heads, text=text, envelope=self.envelope
+        )
 
     def bodies(self) -> Sequence[bytes | msgspec.Raw]:
         """Return the JSON of each event. Raises msgspec.DecodeError."""

@@ -37,7 +37,7 @@ def client_of(peer: str, forwarded_for: str, trusted: tuple[str, ...]) -> str:
 
 def address_of(text: str) -> str:
     """Return an address as it is usually written, without port, brackets and zone; empty when it is none."""
-    return _address_of(text) if len(text) <= ADDRESS_CHARS_MAX else ""
+    return peer_of(text) if len(text) <= ADDRESS_CHARS_MAX else ""
 
 
 def networks_of(trusted: Sequence[str]) -> tuple[Network, ...]:
@@ -46,7 +46,8 @@ def networks_of(trusted: Sequence[str]) -> tuple[Network, ...]:
 
 
 @functools.lru_cache(maxsize=REMEMBERED_MAX)
-def _address_of(text: str) -> str:
+def peer_of(text: str) -> str:
+    """Return the address of who opened a connection, as `address_of` does; the system's own text, which is never long."""
     address = _parsed(_without_port(text.strip()))
     return str(address) if address else ""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from penstock import __version__
-from penstock.clock import SystemClock, SystemDice
+from penstock.clock import SystemClock, SystemDice, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.operate.last_known import in_force
 from penstock.operate.snapshot import EVERY_S, Snapshots
@@ -26,6 +26,7 @@ from penstock.pulse import ROLES as ROLES  # noqa: PLC0414 - who may be played
 from penstock.pulse import Pulse
 from penstock.repeats import Repeats
 from penstock.settings import Following, Settings
+from penstock.timeline import Jump, Timeline
 
 log = structlog.get_logger()
 
@@ -47,7 +48,9 @@ class Process:
         self.stopping, self.complaint = asyncio.Event(), ""
         #: Why this process must not go on.
         self.damage: StoreDamaged | SettingsError | None = None
-        self.clock, self.dice = SystemClock(), SystemDice()
+        self.clock, self.dice = Timeline(SystemClock(), boot=boot_id()), SystemDice()
+        #: Told when the wall's clock was set, if anything is kept of it here.
+        self.on_jump: Callable[[Jump], Awaitable[None]] | None = None
         #: Once the role is ours; before, it is another process's.
         self.pulse: Pulse | None = None
         self.snapshots, self.repeats = Snapshots(self.settings.data_dir), Repeats()
@@ -73,7 +76,7 @@ class Process:
         finally:
             chores.cancel()
             pulse.end()
-            for line in self.repeats.rest(self.clock.now()):
+            for line in self.repeats.rest(self.clock.steady()):
                 line.say(log)
             with contextlib.suppress(OSError):  # a full disk must not hinder the end
                 self.complaint = ""
@@ -84,7 +87,7 @@ class Process:
     def take_pulse(self, role: str) -> Pulse:
         """Return the pulse of this process, which plays the role."""
         if self.pulse is None:
-            self.pulse = Pulse(self.snapshots.folder, role, pid=os.getpid(), clock=self.clock)
+            self.pulse = Pulse(self.snapshots.folder, role, pid=os.getpid(), clock=SystemClock())
         return self.pulse
 
     def give_up(self, damage: StoreDamaged | SettingsError) -> None:
@@ -134,21 +137,34 @@ class Process:
 
     def heard(self, event: str, *, cause: str = "", level: int = logging.WARNING, **facts: object) -> None:
         """Log what may happen at every look, or with every request: at once, then once a minute with its count."""
-        for line in self.repeats.heard(event, now=self.clock.now(), cause=cause, level=level, **facts):
+        for line in self.repeats.heard(event, now=self.clock.steady(), cause=cause, level=level, **facts):
             line.say(log)
 
     async def _chores(self, role: str, facts: Callable[[], dict[str, object]]) -> None:
         while True:
             await asyncio.sleep(min(EVERY_S, RELOAD_S))
             self.take_pulse(role).beat()
+            await self._look_at_clock()
             self._reload()
             try:
                 self.snapshots.write(role, facts())
                 self._show_settings(role)
             except OSError as error:
                 self.heard("snapshot_not_written", reason=str(error))
-            for line in self.repeats.due(self.clock.now()):
+            for line in self.repeats.due(self.clock.steady()):
                 line.say(log)
+
+    async def _look_at_clock(self) -> None:
+        """Notice that the wall's clock was set, or that nothing could be done for a while."""
+        jump, gap = self.clock.look()
+        if gap is not None:
+            log.warning("woke_up", missed_s=round(gap.seconds))
+        if jump is not None and self.on_jump is not None:
+            log.warning("clock_jumped", by_s=round(jump.by_s))
+            try:
+                await self.on_jump(jump)
+            except BufferUnavailable as error:
+                self.heard("buffer_unavailable", reason=error.reason)
 
     def _reload(self, *, asked: bool = False) -> None:
         """Take changed settings over; what cannot be used leaves the old ones in force."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from penstock.clock import Clock, cpu_s_of
+from penstock.clock import Clock, boot_id, cpu_s_of
 
 log = structlog.get_logger()
 
@@ -20,8 +20,10 @@ ROLES = ("accept", "deliver", "operate")
 LATE_S = 5.0
 # Standing still is working without turning: a stopped process, or one on a suspended machine, uses no CPU.
 BUSY_CPU_S = 1.0
-#: The process, how many times its loop turned, when it did last, and the CPU seconds the process had used by then.
+#: The process, how many times its loop turned, when it did last (in steady seconds, which begin with the machine's start),
+#: and the CPU seconds the process had used by then; behind that, which start of the machine that was.
 BEAT = struct.Struct("<qQdd")
+BOOT, BOOT_AT = struct.Struct("<32s"), 32
 #: The place in the log of the event under way, 0 for none, and its destination.
 UNDER = struct.Struct("<q200s")
 UNDER_AT, FILE_BYTES = 64, 512
@@ -32,13 +34,18 @@ NOTHING = UNDER.pack(0, b"")
 class RoleStatus:
     """How a role of `penstock serve` is."""
 
-    #: "running"; "standing" works on one thing and does nothing else; "stopped" gets no CPU; "down" is not there.
+    #: "running"; "standing" works on one thing and does nothing else; "stopped" gets no CPU; "down" is not there;
+    #: "restarting" ends again and again.
     state: str
     #: Seconds since its loop turned last.
     beat_age_s: float
     #: Where it stands, if that is an event: destination and place in the log.
     destination: str = ""
     seq: int = 0
+    #: How often it was started again since `penstock serve` began; how often it ended lately, and with which code.
+    restarts: int = 0
+    ended_lately: int = 0
+    ended_with: int = 0
 
     def in_words(self) -> str:
         """Return this as a sentence says it, after the role's name."""
@@ -46,6 +53,8 @@ class RoleStatus:
             return "runs"
         if self.state == "down":
             return "is not running"
+        if self.state == "restarting":
+            return f"ended {self.ended_lately} times within a minute, last with code {self.ended_with}, and is started again"
         where = f", at event {self.seq} of {self.destination}" if self.destination else ""
         what = "stands still" if self.state == "standing" else "gets no CPU: it is stopped, or the machine is"
         return f"{what}; its loop turned last {self.beat_age_s:.0f} s ago{where}"
@@ -60,11 +69,12 @@ class Pulse:
         #: What the process before this one was at when it ended without a word: destination and place in the log.
         self.before = _under(self.memory[:FILE_BYTES])
         self.leave()
+        BOOT.pack_into(self.memory, BOOT_AT, _boot())
 
     def beat(self) -> None:
         """Note that the loop turns."""
         self.beats += 1
-        BEAT.pack_into(self.memory, 0, self.pid, self.beats, self.clock.now(), cpu_s_of(self.pid) or 0.0)
+        BEAT.pack_into(self.memory, 0, self.pid, self.beats, self.clock.steady(), cpu_s_of(self.pid) or 0.0)
 
     def enter(self, destination: bytes, seq: int) -> None:
         """Note which event is under way."""
@@ -76,7 +86,7 @@ class Pulse:
 
     def end(self) -> None:
         """Note that the process ends, as it should."""
-        BEAT.pack_into(self.memory, 0, 0, self.beats, self.clock.now(), 0.0)
+        BEAT.pack_into(self.memory, 0, 0, self.beats, self.clock.steady(), 0.0)
 
 
 def read_pulse(folder: Path, role: str, *, clock: Clock) -> RoleStatus | None:
@@ -88,7 +98,10 @@ def read_pulse(folder: Path, role: str, *, clock: Clock) -> RoleStatus | None:
     if len(text) < FILE_BYTES:
         return None
     pid, _, at, cpu_then = BEAT.unpack_from(text)
-    age_s, cpu_now = max(0.0, clock.now() - at), cpu_s_of(pid) if pid else None
+    if BOOT.unpack_from(text, BOOT_AT)[0].rstrip(b"\0") != _boot():
+        # Its number may be another process's by now.
+        return RoleStatus(state="down", beat_age_s=clock.steady())
+    age_s, cpu_now = max(0.0, clock.steady() - at), cpu_s_of(pid) if pid else None
     if cpu_now is None:
         return RoleStatus(state="down", beat_age_s=age_s)
     if age_s <= LATE_S:
@@ -96,6 +109,10 @@ def read_pulse(folder: Path, role: str, *, clock: Clock) -> RoleStatus | None:
     destination, seq = _under(text)
     state = "standing" if cpu_now - cpu_then >= BUSY_CPU_S else "stopped"
     return RoleStatus(state=state, beat_age_s=age_s, destination=destination, seq=seq)
+
+
+def _boot() -> bytes:
+    return boot_id().replace("-", "").encode()[: BOOT.size]
 
 
 def _under(text: bytes) -> tuple[str, int]:

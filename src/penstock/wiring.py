@@ -10,7 +10,7 @@ import structlog
 
 from penstock import __version__
 from penstock.care import say_what_is_amiss
-from penstock.clock import SystemClock
+from penstock.clock import SystemClock, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.in_force import following_at_start
 from penstock.opening import (
@@ -93,17 +93,21 @@ async def run_accept(process: Process) -> None:
     settings = process.settings
     sources = Sources(settings.sources)
     process.on_change = lambda changed: sources.replace(changed.sources)
+    # What is measured with every request is measured without a detour, and forgotten with the process.
+    clock = SystemClock()
     store = SqliteLog(
         settings.data_dir,
-        clock=process.clock,
+        clock=clock,
         disk_free_bytes_min=settings.disk_free_bytes_min,
         waiting_events_max=settings.waiting_events_max,
         share_of=sources.share_of,
+        timeline=process.clock,
     )
+    process.on_jump = store.note_jump
     gateway = Gateway(
         log=store,
         sources=sources,
-        clock=process.clock,
+        clock=clock,
         dice=process.dice,
         limits=_limits(settings),
         version=__version__,
@@ -158,7 +162,7 @@ async def run_deliver(process: Process) -> None:
     from penstock.deliver.watchman import Watchman
 
     settings, watchman = process.settings, Watchman(process.take_pulse("deliver"))
-    store = DeliveryStore(settings.data_dir, clock=process.clock)
+    store = DeliveryStore(settings.data_dir, clock=process.clock, timeline=process.clock)
     fleet = Fleet(
         backlog_of=store.backlog,
         ledger_of=store.ledger,
@@ -167,6 +171,7 @@ async def run_deliver(process: Process) -> None:
         clock=process.clock,
         dice=process.dice,
         bench=Watched(watchman),
+        names=store,
     )
 
     async def open_store() -> None:
@@ -292,14 +297,17 @@ def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]
 def status_reader(settings: Settings) -> StatusReader:
     """Return a reader over the data folder; works whether or not a server runs."""
     from penstock.buffer.sqlite_notices import notices
+    from penstock.buffer.sqlite_times import steady_now
 
+    clock = SystemClock()
     return StatusReader(
-        notices=functools.partial(notices, settings.data_dir),
+        notices=lambda: notices(settings.data_dir, now=clock.now()),
         settings=settings,
         shelf=open_shelf(settings),
         ledger=open_ledger_shelf(settings),
         snapshots=Snapshots(settings.data_dir),
-        clock=SystemClock(),
+        clock=clock,
+        steady=lambda: steady_now(settings.data_dir, clock, boot=boot_id()),
         version=__version__,
     )
 

@@ -1,10 +1,12 @@
 """What a person types: the README's commands, and what they print."""
 
 import json
+import re
+import signal
 import subprocess
 import sys
 
-from acceptance.conftest import AS_INSTALLED, until
+from acceptance.conftest import API_KEY, AS_INSTALLED, until
 from ports import free_port
 
 
@@ -164,3 +166,55 @@ def test_an_event_that_was_delivered_can_be_explained_and_its_field_traced_back(
     assert "it is inside traits.tags, an array" in told.stdout.decode()
     assert json.loads(traced.stdout)["set_by"]["message_id"] == story["message_id"]
     assert json.loads(traced.stdout)["lines"][0]["source"] == "traits.plan"
+
+
+def probe_environment(sandbox) -> dict[str, str]:
+    return {"CUSTIFY_API_KEY": API_KEY, "CUSTIFY_API_URL": sandbox.url}
+
+
+def test_probe_asks_first_and_leaves_nothing_in_the_workspace(sandbox, tmp_path):
+    environment = probe_environment(sandbox)
+    asked = penstock_command("probe", env=environment, stdin=b"n\n")
+    assert asked.returncode == 1
+    assert b"Is this a test workspace, and may it begin?" in asked.stderr
+    assert {call["method"] for call in sandbox.requests()} == {"GET"}
+
+    report = tmp_path / "report.md"
+    done = penstock_command(
+        "probe",
+        "--yes",
+        "--report",
+        report,
+        "--calls-per-second",
+        "20",
+        "--patience",
+        "10",
+        env=environment,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert "0 answers are otherwise than assumed" in report.read_text()
+    assert API_KEY not in report.read_text()
+    state = sandbox.state()
+    assert (state["people"], state["companies"], state["events"]) == ([], [], [])
+
+    wrong = penstock_command("probe", "--yes", env=environment | {"CUSTIFY_API_KEY": "wrong-key"})
+    assert wrong.returncode == 4
+    assert b"the key was refused (401)" in wrong.stderr
+
+
+def test_probe_that_is_interrupted_or_killed_can_be_cleared_up_after(sandbox):
+    command = [sys.executable, "-m", "penstock", "probe", "--yes", "--calls-per-second", "100"]
+    for number, cleared_up in ((signal.SIGINT, True), (signal.SIGKILL, False)):
+        process = subprocess.Popen(command, env=AS_INSTALLED | probe_environment(sandbox), stderr=subprocess.PIPE)
+        until(lambda: len(sandbox.state()["people"]) > 2)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert bool(sandbox.state()["people"]) is not cleared_up
+    run = re.search(r"--clean-up ([0-9a-f]{8})", said.decode())[1]
+
+    done = penstock_command("probe", "--clean-up", run, "--calls-per-second", "100", env=probe_environment(sandbox))
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert (sandbox.state()["people"], sandbox.state()["companies"]) == ([], [])

@@ -144,6 +144,15 @@ async def test_a_replay_goes_on_where_it_was_after_a_crash(world):
     assert world.dead.progress(1).replayed == 4
 
 
+async def test_a_replay_that_came_to_its_end_is_not_begun_again(world):
+    await bury(world, event("m1", "ana"))
+    assert (await replay(world)).is_read
+    await bury(world, event("m2", "bo"))
+
+    assert (await replay(world)).replayed == 0
+    assert (await replay(world, job=2)).replayed == 2
+
+
 async def test_an_event_that_dies_again_is_left_to_another_replay(world):
     await bury(world, event("m1", "ana"))
     await replay(world)

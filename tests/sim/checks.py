@@ -23,6 +23,7 @@ def wrong(history: History) -> list[str]:
         *repeats(history),
         *ends(history),
         *_gave_up(history),
+        *gave_up_early(history),
         *_replays(history),
         *pace(history),
         *rest(history),
@@ -115,6 +116,17 @@ def _gave_up(history: History) -> Iterator[str]:
             attempts = int(story.reason.split()[3])
             if attempts > history.unavailable.get(mark, 0):
                 yield f"m{mark} gave up after {attempts} attempts, of which {history.unavailable.get(mark, 0)} failed"
+
+
+def gave_up_early(history: History) -> Iterator[str]:
+    """However the wall's clock is set, and however long the machine sleeps: an event fails for as long as it may."""
+    for story in [*history.died, *history.stories]:
+        failed = [attempt for attempt in story.attempts if attempt.status is None or attempt.status >= 500]
+        if not (story.state == Outcome.DEAD and story.reason.startswith("gave up after ") and failed):
+            continue
+        failing_s = (story.ended_at or 0.0) - failed[0].at
+        if failing_s < history.script.give_up_after_s - ROUNDING:
+            yield f"{story.event.message_id} was given up after {failing_s:.0f} s of failing"
 
 
 def _replays(history: History) -> Iterator[str]:

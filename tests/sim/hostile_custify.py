@@ -175,13 +175,13 @@ class HostileCustify:
         return begins <= self.clock.now() - EPOCH < ends
 
     def _note_call(self) -> None:
-        now = self.clock.now()
+        now = self.clock.steady()
         self.called_at.append(now)
         self.called_too_early += self.quiet_since < now < self.quiet_until
 
     def _heard(self, answer: Throttled) -> None:
         """From here on our side knows; what a crashed client was told, nobody can obey."""
-        now = self.clock.now()
+        now = self.clock.steady()
         if now >= self.quiet_until:
             self.quiet_since = now
         self.quiet_until = max(self.quiet_until, now + (10.0 if answer.retry_after_s is None else answer.retry_after_s))
@@ -196,7 +196,7 @@ class HostileCustify:
         subject = body.get("company_id") if call.path == "/company" else body.get("user_id")
         self.applied.append(
             Applied(
-                at=self.clock.now(),
+                at=self.clock.steady(),
                 path=call.path,
                 subject=str(subject),
                 mark=_mark(call),

@@ -126,13 +126,30 @@ class VirtualTimeLoop(asyncio.AbstractEventLoop):
 
 
 class LoopClock:
-    """penstock's clock, told by the loop."""
+    """penstock's clock, told by the loop; somebody may set the wall's."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
-        self.loop = loop
+        self.loop, self.set_by_s, self.slept_s = loop, 0.0, 0.0
+        #: When each time of the wall's clock was told, in awake seconds: by themselves they do not compare.
+        self.told: dict[float, float] = {}
 
     def now(self) -> float:
+        now = self.steady() + self.set_by_s
+        self.told[now] = self.awake()
+        return now
+
+    def steady(self) -> float:
+        return EPOCH + self.loop.virtual_now + self.slept_s
+
+    def awake(self) -> float:
         return EPOCH + self.loop.virtual_now
+
+    def set_by(self, seconds: float) -> None:
+        self.set_by_s += seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass while the machine sleeps: the loop's own timers stand still."""
+        self.slept_s += seconds
 
 
 def run_virtually(coroutine: Coroutine) -> tuple[Any, float]:

@@ -137,6 +137,7 @@ def show(seed: int, store: str, kind: str) -> int:
     history = told(seed, store, kind)
     print(f"faults {history.faults}")
     print(f"crashes at {[round(at) for at in history.script.crashes_at]} s, key refused {history.script.key_bad},")
+    print(f"clock set {history.clocks.set_by}, slept {history.clocks.slept}")
     print(f"paused {history.script.paused}, replayed {sorted(history.replayed)}")
     for call in history.applied:
         print(f"{call.at - EPOCH:9.2f} s  {call.path:<9} {call.subject:<4} m{call.mark}")

@@ -26,6 +26,16 @@ class Sent:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What happens to the machine's clocks: at which second, and by how many."""
+
+    #: Somebody sets the wall's clock, forward or back.
+    set_by: tuple[tuple[float, float], ...] = ()
+    #: The machine sleeps.
+    slept: tuple[tuple[float, float], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """All of it. `orders` are the promises: marks of one tuple must take effect in this order."""
 
@@ -69,6 +79,20 @@ def write_script(dice, *, repetitive: bool = False) -> Script:
         give_up_after_s=dice.uniform(20.0, 240.0) if dice.uniform(0, 1) < 0.4 else 72 * 3600.0,
         per_s_max=dice.uniform(1.0, 20.0) if dice.uniform(0, 1) < 0.3 else 1e9,
     )
+
+
+def write_clocks(dice, *, until: float) -> Trouble:
+    """Draw what happens to the clocks: in every other story something does, by seconds or by days."""
+    if dice.uniform(0, 1) < 0.5:
+        return Trouble()
+    return Trouble(
+        set_by=tuple((dice.uniform(0, until), _jump(dice)) for _ in range(int(dice.uniform(0, 4)))),
+        slept=tuple((dice.uniform(0, until), abs(_jump(dice))) for _ in range(int(dice.uniform(0, 3)))),
+    )
+
+
+def _jump(dice) -> float:
+    return _pick(dice, (-1.0, 1.0)) * 10.0 ** dice.uniform(0.5, 5.7)
 
 
 def _events(dice, *, people: int, count: int) -> tuple[list[Event], tuple[tuple[int, ...], ...]]:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from penstock.buffer.port import REPLAYABLE, Ending, Lease, Outcome, ReplayOrder, Selection, Story
+from penstock.buffer.port import REPLAYABLE, Attempt, Ending, Lease, Outcome, ReplayOrder, Selection, Story
 from penstock.clock import SeededDice
 from penstock.convert.plan import Mapping
 from penstock.deliver.decide import RetryPolicy
@@ -22,12 +22,14 @@ from penstock.ledger.rules import OFF, Rules
 from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
-from sim.script import Script, write_script
+from sim.script import Script, Trouble, write_clocks, write_script
 
 CALL_S_MAX, IDLE_S_MAX = 10.0, 10.0
 ODD_SEEDS = 2**32
 # After Custify healed: the longest backoff, the longest probe interval, the longest Retry-After, and the work itself.
 LIVENESS_S = 3_600.0
+# Far from every seed of a story.
+CLOCKS = 10**9
 
 
 @dataclasses.dataclass(slots=True)
@@ -37,6 +39,7 @@ class History:
     seed: int
     script: Script
     faults: Faults
+    clocks: Trouble
     applied: list[Applied]
     #: How many of `applied` there were when the replay began, and which events were dead or rejected then.
     applied_before_replay: int
@@ -114,6 +117,8 @@ async def _tell(seed: int, make_world: Callable[[Any], Any], engine: type[Engine
     world = await make_world(clock)
     custify = HostileCustify(clock=clock, dice=dice, faults=faults, call_s_max=CALL_S_MAX, odd=odd)
     stage = Stage(world=world, custify=custify, clock=clock, dice=dice, script=script, engine=engine, rules=rules)
+    # Dice of their own: what else happens in a story does not depend on its clocks.
+    stage.clocks = write_clocks(SeededDice(seed + CLOCKS), until=script.safety_s)
     try:
         await stage.play()
         return stage.history(seed, faults)
@@ -138,7 +143,7 @@ class Stage:
         self.world, self.custify, self.clock, self.dice = world, custify, clock, dice
         self.script, self.engine_class, self.rules = script, engine, rules
         self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
-        self.orders_changed = asyncio.Event()
+        self.orders_changed, self.clocks = asyncio.Event(), Trouble()
         self._start_engine()
 
     async def play(self) -> None:
@@ -149,6 +154,8 @@ class Stage:
             actors.create_task(self._crashes())
             actors.create_task(self._rotations())
             actors.create_task(self._pauses())
+            actors.create_task(self._sets(self.clocks.set_by, self.clock.set_by))
+            actors.create_task(self._sets(self.clocks.slept, self.clock.sleep))
             actors.create_task(self._at(self.script.safety_s))
         self.custify.heal()
         await self._until_nothing_waits()
@@ -163,10 +170,11 @@ class Stage:
             seed=seed,
             script=self.script,
             faults=faults,
+            clocks=self.clocks,
             applied=self.custify.applied,
             applied_before_replay=self.applied_before_replay,
-            died=self.died,
-            stories=self.world.stories(),
+            died=self._timed(self.died),
+            stories=self._timed(self.world.stories()),
             received=counts.received,
             waiting=counts.waiting,
             outcomes={outcome: count for outcome, count in counts.outcomes.items() if count},
@@ -194,7 +202,7 @@ class Stage:
             backlog=LatentBacklog(self.world.backlog, self.dice),
             ledger=self.world.backlog.ledger,
             custify=self.custify,
-            pace=Pace(per_s_max=self.script.per_s_max, as_of=self.clock.now()),
+            pace=Pace(per_s_max=self.script.per_s_max, as_of=self.clock.steady()),
             policy=policy,
             clock=self.clock,
             dice=self.dice,
@@ -232,6 +240,27 @@ class Stage:
             await self._at(end)
             self._order(paused=False)
 
+    async def _sets(self, times: Sequence[tuple[float, float]], set_by: Callable[[float], None]) -> None:
+        for at, seconds in sorted(times):
+            await self._at(at)
+            set_by(seconds)
+
+    def _timed(self, stories: Sequence[Story]) -> list[Story]:
+        """Return stories with awake seconds for times of the wall's clock, which do not compare once it was set."""
+        told = self.clock.told
+
+        def timed(attempt: Attempt) -> Attempt:
+            return dataclasses.replace(attempt, at=told[attempt.at])
+
+        return [
+            dataclasses.replace(
+                story,
+                ended_at=None if story.ended_at is None else told[story.ended_at],
+                attempts=tuple(map(timed, story.attempts)),
+            )
+            for story in stories
+        ]
+
     def _order(self, *, paused: bool) -> None:
         self.paused = paused
         self.orders_changed.set()
@@ -251,7 +280,7 @@ class Stage:
         """Custify is well again: what died is replayed, and traffic goes on."""
         self.died = [story for story in self.world.stories() if story.state in REPLAYABLE]
         self.applied_before_replay = len(self.custify.applied)
-        selection = Selection(ended_before=self.clock.now())
+        selection = Selection(ended_before=max(self.clock.told) + 1.0)
         order = ReplayOrder(id=1, destination="custify", selection=selection, asked_at=0.0, asked_by="", stopped=False)
         replays, began = Replays(self.world.backlog), asyncio.get_running_loop().time()
         for request in self.script.late:

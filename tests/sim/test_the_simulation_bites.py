@@ -1,4 +1,4 @@
-"""A simulation that finds nothing proves nothing: eight bugs are planted, and each must be found within 200 seeds."""
+"""A simulation that finds nothing proves nothing: eleven bugs are planted, and each must be found within 200 seeds."""
 
 import asyncio
 import dataclasses
@@ -72,6 +72,32 @@ class DropsWhatItShouldHold(Engine):
         return super().verdict(answer, lease)
 
 
+class OneTime:
+    """A clock of one hand, which anybody may set."""
+
+    def __init__(self, clock, *, awake, steady) -> None:
+        self.now = clock.now
+        self.awake = clock.now if awake else clock.awake
+        self.steady = clock.now if steady else clock.steady
+
+
+class GrowsOldByTheWallsClock(Engine):
+    def __init__(self, *arguments, clock, **rest) -> None:
+        super().__init__(*arguments, clock=OneTime(clock, awake=True, steady=False), **rest)
+
+
+class WaitsForTheWallsClock(Engine):
+    def __init__(self, *arguments, clock, **rest) -> None:
+        super().__init__(*arguments, clock=OneTime(clock, awake=False, steady=True), **rest)
+
+
+class GrowsOldInItsSleep(Engine):
+    def __init__(self, *arguments, clock, **rest) -> None:
+        super().__init__(*arguments, clock=clock, **rest)
+        self.clock = OneTime(clock, awake=False, steady=False)
+        self.clock.awake = clock.steady
+
+
 def lanes_that_forget_the_link(event, *, linked_user, is_waiting):
     person = user_lane(event.user_id) if event.user_id else anonymous_lane(event.anonymous_id)
     return (person,)
@@ -97,6 +123,9 @@ def found(engine: type[Engine] = Engine) -> str:
         (LetsTheNextOvertakeARetry, "after|overtook|lost"),
         (CountsBeingThrottledAsFailure, "gave up"),
         (DropsWhatItShouldHold, "key"),
+        (GrowsOldByTheWallsClock, "was given up after"),
+        (WaitsForTheWallsClock, "still wait|while Custify had asked for quiet|calls in a second"),
+        (GrowsOldInItsSleep, "was given up after"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -11,16 +11,21 @@ import pytest
 
 from accept_client import AUTH, KEY, Client, Exchange, Scope
 from penstock.accept import room as room_module
+from penstock.accept.app import PIECE_EVENTS_MAX, PIECES_AT_ONCE
 from penstock.accept.bodies import STRANGER_BYTES_MAX, WHOLE_BYTES_MAX
-from penstock.accept.sdk_request import Origin, batch_in_slices, plain_batch, plain_one
-from penstock.accept.turns import WAITING_MAX
-from penstock.clock import SeededDice
-from penstock.errors import SdkError
+from penstock.accept.lenient import CHARS_OF_A_TOKEN, CUT_DEPTH_MAX, DEPTH_MAX, TOKENS_OF_A_SLICE
+from penstock.accept.sdk_request import Origin, TooManyEvents, batch_in_slices, plain_batch, plain_one
+from penstock.accept.turns import REST_S, RESTS_MAX, WAITING_MAX
+from penstock.buffer.memory import MemoryBuffer
+from penstock.clock import ManualClock, SeededDice
+from penstock.errors import BufferUnavailable, SdkError
+from penstock.event import in_one_go
 from penstock.settings import Settings
 from sim.loop import VirtualTimeLoop
 
 ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
 EVENT = b'{"userId":"a"}'
+SERVER = {"authorization": "Basic " + base64.b64encode(b"server-key:").decode()}
 SMALL = AUTH | {"content-length": str(len(EVENT))}
 
 
@@ -119,6 +124,12 @@ HOSTILE = {
     "brackets": lambda n: b"[" * n,
     "brackets in a batch": lambda n: b'{"batch":' + b"[" * n,
     "quotes": lambda n: b'{"batch":' + b'"' * n,
+    "commas": lambda n: b'{"batch":[' + b"," * n,
+    "words": lambda n: b'{"batch":[' + b"N " * (n // 2),
+    "a letter and nothing else": lambda n: b'{"batch":[' + b"N" * n,
+    "a comma and spaces": lambda n: b'{"batch":[,' + b" " * n,
+    "dashes": lambda n: b'{"batch":[' + b"-" * n,
+    "no numbers": lambda n: batch_of(b'{"userId":"a","x":[%b1]}' % (b"NaN," * (n // 4))),
     "spaces": lambda n: batch_of(b'{"userId":"a"} %b' % (b" " * n), EVENT),
 }
 
@@ -158,6 +169,32 @@ def pauses(body: bytes) -> int:
         return count
 
 
+@pytest.mark.parametrize("kind", ["a letter and nothing else", "a comma and spaces", "dashes", "words", "commas"])
+def test_no_search_goes_through_megabytes_in_one_go(kind):
+    assert pauses(HOSTILE[kind](1_000_000)) >= 1_000_000 / (TOKENS_OF_A_SLICE * CHARS_OF_A_TOKEN)
+
+
+@pytest.mark.parametrize("kind", ["brackets", "brackets in a batch"])
+def test_what_is_nested_too_deep_to_be_read_is_looked_at_no_further(kind):
+    assert pauses(HOSTILE[kind](4_000_000)) <= 2 * (DEPTH_MAX + CUT_DEPTH_MAX) / TOKENS_OF_A_SLICE
+
+
+@pytest.mark.parametrize("before", [b'{"batch":[', b'{"x":"\\"batch\\":[","batch" : ['])
+def test_of_too_many_events_as_many_are_read_as_it_takes_to_refuse_them(before):
+    never_read = b"this is no JSON"
+    body = before + b",".join([EVENT] * 100_000) + never_read
+
+    with pytest.raises(TooManyEvents):
+        in_one_go(batch_in_slices(body, origin=ORIGIN, dice=SeededDice(1), events_max=10_000))
+
+
+def test_a_list_of_an_event_is_not_taken_for_the_events():
+    listing = b'{"userId":"a","properties":{"batch":[%b]}}' % b",".join([EVENT] * 50_000)
+    batch = in_one_go(batch_in_slices(batch_of(listing), origin=ORIGIN, dice=SeededDice(1), events_max=10_000))
+
+    assert batch.text == listing
+
+
 def test_cheap_events_are_read_some_hundred_at_a_time():
     assert pauses(batch_of(*[EVENT] * 10_000)) > 10
 
@@ -189,6 +226,73 @@ async def test_large_requests_wait_for_their_turn_and_not_without_end():
     answers = [exchange.answer for exchange in exchanges]
     assert [answer.status for answer in answers].count(200) == WAITING_MAX
     assert {answer.headers.get("retry-after") for answer in answers if answer.status == 503} == {"1"}
+
+
+class SmallLog(MemoryBuffer):
+    """Remembers how many events came at once, has room for some, and keeps who sent a single one waiting."""
+
+    def __init__(self, *, room: int = 1_000_000) -> None:
+        super().__init__(clock=ManualClock())
+        self.at_once, self.room, self.is_synced = list[int](), room, asyncio.Event()
+
+    async def append(self, batches):
+        self.at_once.append(sum(len(batch.heads) for batch in batches))
+        if self.at_once[-1] == 1:
+            await self.is_synced.wait()
+        if self.at_once[-1] > self.room:
+            raise BufferUnavailable("no room is left")
+        self.room -= self.at_once[-1]
+        return await super().append(batches)
+
+
+async def test_nobodys_sync_waits_for_thousands_of_anothers_events():
+    client = Client(buffer=SmallLog())
+    answer = await client("POST", "/v1/batch", batch_of(*[b'{"userId":"u%d"}' % n for n in range(5_000)]))
+
+    assert answer.status == 200
+    assert max(client.buffer.at_once) == PIECE_EVENTS_MAX * PIECES_AT_ONCE
+    assert [event.user_id for event in client.events] == [f"u{n}" for n in range(5_000)]
+
+
+async def test_a_large_request_that_finds_no_room_is_sent_again_and_nothing_is_stored_twice():
+    client = Client(buffer=SmallLog(room=1_200))
+    batch = batch_of(*[b'{"userId":"u","messageId":"m%d"}' % n for n in range(2_000)])
+
+    refused = await client("POST", "/v1/batch", batch)
+    assert (refused.status, len(client.events)) == (503, 1_024)
+    assert client.gateway.facts()["lost"] == [("web", "store", 976)]
+
+    client.buffer.room = 1_000_000
+    assert (await client("POST", "/v1/batch", batch)).status == 200
+    assert [event.message_id for event in client.events] == [f"m{n}" for n in range(2_000)]
+
+
+def test_a_large_request_goes_slowly_while_a_small_one_is_being_stored():
+    async def story() -> None:
+        client, now = Client(buffer=SmallLog()), asyncio.get_running_loop().time
+        small, began_at = begin(client, Exchange(EVENT), SMALL), now()
+        large = await client("POST", "/v1/batch", batch_of(*[EVENT] * 9_000))
+
+        assert large.status == 200
+        assert now() - began_at >= 9_000 / (PIECE_EVENTS_MAX * PIECES_AT_ONCE) * RESTS_MAX * REST_S
+        assert not small.done()
+        client.buffer.is_synced.set()
+        await small
+
+    in_virtual_time(story)
+
+
+async def test_a_sources_large_requests_do_not_wait_for_those_of_another():
+    client, large = Client(), batch_of(*[EVENT] * 2_000)
+    strangers = [Exchange(large) for _ in range(WAITING_MAX + 5)]
+    waiting = [begin(client, exchange, AUTH, "/v1/batch") for exchange in strangers]
+    await turns(5)
+    server = Exchange(large)
+    await begin(client, server, SERVER, "/v1/batch")
+
+    assert server.answer.status == 200
+    assert sum(exchange.answer is None for exchange in strangers) > WAITING_MAX / 2
+    await asyncio.gather(*waiting)
 
 
 # --- bodies that do not come

@@ -73,7 +73,7 @@ def test_a_process_that_was_killed_or_has_ended_is_down(beating, machine, tmp_pa
 
 
 def test_a_clock_that_is_set_back_makes_no_loop_late(beating, machine, tmp_path):
-    machine.clock.advance(-3_600)
+    machine.clock.set_by(-3_600)
 
     assert state(tmp_path, machine) == "running"
 

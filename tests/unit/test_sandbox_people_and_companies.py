@@ -155,9 +155,7 @@ async def test_lists_come_page_by_page(sandbox):
     assert ([c["company_id"] for c in companies["companies"]], companies["total"]) == (["c4"], 5)
 
 
-@pytest.mark.parametrize(
-    "query", ["itemsPerPage=101", "itemsPerPage=0", "page=-1", "page=x", "page=", "filters=[{}]", "page=²"]
-)
+@pytest.mark.parametrize("query", ["itemsPerPage=101", "itemsPerPage=0", "page=-1", "page=x", "page=", "page=²"])
 async def test_a_list_refuses_what_it_cannot_do(sandbox, query):
     assert (await sandbox.get(f"/people/all?{query}")).status == 400
 

@@ -190,3 +190,23 @@ def test_going_back_to_what_is_in_force_ends_the_complaint(world):
     world.path.write_text(OLD)
 
     assert (world.look(), world.problem) == ("old", "")
+
+
+def test_a_destination_under_another_name_is_not_followed_before_somebody_says_what_it_is(world):
+    renamed_ = OLD.replace("destinations.c]", "destinations.crm]").replace('"old"', '"new"')
+    world.path.write_text(renamed_)
+    assert [world.look(), world.look()] == ["old", "old"]
+    assert 'renamed_from = ["c"] keeps its backlog' in world.problem
+
+    world.path.write_text(renamed_ + 'renamed_from = ["c"]\n')
+    assert [world.look(), world.look()] == ["old", "new"]
+    assert world.problem == ""
+
+
+def test_nor_is_one_that_says_nothing_forced_on_somebody_who_means_it(world):
+    world.path.write_text(OLD.replace("destinations.c]", "destinations.crm]").replace('"old"', '"new"'))
+    world.look()
+    world.look()
+    world.apply()
+
+    assert world.look() == "new"

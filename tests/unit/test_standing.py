@@ -1,338 +1,275 @@
-"""How a destination stands: whom a bad answer is about, when it rests, and what ends that."""
+"""What is shown of a destination and of the processes is what is so: nothing reads "delivering" that does not deliver."""
 
-import asyncio
+import json
 
 import pytest
-import structlog
 
-from penstock import causes
+from dashboard_world import World
+from penstock import causes, pulse
+from penstock.buffer.port import Counts, Outcome
+from penstock.cli.status import _lines
 from penstock.clock import ManualClock
-from penstock.deliver.answer import Accepted, Barred, Down, Refused, Singled, Throttled, Unavailable
-from penstock.deliver.decide import why_down, why_held
-from penstock.deliver.pace import Pace
-from penstock.deliver.standing import Standing
-from penstock.deliver.width import START, Width
+from penstock.deliver.answer import Accepted, Refused, Throttled, Unavailable
+from penstock.deliver.progress import Progress
+from penstock.operate.changes import mark_of
+from penstock.operate.ends import AGAIN_S, AGAIN_TIMES, EndsBook
+from penstock.operate.metrics import render_metrics
+from penstock.operate.overview import verdict
+from penstock.operate.standing import STALLED_S, standing_of
+from penstock.pulse import BUSY_CPU_S, LATE_S, Pulse, RoleStatus
 
-OK, FORBIDDEN, DOWN = Accepted(200, "{}"), Barred(403, "<h1>Blocked</h1>"), Unavailable(503, "down")
-
-
-class World:
-    """A standing, what the harmless read finds, and how often it was made."""
-
-    def __init__(self, read=OK) -> None:
-        self.clock, self.read, self.reads = ManualClock(), read, 0
-        self.standing = self.begun()
-
-    def begun(self) -> Standing:
-        """Return one that knows nothing, as after a start."""
-        return Standing(
-            pace=Pace(as_of=self.clock.now()),
-            width=Width(calls_max=32, calls=32.0),
-            clock=self.clock,
-            log=structlog.get_logger(),
-            probe=self.probe,
-        )
-
-    async def probe(self):
-        self.reads += 1
-        await asyncio.sleep(0)
-        return self.read
-
-    def write(self, answer=OK) -> None:
-        """A write ends so."""
-        self.standing.heard(answer, is_write=True, took_s=0.1, under_way=1)
-
-    async def judged(self, answer, seq=1):
-        """An event is answered so, and rests follow as in the engine."""
-        self.clock.advance(0.2)
-        self.write(answer)
-        judged = await self.standing.judged(answer, seq, took_s=0.1)
-        if isinstance(judged, Barred):
-            self.standing.begin(why_held(judged))
-        elif isinstance(judged, Down):
-            self.standing.begin(why_down(judged))
-        return judged
+PID, NOW = 4711, 10_000.0
+RUNS = RoleStatus(state="running", beat_age_s=0.3)
+EVENT = {"type": "identify", "userId": "u1", "messageId": "m1", "traits": {"plan": "pro"}}
 
 
-@pytest.fixture
-def world():
-    return World()
+def counts(*, waiting=0, parked=0, retrying=0) -> Counts:
+    return Counts(
+        received=9, waiting=waiting, retrying=retrying, parked=parked, outcomes={}, oldest_received_at_ms=None
+    )
 
 
-async def test_a_key_that_a_read_is_refused_with_too_holds(world):
-    world.write()
-    world.read = Barred(401, "bad key")
-
-    assert await world.judged(Barred(401, "bad key")) == Barred(401, "bad key")
-    assert world.standing.hold.cause == causes.KEY_REJECTED
-
-
-async def test_a_key_that_never_wrote_holds_though_it_may_read(world):
-    assert await world.judged(Barred(403, "read-only key")) == Barred(403, "read-only key")
-    assert world.standing.hold.is_held
-
-
-async def test_one_payload_that_a_firewall_dislikes_neither_holds_nor_flaps(world):
-    world.write()
-    said = [await world.judged(FORBIDDEN, seq=1)]
-    for _ in range(20):
-        world.write()
-        said.append(await world.judged(FORBIDDEN, seq=1))
-
-    assert said[0] == Singled(FORBIDDEN, counts=False)
-    assert set(said[1:]) == {Singled(FORBIDDEN, counts=True)}
-    assert not world.standing.hold.is_held
-
-
-async def test_nor_do_many_such_payloads_one_after_the_other_once_others_passed_between(world):
-    for round_ in range(3):
-        world.write()
-        said = [await world.judged(FORBIDDEN, seq=seq) for seq in range(10)]
-        if round_:
-            assert {type(each) for each in said} == {Singled}
-            assert not world.standing.hold.is_held
-        world.standing.ask_now()
-        assert await world.standing.may_send()
-
-
-async def test_several_events_that_are_refused_without_one_that_passes_hold_though_reads_pass(world):
-    world.write()
-    said = [type(await world.judged(Barred(402, "pay"), seq=seq)) for seq in range(3)]
-
-    assert said == [Singled, Singled, Barred]
-    assert world.standing.hold.cause == causes.ACCOUNT
-
-
-async def test_a_write_that_began_with_the_refused_ones_and_passes_ends_such_a_hold(world):
-    world.write()
-    for seq in range(3):
-        await world.judged(FORBIDDEN, seq=seq)
-    assert world.standing.hold.is_held
-    world.write()
-
-    assert not world.standing.hold.is_held
-
-
-async def test_but_not_a_hold_that_a_read_confirmed(world):
-    world.write()
-    world.read = Barred(401, "bad key")
-    await world.judged(Barred(401, "bad key"))
-    world.write()
-
-    assert world.standing.hold.is_held
+def standing(live, deliver=RUNS, **counted):
+    return standing_of(live, counts(**counted), deliver, enabled=True, steady=NOW)
 
 
 @pytest.mark.parametrize(
-    "answer", [Barred(200, "<html>", causes.NOT_THE_API), Barred(200, '{"error":1}', causes.ERROR_ANSWER)]
+    ("deliver", "words"),
+    [
+        (None, "deliver has not started"),
+        (RoleStatus(state="down", beat_age_s=9.0), "deliver is not running"),
+        (RoleStatus(state="stopped", beat_age_s=70.0), "gets no CPU"),
+        (RoleStatus(state="standing", beat_age_s=7.0), "stands still"),
+        (RoleStatus(state="restarting", beat_age_s=0.1, ended_lately=4, ended_with=-9), "ended 4 times"),
+    ],
 )
-async def test_what_only_looks_like_a_success_is_judged_likewise(world, answer):
-    world.write()
-    alone = await world.judged(answer)
-    world.read = answer
-    everybody = await world.judged(answer, seq=2)
+def test_without_a_deliver_that_runs_nothing_is_delivering(deliver, words):
+    found = standing({"moved_at": NOW}, deliver)
 
-    assert (alone, everybody) == (Singled(answer, counts=False), answer)
+    assert (found.state, found.cause) == ("stopped", causes.DELIVER_STOPPED)
+    assert words in found.reason
 
 
-async def test_a_404_for_every_call_holds_and_buries_nobody(world):
-    world.read = Refused(404, "no route")
+def test_what_people_and_custify_said_is_more_than_that():
+    stopped = RoleStatus(state="down", beat_age_s=9.0)
 
-    assert await world.judged(Refused(404, "no route")) == Barred(404, "no route", causes.ROUTE)
-    assert world.standing.hold.cause == causes.ROUTE
-
-
-async def test_a_404_for_every_write_holds_though_reads_pass(world):
-    world.write()
-    world.clock.advance(60.0)
-    said = [type(await world.judged(Refused(404, ""), seq=seq)) for seq in range(3)]
-
-    assert said == [Singled, Singled, Barred]
+    assert standing({"paused_by": "ana"}, stopped).state == "paused"
+    assert standing({"hold_reason": "no key", "hold_cause": causes.KEY_REJECTED}, stopped).state == "held"
 
 
-async def test_a_404_for_one_event_while_others_pass_buries_it(world):
-    world.write()
-    world.clock.advance(60.0)
-    first = await world.judged(Refused(404, "no such thing"))
-    again = await world.judged(Refused(404, "no such thing"))
+def test_events_that_wait_while_nothing_moves_are_a_state_of_their_own_with_its_reason():
+    live = {"moved_at": NOW - STALLED_S, "in_flight": 2, "trouble": "503: down for maintenance"}
 
-    assert (first, again) == (Singled(Refused(404, "no such thing"), counts=False), Refused(404, "no such thing"))
+    found = standing(live, waiting=12, parked=2, retrying=3)
 
-
-async def test_a_404_of_a_look_up_means_nobody_only_where_reads_are_answered(world):
-    assert await world.standing.is_way_right()
-    world.read = Refused(404, "no route")
-    assert await world.standing.is_way_right(), "one passed a moment ago"
-    world.clock.advance(61.0)
-
-    assert not await world.standing.is_way_right()
+    assert (found.state, found.cause, found.still_s) == ("stalled", causes.STALLED, STALLED_S)
+    assert found.reason == (
+        "nothing ended for 60 s, and 10 events wait; 3 failed before and are tried again; 2 calls are under way; "
+        "the last call got: 503: down for maintenance"
+    )
 
 
-async def test_an_outage_is_one_where_a_read_fails_too(world):
-    world.write()
-    world.clock.advance(10.0)
-    world.read = DOWN
-
-    assert await world.judged(DOWN) == Down(503, "down")
-    assert world.standing.hold.is_down
-    assert world.standing.width.limit == START
-
-
-async def test_a_lane_that_fails_while_a_read_passes_is_its_own_affair(world):
-    assert await world.judged(DOWN) == DOWN
-    assert not world.standing.hold.is_held
-
-
-async def test_while_others_pass_no_read_is_made(world):
-    world.write()
-    world.clock.advance(0.05)
-    assert await world.standing.judged(DOWN, 1, took_s=0.1) == DOWN
-    assert world.reads == 0
+@pytest.mark.parametrize(
+    ("live", "counted"),
+    [
+        ({"moved_at": NOW - STALLED_S + 1}, {"waiting": 5}),
+        ({"moved_at": NOW - 9_999}, {"waiting": 0}),
+        ({"moved_at": NOW - 9_999}, {"waiting": 5, "parked": 5}),
+        ({}, {"waiting": 5}),
+    ],
+    ids=["lately", "nothing waits", "only for their people", "an older deliver does not say"],
+)
+def test_otherwise_it_delivers(live, counted):
+    assert standing(live, **counted).state == "delivering"
 
 
-async def test_several_lanes_that_fail_while_none_passes_are_an_outage_though_reads_pass(world):
-    said = [type(await world.judged(DOWN, seq=seq)) for seq in range(3)]
+def test_a_rest_is_no_standstill_and_after_it_the_clock_begins_anew():
+    progress = Progress(0.0)
+    progress.rests()
+    assert progress.moved_at == 0.0
+    progress.goes_on(500.0)
+    progress.goes_on(900.0)
 
-    assert said == [Unavailable, Unavailable, Down]
-
-
-async def test_calls_that_fail_together_ask_once(world):
-    world.write()
-    world.clock.advance(10.0)
-    world.read = DOWN
-    said = await asyncio.gather(*(world.standing.judged(DOWN, seq, took_s=0.1) for seq in range(2)))
-
-    assert (said, world.reads) == ([Down(503, "down")] * 2, 1)
+    assert progress.moved_at == 500.0
 
 
-async def test_an_outage_is_looked_at_now_and_then_and_ends_with_the_first_read_that_passes(world):
-    world.read = DOWN
-    await world.judged(DOWN)
-    reads, open_ = world.reads, []
-    for _ in range(60):
-        world.clock.advance(1.0)
-        open_.append(await world.standing.may_send())
-    assert not any(open_)
-    assert 10 <= world.reads - reads <= 20
-    world.read = OK
-    world.clock.advance(5.0)
+@pytest.mark.parametrize(
+    ("answers", "trouble"),
+    [
+        ([Unavailable(503, "down")], "503: down"),
+        ([Unavailable(None, "no answer in time")], "no answer in time"),
+        ([Throttled(9.0, "slow down")], "429: slow down"),
+        ([Unavailable(503, "down"), Accepted(200, "")], ""),
+        ([Unavailable(503, "down"), Refused(422, "no such field")], ""),
+        ([Unavailable(503, "x" * 1_000)], "503: " + "x" * 115),
+    ],
+)
+def test_the_trouble_is_how_the_last_call_went(answers, trouble):
+    progress = Progress(0.0)
+    for answer in answers:
+        progress.answered(answer)
 
-    assert await world.standing.may_send()
-    assert not world.standing.hold.is_held
-
-
-async def test_an_outage_in_which_the_key_is_refused_becomes_a_hold_and_not_the_other_way_round(world):
-    world.read = DOWN
-    await world.judged(DOWN)
-    world.read = Barred(401, "bad key")
-    world.clock.advance(5.0)
-    await world.standing.may_send()
-    assert world.standing.hold.cause == causes.KEY_REJECTED
-    world.read = DOWN
-    world.clock.advance(60.0)
-    await world.standing.may_send()
-
-    assert world.standing.hold.cause == causes.KEY_REJECTED
+    assert progress.facts() == {"moved_at": 0.0, "trouble": trouble}
 
 
-async def test_an_outage_that_names_a_time_is_not_asked_before_it(world):
-    world.write()
-    world.clock.advance(10.0)
-    reads = world.reads
-    assert await world.judged(Unavailable(503, "maintenance", 30.0)) == Down(503, "maintenance")
-    for _ in range(29):
-        world.clock.advance(1.0)
-        assert not await world.standing.may_send()
-    assert world.reads == reads
-    world.clock.advance(1.5)
+class Machine:
+    """Processes with the CPU they used, and a clock."""
 
-    assert await world.standing.may_send()
+    def __init__(self) -> None:
+        self.clock, self.cpu_s = ManualClock(), {PID: 1.0}
 
 
-async def test_a_429_found_by_the_read_ends_an_outage_and_is_heeded(world):
-    world.read = DOWN
-    await world.judged(DOWN)
-    world.read = Throttled(7.0, "")
-    world.clock.advance(5.0)
-
-    assert not await world.standing.may_send()
-    assert not world.standing.hold.is_held
-    assert world.standing.pace.blocked_s(world.clock.now()) == 7.0
+@pytest.fixture
+def machine(monkeypatch):
+    machine = Machine()
+    monkeypatch.setattr(pulse, "cpu_s_of", machine.cpu_s.get)
+    return machine
 
 
-# Long waits.
+@pytest.fixture
+def world(tmp_path, machine):
+    """A dashboard over a server that delivers."""
+    world = World(tmp_path)
+    world.clock = world.reader.clock = machine.clock
+    world.admin = world.set_up()
+    world.reader.settings = world.desk.settings()
+    beat(world, machine)
+    world.snapshots.write("deliver", {"custify": {"moved_at": machine.clock.steady()}})
+    return world
 
 
-async def test_a_long_wait_is_shown_and_ends_with_one_read(world):
-    world.write(Throttled(3_600.0, "", is_cut=True))
-    now = world.clock.now()
-    assert (world.standing.asked_until(), world.standing.is_cut) == (now + 3_600.0, True)
-    world.clock.advance(3_600.0)
-    world.read = Throttled(3_600.0, "")
-    assert not await world.standing.may_send()
-    world.read = OK
-    world.clock.advance(3_600.0)
-
-    assert await world.standing.may_send()
-    assert (world.standing.asked_until(), world.reads) == (None, 2)
-    assert await world.standing.may_send()
-    assert world.reads == 2
+def beat(world, machine, *roles) -> None:
+    for role in roles or pulse.ROLES:
+        Pulse(world.snapshots.folder, role, pid=PID, clock=machine.clock).beat()
 
 
-async def test_a_short_wait_is_no_news(world):
-    world.write(Throttled(7.0, ""))
-    assert world.standing.asked_until() is None
-    world.clock.advance(7.0)
-
-    assert await world.standing.may_send()
-    assert world.reads == 0
-
-
-async def ends(world) -> bool:
-    """Return whether one read, made now, is all that is between us and calls."""
-    reads = world.reads
-    return await world.standing.may_send() and world.reads == reads + 1 and not world.standing.asked_until()
+def shown(world) -> list[str]:
+    """Return what API, command line, overview, metrics and readiness say."""
+    status = world.reader.read()
+    return [
+        json.loads(world.admin.get("/api/v1/status").text)["destinations"]["custify"]["state"],
+        *(line.removeprefix("custify: ") for line in _lines(status) if line.startswith("custify: ")),
+        world.admin.get("/").text,
+        render_metrics(reader=world.reader, snapshots=world.snapshots).decode(),
+        verdict(status)[1],
+    ]
 
 
-async def test_a_person_ends_a_long_wait(world):
-    world.write(Throttled(3_600.0, ""))
-    world.standing.ask_now()
+def test_all_views_say_that_it_delivers_while_it_does(world):
+    api, line, overview, metrics, sentence = shown(world)
 
-    assert await ends(world)
-
-
-async def test_pausing_and_resuming_ends_a_long_wait(world):
-    world.write(Throttled(3_600.0, ""))
-    world.standing.pause("ana")
-    assert not await world.standing.may_send()
-    world.standing.resume()
-
-    assert await ends(world)
+    assert (api, line) == ("delivering", "delivering")
+    assert ">delivering<" in overview
+    assert 'penstock_destination_state{destination="custify",state="delivering"} 1.0' in metrics
+    assert f'penstock_last_progress_timestamp_seconds{{destination="custify"}} {world.clock.now():g}' in metrics
+    assert "delivered or on its way" in sentence
+    assert world.client().get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("until", [1e300, float("inf"), 4_070_908_800.0, 10**400])
-async def test_a_restart_ends_a_long_wait_whatever_an_older_version_wrote(world, until):
-    world.standing = world.begun()
-    world.standing.recall({"pace_per_s": 12.5, "blocked_until": until})
-
-    assert await world.standing.may_send()
-    assert world.standing.pace.limit == 12.5
-
-
-async def test_a_restart_keeps_a_short_wait(world):
-    world.write(Throttled(30.0, ""))
-    notes = world.standing.to_notes()
-    world.clock.advance(10.0)
-    world.standing = world.begun()
-    world.standing.recall(notes)
-
-    assert world.standing.pace.wait_s(world.clock.now()) == pytest.approx(20.0)
-    assert world.standing.asked_until() == pytest.approx(world.clock.now() + 20.0)
+def die(world, machine, times: int, *, every_s: float = 5.0) -> None:
+    """Let the supervisor find that deliver ended, and start it again each time."""
+    book = EndsBook(pulse.ROLES, world.snapshots.write)
+    for _ in range(times):
+        machine.clock.advance(every_s)
+        book.note("deliver", -9, machine.clock.steady())
+    beat(world, machine)
 
 
-async def test_that_a_key_may_write_is_known_after_a_restart(world):
-    world.write()
-    notes = world.standing.to_notes()
-    world.standing = world.begun()
-    world.standing.recall(notes)
+def stop(world, machine) -> None:
+    machine.clock.advance(LATE_S + 1)
+    beat(world, machine, "accept", "operate")
 
-    assert await world.judged(FORBIDDEN) == Singled(FORBIDDEN, counts=False)
+
+def stand_still(world, machine) -> None:
+    machine.cpu_s[PID] += BUSY_CPU_S
+    stop(world, machine)
+
+
+@pytest.mark.parametrize(
+    ("happens", "words"),
+    [
+        (stop, "deliver gets no CPU"),
+        (stand_still, "deliver stands still"),
+        (lambda world, machine: die(world, machine, AGAIN_TIMES), "deliver ended 3 times within a minute"),
+    ],
+    ids=["SIGSTOP", "endless step", "dying every few seconds"],
+)
+def test_no_view_says_so_when_deliver_is_stopped_stands_still_or_dies_again_and_again(world, machine, happens, words):
+    happens(world, machine)
+
+    api, line, overview, metrics, sentence = shown(world)
+
+    assert (api, line.partition(":")[0]) == ("stopped", "stopped")
+    assert words in line
+    assert words in sentence
+    assert words in overview
+    assert "delivering" not in overview
+    assert 'penstock_destination_state{destination="custify",state="delivering"} 0.0' in metrics
+    assert 'penstock_role_up{role="deliver"} 0.0' in metrics
+    ready = world.client().get("/readyz")
+    assert ready.status_code == 503
+    assert words in ready.text
+
+
+def test_a_role_that_ended_now_and_then_runs_and_is_counted(world, machine):
+    die(world, machine, 5, every_s=AGAIN_S / 2)
+
+    api, _, _, metrics, _ = shown(world)
+
+    assert api == "delivering"
+    assert 'penstock_restarts_total{role="deliver"} 5.0' in metrics
+    assert "restarts: deliver 5" in _lines(world.reader.read())
+    assert world.reader.read().roles["deliver"].restarts == 5
+
+
+def test_what_ended_long_ago_is_not_held_against_a_role(world, machine):
+    die(world, machine, 8)
+    machine.clock.advance(AGAIN_S)
+    beat(world, machine)
+
+    assert world.reader.read().roles["deliver"].state == "running"
+
+
+def test_ends_of_before_the_machine_was_started_are_not_counted(world, machine, monkeypatch):
+    die(world, machine, 8)
+    monkeypatch.setattr("penstock.operate.ends.boot_id", lambda: "another")
+
+    assert world.reader.read().roles["deliver"].restarts == 0
+
+
+def test_all_views_say_that_nothing_moves_and_why(world, machine):
+    world.receive(EVENT)
+    machine.clock.advance(STALLED_S + 5)
+    beat(world, machine)
+
+    api, line, overview, metrics, sentence = shown(world)
+
+    assert api == "stalled"
+    assert line.startswith("stalled: nothing ended for 65 s, and 1 events wait")
+    assert "nothing ended for 65 s" in overview
+    assert 'penstock_destination_state{destination="custify",state="stalled"} 1.0' in metrics
+    assert sentence == "custify is stalled: 1 events wait, none is lost."
+    assert "nothing ended for 65 s" in world.admin.get("/problems").text
+
+
+def test_once_something_ended_it_delivers_again(world, machine):
+    world.receive(EVENT, EVENT | {"messageId": "m2", "userId": "u2"})
+    machine.clock.advance(STALLED_S + 5)
+    beat(world, machine)
+    world.settle(Outcome.DELIVERED, limit=1)
+    world.snapshots.write("deliver", {"custify": {"moved_at": machine.clock.steady()}})
+
+    assert world.reader.read().destinations["custify"].state == "delivering"
+
+
+def test_open_pages_look_again_when_a_destination_stalls_or_a_role_dies_again_and_again(world, machine):
+    gauge = world.reader.shelf
+    gauge.mark = lambda: 0
+    marks = [mark_of(gauge, world.snapshots, world.reader)]
+    machine.clock.advance(STALLED_S)
+    beat(world, machine)
+    marks.append(mark_of(gauge, world.snapshots, world.reader))
+    die(world, machine, AGAIN_TIMES)
+    marks.append(mark_of(gauge, world.snapshots, world.reader))
+
+    assert len(set(marks)) == 3

@@ -28,9 +28,11 @@ class Admission:
 
     def take(self, source: Source, batch: Batch) -> None:
         """Take a batch from its source's quota. Raises SdkError, with the time to wait."""
-        count, now = len(batch.heads), batch.received_at_ms / 1000
+        if self.quotas.holds_not.get(source.name) is source:
+            return
+        count = len(batch.heads)
         try:
-            self.quotas.take(source, events=count, size_bytes=len(batch.text), now=now)
+            self.quotas.take(source, events=count, size_bytes=len(batch.text), now=self.clock.steady())
         except SdkError:
             self._lose(source.name, Lost.QUOTA, count)
             raise
@@ -48,5 +50,5 @@ class Admission:
         return [(source, why, count) for (source, why), count in self.quotas.lost.items()]
 
     def _lose(self, source: str, why: Lost, count: int) -> None:
-        if said := self.quotas.note(source, why, count, self.clock.now()):
+        if said := self.quotas.note(source, why, count, self.clock.steady()):
             log.warning("events_refused", source=source, reason=why.value, count=said)

@@ -6,6 +6,7 @@ before the body is read; nothing per request is logged but what we did wrong our
 
 import collections
 import dataclasses
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +31,7 @@ from penstock.buffer.port import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
 from penstock.event import Batch
-from penstock.forwarded import address_of, client_of
+from penstock.forwarded import client_of, peer_of
 from penstock.settings import Source
 from penstock.timestamps import from_ms, to_text
 
@@ -42,6 +43,8 @@ UNKNOWN_KEY = SdkError(401, "invalid write key")
 DISABLED = SdkError(404, "source is disabled")
 # A tuple: members of an enum are compared faster than they are hashed, and this is asked of every request.
 TAKING = (Kind.EVENT, Kind.BATCH, Kind.BEACON)
+# Of a large request so much is stored with one sync. A piece is what the log keeps together, so that it cuts nothing again.
+PIECE_EVENTS_MAX, PIECE_BYTES_MAX, PIECES_AT_ONCE = 128, 128 * 1024, 2
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 
 
@@ -173,11 +176,12 @@ class Gateway:
 
     async def _take(self, route: Route, scope: Any, protocol: Protocol_) -> Reply:
         """Key, body, events, log, answer."""
+        headers = scope.headers
         source = None if route.kind is Kind.BEACON else self._source_of_header(scope)
         if route.kind is Kind.BEACON:
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
-        if source is not None:
-            self._let_in(source, scope)
+        if source is not None and (page := headers.get("origin")):
+            self.admission.let_in(source, page)
         room = self.bodies.known if source is not None else self.bodies.strangers
         body = await self.bodies.read(scope, protocol, room)
         if body[:2] == GZIP_MAGIC:
@@ -188,19 +192,25 @@ class Gateway:
             if source is None:
                 source = self._enabled(body_key(body), missing=NO_HEADER_KEY)
                 self._let_in(source, scope)
-            origin = self._origin(source, scope)
-            batch = self._plain(route, body, origin) or await self._in_turn(route, body, origin)
-            types = [head.type for head in batch.heads]
-            reply = answers.accepted(route, scope.headers, body)
-            self.admission.take(source, batch)
-            storing = self.log.append([batch])
-            # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is used for the next request.
-            del batch, body
-            try:
-                await storing
-            except BufferUnavailable as error:
-                self.admission.not_stored(source, error, len(types))
-                raise
+            origin = Origin(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
+            batch = self._plain(route, body, origin)
+            reply = answers.accepted(route, headers, body)
+            if batch is None:
+                types = await self._in_turn(route, body, source, origin)
+            else:
+                types = [head.type for head in batch.heads]
+                self.admission.take(source, batch)
+                storing = self.log.append([batch])
+                # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is for the next request.
+                del batch, body
+                self.turns.storing += 1
+                try:
+                    await storing
+                except BufferUnavailable as error:
+                    self.admission.not_stored(source, error, len(types))
+                    raise
+                finally:
+                    self.turns.storing -= 1
         finally:
             room.held_bytes -= size
         self._count(source, types)
@@ -224,9 +234,6 @@ class Gateway:
         if origin := scope.headers.get("origin"):
             self.admission.let_in(source, origin)
 
-    def _origin(self, source: Source, scope: Any) -> Origin:
-        return Origin(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
-
     def _plain(self, route: Route, body: bytes, origin: Origin) -> Batch | None:
         """Take an SDK's body apart in one go; None when another one must wait for its turn. Raises SdkError."""
         if route.kind is Kind.EVENT:
@@ -238,17 +245,39 @@ class Gateway:
     def _client_ip(self, scope: Any) -> str:
         """Return who sent a request; some proxies add a header of their own behind the sender's."""
         if "x-forwarded-for" not in scope.headers:
-            return address_of(scope.client)
+            return peer_of(scope.client)
         forwarded = ",".join(scope.headers.get_all("x-forwarded-for"))
         return client_of(scope.client, forwarded, self.limits.trusted_proxies)
 
-    async def _in_turn(self, route: Route, body: bytes, origin: Origin) -> Batch:
-        """Take any body apart, when it is its turn. Raises SdkError."""
-        try:
-            return await self.turns.work(self._steps(route, body, origin))
-        except sdk_request.TooManyEvents as error:
-            self.admission.too_many(origin.source, error.count)
-            raise
+    async def _in_turn(self, route: Route, body: bytes, source: Source, origin: Origin) -> list[str]:
+        """Take any body apart and store its events, when it is its turn; return their types. Raises SdkError."""
+        async with self.turns.turn(source.name):
+            try:
+                batch = await self.turns.go(self._steps(route, body, origin))
+            except sdk_request.TooManyEvents as error:
+                self.admission.too_many(source.name, error.count)
+                raise
+            self.admission.take(source, batch)
+            await self._store(source, batch)
+        return [head.type for head in batch.heads]
+
+    async def _store(self, source: Source, batch: Batch) -> None:
+        """Store events some at a time: nobody's sync waits for thousands of another's. Raises BufferUnavailable.
+
+        What is stored when this raises is stored; sent again, it is known by its message ids.
+        """
+        pieces, left = (
+            batch.cut(batch.pairs(), events_max=PIECE_EVENTS_MAX, bytes_max=PIECE_BYTES_MAX),
+            len(batch.heads),
+        )
+        while some := list(itertools.islice(pieces, PIECES_AT_ONCE)):
+            try:
+                await self.log.append(some)
+            except BufferUnavailable as error:
+                self.admission.not_stored(source, error, left)
+                raise
+            left -= sum(len(piece.heads) for piece in some)
+            await self.turns.rest()
 
     def _steps(self, route: Route, body: bytes, origin: Origin) -> Steps[Batch]:
         if route.kind is Kind.EVENT:
@@ -282,22 +311,22 @@ class Gateway:
         """Whatever happens, an image: a broken one would be seen by the reader of the e-mail."""
         image = Reply(200, GIF, (("content-type", "image/gif"),))
         now_ms = int(self.clock.now() * 1000)
-        source = None
         try:
             body = pixel_event(scope.query_string, type_=route.type, now=from_ms(now_ms))
             if body is None:
                 return image
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
             self._let_in(source, scope)
-            route, origin = Route(Kind.EVENT, (), route.type), self._origin(source, scope)
-            batch = self._plain(route, body, origin) or await self._in_turn(route, body, origin)
-            self.admission.take(source, batch)
-            await self.log.append([batch])
+            route, origin = Route(Kind.EVENT, (), route.type), Origin(source.name, now_ms, self._client_ip(scope))
+            batch = self._plain(route, body, origin)
+            if batch is None:
+                await self._in_turn(route, body, source, origin)
+            else:
+                self.admission.take(source, batch)
+                await self._store(source, batch)
             self.events[source.name, route.type] += 1
         except (SdkError, BufferUnavailable) as error:
             status = error.status if isinstance(error, SdkError) else 503
-            if source is not None and isinstance(error, BufferUnavailable):
-                self.admission.not_stored(source, error, 1)
             self.requests["pixel", status] += 1
             self._note(scope, status, str(error))
         return image

@@ -5,17 +5,26 @@ What cannot be read with certainty is not guessed. Work is done in slices, as ev
 
 import codecs
 import re
+from collections.abc import Iterable, Iterator
+from typing import AnyStr
 
-from penstock.accept.slices import Steps
+from penstock.accept.slices import PLAIN_BYTES_MAX, Steps
 
-# So many tokens are looked at in one go: about a millisecond.
-TOKENS_OF_A_SLICE = 4_000
+# So many tokens are looked at in one go: less than a millisecond. A long one counts as several.
+TOKENS_OF_A_SLICE, CHARS_OF_A_TOKEN = 1_000, 32
+# No reader follows brackets as deep as this; there is nothing to mend.
+DEPTH_MAX = 10_000
+# Such an event costs the others of its batch nothing, if it could be one that an SDK sent.
+CUT_DEPTH_MAX = PLAIN_BYTES_MAX
 #: What may follow a whole JSON text, or stand between the items of a list, and says nothing.
 BLANK = b" \t\r\n\0,;"
 # The groups never give back what they took, so that a text without an end costs no more than its length.
 _TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
-_TOKEN = re.compile(rf"{_TEXT}|[\[{{\]}},:]".encode(), re.DOTALL)
-_ODD = re.compile(rf"({_TEXT})|(-?\b(?:NaN|Infinity)\b)|,(?=[ \t\r\n]*[\]}}])", re.DOTALL)
+# What says nothing is matched too, in pieces, so that no search goes through megabytes in one go.
+_TOKEN = re.compile(rf'{_TEXT}|[\[{{\]}},:]|([^"\[{{\]}},:]{{1,32768}})'.encode(), re.DOTALL)
+_ODD = re.compile(
+    rf'({_TEXT})|(-?\b(?:NaN|Infinity)\b)|(,(?=[ \t\r\n]*[\]}}]))|\w{{1,32768}}|[^"\w,-]{{1,32768}}|[,-]', re.DOTALL
+)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _OPENS, _CLOSES = b"[{", b"]}"
@@ -34,13 +43,17 @@ def readable(text: bytes) -> Steps[bytes]:
     Python and others write NaN and Infinity, which JavaScript writes as null; hand-written clients put a comma behind the
     last item, and line breaks into texts.
     """
-    text = text[: (yield from _end_of(text))]
+    end = yield from _end_of(text)
+    if end is None:
+        return text
+    text = text[:end]
     pieces, end, decoded = list[str](), 0, text.decode(errors="replace")
-    for number, odd in enumerate(_ODD.finditer(decoded), 1):
-        pieces += [decoded[end : odd.start()], _as_json(odd)]
-        end = odd.end()
-        if not number % TOKENS_OF_A_SLICE:
+    for odd in _with_pauses(_ODD.finditer(decoded)):
+        if odd is None:
             yield
+        elif odd.lastindex and (mended := _as_json(odd)) != odd[0]:
+            pieces += [decoded[end : odd.start()], mended]
+            end = odd.end()
     return "".join([*pieces, decoded[end:]]).encode()
 
 
@@ -52,12 +65,15 @@ def cut(text: bytes, *, items_max: int) -> Steps[tuple[bytes, list[bytes]]]:
     """Return a request without what its list `batch` holds, and the text of each item of it, whatever that is.
 
     One item more than `items_max` is enough; the rest is not looked at then. Raises Cut when there is no such list, or
-    brackets do not belong together, or something follows.
+    brackets do not belong together or are too deep, or something follows.
     """
     walk = _Walk(text)
-    for number, token in enumerate(_TOKEN.finditer(text), 1):
-        if not number % TOKENS_OF_A_SLICE:
+    for token in _with_pauses(_TOKEN.finditer(text)):
+        if token is None:
             yield
+            continue
+        if token.lastindex:
+            continue
         if walk.is_over(token):
             if _says_more(text[token.end() :]):
                 raise Cut
@@ -86,6 +102,8 @@ class _Walk:
                     raise Cut
                 self.begin = self.start = token.end()
             self.open.append(kind)
+            if len(self.open) > CUT_DEPTH_MAX:
+                raise Cut
         elif kind in _CLOSES and (not self.open or _CLOSES[_OPENS.index(self.open.pop())] != kind):
             raise Cut
         self.before = self.before[1], token[0]
@@ -97,17 +115,31 @@ class _Walk:
         self.start, self.end = token.end(), token.start() if is_last else 0
 
 
-def _end_of(text: bytes) -> Steps[int]:
-    """Return where the first JSON value ends; what follows may not be another one."""
+def _end_of(text: bytes) -> Steps[int | None]:
+    """Return where the first JSON value ends; what follows may not be another one. None when it is too deep to be read."""
     depth = 0
-    for number, token in enumerate(_TOKEN.finditer(text), 1):
-        if not number % TOKENS_OF_A_SLICE:
+    for token in _with_pauses(_TOKEN.finditer(text)):
+        if token is None:
             yield
+            continue
         kind = text[token.start()]
         depth += (kind in _OPENS) - (kind in _CLOSES)
+        if depth > DEPTH_MAX:
+            return None
         if not depth and kind in _CLOSES:
             return len(text) if _says_more(text[token.end() :]) else token.end()
     return len(text)
+
+
+def _with_pauses(found: Iterable[re.Match[AnyStr]]) -> Iterator[re.Match[AnyStr] | None]:
+    """Yield what is found, and None where a pause is due."""
+    looked_at = 0
+    for match in found:
+        yield match
+        looked_at += 1 + (match.end() - match.start()) // CHARS_OF_A_TOKEN
+        if looked_at >= TOKENS_OF_A_SLICE:
+            looked_at = 0
+            yield None
 
 
 def _says_more(behind: bytes) -> bool:

@@ -47,7 +47,6 @@ class Meter:
     def take(self, events: int, size_bytes: int, now: float) -> float:
         """Take a request of this size, and return 0; or return how long to wait until one may pass, in seconds."""
         passed_s, self.as_of = now - self.as_of, now
-        # A clock that was set back gives nothing, and takes nothing.
         if passed_s > 0:
             self._fill(passed_s)
         if self.events > 0 and self.bytes_ > 0:
@@ -81,6 +80,8 @@ class Quotas:
 
     def __init__(self) -> None:
         self.meters: dict[str, Meter] = {}
+        #: Sources without a quota, as they were when they last sent: to be asked before anything is counted.
+        self.holds_not: dict[str, Source] = {}
         self.lost: collections.Counter[tuple[str, str]] = collections.Counter()
         self.said: dict[tuple[str, str], tuple[float, int]] = {}
 
@@ -91,7 +92,9 @@ class Quotas:
             meter = self.meters[source.name] = Meter(source, now)
         elif meter.source is not source:
             meter.follow(source)
-        if meter.holds and (wait_s := meter.take(events, size_bytes, now)):
+        if not meter.holds:
+            self.holds_not[source.name] = source
+        elif wait_s := meter.take(events, size_bytes, now):
             raise SdkError(429, TEXT, retry_after_s=math.ceil(wait_s))
 
     def note(self, source: str, why: Lost, count: int, now: float) -> int:
@@ -99,7 +102,7 @@ class Quotas:
         key = (source, why.value)
         self.lost[key] += count
         said_at, before = self.said.get(key, (-math.inf, 0))
-        if 0 <= now - said_at < SAID_EVERY_S:
+        if now - said_at < SAID_EVERY_S:
             return 0
         self.said[key] = (now, self.lost[key])
         return self.lost[key] - before

@@ -5,6 +5,7 @@ is kept as text, one event's request_ip stays its own, corrupt gzip is the sende
 a batch does not cost the others; see one_by_one.py.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from penstock.accept.slices import PLAIN_BYTES_MAX, PLAIN_EVENTS_MAX, TOO_LARGE,
 from penstock.clock import Dice
 from penstock.envelope import ENVELOPE_BYTES_MAX, NOTHING, Envelope
 from penstock.errors import SdkError
-from penstock.event import Batch, Head, MessageId, mending
+from penstock.event import Batch, Head, MessageId, items_of, mending
 
 INVALID_JSON = SdkError(400, "invalid json")
 NOT_AN_EVENT = SdkError(400, "event is not a valid rudder event")
@@ -92,6 +93,8 @@ odd_call_of = msgspec.json.Decoder(OddCall).decode
 odd_calls_of = msgspec.json.Decoder(list[OddCall]).decode
 request_of = msgspec.json.Decoder(Request).decode
 group_traits_of = msgspec.json.Decoder(GroupTraits).decode
+_raw_of = msgspec.json.Decoder(msgspec.Raw).decode
+_LIST = re.compile(rb'"batch"[ \t\n\r]*:[ \t\n\r]*\[')
 _encoded = msgspec.json.Encoder().encode
 NOTHING_SHARED = Shared()
 
@@ -146,6 +149,7 @@ def batch_in_slices(body: bytes, *, origin: Origin, dice: Dice, events_max: int)
 
     def read(body: bytes) -> Steps[Batch]:
         yield
+        yield from _counted(body, events_max)
         request = request_of(body)
         text, shared = bytes(request.batch), shared_of(request)
         if text.startswith(b"{"):
@@ -161,6 +165,31 @@ def batch_in_slices(body: bytes, *, origin: Origin, dice: Dice, events_max: int)
         return _batch_of(heads, text, origin=origin, shared=shared)
 
     return (yield from _reading(read, lenient.without_mark(body)))
+
+
+def _counted(body: bytes, events_max: int) -> Steps[None]:
+    """Look for too many events in what is too large to be looked through in one go. Raises TooManyEvents."""
+    if len(body) <= PLAIN_BYTES_MAX or body.count(b"}") <= events_max:
+        return
+    list_ = _LIST.search(body, 0, ENVELOPE_BYTES_MAX)
+    # Otherwise it may be a list somewhere else, or nobody's.
+    if list_ is None or not _is_json(body[: list_.end()] + b"]}"):
+        return
+    count = 0
+    for some in lists_of(body[list_.end() - 1 :]):
+        if some is not None:
+            count += len(items_of(some)) if _is_json(some) else 0
+        if count > events_max:
+            raise TooManyEvents(count)
+        yield
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        _raw_of(text)
+    except UNREADABLE:
+        return False
+    return True
 
 
 def _reading(read: Callable[[bytes], Steps[Batch]], body: bytes) -> Steps[Batch]:

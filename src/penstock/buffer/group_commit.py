@@ -29,13 +29,13 @@ class GroupCommit(Generic[Writer]):
         self.pending: list[tuple[Callable[[Any], Any], asyncio.Future[Any]]] = []
         self.writing: asyncio.Task[None] | None = None
 
-    async def run(self, operation: Callable[[Any], Answer]) -> Answer:
+    def run(self, operation: Callable[[Any], Answer]) -> "asyncio.Future[Answer]":
         """Return the operation's answer when it is on disk. Raises BufferUnavailable, or what the operation raised."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.pending.append((operation, future))
         if self.writing is None:
             self.writing = asyncio.create_task(self._write())
-        return await future
+        return future
 
     async def close(self) -> None:
         """Write what is pending, then end the thread."""

@@ -87,8 +87,8 @@ class MemoryBacklog:
         self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
     ) -> Sequence[Lease]:
         """Hand out due events, at most one per lane and its followers, of each priority the longest due first."""
-        now = self.clock.now()
-        self.leases.expire(now)
+        now, awake = self.clock.steady(), self.clock.awake()
+        self.leases.expire(awake)
         self._unpark([position for position, w in self.waiting.items() if w.parked_for and w.due <= now])
         self._take_in()
         ready: dict[Priority, list[int]] = {}
@@ -98,18 +98,18 @@ class MemoryBacklog:
             if position not in self.leases.held and self._leads(position):
                 ready.setdefault(waiting.priority, []).append(position)
         picked = self.turns.pick(ready, limit=limit, shares=shares or SHARES)
-        return [self._lease(position, now + lease_s, together=together) for _, position in picked]
+        return [self._lease(position, awake + lease_s, together=together) for _, position in picked]
 
     async def lease_behind(self, lease: Lease, *, limit: int, bytes_max: int) -> Lease:
         """Return a lease again with more followers, of whatever type."""
-        self.leases.position(lease, self.clock.now())
+        self.leases.position(lease, self.clock.awake())
         return self._with_followers(lease, limit=limit, takes=within(bytes_max))
 
     async def settle(
         self, *endings: Ending, learned: Learned = NOTHING_LEARNED, calls: Sequence[CallCount] = ()
     ) -> None:
         """Write outcomes and what was learned, and free the lanes."""
-        now = self.clock.now()
+        now = self.clock.awake()
         positions = [self.leases.position(ending.lease, now) for ending in endings]
         followers = [follower for ending in endings for follower in self.leases.followers(ending.lease)]
         for position, ending in zip(positions, endings, strict=True):
@@ -131,7 +131,7 @@ class MemoryBacklog:
     ) -> None:
         """Hand the event out again at `at`, not before."""
         followers = self.leases.followers(lease)
-        position = self.leases.end(lease, self.clock.now())
+        position = self.leases.end(lease, self.clock.awake())
         self.attempts[lease.seq] += attempts
         waiting = self.waiting[position]
         waiting.due, waiting.attempt, waiting.first_failed_at = at, lease.attempt + counts, first_failed_at
@@ -141,7 +141,7 @@ class MemoryBacklog:
     async def park(self, lease: Lease, *, since: float, until: float, subjects: Sequence[str]) -> None:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
         followers = self.leases.followers(lease)
-        position = self.leases.end(lease, self.clock.now())
+        position = self.leases.end(lease, self.clock.awake())
         waiting = self.waiting[position]
         self._leave(position, waiting)
         waiting.due, waiting.parked_for = until, subjects
@@ -156,7 +156,8 @@ class MemoryBacklog:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         self._take_in()
         replay = self.replays.setdefault(job, Replay())
-        looked_at = self.selectable(selection, after_seq=replay.cursor, limit=limit)
+        # One that has come to its end is not begun again, whoever asks.
+        looked_at = [] if replay.is_read else self.selectable(selection, after_seq=replay.cursor, limit=limit)
         again = [seq for seq in looked_at if selection.takes(self.events[seq - 1])]
         for seq in again:
             del self.ended[seq]
@@ -218,7 +219,7 @@ class MemoryBacklog:
             self.places[lane].remove(position)
             if self.places[lane]:
                 following = self.waiting[self.places[lane][0]]
-                following.due = max(following.due, self.clock.now())
+                following.due = max(following.due, self.clock.steady())
 
     def _learn(self, learned: Learned) -> None:
         """Change the ledger, and wake who was parked for somebody of whom something is known now."""
@@ -234,7 +235,7 @@ class MemoryBacklog:
     def _unpark(self, positions: Sequence[int]) -> None:
         for position in positions:
             waiting = self.waiting[position]
-            waiting.due, waiting.parked_for = self.clock.now(), ()
+            waiting.due, waiting.parked_for = self.clock.steady(), ()
             for lane in waiting.lanes:
                 bisect.insort(self.places[lane], position)
 
@@ -259,7 +260,7 @@ class MemoryBacklog:
             self.links[event.anonymous_id] = event.user_id
         self.next_position += 1
         position = place(priority, self.next_position)
-        self.waiting[position] = Waiting(seq, lanes, self.clock.now(), priority=priority, job=job)
+        self.waiting[position] = Waiting(seq, lanes, self.clock.steady(), priority=priority, job=job)
         for lane in lanes:
             bisect.insort(self.places[lane], position)
 
@@ -294,7 +295,7 @@ class MemoryBacklog:
         """Return the event that waits for nothing but a run of leased ones."""
         lanes = self.waiting[run[0]].lanes
         behind = [position for position in self.places[lanes[0]] if position > run[-1]] if lanes else []
-        if not behind or behind[0] in self.leases or self.waiting[behind[0]].due > self.clock.now():
+        if not behind or behind[0] in self.leases or self.waiting[behind[0]].due > self.clock.steady():
             return None
         waiting = self.waiting[behind[0]]
         if waiting.priority != self.waiting[run[0]].priority:

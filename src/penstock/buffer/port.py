@@ -139,7 +139,7 @@ class Log(Protocol):
     """accept's end: append only."""
 
     async def append(self, batches: Sequence[Batch]) -> int:
-        """Store all events of some batches, or none, and return how many were new.
+        """Store all events of some batches, one at least, or none, and return how many were new.
 
         When this returns, they are synced to disk. A (source, message_id) seen before is not stored again.
         Raises BufferUnavailable when the disk or the buffer's limit does not allow it; ShareUsedUp when a source among
@@ -168,7 +168,7 @@ class Return(Protocol):
 
         Their outcome is undone; their old attempts are kept. At most `limit` are looked at in one step. `job` names
         the replay: each event is put back once by it, in the order of the log, also across restarts, and an event
-        that ends badly again is left to another replay.
+        that ends badly again is left to another replay. One that came to its end is not begun again.
         """
 
 

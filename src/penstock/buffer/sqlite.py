@@ -16,8 +16,8 @@ from penstock.errors import BufferUnavailable, PenstockError, SettingsError, Sto
 
 EVENTS, DELIVERY, CONTROL = sqlite_folder.FILES
 SCHEMAS = {
-    EVENTS: tuple(f"events_000{step}.sql" for step in range(1, 7)),
-    DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 8)),
+    EVENTS: tuple(f"events_000{step}.sql" for step in range(1, 8)),
+    DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 9)),
     CONTROL: tuple(f"control_000{step}.sql" for step in range(1, 7)),
 }
 # Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.

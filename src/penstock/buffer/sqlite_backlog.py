@@ -116,11 +116,11 @@ class SqliteBacklog:
         """Write outcomes and what was learned, and free the lanes."""
 
         def operation(connection: sqlite3.Connection) -> Mapping[str, bytes | None]:
-            now = self.clock.now()
+            now = self.clock.awake()
             # All of them first: a lost lease must be known before anything is written.
             ended = {self.leases.position(ending.lease, now): ending for ending in endings}
             lanes = self.lanes.waiting(connection, ended)
-            self._end(connection, ended, now)
+            self._end(connection, ended, self.clock.now())
             self.lanes.leave(connection, lanes)
             self.ledger.count(connection, calls)
             return self._learn(connection, learned)
@@ -145,7 +145,7 @@ class SqliteBacklog:
         """Hand the event out again at `at`, not before."""
 
         def operation(connection: sqlite3.Connection) -> Mapping[str, bytes | None]:
-            position = self.leases.position(lease, self.clock.now())
+            position = self.leases.position(lease, self.clock.awake())
             connection.execute(
                 "UPDATE waiting SET due = ?, attempt = ?, first_failed_at = ? WHERE destination = ? AND position = ?",
                 [at, lease.attempt + counts, first_failed_at, self.name, position],
@@ -160,7 +160,7 @@ class SqliteBacklog:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
 
         def operation(connection: sqlite3.Connection) -> None:
-            position = self.leases.position(lease, self.clock.now())
+            position = self.leases.position(lease, self.clock.awake())
             self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
 
         await self._change(operation)
@@ -206,8 +206,8 @@ class SqliteBacklog:
         shares: Mapping[Priority, float],
         together: int,
     ) -> Sequence[Lease]:
-        now = self.clock.now()
-        for position in self.leases.expire(now):
+        now, awake = self.clock.steady(), self.clock.awake()
+        for position in self.leases.expire(awake):
             self._came_back(position)
         self._step_back(connection)
         self.lanes.unpark_due(connection, now)
@@ -215,7 +215,7 @@ class SqliteBacklog:
         picked = self.turns.pick(self._ready(connection, now, limit), limit=limit, shares=shares)
         if not picked:
             self.next_due = self._next_due(connection)
-        leases = [self._with_upserts(connection, row, now + lease_s, together=together) for _, row in picked]
+        leases = [self._with_upserts(connection, row, awake + lease_s, together=together) for _, row in picked]
         # Events that were not there have ended; whoever waited behind them may be due now.
         self.is_behind = self.is_behind or None in leases
         return [lease for lease in leases if lease is not None]
@@ -263,8 +263,8 @@ class SqliteBacklog:
         self, connection: sqlite3.Connection, first: Lease, *, limit: int, takes: Callable[[Event], bool]
     ) -> Lease:
         """Lease what stands right behind an event and its followers, up to one that is not taken."""
-        now = self.clock.now()
-        run = [self.leases.position(lease, now) for lease in (first, *first.followers)]
+        now, awake = self.clock.steady(), self.clock.awake()
+        run = [self.leases.position(lease, awake) for lease in (first, *first.followers)]
         added, neighbours = list[Lease](), Neighbours(connection)
         for row in itertools.islice(self.lanes.behind(connection, run, now=now), limit):
             event = neighbours.at(row[1])
@@ -302,7 +302,7 @@ class SqliteBacklog:
         """Change the ledger, and wake who was parked for somebody of whom something is known now."""
         records = self.ledger.learn(connection, learned)
         for subject in [subject for subject, record in records.items() if record is not None]:
-            self.lanes.wake(connection, subject, due=self.clock.now())
+            self.lanes.wake(connection, subject, due=self.clock.steady())
         return records
 
     def _give_back(self, *leases: Lease) -> None:
@@ -329,10 +329,10 @@ class SqliteBacklog:
     def _notes(self, connection: sqlite3.Connection) -> dict[str, object]:
         return notes_of(connection, self.name)
 
-    def _take_in(self, connection: sqlite3.Connection, now: float) -> None:
+    def _take_in(self, connection: sqlite3.Connection, due: float) -> None:
         """Give new events of the log their places in their lanes."""
         cursor, position, received = self._destination(connection)
-        cursor = self.feeds.look(connection, cursor, now)
+        cursor = self.feeds.look(connection, cursor, self.clock.now())
         rows = list(itertools.islice(events_after(connection, cursor), TAKE_IN_MAX))
         self.is_behind = len(rows) == TAKE_IN_MAX
         if not rows:
@@ -342,7 +342,7 @@ class SqliteBacklog:
         for seq, event in rows:
             if self.feeds.takes(connection, seq, event.source):
                 keys += [(key, seq) for key in keys_of(event)]
-                self.lanes.enter(connection, event, seq=seq, position=place(Priority.LIVE, position), due=now)
+                self.lanes.enter(connection, event, seq=seq, position=place(Priority.LIVE, position), due=due)
                 position, received = position + 1, received + 1
         connection.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", sorted(keys))
         connection.execute(
@@ -364,7 +364,7 @@ class SqliteBacklog:
 
     def _replay(self, connection: sqlite3.Connection, *, selection: Selection, job: int, limit: int) -> ReplayStep:
         # What came before the replay says whom a visitor became, and with it the lanes of what is put back.
-        self._take_in(connection, self.clock.now())
+        self._take_in(connection, self.clock.steady())
         connection.execute("INSERT OR IGNORE INTO replay (job, destination) VALUES (?, ?)", [job, self.name])
         cursor, is_read = connection.execute("SELECT cursor, is_read FROM replay WHERE job = ?", [job]).fetchone()
         rows = [] if is_read else selectable(connection, self.name, selection, after_seq=cursor, limit=limit)
@@ -390,5 +390,5 @@ class SqliteBacklog:
         _, number, _ = self._destination(connection)
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [number + 1, self.name])
         position = place(Priority.REPLAY, number)
-        self.lanes.enter(connection, event, seq=seq, position=position, due=self.clock.now(), job=job)
+        self.lanes.enter(connection, event, seq=seq, position=position, due=self.clock.steady(), job=job)
         return True

@@ -1,14 +1,16 @@
 """delivery.db: what deliver writes, with the backlogs and ledgers of all destinations; events.db is attached and read."""
 
 import asyncio
+import contextlib
 import functools
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from penstock.buffer import sqlite_control_seen, sqlite_epochs, sqlite_retention
+from penstock.buffer import sqlite_control_seen, sqlite_epochs, sqlite_names, sqlite_retention
 from penstock.buffer.begin import ALL
 from penstock.buffer.group_commit import GroupCommit
+from penstock.buffer.names_port import Known
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, as_store_errors, open_writer, transaction
 from penstock.buffer.sqlite_backlog import SqliteBacklog
 from penstock.buffer.sqlite_control_seen import changes_of
@@ -16,15 +18,17 @@ from penstock.buffer.sqlite_epochs import Gap, gaps_of
 from penstock.buffer.sqlite_ledger import SqliteLedger
 from penstock.buffer.sqlite_quiet import Quiet
 from penstock.buffer.sqlite_retention import BEGINNING, DAY_S
+from penstock.buffer.sqlite_times import Times
 from penstock.clock import Clock
-from penstock.errors import LogForked
+from penstock.errors import BufferUnavailable, LogForked
+from penstock.timeline import Timeline
 
 
 class DeliveryStore:
     """delivery.db in a data folder, with the backlogs of all destinations. `open` before use."""
 
-    def __init__(self, data_dir: Path, *, clock: Clock) -> None:
-        self.data_dir, self.clock = data_dir, clock
+    def __init__(self, data_dir: Path, *, clock: Clock, timeline: Timeline | None = None) -> None:
+        self.data_dir, self.clock, self.times = data_dir, clock, Times(timeline)
 
     async def open(self) -> None:
         """Open both files, made new if they are not there. Raises BufferUnavailable, StoreDamaged, SettingsError."""
@@ -36,6 +40,7 @@ class DeliveryStore:
         if (seq := sqlite_epochs.forked_at(self.connection)) is not None:
             raise LogForked(seq)
         with as_store_errors(DELIVERY), transaction(self.connection):
+            self.times.recall(self.connection)
             #: An older copy of control.db came back since deliver ran last: its replays wait for a person.
             self.replays_expired = sqlite_control_seen.look(self.connection, changes_of(self.data_dir))
         self.group: GroupCommit[sqlite3.Connection] = GroupCommit(SqliteTransactions(self.connection))
@@ -50,6 +55,8 @@ class DeliveryStore:
 
     async def close(self) -> None:
         """Write what is pending and close."""
+        with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
+            await self.group.run(self.times.keep)
         await self.group.close()
         self.log.close()
         self.connection.close()
@@ -74,20 +81,32 @@ class DeliveryStore:
             self.ledgers[destination] = SqliteLedger(destination, self.group, clock=self.clock)
         return self.ledgers[destination]
 
+    def known(self) -> Mapping[str, Known]:
+        """Return what was served under which name; see names_port.Names."""
+        return sqlite_names.known(self.data_dir)
+
+    async def rename(self, old: str, new: str) -> None:
+        """Let what is kept under a name be kept under another one; see names_port.Names."""
+        # What people asked for first: a paused destination must not send under its new name.
+        sqlite_names.rename_orders(self.data_dir, old, new)
+        await self.group.run(functools.partial(sqlite_names.rename, old=old, new=new))
+        self.ledgers.pop(old, None)
+
     async def prune(self, *, ledger_days: float = 0.0, destinations: Sequence[str] | None = None) -> int:
         """Remove what retention took from the log, and a slice of those of whom nothing was learned for so many days.
 
         0 days keep everybody. `destinations` are those of the settings; what waits for others is kept. Returns how many
         rows were removed.
         """
-        now = self.clock.now()
         changes = changes_of(self.data_dir)
         await self.group.run(lambda connection: sqlite_control_seen.note(connection, changes))
+        if self.times.is_due:
+            await self.group.run(self.times.keep)
         if destinations is not None:
             await self.group.run(functools.partial(sqlite_retention.note_left, destinations=destinations))
-        removed = await self.group.run(functools.partial(sqlite_retention.prune, minute=int(now // 60)))
+        removed = await self.group.run(functools.partial(sqlite_retention.prune, minute=int(self.clock.now() // 60)))
         if ledger_days:
-            removed += await self._expire(int(now // DAY_S), max(1, int(ledger_days)))
+            removed += await self._expire(int(self.clock.steady() // DAY_S), max(1, int(ledger_days)))
         if self.must_scrub or any(ledger.has_forgotten for ledger in self.ledgers.values()):
             await self._scrub()
         return removed

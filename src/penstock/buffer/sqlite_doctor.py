@@ -165,7 +165,7 @@ class Doctor:
             event = event_at(connection, seq)
             if event is None:
                 continue  # read from the log just now: only a file that is being damaged gets here
-            lanes.enter(connection, event, seq=seq, position=position + number, due=self.clock.now())
+            lanes.enter(connection, event, seq=seq, position=position + number, due=0.0)
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [position + len(seqs), name])
 
 

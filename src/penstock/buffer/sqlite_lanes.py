@@ -101,7 +101,7 @@ class SqliteLanes:
         select = "SELECT position FROM waiting WHERE destination = ? AND blocked = -1 AND due <= ? LIMIT ?"
         rows = connection.execute(select, [self.name, now, UNPARKED_AT_ONCE]).fetchall()
         for (position,) in rows:
-            self._unpark(connection, position, due=self.clock.now())
+            self._unpark(connection, position, due=self.clock.steady())
         return len(rows)
 
     def is_awaited(self, connection: sqlite3.Connection, position: int) -> bool:
@@ -194,7 +194,7 @@ class SqliteLanes:
             if first is None:
                 continue
             if first > position and not self.passed:
-                connection.execute(PASSED_ON, [self.clock.now(), self.name, first])
+                connection.execute(PASSED_ON, [self.clock.steady(), self.name, first])
             else:
                 self._count_again(connection, first)
 

@@ -75,7 +75,7 @@ class SqliteLedger:
     def learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change records inside a transaction; hand the answer to `keep` once it is committed."""
         records: dict[str, bytes | None] = {}
-        today = int(self.clock.now() // DAY_S)
+        today = int(self.clock.steady() // DAY_S)
         for subject, learn in learned.items():
             records[subject] = record = learn(self._read(connection, [subject])[subject])
             if record is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import contextlib
 import functools
 import shutil
 import sqlite3
@@ -9,16 +10,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from penstock.buffer import sqlite_epochs, sqlite_segments
+from penstock.buffer import sqlite_epochs, sqlite_segments, sqlite_times
 from penstock.buffer.group_commit import GroupCommit
 from penstock.buffer.sqlite import DELIVERY, EVENTS, SqliteTransactions, is_busy, open_reader, open_writer, snapshot
 from penstock.buffer.sqlite_ids import MessageIds
 from penstock.buffer.sqlite_retention import settled_below
 from penstock.buffer.sqlite_segments import Part
+from penstock.buffer.sqlite_times import Times
 from penstock.buffer.store_shares import StoreShares, whole
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, ShareUsedUp
 from penstock.event import Batch
+from penstock.timeline import Jump, Timeline
 
 COUNT = """
 INSERT INTO accepted VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET count = count + excluded.count
@@ -43,8 +46,9 @@ class SqliteLog:
         disk_free_bytes_min: int,
         waiting_events_max: int,
         share_of: Callable[[str], float] = whole,
+        timeline: Timeline | None = None,
     ) -> None:
-        self.data_dir, self.clock = data_dir, clock
+        self.data_dir, self.clock, self.times = data_dir, clock, Times(timeline)
         self.disk_free_bytes_min, self.waiting_events_max = disk_free_bytes_min, waiting_events_max
         self.shares = StoreShares(share_of=share_of, events_max=waiting_events_max)
         self.looked_at, self.trouble = float("-inf"), ""
@@ -71,42 +75,45 @@ class SqliteLog:
         # file its identity meanwhile, and SQLite does not let a transaction that has begun to read write behind that.
         for _ in range(READ_TRIES):
             try:
-                await self.group.run(lambda _: None)
+                await self.group.run(self.times.recall)
             except BufferUnavailable as error:
                 if not is_busy(error.__cause__):
                     raise
                 await asyncio.sleep(READ_REST_S)
             else:
                 return
-        await self.group.run(lambda _: None)
+        await self.group.run(self.times.recall)
 
     async def close(self) -> None:
         """Write what is pending and close."""
         if not self.unopened:
+            with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
+                await self.group.run(self.times.keep)
             await self.group.close()
             self.connection.close()
 
     async def append(self, batches: Sequence[Batch]) -> int:
-        """Store all events of some batches, or none, and return how many were new; see port.Log."""
+        """Store all events of some batches, one at least, or none, and return how many were new; see port.Log."""
         if problem := self.problem():
             raise BufferUnavailable(problem)
+        # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
+        parts: list[Part] = []
         for batch in batches:
             if problem := self.shares.used_up.get(batch.source, ""):
                 raise ShareUsedUp(problem)
-        # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
-        if all(map(sqlite_segments.fits, batches)):
-            parts = [sqlite_segments.part(batch) for batch in batches]
-        else:
-            parts = await _parts_of(batches)
-        del batches
+            if sqlite_segments.fits(batch):
+                parts.append(sqlite_segments.part(batch))
+            else:
+                await _cut(batch, parts)
+        del batches, batch
         return await self.group.run(lambda _: self.appends.take(parts))
 
     def problem(self) -> str:
         """Return why nothing can be stored now; empty when it can."""
         if self.unopened:
             return self.unopened
-        now = self.clock.now()
-        if not 0 <= now - self.looked_at < LOOK_S:
+        now = self.clock.steady()
+        if now - self.looked_at >= LOOK_S:
             self.looked_at, self.trouble = now, self._look()
         return self.trouble
 
@@ -118,6 +125,8 @@ class SqliteLog:
         """
         if self.unopened:
             await self.open()
+        if self.times.is_due:
+            await self.group.run(self.times.keep)
         prune = functools.partial(
             _prune,
             floor=self._settled_below(destinations),
@@ -126,6 +135,15 @@ class SqliteLog:
             ids=self.appends.ids,
         )
         return await self.group.run(prune)
+
+    async def note_jump(self, jump: Jump) -> None:
+        """Write down that the wall's clock was set, so that nothing grows older or younger by it."""
+
+        def operation(connection: sqlite3.Connection) -> None:
+            sqlite_times.note_jump(connection, jump)
+            self.times.keep(connection)
+
+        await self.group.run(operation)
 
     def _begin_epoch(self, connection: sqlite3.Connection) -> int:
         known = sqlite_epochs.known_beside(self.data_dir)
@@ -168,17 +186,11 @@ class SqliteLog:
             return settled_below(delivery, destinations)
 
 
-async def _parts_of(batches: Sequence[Batch]) -> list[Part]:
-    """Make large batches ready too, and let others be answered meanwhile: thousands of events take their time."""
-    parts: list[Part] = []
-    for batch in batches:
-        if sqlite_segments.fits(batch):
-            parts.append(sqlite_segments.part(batch))
-            continue
-        for some in sqlite_segments.parts(batch):
-            parts += some
-            await asyncio.sleep(0)
-    return parts
+async def _cut(batch: Batch, parts: list[Part]) -> None:
+    """Make a large batch ready too, and let others be answered meanwhile: thousands of events take their time."""
+    for part in sqlite_segments.parts(batch):
+        parts.append(part)
+        await asyncio.sleep(0)
 
 
 class Appends:
@@ -260,10 +272,11 @@ def _prune(
     )
     too_large = (pages - free) * size > bytes_max
     bound = sqlite_segments.SEQ_MAX if floor is None else floor
+    before_ms, below = sqlite_times.as_old(connection, older_than_ms=older_than_ms)
     removed = sqlite_segments.remove(
         connection,
-        below_seq=bound,
-        older_than_ms=sqlite_segments.SEQ_MAX if too_large else older_than_ms,
+        below_seq=bound if too_large else min(bound, below),
+        older_than_ms=sqlite_segments.SEQ_MAX if too_large else before_ms,
         rows_max=PRUNE_ROWS_MAX,
     )
     if removed:

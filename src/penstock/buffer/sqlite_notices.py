@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from penstock.buffer import sqlite_times
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite_epochs import gaps
 
@@ -13,10 +14,12 @@ WHERE left_seq IS NOT NULL ORDER BY name
 """
 
 
-def notices(data_dir: Path) -> Sequence[str]:
-    """Return sentences, none when all is well. Raises BufferUnavailable, StoreDamaged, FoldersMixed."""
+def notices(data_dir: Path, *, now: float | None = None) -> Sequence[str]:
+    """Return sentences, none when all is well; of the clock only with the time. Raises BufferUnavailable, StoreDamaged, FoldersMixed."""
     with snapshot(data_dir / DELIVERY) as delivery, snapshot(data_dir / EVENTS) as log:
         found = [str(gap) for gap in gaps(delivery, log)]
+        if log is not None and now is not None:
+            found += sqlite_times.notices(log, now=now)
         return [*found, *_expired(delivery), *_removed(delivery)] if delivery else found
 
 

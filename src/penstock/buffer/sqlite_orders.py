@@ -14,6 +14,7 @@ from penstock.buffer.sqlite import CONTROL, open_writer, snapshot, transaction
 from penstock.buffer.sqlite_control_seen import KnownOfControl, known_of_control
 from penstock.buffer.sqlite_remembered import Remembered
 from penstock.buffer.sqlite_retention import scrub
+from penstock.buffer.sqlite_times import latest_told
 from penstock.clock import Clock
 
 # Nobody: what stands in the place of who paused a destination once it goes on.
@@ -36,7 +37,8 @@ class SqliteOrders:
     def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
         """Order a replay of what has ended so far; return its number."""
         now = self.clock.now()
-        selection = msgspec.structs.replace(selection, ended_before=now)
+        ended_before = latest_told(self.path.parent, now=now)
+        selection = msgspec.structs.replace(selection, ended_before=ended_before)
         row = [destination, msgspec.json.encode(selection).decode(), now, by]
         with self._changing() as (control, change, known):
             # A number that deliver knows from a newer control.db would be taken for the replay that had it.

@@ -29,7 +29,7 @@ class Quiet:
 
     def lasts(self) -> bool:
         """Return whether a look would find nothing, as it did last time."""
-        return self.kept is not None and self.clock.now() < self.until and self.mark() == self.kept
+        return self.kept is not None and self.clock.steady() < self.until and self.mark() == self.kept
 
     def mark(self) -> Mark | None:
         """Return how things stand now; None when that cannot be told, and the writer must be asked."""
@@ -41,7 +41,7 @@ class Quiet:
         return Mark(version, self.news)
 
     def keep(self, mark: Mark | None, *, until: float) -> None:
-        """Remember that a look which began at a mark found nothing, and when the next event is due."""
+        """Remember that a look which began at a mark found nothing, and when the next event is due, in steady seconds."""
         self.kept, self.until = mark, until
 
     def end(self) -> None:

@@ -22,7 +22,7 @@ class Remembered:
     def read(self, question: Hashable, ask: Callable[[], Answer]) -> Answer:
         """Return the answer to a question, asked again only when the file may say something else by now."""
         changed_at = [_changed_at(file) for file in self.files]
-        if changed_at != self.seen or self.clock.now() - max(at for at, _ in changed_at) < SETTLED_S:
+        if changed_at != self.seen or abs(self.clock.now() - max(at for at, _ in changed_at)) < SETTLED_S:
             self.answers.clear()
             self.seen = changed_at
         if question not in self.answers:

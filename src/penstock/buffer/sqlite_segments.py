@@ -8,10 +8,12 @@ import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
 from penstock.buffer import packing
 from penstock.buffer.sqlite import EVENTS
 from penstock.errors import StoreDamaged
-from penstock.event import Batch, Event
+from penstock.event import Batch, Event, Head
 
 Unpacked = TypeVar("Unpacked")
 
@@ -45,11 +47,11 @@ class Part(NamedTuple):
 
     def without(self, known: Container[str]) -> "list[Part]":
         """Return what is left of it without some ids, and without its own repeats."""
-        first_of_each: dict[str, Event] = {}
-        for event in packing.decoded(self.encoding).events():
-            if event.message_id not in known:
-                first_of_each.setdefault(event.message_id, event)
-        return [part(piece) for piece in _pieces(list(first_of_each.values()))]
+        batch, first_of_each = packing.decoded(self.encoding), dict[str, tuple[Head, bytes | msgspec.Raw]]()
+        for head, body in batch.pairs():
+            if head.message_id not in known:
+                first_of_each.setdefault(head.message_id, (head, body))
+        return [part(piece) for piece in batch.cut(first_of_each.values(), events_max=EVENTS_MAX, bytes_max=BYTES_MAX)]
 
 
 def fits(batch: Batch) -> bool:
@@ -57,32 +59,9 @@ def fits(batch: Batch) -> bool:
     return len(batch.heads) == 1 or (len(batch.heads) <= EVENTS_MAX and len(batch.text) <= BYTES_MAX)
 
 
-def parts(batch: Batch) -> Iterator[list[Part]]:
-    """Make ready what is too large for a segment, event by event, some at a time."""
-    bodies = zip(batch.heads, batch.bodies(), strict=True)
-    while some := [batch.event(head, body) for head, body in itertools.islice(bodies, EVENTS_MAX)]:
-        yield [part(piece) for piece in _pieces(some)]
-
-
-def _pieces(events: Sequence[Event]) -> Iterator[Batch]:
-    """Yield events as batches that fit into a segment: each alone, or with those of its request if they share an envelope.
-
-    What they share would else be written as often as there are events.
-    """
-    some, size = list[Event](), 0
-    for event in events:
-        size += len(event.body) + 1
-        if some and (size > BYTES_MAX or not _share(some[0], event)):
-            yield Batch.of(*some)
-            some, size = [], len(event.body) + 1
-        some.append(event)
-    if some:
-        yield Batch.of(*some)
-
-
-def _share(one: Event, other: Event) -> bool:
-    came = one.source, one.received_at_ms, one.envelope
-    return bool(one.envelope) and came == (other.source, other.received_at_ms, other.envelope)
+def parts(batch: Batch) -> Iterator[Part]:
+    """Make ready what is too large for a segment, piece by piece."""
+    return map(part, batch.cut(batch.pairs(), events_max=EVENTS_MAX, bytes_max=BYTES_MAX))
 
 
 def part(batch: Batch) -> Part:
@@ -167,10 +146,15 @@ def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int
         if len(kept) == len(events):
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
-        parts = [part(piece) for piece in _pieces(kept)]
+        # What events of a request share would else be written as often as there are events.
+        parts = [part(Batch.of(*together)) for _, together in itertools.groupby(kept, key=_shared)]
         insert(connection, "segment", _rows([parts], after_seq=row[0] - len(kept)))
         removed += len(events) - len(kept)
     return removed
+
+
+def _shared(event: Event) -> tuple[str, int, bytes]:
+    return event.source, event.received_at_ms, event.envelope
 
 
 def first_seq(connection: sqlite3.Connection) -> int | None:

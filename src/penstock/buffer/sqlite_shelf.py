@@ -14,6 +14,7 @@ from penstock.buffer.sqlite_notices import notices
 from penstock.buffer.sqlite_rows import read_story
 from penstock.buffer.sqlite_segments import event_at, events_after, events_before, last_seq
 from penstock.buffer.sqlite_tail import Tail, between
+from penstock.buffer.sqlite_times import set_since_ms
 
 NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
 
@@ -45,8 +46,9 @@ class SqliteShelf:
         yet taken in.
         """
         with snapshot(self.data_dir / DELIVERY) as delivery:
-            cursor, begun, received, outcomes, (retrying, parked), oldest = _taken(delivery, destination)
+            cursor, begun, received, outcomes, (retrying, parked), first = _taken(delivery, destination)
         with snapshot(self.data_dir / EVENTS) as events:
+            oldest = first[1] + set_since_ms(events, first[0]) if events and first else None
             untaken, oldest_untaken = self._untaken(
                 events, destination, {source: max(cursor, begun.get(source, 0)) for source in sources}
             )
@@ -115,8 +117,11 @@ class SqliteShelf:
 
 def _taken(
     delivery: sqlite3.Connection | None, destination: str
-) -> tuple[int, Begun, int, dict[Outcome, int], tuple[int, int], int | None]:
-    """Return the cursor, where each source began, what was received up to it, how that ended, and how many of the rest failed or are parked."""
+) -> tuple[int, Begun, int, dict[Outcome, int], tuple[int, int], tuple[int, int] | None]:
+    """Return the cursor, where each source began, what was received up to it, how that ended, and how many of the rest failed or are parked.
+
+    Last, where in the log the oldest of the rest stands, and when it came.
+    """
     row = None
     if delivery is not None:
         select = "SELECT cursor, received, notes FROM destination WHERE name = ?"
@@ -132,14 +137,14 @@ def _taken(
     ).fetchone()[0]
     parked = delivery.execute(f"{count.format('waiting_parked')} blocked = -1", [destination]).fetchone()[0]
     oldest = delivery.execute(
-        "SELECT received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
+        "SELECT seq, received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
     ).fetchone()
-    return row[0], begun_of(row[2]), row[1], outcomes, (retrying, parked), oldest[0] if oldest else None
+    return row[0], begun_of(row[2]), row[1], outcomes, (retrying, parked), oldest
 
 
 def _oldest(events: sqlite3.Connection, cursor: int, sources: Sequence[str]) -> int | None:
-    """Return when the first event behind the cursor was received."""
+    """Return when the first event behind the cursor was received, by the clock as it is set now."""
     marks = ", ".join("?" * len(sources))
-    select = f"SELECT received_at_ms FROM segment WHERE last_seq > ? AND source IN ({marks}) ORDER BY last_seq LIMIT 1"  # noqa: S608
+    select = f"SELECT last_seq, received_at_ms FROM segment WHERE last_seq > ? AND source IN ({marks}) ORDER BY last_seq LIMIT 1"  # noqa: S608
     row = events.execute(select, [cursor, *sources]).fetchone()
-    return row[0] if row else None
+    return row[1] + set_since_ms(events, row[0]) if row else None

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "penstock.cli.demo",
     "serve": "penstock.cli.serve",
     "sandbox": "penstock.cli.sandbox",
+    "probe": "penstock.cli.probe",
     "send": "penstock.cli.send",
     "convert": "penstock.cli.convert",
     "explain": "penstock.cli.explain",

@@ -216,8 +216,8 @@ def _lines_to_paste(settings: Settings, link: str) -> list[str]:
 def _until(condition: Callable[[], bool], *, s_max: float) -> bool:
     """Look every tenth of a second whether the condition holds."""
     clock = SystemClock()
-    deadline = clock.now() + s_max
-    while clock.now() < deadline:
+    deadline = clock.steady() + s_max
+    while clock.steady() < deadline:
         if condition():
             return True
         sleep(0.1)

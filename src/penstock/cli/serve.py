@@ -38,6 +38,7 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
 
     from penstock.operate.logs import set_up_logs
     from penstock.operate.passwords import password_of_file
+    from penstock.operate.snapshot import Snapshots
     from penstock.operate.supervise import supervise
 
     # Before anything is accepted that nobody could look at.
@@ -49,4 +50,8 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
     os.environ.setdefault("PYTHONHASHSEED", str(hash_seed(settings.data_dir)))
     options = ["--config", str(path)] if path else []
     base = [sys.executable, "-m", "penstock", "serve", *options, "--supervised", "--role"]
-    sys.exit(supervise([(name, [*base, name]) for name in ROLES], clock=SystemClock()))
+    sys.exit(
+        supervise(
+            [(name, [*base, name]) for name in ROLES], clock=SystemClock(), write=Snapshots(settings.data_dir).write
+        )
+    )

@@ -32,6 +32,9 @@ def _lines(status: Status) -> list[str]:
     lines = [f"accepted: {accepted}", *(f"notice: {notice}" for notice in status.notices)]
     if any(found.state != "running" for found in status.roles.values()):
         lines += [f"{role} {found.in_words()}" for role, found in status.roles.items()]
+    restarts = {role: found.restarts for role, found in status.roles.items() if found.restarts}
+    if restarts:
+        lines.append(f"restarts: {', '.join(f'{role} {count}' for role, count in restarts.items())}")
     if status.settings_problem:
         lines.append(f"settings: the file is not followed, what was in force before is: {status.settings_problem}")
     for name, source in status.sources.items():

@@ -8,8 +8,8 @@ from penstock.deliver.answer import Answer, Throttled
 ANSWER_CHARS_MAX = 2_000
 
 
-def attempt_of(method: str, path: str, answer: Answer, *, at: float, ended: float) -> Attempt:
-    """Return a call that was answered, or not, as it is kept; both times are seconds since 1970."""
+def attempt_of(method: str, path: str, answer: Answer, *, at: float, took_s: float) -> Attempt:
+    """Return a call that was answered, or not, as it is kept; `at` is in seconds since 1970."""
     status = 429 if isinstance(answer, Throttled) else answer.status
     return Attempt(
         at=at,
@@ -17,7 +17,7 @@ def attempt_of(method: str, path: str, answer: Answer, *, at: float, ended: floa
         path=path,
         status=status,
         answer=answer.text[:ANSWER_CHARS_MAX],
-        duration_ms=round((ended - at) * 1000),
+        duration_ms=round(took_s * 1000),
     )
 
 

@@ -192,13 +192,13 @@ class Books:
     async def _look_up(self, call: Call, rules: Rules, look_up: LookUp) -> Record | Answer | None:
         """Return the person of a call as Custify knows them; None when it does not; or why nobody could tell."""
         for path in look_ups(call):
-            now = self.clock.now()
+            now = self.clock.steady()
             asked_at, person = self.looked_up.get(path, (float("-inf"), None))
             if now - asked_at >= LOOK_UP_S:
                 answer = await look_up(path)
                 if not isinstance(answer, Accepted) and not (isinstance(answer, Refused) and answer.status == 404):
                     return answer
-                person = found(answer.text, rules, now=now) if isinstance(answer, Accepted) else None
+                person = found(answer.text, rules, now=self.clock.now()) if isinstance(answer, Accepted) else None
                 self._remember(path, now, person)
             if person is not None:
                 return person

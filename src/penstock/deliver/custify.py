@@ -76,6 +76,22 @@ class CustifyApi:
         """Read one company: succeeds when key and address are right, and changes nothing."""
         return await self._ask("GET", PROBE_PATH, None)
 
+    async def exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], str]:
+        """Make one call and return its answer as it came: for who examines Custify, not for the way of an event.
+
+        Header names are lower-case. Raises Shut or ValueError for a way that must not or cannot be taken, OSError
+        without an answer.
+        """
+        way = await self.egress.way()
+        try:
+            async with self._request(way, method, path, body).build_streamed() as response:
+                raw = bytes(await response.body_reader.read(LIST_BYTES_MAX) or b"")
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return response.status, headers, self._redacted(raw.decode(errors="replace"))
+        except PyreqwestError as error:
+            self.egress.failed(way)
+            raise OSError(self._redacted(error.message)) from error
+
     async def close(self) -> None:
         """Close idle connections."""
         if self.client is not None:

@@ -86,12 +86,12 @@ class Egress:
 
     async def way(self) -> Way:
         """Return a way that may be taken now. Raises Shut; OSError when the name has no address now."""
-        if self.found is not None and self.clock.now() < self.good_until:
+        if self.found is not None and self.clock.steady() < self.good_until:
             return self.found
         async with self.looking:
-            if self.found is None or self.clock.now() >= self.good_until:
+            if self.found is None or self.clock.steady() >= self.good_until:
                 self.found = await self._look_again(self.found)
-                self.good_until = self.clock.now() + LOOK_AGAIN_S
+                self.good_until = self.clock.steady() + LOOK_AGAIN_S
             return self.found
 
     def failed(self, way: Way) -> None:

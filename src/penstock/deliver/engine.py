@@ -28,6 +28,7 @@ from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
+from penstock.deliver.progress import Progress
 from penstock.deliver.reads import read
 from penstock.deliver.runs import Runs
 from penstock.deliver.standing import NOT_FOUND, Standing
@@ -75,7 +76,7 @@ class Engine:
         self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
         self.observe: Callable[[Attempt], None] = lambda _: None
-        self.stopping = asyncio.Event()
+        self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
         self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=self._probe)
 
@@ -88,7 +89,7 @@ class Engine:
         """Deliver until `stop`; then let calls under way finish."""
         notes = await self.backlog.notes()
         self._recall(notes)
-        await self.backlog.remember({"running": True} | self.steps.to_notes())
+        await self.backlog.remember({"running": True, "account": self.policy.account} | self.steps.to_notes())
         if notes.get("running"):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
@@ -106,14 +107,12 @@ class Engine:
             stop.cancel()
         await self._drain()
 
-    def reconfigure(
-        self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float, is_other_account: bool = True
-    ) -> None:
+    def reconfigure(self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float) -> None:
         """Go on with other settings; a destination that rests is looked at again at once."""
-        self.custify, self.policy, self.pace.per_s_max = custify, policy, per_s_max
-        self.width.calls_max = policy.in_flight_max
-        if is_other_account:
+        if (policy.account, policy.origin) != (self.policy.account, self.policy.origin):
             self.standing.witness.start_anew()
+        self.custify, self.policy, self.pace.per_s_max, self.is_unwritten = custify, policy, per_s_max, True
+        self.width.calls_max = policy.in_flight_max
         self.standing.ask_now()
 
     def pause(self, by: str) -> None:
@@ -156,7 +155,7 @@ class Engine:
 
     def verdict(self, answer: Said, lease: Lease) -> Verdict:
         """Ask decide.py, with this destination's clock and dice."""
-        now = self.hold.retry_clock(self.clock.now())
+        now = self.hold.retry_clock(self.clock.awake())
         return decide(
             answer,
             attempt=lease.attempt,
@@ -168,7 +167,7 @@ class Engine:
 
     async def apply(self, verdict: Verdict, errand: Errand, attempts: Sequence[Attempt]) -> None:
         """Write the verdict down; a lease that was lost is somebody else's by now."""
-        lease, now = errand.leases[0], self.clock.now()
+        lease, now = errand.leases[0], self.clock.steady()
         retry = functools.partial(self.backlog.retry, lease, attempts=attempts, learned=errand.half_knowledge(attempts))
         try:
             match verdict:
@@ -188,7 +187,7 @@ class Engine:
                     await retry(at=now, first_failed_at=self._failed_at(lease, counts), counts=counts)
                 case Park(delay_s, subjects):
                     known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
-                    since = self.hold.retry_clock(now)
+                    since = self.hold.retry_clock(self.clock.awake())
                     await self.backlog.park(lease, since=since, until=now + delay_s, subjects=known_as)
         except LeaseLost:
             self._hear("lease_lost", message_id=lease.event.message_id)
@@ -196,7 +195,7 @@ class Engine:
     def _failed_at(self, lease: Lease, counts: bool) -> float | None:
         """Return when the event failed first, by the retry clock; None when it never did."""
         if counts and lease.first_failed_at is None:
-            return self.hold.retry_clock(self.clock.now())
+            return self.hold.retry_clock(self.clock.awake())
         return lease.first_failed_at
 
     async def _probe(self) -> Answer:
@@ -252,9 +251,11 @@ class Engine:
             if self.policy.origin != self.origin and not await self._has_moved():
                 return ()
             if not await self.standing.may_send():
+                self.progress.rests()
                 return ()
+            self.progress.goes_on(self.clock.steady())
             free = self.width.limit - len(self.in_flight)
-            limit = int(min(free, self.pace.free_calls(self.clock.now())))
+            limit = int(min(free, self.pace.free_calls(self.clock.steady())))
             if limit < 1:
                 return ()
             together = TOGETHER_MAX if self.policy.rules.coalesce else 0
@@ -280,7 +281,7 @@ class Engine:
         self, method: str, path: str, make: Callable[[], Awaitable[Answer]], attempts: list[Attempt]
     ) -> Answer:
         """Make one call at its time, and write down how it went."""
-        now = self.clock.now()
+        now = self.clock.steady()
         wait_s = self.pace.wait_s(now)
         if wait_s > self.policy.call_s_max:
             # Waiting here would use up the lease; the event goes back unharmed instead.
@@ -288,15 +289,15 @@ class Engine:
         self.pace.sent(now + wait_s)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
-            if (blocked_s := self.pace.blocked_s(self.clock.now())) > 0:
+            if (blocked_s := self.pace.blocked_s(self.clock.steady())) > 0:
                 # Another call was throttled while this one waited for its turn.
                 return Throttled(blocked_s, "waiting for the pace")
-        started = self.clock.now()
+        at, began = self.clock.now(), self.clock.awake()
         answer = await make()
-        ended = self.clock.now()
-        is_write = method != "GET"
-        self.standing.heard(answer, is_write=is_write, took_s=ended - started, under_way=len(self.in_flight))
-        attempts.append(attempt_of(method, path, answer, at=started, ended=ended))
+        took_s, is_write = self.clock.awake() - began, method != "GET"
+        self.standing.heard(answer, is_write=is_write, took_s=took_s, under_way=len(self.in_flight))
+        self.progress.answered(answer)
+        attempts.append(attempt_of(method, path, answer, at=at, took_s=took_s))
         self.observe(attempts[-1])
         return answer
 
@@ -309,7 +310,8 @@ class Engine:
     async def _write_notes(self) -> None:
         if self.is_unwritten or self.standing.is_unwritten or self.pace.is_news:
             self.is_unwritten = self.standing.is_unwritten = False
-            await self.backlog.remember(self.standing.to_notes() | self.steps.to_notes())
+            account = {"account": self.policy.account}
+            await self.backlog.remember(self.standing.to_notes() | self.steps.to_notes() | account)
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))
@@ -331,12 +333,12 @@ class Engine:
 
     async def _pause(self, idle_s: float, stop: "asyncio.Future[Any]") -> None:
         """Wait until a call ends, the pace allows one, something may have arrived, or the engine stops."""
-        for line in self.repeats.due(self.clock.now()):
+        for line in self.repeats.due(self.clock.steady()):
             line.say(self.log)
         if self.is_news:
             return
         full = len(self.in_flight) >= self.width.limit
-        timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.now()), 1.0))
+        timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.steady()), 1.0))
         await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 
     async def _rest(self, seconds: float) -> None:
@@ -355,7 +357,7 @@ class Engine:
         for task in self.in_flight:
             task.cancel()
         await asyncio.gather(*self.in_flight, return_exceptions=True)
-        for line in self.repeats.rest(self.clock.now()):
+        for line in self.repeats.rest(self.clock.steady()):
             line.say(self.log)
 
     def _note_ends(self, endings: Sequence[Ending]) -> None:
@@ -365,6 +367,7 @@ class Engine:
             self.standing.witness.ended(ending.lease.seq)
         # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.
         for ending in endings:
+            self.progress.moved(self.clock.steady())
             if ending.outcome in REPLAYABLE:
                 event = "buried" if ending.outcome is Outcome.DEAD else "rejected"
                 facts = {"message_id": ending.lease.event.message_id, "attempts": ending.lease.attempt}
@@ -372,5 +375,5 @@ class Engine:
 
     def _hear(self, event: str, **facts: Any) -> None:
         """Say what may happen to every event: the first of a cause at once, the others as a count."""
-        for line in self.repeats.heard(event, now=self.clock.now(), **facts):
+        for line in self.repeats.heard(event, now=self.clock.steady(), **facts):
             line.say(self.log)

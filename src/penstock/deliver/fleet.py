@@ -11,11 +11,13 @@ import structlog
 
 from penstock import causes
 from penstock.buffer.ledger_port import Ledger, LedgerOrders
+from penstock.buffer.names_port import Names
 from penstock.buffer.port import Attempt, Backlog, Ending, Lease, Orders, Outcome, Priority
 from penstock.clock import Clock, Dice
 from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
+from penstock.deliver.naming import Ask, Rename, naming_of
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
@@ -23,7 +25,7 @@ from penstock.deliver.steps import Bench, Trusting
 from penstock.deliver.wishes import LedgerWishes
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.reading import mapping_of, mappings_of, mode_of, rules_of, wishes_of
-from penstock.settings import Destination, Settings
+from penstock.settings import Destination, Settings, account_of, meaning_of
 
 log = structlog.get_logger()
 
@@ -78,6 +80,7 @@ class Served:
             "wait_is_cut": self.engine.standing.is_cut,
             "limit_per_s": None if math.isinf(limit) else round(limit, 1),
             "in_flight": len(self.engine.in_flight),
+            **self.engine.progress.facts(),
             "width": self.engine.width.limit,
             "attempts": [(path, status_class, count) for (path, status_class), count in self.attempts.items()],
             "duration_buckets": self.buckets,
@@ -98,8 +101,11 @@ class Fleet:
         clock: Clock,
         dice: Dice,
         bench: Bench | None = None,
+        names: Names | None = None,
     ) -> None:
-        self.bench = bench or Trusting()
+        self.bench, self.names = bench or Trusting(), names
+        #: By name: what a destination may have been called that is not served before somebody says.
+        self.asked: dict[str, str] = {}
         self.backlog_of, self.ledger_of, self.orders, self.ledger_orders = backlog_of, ledger_of, orders, ledger_orders
         self.clock, self.dice = clock, dice
         self.served: dict[str, Served] = {}
@@ -112,11 +118,11 @@ class Fleet:
         wanted = {name: d for name, d in settings.destinations.items() if d.enabled}
         for name in self.served.keys() - wanted.keys():
             self._leave(self.served.pop(name))
-        for name, destination in wanted.items():
-            if name not in self.served:
-                self.served[name] = self._serve(destination)
-            else:
-                self._change(self.served[name], destination)
+        for name, served in self.served.items():
+            self._change(served, wanted[name])
+        if self.names is None:
+            for name in wanted.keys() - self.served.keys():
+                self.served[name] = self._serve(wanted[name])
 
     async def until(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping`. Raises what an engine died of: the process then ends, and is started afresh."""
@@ -138,11 +144,39 @@ class Fleet:
 
     def facts(self) -> dict[str, object]:
         """Return every engine's facts by destination."""
-        return {name: served.facts() for name, served in self.served.items()}
+        asked: dict[str, object] = {
+            name: {"hold_reason": meaning_of(old), "hold_cause": causes.RENAMED, "was": old}
+            for name, old in self.asked.items()
+        }
+        return asked | {name: served.facts() for name, served in self.served.items()}
+
+    async def _begin(self) -> None:
+        """Serve those that are not served yet: as they are called, under their new name, or not before somebody says."""
+        settings = self.settings
+        missing = [d for d in settings.destinations.values() if d.enabled and d.name not in self.served]
+        self.asked = {d.name: self.asked[d.name] for d in missing if d.name in self.asked}
+        for destination in missing:
+            if self.names is None:
+                return
+            name, known = destination.name, self.names.known()
+            self.asked.pop(name, None)
+            match naming_of(name, settings, known, self.orders.discarded()):
+                case Ask(old):
+                    self.asked[name] = old
+                    continue
+                case Rename(_) if self.leaving:
+                    continue  # the one that has the name may write still
+                case Rename(old):
+                    await self.names.rename(old, name)
+                    log.info("renamed", destination=name, was=old)
+            if settings is not self.settings:
+                return  # other ones came meanwhile
+            self.served[name] = self._serve(destination)
 
     async def _follow_orders(self) -> None:
         """Do what people asked for; what cannot be read or written now is tried again in a second."""
         try:
+            await self._begin()
             paused, resumed, replays = self.orders.paused(), self.orders.resumed(), self.orders.replays()
             for name in self.orders.discarded():
                 if name not in self.served:
@@ -156,7 +190,8 @@ class Fleet:
                 served.heed_resume(resumed.get(name, 0.0))
                 is_live = served.destination.mode == "live"
                 served.engine.books.watch.approved = await served.wishes.step(is_live=is_live)
-                await served.replays.step([order for order in replays if order.destination == name])
+                if await served.replays.step([order for order in replays if order.destination == name]):
+                    served.engine.progress.moved(self.clock.steady())
         except (BufferUnavailable, StoreDamaged) as error:
             # Orders can wait; events go on.
             if str(error) != self.complaint:
@@ -195,7 +230,7 @@ class Fleet:
             ),
             ledger=self.ledger_of(name),
             custify=self._api(destination),
-            pace=Pace(per_s_max=destination.calls_per_s_max or math.inf, as_of=self.clock.now()),
+            pace=Pace(per_s_max=destination.calls_per_s_max or math.inf, as_of=self.clock.steady()),
             policy=self._policy(destination),
             clock=self.clock,
             dice=self.dice,
@@ -219,6 +254,7 @@ class Fleet:
             mapping=mapping,
             mappings=mappings_of(mapping, self.settings),
             origin=destination.base_url,
+            account=account_of(destination.base_url, destination.api_key),
             retry=RetryPolicy(give_up_after_s=self.settings.retry_hours * 3600, park_s=destination.park_hours * 3600),
             in_flight_max=destination.calls_in_flight_max,
             call_s_max=self.settings.call_timeout_s,
@@ -233,14 +269,11 @@ class Fleet:
         policy, allowed = self._policy(destination), self.settings.allowed_private_hosts
         if (served.destination, served.engine.policy, served.allowed_hosts) == (destination, policy, allowed):
             return
-        before = served.destination
-        is_other = (before.api_key, before.base_url) != (destination.api_key, destination.base_url)
         served.destination, served.allowed_hosts = destination, allowed
         served.engine.reconfigure(
             custify=self._api(destination),
             policy=policy,
             per_s_max=destination.calls_per_s_max or math.inf,
-            is_other_account=is_other,
         )
         log.info("destination_changed", destination=destination.name)
 

@@ -18,7 +18,7 @@ DOWN_PROBE_S_MIN, DOWN_PROBE_S_MAX = 1.0, 5.0
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class HoldState:
-    """Held, down or neither; paused or not. All times are seconds since 1970."""
+    """Held, down or neither; paused or not. All times are awake seconds: nothing grows old in a sleep, and no probe is made."""
 
     reason: str = ""
     #: One of causes.py.

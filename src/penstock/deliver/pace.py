@@ -38,7 +38,7 @@ LONG_QUIET_S = 60.0
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Pace:
-    """A token bucket whose rate adapts. All times are seconds on the caller's clock."""
+    """A token bucket whose rate adapts. All times are steady seconds: whatever the wall's clock is set to, and over a sleep."""
 
     #: The operator's limit in calls per second; math.inf when there is none.
     per_s_max: float = math.inf

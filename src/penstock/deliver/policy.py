@@ -39,6 +39,8 @@ class DeliveryPolicy:
     retry: RetryPolicy
     #: Where calls go. Another origin is another Custify, of which nothing is known.
     origin: str = ""
+    #: What tells the account of the destination from others; see deliver/naming.py.
+    account: str = ""
     in_flight_max: int = 32
     call_s_max: float = 10.0
     #: The longest wait that Custify may ask for, in seconds.

@@ -19,11 +19,11 @@ class Replays:
         self.backlog = backlog
         self.ended: set[int] = set()
 
-    async def step(self, orders: Sequence[ReplayOrder]) -> None:
-        """Put the next events of the first replay back that is not at its end."""
+    async def step(self, orders: Sequence[ReplayOrder]) -> bool:
+        """Put the next events of the first replay back that is not at its end; return whether there is such a one."""
         open_orders = [order for order in orders if not order.stopped and order.id not in self.ended]
         if not open_orders:
-            return
+            return False
         order = min(open_orders, key=lambda each: each.id)
         limit = WAITING_MAX
         while limit > 0:
@@ -31,5 +31,6 @@ class Replays:
             if step.is_read:
                 self.ended.add(order.id)
                 log.info("replay_read", job=order.id, waiting=step.waiting)
-                return
+                break
             limit = WAITING_MAX - step.waiting
+        return True

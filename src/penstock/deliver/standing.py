@@ -53,6 +53,8 @@ class Standing:
         self.hold, self.witness = HoldState(), Witness()
         #: Until when Custify asked for quiet, in seconds since 1970; and whether it asked for more than we agree to.
         self.wait_until, self.is_cut = 0.0, False
+        #: The same in steady seconds.
+        self.quiet_until = 0.0
         #: When the call began for which we rest: a write that began no earlier, and passes, ends it. Infinity: none does.
         self.accused_at = math.inf
         #: The harmless read under way, when the last one began, and what it found.
@@ -73,42 +75,42 @@ class Standing:
             self.width.answered(took_s, under_way=under_way)
             if isinstance(answer, Accepted):
                 self.pace.accepted()
-                self.read_passed_at = self.read_passed_at if is_write else self.clock.now()
+                self.read_passed_at = self.read_passed_at if is_write else self.clock.awake()
             if is_write and _has_passed(answer):
-                self._passed(began=self.clock.now() - took_s)
+                self._passed(began=self.clock.awake() - took_s)
 
     async def judged(self, said: Said, seq: int, *, took_s: float) -> Said:
         """Return an answer to the call of an event, which ended now, as what it means for the event."""
         if isinstance(said, Unavailable):
-            return await self._unavailable(said, seq, began=self.clock.now() - took_s)
+            return await self._unavailable(said, seq, began=self.clock.awake() - took_s)
         if isinstance(said, Barred) and said.status is None:
             return said  # the way itself must not be taken
         if isinstance(said, Barred) or (isinstance(said, Refused) and said.status == NOT_FOUND):
-            return await self._about_us(said, seq, began=self.clock.now() - took_s)
+            return await self._about_us(said, seq, began=self.clock.awake() - took_s)
         return said
 
     async def is_way_right(self) -> bool:
         """Return whether a read passed lately, or does now: else a 404 says nothing of what was looked for."""
-        now = self.clock.now()
+        now = self.clock.awake()
         if now - self.read_passed_at < READ_BELIEVED_S:
             return True
         return _of_read(await self._read_since(now)) is None
 
     async def may_send(self) -> bool:
         """Return whether calls may be made now; where it is time to find out, ask."""
-        now = self.clock.now()
+        now = self.clock.awake()
         if self.hold.is_paused:
             return False
         if not (self.hold.is_held or self.pace.must_ask):
             return True
-        if self.pace.blocked_s(now) > 0 or (self.hold.is_held and not self.hold.probe_is_due(now)):
+        if self.pace.blocked_s(self.clock.steady()) > 0 or (self.hold.is_held and not self.hold.probe_is_due(now)):
             return False
         return self._looked(await self._read_since(now))
 
     def begin(self, hold: Hold) -> None:
         """Rest from now on, held or down."""
         if not self.hold.is_held:
-            self.hold.begin(hold.reason, hold.cause, now=self.clock.now())
+            self.hold.begin(hold.reason, hold.cause, now=self.clock.awake())
             self.width.begin_anew()
             self.is_unwritten = True
             self._say_resting()
@@ -116,31 +118,30 @@ class Standing:
     def pause(self, by: str) -> None:
         """Rest until `resume`."""
         if not self.hold.is_paused:
-            self.hold.pause(by, now=self.clock.now())
+            self.hold.pause(by, now=self.clock.awake())
             self.is_unwritten = True
             self.log.info("paused")
 
     def resume(self) -> None:
         """End a pause, and whatever else we wait for, if one read says so."""
         if self.hold.is_paused:
-            self.hold.resume(self.clock.now())
+            self.hold.resume(self.clock.awake())
             self.is_unwritten = True
             self.log.info("pause_ended")
             self.hold.probe_now()
-            if self.pace.blocked_s(self.clock.now()) > LONG_QUIET_S:
+            if self.pace.blocked_s(self.clock.steady()) > LONG_QUIET_S:
                 self.ask_now()
 
     def ask_now(self) -> None:
         """A person wants to know, or mended something: ask at once whether calls are taken."""
-        self.pace.end_quiet(self.clock.now())
-        self.wait_until = 0.0
+        self.pace.end_quiet(self.clock.steady())
+        self.quiet_until = 0.0
         self.hold.probe_now()
         self.is_unwritten = True
 
     def asked_until(self) -> float | None:
         """Return until when Custify wants quiet, in seconds since 1970; None when it does not, or not for long."""
-        now = self.clock.now()
-        return self.wait_until if self.pace.blocked_s(now) > 0 and self.wait_until > now else None
+        return self.wait_until if self.quiet_until > self.clock.steady() else None
 
     def to_notes(self) -> dict[str, object]:
         """Return what must survive a restart."""
@@ -159,7 +160,7 @@ class Standing:
     async def _unavailable(self, answer: Unavailable, seq: int, *, began: float) -> Judged:
         """One event fails while others, or a read, pass: its own affair. Else nobody gets through."""
         down = Down(answer.status, answer.text)
-        blame = self.witness.blames(seq, began=began, now=self.clock.now())
+        blame = self.witness.blames(seq, began=began, now=self.clock.awake())
         if blame is Blame.EVENT:
             return answer
         if not self.hold.is_held and answer.retry_after_s is not None:
@@ -174,11 +175,11 @@ class Standing:
     async def _about_us(self, answer: Barred | Refused, seq: int, *, began: float) -> Judged:
         """An answer about key, account or way: whether a read, and other events, get it too."""
         barred = answer if isinstance(answer, Barred) else Barred(answer.status, answer.text, causes.ROUTE)
-        found = _of_read(await self._read_since(self.clock.now()))
+        found = _of_read(await self._read_since(self.clock.awake()))
         if found is not None:
             return barred if isinstance(found, Barred) else found
         is_known = self.witness.has_failed(seq)
-        blame = self.witness.blames(seq, began=began, now=self.clock.now())
+        blame = self.witness.blames(seq, began=began, now=self.clock.awake())
         if blame is Blame.EVERYBODY or not self.witness.is_proven:
             self.accused_at = began
             return barred
@@ -190,7 +191,7 @@ class Standing:
         """Return what the harmless read finds that began at `moment` or later."""
         while self.read_began < moment:
             if self.reading is None:
-                self.read_began = self.clock.now()
+                self.read_began = self.clock.awake()
                 self.reading = asyncio.create_task(self._read())
             await asyncio.shield(self.reading)
         if self.reading is not None:
@@ -199,12 +200,12 @@ class Standing:
 
     async def _read(self) -> Answer:
         try:
-            self.pace.sent(self.clock.now())
+            self.pace.sent(self.clock.steady())
             self.found = await self.probe()
             if isinstance(self.found, Throttled):
                 self._throttled(self.found)
             elif isinstance(self.found, Accepted):
-                self.read_passed_at = self.clock.now()
+                self.read_passed_at = self.clock.awake()
             return self.found
         finally:
             self.reading = None
@@ -221,7 +222,7 @@ class Standing:
         if not isinstance(found, Throttled):
             self._rest_for(found)
         if self.hold.is_held:
-            self.hold.probe_failed(self.clock.now())
+            self.hold.probe_failed(self.clock.awake())
         return False
 
     def _rest_for(self, found: Barred | Down) -> None:
@@ -239,7 +240,7 @@ class Standing:
         """A write passed."""
         self.is_unwritten |= not self.witness.is_proven
         self.hold.proved()
-        self.witness.passed(self.clock.now())
+        self.witness.passed(self.clock.awake())
         if began >= self.accused_at:
             self._end()
 
@@ -247,23 +248,23 @@ class Standing:
         """Go on, if we rested."""
         if self.hold.is_held:
             self.log.info("came_back" if self.hold.is_down else "resumed")
-            self.hold.end(self.clock.now())
+            self.hold.end(self.clock.awake())
             self.is_unwritten = True
         self.accused_at = math.inf
 
     def _throttled(self, answer: Throttled) -> None:
         wait_s = RETRY_AFTER_S_DEFAULT if answer.retry_after_s is None else answer.retry_after_s
-        self.pace.throttled(self.clock.now(), wait_s)
+        self.pace.throttled(self.clock.steady(), wait_s)
         self._note_quiet(wait_s, is_cut=answer.is_cut)
 
     def _ask_for_quiet(self, seconds: float) -> None:
-        self.pace.quiet(self.clock.now(), seconds)
+        self.pace.quiet(self.clock.steady(), seconds)
         self._note_quiet(seconds, is_cut=False)
 
     def _note_quiet(self, seconds: float, *, is_cut: bool) -> None:
-        until = self.clock.now() + seconds
-        if seconds >= SHOWN_S and until > self.wait_until:
-            self.wait_until, self.is_cut = until, is_cut
+        until = self.clock.steady() + seconds
+        if seconds >= SHOWN_S and until > self.quiet_until:
+            self.quiet_until, self.wait_until, self.is_cut = until, self.clock.now() + seconds, is_cut
         self.is_unwritten = True
 
     def _say_resting(self) -> None:

@@ -88,13 +88,13 @@ def _barred_in_words(answer: Barred, base_url: str) -> str:
 async def _ask(
     api: CustifyApi, base_url: str, clock: Clock, sleep: Callable[[float], Awaitable[None]]
 ) -> tuple[bool, str]:
-    began = clock.now()
+    began = clock.steady()
     try:
         answer = await api.probe()
     finally:
         await api.close()
     if api.egress.is_quiet and not _is_of_custify(answer):
-        await sleep(max(0.0, ANSWER_S_MAX - (clock.now() - began)))
+        await sleep(max(0.0, ANSWER_S_MAX - (clock.steady() - began)))
         answer = Unavailable(None, "")
     return in_words(answer, base_url)
 

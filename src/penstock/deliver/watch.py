@@ -104,16 +104,16 @@ class Watch:
     async def _attributes(self, path: str, read: Read) -> Attributes | None:
         """Return Custify's attributes; None while it does not tell."""
         known, until = self.known.get(path, (None, 0.0))
-        if self.clock.now() < until:
+        if self.clock.steady() < until:
             return known
         async with self.reading:
             known, until = self.known.get(path, (None, 0.0))
-            if self.clock.now() < until:
+            if self.clock.steady() < until:
                 return known  # somebody else read it meanwhile
             answer = await read(READS[path])
             if isinstance(answer, Accepted | Refused):
                 known = await self._read(path, answer) or known
-            until = self.clock.now() + (CACHED_S if isinstance(answer, Accepted) else ASK_AGAIN_S)
+            until = self.clock.steady() + (CACHED_S if isinstance(answer, Accepted) else ASK_AGAIN_S)
             self.known[path] = known, until
             return known
 
@@ -131,7 +131,7 @@ class Watch:
 
     def _say_unread(self, path: str, answer: Accepted | Refused) -> None:
         """Nothing is held against an attribute while nobody knows the others; so somebody has to know that."""
-        now = self.clock.now()
+        now = self.clock.steady()
         if now - self.said_at.get(path, float("-inf")) >= CACHED_S:
             self.said_at[path] = now
             log.warning("attributes_unread", path=READS[path], status=answer.status, chars=len(answer.text))

@@ -17,7 +17,7 @@ CHARS_MIN, LIKENESS_MIN = 8, 0.92
 # Nobody reads on: longer names are looked up as they are, and compared with none.
 CHARS_MAX = 200
 # Names that are kept for each half. More have the same half only where names are numbered with letters, or by malice.
-HALF_MAX = 6
+HALF_MAX = 4
 # Lengths of halves that a name is looked up by: its own, and those of names that are up to two letters shorter or longer.
 HALVES = 3
 #: How many known names a new one is compared with at most.

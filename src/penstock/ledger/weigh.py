@@ -244,7 +244,8 @@ class Draft:
     @property
     def is_stale(self) -> bool:
         """Return whether all that is known is due to be said again."""
-        return self.before is not None and self.now - self.before.asserted_at > self.rules.reassert_s
+        # A clock that was set back does not put it off.
+        return self.before is not None and abs(self.now - self.before.asserted_at) > self.rules.reassert_s
 
     def _assert_again(self) -> None:
         """Add what is known and was not said just now; not what others maintain or what is never said twice."""

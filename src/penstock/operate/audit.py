@@ -30,7 +30,7 @@ class Audit:
         self.journal, self.clock, self.lock = journal, clock, threading.Lock()
         #: Counts since the last look at the clock.
         self.counts: dict[Line, int] = {}
-        self.flushed_at = clock.now()
+        self.flushed_at = clock.steady()
 
     def note(self, by: str, what: str) -> None:
         """Write down what somebody did."""
@@ -48,7 +48,7 @@ class Audit:
         """Write what was counted; return how many lines that were."""
         with self.lock:
             counts, self.counts = self.counts, {}
-            self.flushed_at = self.clock.now()
+            self.flushed_at = self.clock.steady()
         waiting = {line: times for line, times in counts.items() if times}
         for line, times in waiting.items():
             self._write(line, times)
@@ -62,7 +62,7 @@ class Audit:
         return sum(self.journal.forget_deeds(sort, before=now - kept * 86_400) for sort, kept in days.items())
 
     def _count(self, sort: Sort, by: str, what: str) -> None:
-        if not 0 <= self.clock.now() - self.flushed_at < FLUSH_S:
+        if self.clock.steady() - self.flushed_at >= FLUSH_S:
             self.flush()
         line = (sort, by, what)
         with self.lock:

@@ -30,6 +30,12 @@ def beginning_of(source: str, destination: str, settings: Settings, shelf: Shelf
 def to_send(before: Settings, after: Settings, shelf: Shelf, *, now: float) -> dict[str, int]:
     """Return how many stored events each connection would send that is new in `after`."""
     known = {(c.from_, c.to) for c in before.connections}
+    for name, destination in after.destinations.items():  # what was renamed goes on
+        known |= {
+            (source, name)
+            for source, old in known
+            if old in destination.renamed_from and name not in before.destinations
+        }
     counts = {}
     for source, name in [(c.from_, c.to) for c in after.connections if (c.from_, c.to) not in known]:
         is_first = not any(own == source for own, _ in known)

@@ -74,5 +74,5 @@ def changed(mark: str) -> bytes:
 
 def mark_of(gauge: Gauge, snapshots: Snapshots, reader: StatusReader) -> str:
     """Return a text that is another one once anything was stored, has ended, was counted, or stands still since."""
-    states = [found.state for found in reader.roles().values()]
+    states = [*(found.state for found in reader.roles().values()), *reader.still()]
     return hashlib.blake2s(repr((gauge.mark(), snapshots.mark(), states)).encode(), digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from typing import Any
 from penstock.buffer.control_port import Revisions
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.origin import origin_of
-from penstock.settings import Connection, Destination, Settings, Source, read_table
+from penstock.settings import Connection, Destination, Settings, Source, read_table, refuse_unsaid
 from penstock.vault import Vault
 
 Document = dict[str, Any]
@@ -76,7 +76,8 @@ class Desk:
                 raise SettingsError("revision", expected="the number of a revision", got=number)
             # Its keys go where they went then.
             note, before = f"back to revision {number}", earlier.document
-            return self._keep(dict(before), by=by, note=note, before=before, after=after)
+            names = _named_back(before, self.document())
+            return self._keep(names, by=by, note=note, before=before, after=after)
 
     def _keep(
         self, document: Document, *, by: str, note: str, after: int | None, before: Mapping[str, Any] | None = None
@@ -94,9 +95,25 @@ class Desk:
         return number
 
     def _judged(self, document: Mapping[str, Any], before: Mapping[str, Any]) -> Settings:
-        settings = self.load(opened(document, self.vault))
+        clear = opened(document, self.vault)
+        settings = self.load(clear)
         keys_stay_with_their_origins(document, before)
+        refuse_unsaid(opened(self.document(), self.vault)["destinations"], clear["destinations"])
         return settings
+
+
+def _named_back(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> Document:
+    """Return an earlier document; destinations that were renamed since get their names back, and stay what they are."""
+    document = copy.deepcopy(dict(earlier))
+    for name, block in now["destinations"].items():
+        for old in block.get("renamed_from", ()):
+            if (
+                old in document["destinations"].keys() - now["destinations"].keys()
+                and name not in document["destinations"]
+            ):
+                own = document["destinations"][old]
+                own["renamed_from"] = [name, *own.get("renamed_from", ())]
+    return document
 
 
 def keys_stay_with_their_origins(document: Mapping[str, Any], before: Mapping[str, Any]) -> None:

@@ -88,11 +88,11 @@ class Guesses:
         return wait
 
     def _is_known(self, name: str, address: str) -> bool:
-        return self.throttle.clock.now() - self.known.get((name, address), -KNOWN_S) < KNOWN_S
+        return self.throttle.clock.steady() - self.known.get((name, address), -KNOWN_S) < KNOWN_S
 
     def _know(self, name: str, address: str) -> None:
         with self.lock:
-            self.known[name, address] = self.throttle.clock.now()
+            self.known[name, address] = self.throttle.clock.steady()
             self.known.move_to_end((name, address))
             if len(self.known) > KNOWN_ADDRESSES_MAX:
                 self.known.popitem(last=False)

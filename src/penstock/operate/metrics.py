@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from penstock.operate.snapshot import Snapshots
+from penstock.operate.standing import STATES
 from penstock.operate.status import Status, StatusReader
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -27,6 +28,7 @@ class PenstockCollector(Collector):
         status = self.reader.read()
         yield from _counts(status)
         yield from _roles(status)
+        yield from _progress(status, now=self.reader.clock.now())
         yield from _ingest(self.snapshots.read("accept"))
         yield from _calls(self.snapshots.read("deliver"))
 
@@ -73,11 +75,28 @@ def _counts(status: Status) -> Iterator[Metric]:
 
 def _roles(status: Status) -> Iterator[Metric]:
     up = GaugeMetricFamily("penstock_role_up", "1 while the loop of a process turns.", labels=["role"])
+    restarts = CounterMetricFamily(
+        "penstock_restarts", "Unexpected ends of a process since serve began.", labels=["role"]
+    )
     age = GaugeMetricFamily("penstock_role_beat_age_seconds", "Since that loop turned last.", labels=["role"])
     for role, found in status.roles.items():
         up.add_metric([role], found.state == "running")
         age.add_metric([role], found.beat_age_s)
-    yield from (up, age)
+        restarts.add_metric([role], found.restarts)
+    yield from (up, age, restarts)
+
+
+def _progress(status: Status, *, now: float) -> Iterator[Metric]:
+    moved = GaugeMetricFamily(
+        "penstock_last_progress_timestamp_seconds", "When an event ended last, or could.", labels=["destination"]
+    )
+    state = GaugeMetricFamily("penstock_destination_state", "1 for the present one.", labels=["destination", "state"])
+    for name, destination in status.destinations.items():
+        if destination.still_s is not None:
+            moved.add_metric([name], now - destination.still_s)
+        for each in STATES:
+            state.add_metric([name, each], destination.state == each)
+    yield from (moved, state)
 
 
 def _ingest(snapshot: Mapping[str, object]) -> Iterator[Metric]:

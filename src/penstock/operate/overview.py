@@ -80,14 +80,14 @@ def verdict(status: Status) -> tuple[str, str]:
     for name, destination in status.destinations.items():
         if destination.state == "throttled":
             return "warn", f"{name}: {destination.reason}; {destination.waiting} events wait, none is lost."
-        if destination.state in {"down", "held", "paused"}:
+        if destination.state in {"down", "held", "paused", "stopped", "stalled"}:
             return "bad", f"{name} is {destination.state}: {destination.waiting} events wait, none is lost."
     bad = sum(destination.outcomes.get(outcome, 0) for destination in status.destinations.values() for outcome in BAD)
     waiting = sum(destination.waiting for destination in status.destinations.values())
     if bad:
         return "warn", f"Events are delivered; {bad} did not get through and can be replayed."
     if status.notices:
-        return "warn", f"Events are delivered, {waiting} wait; something is amiss with the store."
+        return "warn", f"Events are delivered, {waiting} wait; something is amiss, as said below."
     return "good", f"Everything that was received is delivered or on its way; {waiting} events wait."
 
 

@@ -24,6 +24,7 @@ from penstock.operate.pages_event import EventPages
 from penstock.operate.pages_ledger import LedgerPages
 from penstock.operate.pages_live import LivePages
 from penstock.operate.pages_mapping import MappingPages
+from penstock.operate.pages_names import NamesPages
 from penstock.operate.pages_overview import OverviewPages
 from penstock.operate.pages_people import PeoplePages
 from penstock.operate.pages_problems import ProblemPages
@@ -85,6 +86,7 @@ def all_routes(p: Parts) -> list[Route]:
         LedgerPages(pages, reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, dead=p.dead),
         PeoplePages(pages, reader=p.reader, search=p.search, ledger=p.ledger),
         MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
+        NamesPages(pages, desk=p.desk, reader=p.reader),
         SettingsPages(
             pages, desk=p.desk, reader=p.reader, orders=p.orders, dead=p.dead, try_connection=p.try_connection
         ),

@@ -1,7 +1,6 @@
 """The read model that the admin API, the metrics and the CLI share: how many, how old, in what state."""
 
 import dataclasses
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
@@ -10,11 +9,13 @@ from penstock.buffer.ledger_port import CallFigures, LedgerShelf
 from penstock.buffer.port import Counts, Outcome, Shelf
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
+from penstock.operate.ends import read_ends, with_ends
 from penstock.operate.last_known import problem_of
 from penstock.operate.room import room_notices
 from penstock.operate.sensitive import redacted
 from penstock.operate.snapshot import Snapshots
 from penstock.operate.source_form import warnings_of
+from penstock.operate.standing import STALLED_S, Standing, standing_of
 from penstock.pulse import ROLES, RoleStatus, read_pulse
 from penstock.settings import Settings
 
@@ -30,7 +31,7 @@ class DestinationStatus:
     parked: int
     outcomes: Mapping[str, int]
     oldest_waiting_s: float | None
-    #: "delivering", "throttled" (Custify asked for a long wait), "held", "paused", "disabled" or "down".
+    #: "delivering", "throttled", "stalled", "held", "paused", "disabled", "stopped" or "down"; see standing.py.
     state: str
     reason: str
     #: One of causes.py; empty while delivering.
@@ -42,6 +43,10 @@ class DestinationStatus:
     #: Calls planned, sent and saved by path; under `shadow` those that would have been.
     calls: Mapping[str, CallFigures]
     shadow_calls: Mapping[str, CallFigures]
+    #: Seconds since an event ended, or could begin to; None while deliver has not said.
+    still_s: float | None = None
+    #: What it may have been called before; nothing is sent until somebody says.
+    was: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,10 @@ class StatusReader:
         clock: Clock,
         version: str,
         notices: Callable[[], Sequence[str]] = lambda: (),
+        steady: Callable[[], float] | None = None,
     ) -> None:
+        #: What time it is for deliver, whose times are not those of this process.
+        self.steady = steady
         #: What people must know of the store's files, as sentences.
         self.notices = notices
         self.settings, self.shelf, self.ledger, self.snapshots = settings, shelf, ledger, snapshots
@@ -96,14 +104,20 @@ class StatusReader:
         """Return the status as of now."""
         deliver = self.snapshots.read("deliver")
         damage = str(self.snapshots.read("deliver.damage").get("reason", ""))
-        names = self.settings.destinations
+        names, roles = self.settings.destinations, self.roles()
+        steady = self.clock.steady() if self.steady is None else self.steady()
+
+        def standing(name: str, counts: Counts) -> Standing:
+            enabled = names[name].enabled
+            return standing_of(_table(deliver.get(name)), counts, roles.get("deliver"), enabled=enabled, steady=steady)
+
         return Status(
             version=self.version,
             accepted=self._accepted(),
             notices=self._notices(),
-            destinations={name: self._destination(name, _table(deliver.get(name)), damage) for name in names},
+            destinations={name: self._destination(name, _table(deliver.get(name)), damage, standing) for name in names},
             sources=self._sources(),
-            roles=self.roles(),
+            roles=roles,
             settings_problem=problem_of(self.snapshots),
         )
 
@@ -124,7 +138,19 @@ class StatusReader:
         """Return how the processes are that ran on this data folder."""
         folder = self.snapshots.folder
         found = {role: read_pulse(folder, role, clock=self.clock) for role in ROLES}
-        return {role: status for role, status in found.items() if status is not None}
+        ends = read_ends(self.snapshots, clock=self.clock)
+        return {
+            role: with_ends(status, ends[role]) if role in ends else status
+            for role, status in found.items()
+            if status is not None
+        }
+
+    def still(self) -> Sequence[str]:
+        """Return the destinations of which nothing moved for so long that they have stalled if something waits."""
+        steady = self.clock.steady() if self.steady is None else self.steady()
+        live = self.snapshots.read("deliver")
+        moved_at = {name: cast("float", _table(facts).get("moved_at", steady)) for name, facts in live.items()}
+        return [name for name, at in moved_at.items() if steady - at >= STALLED_S]
 
     def _sources(self) -> Mapping[str, SourceStatus]:
         lost: dict[str, dict[str, int]] = {}
@@ -133,17 +159,17 @@ class StatusReader:
         known = self.settings.sources.items()
         return {name: SourceStatus(lost=lost.get(name, {}), warnings=warnings_of(source)) for name, source in known}
 
-    def _destination(self, name: str, live: Mapping[str, object], damage: str) -> DestinationStatus:
+    def _destination(
+        self, name: str, live: Mapping[str, object], damage: str, standing: Callable[[str, Counts], Standing]
+    ) -> DestinationStatus:
         try:
             counts, calls = self.shelf.counts(name, self.settings.sources_of(name)), self.ledger.calls(name)
         except (StoreDamaged, BufferUnavailable) as error:
             counts, calls, damage = NO_COUNTS, {}, str(error)
         oldest_ms = counts.oldest_received_at_ms
-        wait_until = _wait_until(live, now=self.clock.now())
-        enabled = self.settings.destinations[name].enabled
-        state, cause, reason = _state(live, enabled=enabled, wait_until=wait_until)
+        found = standing(name, counts)
         if damage:
-            state, cause, reason = "down", causes.STORE_DAMAGED, damage
+            found = dataclasses.replace(found, state="down", cause=causes.STORE_DAMAGED, reason=damage)
         return DestinationStatus(
             received=counts.received,
             waiting=counts.waiting,
@@ -151,10 +177,12 @@ class StatusReader:
             parked=counts.parked,
             outcomes={outcome.value: counts.outcomes.get(outcome, 0) for outcome in Outcome},
             oldest_waiting_s=None if oldest_ms is None else max(0.0, self.clock.now() - oldest_ms / 1000),
-            state=state,
-            wait_until=wait_until,
-            cause=cause,
-            reason=reason,
+            state=found.state,
+            cause=found.cause,
+            reason=found.reason,
+            wait_until=found.wait_until,
+            still_s=found.still_s,
+            was=str(live.get("was", "")),
             limit_per_s=cast("float | None", live.get("limit_per_s")),
             calls={path: figures for path, figures in calls.items() if path.startswith("/")},
             shadow_calls={path[1:]: figures for path, figures in calls.items() if not path.startswith("/")},
@@ -170,33 +198,6 @@ def without_names(status: Status) -> Status:
             for name, destination in status.destinations.items()
         },
     )
-
-
-def _state(live: Mapping[str, object], *, enabled: bool, wait_until: float | None) -> tuple[str, str, str]:
-    """Return state, cause and reason."""
-    if not enabled:
-        return "disabled", "", "disabled in the settings; its backlog is kept"
-    if paused_by := live.get("paused_by"):
-        return "paused", causes.PAUSED, f"paused by {paused_by}"
-    if reason := live.get("hold_reason"):
-        cause = str(live.get("hold_cause", ""))
-        return "down" if cause == causes.UNAVAILABLE else "held", cause, str(reason)
-    if wait_until is not None:
-        return "throttled", causes.THROTTLED, _asked_to_wait(wait_until, is_cut=bool(live.get("wait_is_cut")))
-    return "delivering", "", ""
-
-
-def _wait_until(live: Mapping[str, object], *, now: float) -> float | None:
-    """Return until when Custify asked for quiet; None once that is over, also where deliver is not there to say so."""
-    until = live.get("wait_until")
-    return until if isinstance(until, int | float) and until > now else None
-
-
-def _asked_to_wait(until: float, *, is_cut: bool) -> str:
-    at = f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
-    if is_cut:
-        return f"Custify asked us to wait for longer than retry_after_s_max; it is asked again at {at}"
-    return f"Custify asked us to wait until {at}"
 
 
 def _table(value: object) -> Mapping[str, object]:

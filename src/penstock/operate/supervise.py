@@ -5,15 +5,18 @@ never stops the other. The supervisor blocks in the kernel between events; idle,
 """
 
 import contextlib
+import functools
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 import structlog
 
 from penstock.clock import Clock
+from penstock.operate.ends import EndsBook
 
 log = structlog.get_logger()
 
@@ -28,6 +31,8 @@ EXIT_DAMAGED = 74
 # Without it nothing is accepted; without deliver, events are still kept, and operate still says what is wrong.
 ESSENTIAL = "accept"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
+# Who sends waits for accept; what it took is on disk, and can wait a moment when there is not enough processor for all.
+NICENESS = {"deliver": 5, "operate": 5}
 
 
 class Child:
@@ -54,7 +59,7 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603 - our own command line
             self.command,
             stdin=subprocess.PIPE,
-            preexec_fn=_hear_signals,  # noqa: PLW1509 - one thread, see above
+            preexec_fn=functools.partial(_begin, self.role),  # noqa: PLW1509 - one thread, see above
         )
         self.started_at = now
         log.info("process_started", role=self.role, pid=self.process.pid)
@@ -76,22 +81,37 @@ class Child:
             self.process.send_signal(number)
 
 
-def supervise(commands: Sequence[tuple[str, Sequence[str]]], *, clock: Clock) -> int:
-    """Run the commands until SIGTERM or SIGINT; return the exit code for our own process."""
+def supervise(
+    commands: Sequence[tuple[str, Sequence[str]]],
+    *,
+    clock: Clock,
+    write: Callable[[str, Mapping[str, object]], None] = lambda *_: None,
+) -> int:
+    """Run the commands until SIGTERM or SIGINT; return the exit code for our own process.
+
+    `write` leaves, under a name, what whoever looks must know of the roles' ends.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     on_terminal = sys.stderr.isatty()
     children = [Child(role, command) for role, command in commands]
+    ends = EndsBook([role for role, _ in commands], write)
     try:
         while True:
-            now = clock.now()
+            now = clock.steady()
             for child in children:
                 if child.process is None and not child.is_down and now >= child.due_at:
                     child.start(now)
-            code = _wait(children, clock=clock, on_terminal=on_terminal)
+            code = _wait(children, ends, clock=clock, on_terminal=on_terminal)
             if code is not None:
                 return code
     finally:
         _stop(children, clock=clock)
+
+
+def _begin(role: str) -> None:
+    """Make a process ready that has just begun."""
+    _hear_signals()
+    os.nice(NICENESS.get(role, 0))
 
 
 def _hear_signals() -> None:
@@ -100,18 +120,19 @@ def _hear_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def _wait(children: Sequence[Child], *, clock: Clock, on_terminal: bool) -> int | None:
+def _wait(children: Sequence[Child], ends: EndsBook, *, clock: Clock, on_terminal: bool) -> int | None:
     """Sleep until something happens; return an exit code when everything must stop."""
-    due = [child.due_at - clock.now() for child in children if child.process is None and not child.is_down]
+    due = [child.due_at - clock.steady() for child in children if child.process is None and not child.is_down]
     arrived = signal.sigtimedwait(SIGNALS, max(0.01, min(due))) if due else signal.sigwaitinfo(SIGNALS)
     if arrived is not None and arrived.si_signo in {signal.SIGTERM, signal.SIGINT}:
         return 0
     if arrived is not None and arrived.si_signo == signal.SIGHUP:
         return _hang_up(children, on_terminal=on_terminal)
     for child in children:
-        code = child.reap(clock.now())
+        code = child.reap(clock.steady())
         if code is None:
             continue
+        ends.note(child.role, code, clock.steady())
         log.warning("process_ended", role=child.role, code=code, restart_in_s=child.delay_s)
         if code == EXIT_CONFIG:
             # Restarting cannot mend a setting; the message is already on stderr.
@@ -137,12 +158,12 @@ def _stop(children: Sequence[Child], *, clock: Clock) -> None:
     """Ask all to end, wait, and kill what does not."""
     for child in children:
         child.signal(signal.SIGTERM)
-    deadline = clock.now() + STOP_S_MAX
+    deadline = clock.steady() + STOP_S_MAX
     for child in children:
         if child.process is None:
             continue
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.process.wait(max(0.1, deadline - clock.now()))
+            child.process.wait(max(0.1, deadline - clock.steady()))
         if child.process.poll() is None:
             log.warning("process_killed", role=child.role)
             child.process.kill()

@@ -93,12 +93,12 @@ class Throttle:
                 self.trails[limit].pop(key, None)
 
     def _wait(self, marks: Sequence[Mark]) -> Wait | None:
-        now = self.clock.now()
+        now = self.clock.steady()
         seconds = max((_wait_s(limit, self.trails[limit].get(key), now) for limit, key in marks), default=0.0)
         return Wait(seconds) if seconds > 0 else None
 
     def _charge(self, marks: Sequence[Mark]) -> None:
-        now = self.clock.now()
+        now = self.clock.steady()
         for limit, key in marks:
             trails = self.trails[limit]
             trail = trails.setdefault(key, Trail())
@@ -114,8 +114,7 @@ def _wait_s(limit: Limit, trail: Trail | None, now: float) -> float:
     if trail is None or trail.failures < free or now - trail.at > FORGET_S:
         return 0.0
     wait_s: float = min(longest_s, first_s * 2.0 ** min(trail.failures - free, 30))
-    # A clock that was set back must not make anybody wait for longer than that.
-    return wait_s - max(0.0, now - trail.at)
+    return wait_s - (now - trail.at)
 
 
 def network_of(address: str) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from penstock.sandbox import rules, view
+from penstock.sandbox import rules, search, view
 from penstock.sandbox.journal import Journal, JournalError, Op, Write
 from penstock.sandbox.rules import Refused
 from penstock.sandbox.store import Entity, Event, Store
@@ -79,6 +79,14 @@ class Api:
         person, notes = self._write("person", call)
         return Answer(status=200, body=view.person(person), notes=tuple(notes))
 
+    def post_customer(self, call: Call) -> Answer:
+        """POST /customer: change a person by Custify's own id (H)."""
+        if not isinstance(call.body, dict) or not isinstance(call.body.get("id"), str):
+            raise Refused(422, "id is required", {"id": "required"})
+        self._person(call.body["id"])
+        person, notes = self._write("customer", call)
+        return Answer(status=200, body=view.person(person), notes=tuple(notes))
+
     def post_company(self, call: Call) -> Answer:
         """POST /company (H)."""
         company, notes = self._write("company", call)
@@ -98,7 +106,8 @@ class Api:
 
     def all_people(self, call: Call) -> Answer:
         """GET /people/all, page by page (H)."""
-        return _people(_page(self.store.people.values(), call.query), total=len(self.store.people))
+        taken = search.found(self.store.people.values(), call.query, now=call.at)
+        return _people(_page(taken, call.query), total=len(taken))
 
     def get_person(self, call: Call) -> Answer:
         """GET /people/{id} and /customer/{id}: one person by Custify's own id (H)."""
@@ -112,8 +121,9 @@ class Api:
 
     def all_companies(self, call: Call) -> Answer:
         """GET /company/all, page by page (H)."""
-        page = [view.company(company) for company in _page(self.store.companies.values(), call.query)]
-        return Answer(status=200, body={"companies": page, "total": len(self.store.companies)})
+        taken = search.found(self.store.companies.values(), call.query, now=call.at)
+        page = [view.company(company) for company in _page(taken, call.query)]
+        return Answer(status=200, body={"companies": page, "total": len(taken)})
 
     def company_by_id(self, call: Call) -> Answer:
         """GET /company/{id} by Custify's own id (H); an empty list means not found."""
@@ -197,6 +207,8 @@ class Api:
         match write.op:
             case "person":
                 return self.store.upsert_person(write.body, at=write.at)
+            case "customer":
+                return self.store.change_person(write.body, at=write.at)
             case "company":
                 return self.store.upsert_company(write.body, at=write.at)
             case "event":
@@ -209,6 +221,7 @@ class Api:
 
 _ENDPOINTS: Mapping[tuple[str, str], Callable[[Api, Call], Answer]] = {
     ("POST", "/people"): Api.post_people,
+    ("POST", "/customer"): Api.post_customer,
     ("POST", "/company"): Api.post_company,
     ("POST", "/event"): Api.post_event,
     ("GET", "/people"): Api.get_people,
@@ -252,9 +265,6 @@ def _companies(company: Entity | None) -> Answer:
 
 
 def _page(entities: Iterable[Entity], query: Mapping[str, str]) -> list[Entity]:
-    for name in ("filters", "sorting"):
-        if query.get(name, "") not in ("", "[]", "{}"):
-            raise Refused(400, f"{name}: not offered by the sandbox")
     items = _number(query, "itemsPerPage", default=PAGE_ITEMS, largest=PAGE_ITEMS_MAX)
     start = (_number(query, "page", default=1, largest=10**9) - 1) * items
     return list(itertools.islice(entities, start, start + items))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Op = Literal["person", "company", "event", "delete_person", "delete_company"]
+Op = Literal["person", "customer", "company", "event", "delete_person", "delete_company"]
 
 
 class Write(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -75,6 +75,17 @@ def _text(value: Any) -> str | None:
     return None if isinstance(value, str) else "a text"
 
 
+def _id(value: Any) -> str | None:
+    return None if _text(value) is None or _number(value) is None else "a text or a number"
+
+
+def id_text(value: Any) -> Any:
+    """Return an id as the text it is kept as: a number as JavaScript writes it; anything else unchanged."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, bool) or _number(value) is not None else str(value)
+
+
 def _date(value: Any) -> str | None:
     return None if isinstance(value, str) and _moment(value) else "an ISO 8601 date as text"
 
@@ -106,7 +117,7 @@ def _is_link(link: Any) -> bool:
     if not isinstance(link, dict) or not link.keys() <= {"company_id", "remove"}:
         return False
     company_id, remove = link.get("company_id"), link.get("remove", False)
-    return isinstance(company_id, str) and company_id != "" and isinstance(remove, bool)
+    return company_id != "" and _id(company_id) is None and isinstance(remove, bool)
 
 
 def _parents(value: Any) -> str | None:
@@ -121,7 +132,7 @@ def _is_parent(parent: Any) -> bool:
 
 
 PERSON: Mapping[str, Rule] = {
-    "user_id": Rule(_text, "H", "the sender's id of the person; found by it first"),
+    "user_id": Rule(_id, "H", "the sender's id of the person; found by it first"),
     "email": Rule(_text, "H", "found by it when there is no user_id, or when nobody has that user_id yet"),
     "name": Rule(_text, "H", "full name"),
     "phone": Rule(_text, "H", "phone number"),
@@ -134,7 +145,7 @@ PERSON: Mapping[str, Rule] = {
 }
 
 COMPANY: Mapping[str, Rule] = {
-    "company_id": Rule(_text, "H", "the sender's id of the company"),
+    "company_id": Rule(_id, "H", "the sender's id of the company"),
     "id": Rule(_text, "H", "Custify's own id, instead of company_id"),
     "name": Rule(_text, "H", "name"),
     "website": Rule(_text, "H", "website"),
@@ -153,10 +164,10 @@ COMPANY: Mapping[str, Rule] = {
 EVENT: Mapping[str, Rule] = {
     "name": Rule(_text, "H", "what happened; required"),
     "created_at": Rule(_date, "H", "ISO date; the time of arrival if absent (ours)"),
-    "user_id": Rule(_text, "H", "whose event it is"),
+    "user_id": Rule(_id, "H", "whose event it is"),
     "email": Rule(_text, "H", "whose event it is, if there is no user_id"),
-    "company_id": Rule(_text, "H", "alone: an event of the company; beside a person: the company meant"),
-    "deduplication_id": Rule(_text, "H", "a later event with the same identifier is ignored"),
+    "company_id": Rule(_id, "H", "alone: an event of the company; beside a person: the company meant"),
+    "deduplication_id": Rule(_id, "H", "a later event with the same identifier is ignored"),
     "metadata": Rule(_flat, "H", "facts about the event; only numbers serve calculated metrics"),
 }
 
@@ -172,6 +183,8 @@ READINGS = (
     Reading("ours", "A link to an unknown company_id is ignored: the company must be written first."),
     Reading("ours", "A user_id that is new, with the e-mail of a person without user_id, becomes that person's."),
     Reading("ours", "If user_id and e-mail name two people, user_id wins, and the e-mail is theirs both."),
+    Reading("M", "An id that is a number is taken, and kept as text: Custify's PHP client sends numbers."),
+    Reading("M", "A person is answered with `user_id` and `email` also where there is none: null then."),
     Reading("ours", "Ids and e-mails are compared exactly, capitals included."),
     Reading("H", "An attribute is a date, number, boolean or string; a text is a date only in the listed forms."),
     Reading(
@@ -186,12 +199,22 @@ READINGS = (
     ),
     Reading("H", "429 carries Retry-After in seconds. How many calls Custify allows is not known; here: all."),
     Reading("H", "A company that is not there is an empty list, not 404. Lists of people come wrapped in an array."),
-    Reading("ours", "itemsPerPage is 10 unless told, 100 at most; `filters` and `sorting` are not offered (400)."),
+    Reading("ours", "itemsPerPage is 10 unless told, 100 at most."),
+    Reading(
+        "H", "`filters` all have to hold, `sorting` is by one field; their forms are those of Custify's MCP client."
+    ),
+    Reading("ours", "Filters compare texts whatever their case, days in UTC; no record here has tags or segments."),
     Reading("ours", "A deleted person's events go with them; of a deleted company, those that were of no person."),
     Reading("ours", "The shape of /company/usage and of error bodies is made up."),
 )
 
-_EVERYTHING: Mapping[str, Mapping[str, Rule]] = {"person": PERSON, "company": COMPANY, "event": EVENT}
+_CUSTOMER: Mapping[str, Rule] = {"id": Rule(_text, "H", "Custify's own id"), **PERSON}
+_EVERYTHING: Mapping[str, Mapping[str, Rule]] = {
+    "person": PERSON,
+    "customer": _CUSTOMER,
+    "company": COMPANY,
+    "event": EVENT,
+}
 
 
 def check(kind: Literal["person", "company", "event"], body: object) -> tuple[dict[str, Any], list[str]]:
@@ -204,6 +227,9 @@ def check(kind: Literal["person", "company", "event"], body: object) -> tuple[di
     if wrong:
         raise Refused(422, "; ".join(f"{name}: {text}" for name, text in wrong.items()), wrong)
     notes = [f"ignored unknown field {name!r}" for name in body if name not in rules]
+    fields = {name: id_text(value) if rules[name].check is _id else value for name, value in fields.items()}
+    if fields.get("companies"):
+        fields["companies"] = [{**link, "company_id": id_text(link["company_id"])} for link in fields["companies"]]
     return fields, notes + [
         f"{n}: not in a listed date form" for n in ("signed_up_at", "created_at") if _odd(fields, n)
     ]

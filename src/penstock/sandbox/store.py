@@ -90,13 +90,18 @@ class Store:
         fields, notes = rules.check("person", body)
         rules.require_one_of(fields, "user_id", "email")
         person = self._matching_person(fields) or self._new("5e", self.people, at=at)
-        links, attributes = fields.pop("companies", None) or (), fields.pop("custom_attributes", None) or {}
-        self._index_person(person, fields)
-        _merge(person.fields, fields)
-        notes += _write_attributes(person, attributes, self.person_attributes)
-        notes += self._link(person, links)
-        person.updated_at = at
-        return person, notes
+        return person, notes + self._change(person, fields, at)
+
+    def change_person(self, body: Fields, *, at: float) -> tuple[Entity, list[str]]:
+        """Change the person who has Custify's own id, who must exist. Raises Refused, and then changes nothing."""
+        person = self.people[body["id"]]
+        fields, notes = rules.check("person", {name: value for name, value in body.items() if name != "id"})
+        user_id = fields.get("user_id") or person.fields.get("user_id")
+        if user_id and self._by_user_id.get(user_id, person.id) != person.id:
+            raise Refused(422, "user_id: another person has it", {"user_id": "another person has it"})
+        if fields.get("user_id"):
+            self._by_user_id.pop(person.fields.get("user_id", ""), None)
+        return person, notes + self._change(person, fields, at)
 
     def upsert_company(self, body: object, *, at: float) -> tuple[Entity, list[str]]:
         """Create or change a company, by company_id or by its own id. Raises Refused, and then changes nothing."""
@@ -145,6 +150,14 @@ class Store:
         for person in self.members(id_):
             person.companies.remove(id_)
         self._forget_events(lambda event: event.person is None and event.companies == (id_,))
+
+    def _change(self, person: Entity, fields: Fields, at: float) -> list[str]:
+        links, attributes = fields.pop("companies", None) or (), fields.pop("custom_attributes", None) or {}
+        self._index_person(person, fields)
+        _merge(person.fields, fields)
+        notes = _write_attributes(person, attributes, self.person_attributes)
+        person.updated_at = at
+        return notes + self._link(person, links)
 
     def _matching_person(self, fields: Fields) -> Entity | None:
         user_id, email = fields.get("user_id") or "", fields.get("email") or ""

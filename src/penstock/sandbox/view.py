@@ -12,13 +12,18 @@ _TYPES = {
     "size": "number",
     "monthly_revenue": "number",
 } | dict.fromkeys(("churned", "unsubscribed_from_emails", "unsubscribed_from_calls"), "boolean")
+_IDS = {"user_id": None, "email": None}
 _NO_ATTRIBUTES = {"id", "companies", "parent_companies", "custom_attributes"}
 
 
 def person(entity: Entity) -> dict[str, object]:
-    """Write a person as POST /people answers: `companies` holds Custify's own ids."""
+    """Write a person as POST /people answers: `companies` holds Custify's own ids.
+
+    A person has both ids, null where there is none: clients read them without asking (testmonitor/custify-client).
+    """
     return {
         "id": entity.id,
+        **_IDS,
         **entity.fields,
         "companies": entity.companies,
         "custom_attributes": entity.custom_attributes,
@@ -34,7 +39,7 @@ def member(entity: Entity) -> dict[str, object]:
     """Write a person as /company/people/{id} does: details and activity apart."""
     last_seen_at = None if entity.last_seen_at is None else utc(entity.last_seen_at)
     activity = {"last_seen_at": last_seen_at, "session_count": entity.fields.get("session_count", 0)}
-    details = {**entity.fields, "custom_attributes": entity.custom_attributes}
+    details = {**_IDS, **entity.fields, "custom_attributes": entity.custom_attributes}
     return {"id": entity.id, "details": details, "activity": activity}
 
 

@@ -7,9 +7,11 @@ Every scalar setting has exactly one environment twin, PENSTOCK_ and its name in
 from penstock.settings.check import host_and_port
 from penstock.settings.follow import Consent, Following, digest_of
 from penstock.settings.load import File, data_dir_of, load, read_table, settings_of
+from penstock.settings.renames import NEW, account_of, meaning_of, refuse_unsaid
 from penstock.settings.table import SCALARS, Connection, Destination, Policy, Settings, Source, Switch
 
 __all__ = [
+    "NEW",
     "SCALARS",
     "Connection",
     "Consent",
@@ -20,10 +22,13 @@ __all__ = [
     "Settings",
     "Source",
     "Switch",
+    "account_of",
     "data_dir_of",
     "digest_of",
     "host_and_port",
     "load",
+    "meaning_of",
     "read_table",
+    "refuse_unsaid",
     "settings_of",
 ]

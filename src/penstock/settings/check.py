@@ -161,6 +161,9 @@ def _check_destination(name: str, destination: Destination) -> Found:
         yield SettingsError(
             f"{name}.api_key", expected="Custify's API key", got="", hint="Settings, Developer, API Key"
         )
+    if name.removeprefix("destinations.") in destination.renamed_from:
+        got = list(destination.renamed_from)
+        yield SettingsError(f"{name}.renamed_from", expected="names that it had before", got=got)
     if not destination.api_key.isascii() or not destination.api_key.isprintable():
         yield SettingsError(f"{name}.api_key", expected="printable ASCII", got="(hidden)", hint="a stray line end?")
     if destination.calls_in_flight_max < 1:

@@ -13,6 +13,7 @@ from typing import Any
 
 from penstock.errors import SettingsError
 from penstock.settings.load import File, read_file, settings_of
+from penstock.settings.renames import refuse_unsaid
 from penstock.settings.table import Settings
 from penstock.settings.text import read_bytes
 
@@ -69,7 +70,7 @@ class Following:
         if not asked and seen != self.seen:
             return self.file
         is_consented = consented != self.consented and consented[1] == digest
-        self.problem = refusal or (None if is_consented or now is None else _loss(self.file, now, str(self.path)))
+        self.problem = refusal or (None if is_consented or now is None else _doubt(self.file, now, str(self.path)))
         if now is None or self.problem is not None:
             return self.file
         self.consented = consented
@@ -94,6 +95,15 @@ class Following:
 def digest_of(raw: bytes) -> str:
     """Return what a file is known by in somebody's consent."""
     return hashlib.sha256(raw).hexdigest()
+
+
+def _doubt(before: File, now: File, path: str) -> SettingsError | None:
+    """Return why a file that does not change any more is not followed before somebody says that it is meant."""
+    try:
+        refuse_unsaid(*(file.table.get("destinations", {}) for file in (before, now)))
+    except SettingsError as error:
+        return error
+    return _loss(before, now, path)
 
 
 def _loss(before: File, now: File, path: str) -> SettingsError | None:

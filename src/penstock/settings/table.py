@@ -92,6 +92,11 @@ class Destination:
 
     name: str
     type: Literal["custify"] = _setting("custify", "The kind of destination.")
+    renamed_from: tuple[str, ...] = _setting(
+        (),
+        "Names it had before, the last first: it goes on with their backlog, history and ledger. `none`: it is a new one,"
+        " though one with its key is gone.",
+    )
     api_key: str = dataclasses.field(
         repr=False, metadata={"meaning": "Custify API key (Settings, Developer, API Key)."}
     )

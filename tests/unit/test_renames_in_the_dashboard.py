@@ -1,0 +1,91 @@
+"""Renaming in the dashboard is one step; what looks like a rename and says nothing is asked about before it happens."""
+
+import pytest
+
+from dashboard_world import CUSTIFY, World
+from penstock import causes
+from penstock.errors import SettingsError
+from penstock.operate.beginnings import to_send
+
+BLOCK = {"api_key": CUSTIFY["api_key"], "base_url": CUSTIFY["base_url"]}
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    world.admin = world.set_up()
+    world.receive({"type": "identify", "userId": "u1", "messageId": "m1", "traits": {"plan": "pro"}})
+    return world
+
+
+def rename(world, old: str, new: str):
+    return world.admin.post(f"/destinations/{old}/rename", name=new)
+
+
+def test_a_form_renames_with_connections_and_remembers_the_old_name(world):
+    answer = rename(world, "custify", "crm")
+
+    settings = world.desk.settings()
+    assert answer.headers["location"].startswith("/destinations/crm")
+    assert settings.destinations["crm"].renamed_from == ("custify",)
+    assert settings.destinations["crm"].api_key == CUSTIFY["api_key"]
+    assert settings.sources_of("crm") == ("web",)
+    assert list(settings.destinations) == ["crm"]
+    assert "custify is called crm now" in world.admin.get(answer.headers["location"]).text
+
+
+@pytest.mark.parametrize("new", ["", "new", "none", "a/b", "custify"])
+def test_a_name_that_cannot_be_one_or_is_taken_is_refused(world, new):
+    assert rename(world, "custify", new).status_code == 422
+    assert list(world.desk.settings().destinations) == ["custify"]
+
+
+def test_going_back_to_an_earlier_revision_gives_the_name_back(world):
+    before = world.desk.revision()
+    rename(world, "custify", "crm")
+
+    settings = world.desk.roll_back(before, by="ana")
+
+    assert list(settings.destinations) == ["custify"]
+    assert settings.destinations["custify"].renamed_from == ("crm",)
+
+
+def test_a_page_of_a_destination_that_nobody_explained_asks_and_takes_the_answer(world):
+    world.snapshots.write("deliver", {"custify": {"hold_reason": "?", "hold_cause": causes.RENAMED, "was": "crm"}})
+
+    page = world.admin.get("/destinations/custify").text
+    assert "Is this crm under another name?" in page
+    world.admin.post("/destinations/custify/was", old="crm")
+    assert world.desk.settings().destinations["custify"].renamed_from == ("crm",)
+    world.admin.post("/destinations/custify/was", old="none")
+    assert world.desk.settings().destinations["custify"].renamed_from == ("none",)
+    assert world.reader.read().destinations["custify"].state == "held"
+
+
+def test_a_document_that_renames_without_a_word_is_refused_before_anything_is_sent(world):
+    document = {**world.desk.document(), "destinations": {"crm": BLOCK}, "connections": [{"from": "web", "to": "crm"}]}
+
+    for way in (world.desk.preview, lambda document: world.desk.put(document, by="ana", note="")):
+        with pytest.raises(SettingsError, match="which is gone"):
+            way(document)
+    assert list(world.desk.settings().destinations) == ["custify"]
+
+
+def test_a_document_that_says_so_sends_nothing_again(world):
+    block = {**BLOCK, "renamed_from": ["custify"]}
+    document = {**world.desk.document(), "destinations": {"crm": block}, "connections": [{"from": "web", "to": "crm"}]}
+    before = world.desk.settings()
+
+    after = world.desk.put(document, by="ana", note="")
+
+    assert to_send(before, after, world.reader.shelf, now=world.clock.now()) == {}
+
+
+def test_one_that_says_it_is_new_is_told_how_much_it_will_be_sent(world):
+    block = {**BLOCK, "renamed_from": ["none"], "deliver_from": "all"}
+    document = {**world.desk.document(), "destinations": {"crm": block}, "connections": [{"from": "web", "to": "crm"}]}
+    before = world.desk.settings()
+
+    after = world.desk.preview(document)
+
+    assert to_send(before, after, world.reader.shelf, now=world.clock.now()) == {"web to crm": 1}
