@@ -125,7 +125,7 @@ class HostileCustify:
             return Barred(401, "bad key")
         if self._is_down():
             return Unavailable(503, "down")
-        quiet_s = self.quiet_until - self.clock.now()
+        quiet_s = self.quiet_until - self.clock.steady()
         return Throttled(quiet_s, "slow down") if quiet_s > 0 else Accepted(200, "[]")
 
     def heal(self) -> None:
@@ -172,7 +172,7 @@ class HostileCustify:
 
     def _is_down(self) -> bool:
         begins, ends = self.faults.outage
-        return begins <= self.clock.now() - EPOCH < ends
+        return begins <= self.clock.steady() - EPOCH < ends
 
     def _note_call(self) -> None:
         now = self.clock.steady()

@@ -55,23 +55,23 @@ class SteadyCustify:
 
     async def send(self, call) -> Answer:
         """Serve a write."""
-        self.called_at.append(self.clock.now())
+        self.called_at.append(self.clock.steady())
         await asyncio.sleep(LATENCY_S)
         answer = await self.answer(call)
         if isinstance(answer, Accepted):
-            self.took_at.append(self.clock.now())
+            self.took_at.append(self.clock.steady())
         return answer
 
     async def answer(self, _call) -> Answer:
         """Say what becomes of a write."""
         if self.fails:
             return Unavailable(503, "down")
-        wait_s = self.limit.wait_s(self.clock.now()) if self.limit else 0.0
+        wait_s = self.limit.wait_s(self.clock.steady()) if self.limit else 0.0
         return Throttled(wait_s, "slow down") if wait_s else Accepted(200, "{}")
 
     async def read(self, _path: str) -> Answer:
         """Serve a read."""
-        self.read_at.append(self.clock.now())
+        self.read_at.append(self.clock.steady())
         await asyncio.sleep(LATENCY_S)
         return Unavailable(503, "down") if self.read_fails else Accepted(200, "[]")
 

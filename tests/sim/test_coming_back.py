@@ -107,11 +107,11 @@ async def outage(stage, *, reads_pass: bool) -> Outage:
     sending = asyncio.create_task(stage.send_for(400.0))
     await asyncio.sleep(20.0)
     custify, clock, hold = stage.custify, stage.clock, stage.engine.hold
-    calls, reads, aged_from = len(custify.called_at), len(custify.read_at), hold.retry_clock(clock.now())
+    calls, reads, aged_from = len(custify.called_at), len(custify.read_at), hold.retry_clock(clock.awake())
     custify.fails, custify.read_fails = True, not reads_pass
     await asyncio.sleep(OUTAGE_S)
     calls, reads = len(custify.called_at) - calls, len(custify.read_at) - reads
-    aged_s = hold.retry_clock(clock.now()) - aged_from
+    aged_s = hold.retry_clock(clock.awake()) - aged_from
     custify.fails = custify.read_fails = False
     back = clock.now()
     while stage.waiting() > PER_S and clock.now() - back < 300.0:
