@@ -62,10 +62,11 @@ fmt: $(STAMP) ## Put the code in shape
 sim: $(STAMP) ## Tell 200 stories of bad days, and prove that planted bugs are found
 	$(BIN)/python -m pytest -n 2 -q tests/sim
 
-sim-long: $(STAMP) ## Tell N stories, some over SQLite too; drive the stores as twins; send N strange requests (N=100000)
+sim-long: $(STAMP) ## Tell N stories, some over SQLite too; drive the stores as twins; let every write and sync fail; send N strange requests (N=100000)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $(or $(N),100000)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $$(( ($(or $(N),100000) + 99) / 100 )) --store sqlite
 	$(BIN)/python -m pytest -q --timeout=0 --hypothesis-profile=deep tests/model/test_memory_and_sqlite_are_twins.py
+	PENSTOCK_IO_STRIDE=1 $(BIN)/python -m pytest -q --timeout=0 tests/contract/test_every_nth_io_fails.py
 	PYTHONPATH=tests $(BIN)/python tests/fuzz_ingest.py $(or $(N),100000)
 
 sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711; KIND=plain or ledger for the other one)

@@ -159,12 +159,14 @@ class Process:
         jump, gap = self.clock.look()
         if gap is not None:
             log.warning("woke_up", missed_s=round(gap.seconds))
-        if jump is not None and self.on_jump is not None:
+        if jump is None or self.on_jump is None:
+            return
+        try:
+            await self.on_jump(jump)
             log.warning("clock_jumped", by_s=round(jump.by_s))
-            try:
-                await self.on_jump(jump)
-            except BufferUnavailable as error:
-                self.heard("buffer_unavailable", reason=error.reason)
+        except BufferUnavailable as error:
+            self.clock.look_again(jump)
+            self.heard("buffer_unavailable", reason=error.reason)
 
     def _reload(self, *, asked: bool = False) -> None:
         """Take changed settings over; what cannot be used leaves the old ones in force."""

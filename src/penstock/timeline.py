@@ -78,6 +78,10 @@ class Timeline:
         self.awake_from = self.awake(), self.clock.steady()
         return self._jump(), Gap(seconds=passed_s) if passed_s > GAP_S_MAX else None
 
+    def look_again(self, jump: Jump) -> None:
+        """Let the next look find a jump once more: nobody could write it down."""
+        self.ahead_s -= jump.by_s
+
     def moment(self) -> Moment:
         """Return the present one, to be kept."""
         return Moment(

@@ -4,8 +4,10 @@ import msgspec
 import pytest
 
 from contract.worlds import DESTINATION, SqliteWorld, event
+from penstock.buffer.control_port import Sort
 from penstock.buffer.port import Ending, Outcome, Selection
 from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite_control import SqliteControl
 from penstock.buffer.sqlite_delivery import DeliveryStore
 from penstock.buffer.sqlite_log import SqliteLog
 from penstock.buffer.sqlite_notices import notices
@@ -130,6 +132,27 @@ async def test_nobody_is_forgotten_early(wall):
     await wall.world.store.prune(ledger_days=30)
 
     assert await wall.world.backlog.ledger.known({"user:ana"}) == {"user:ana": b"x"}
+
+
+async def test_nor_is_what_people_did_forgotten_early_or_the_figures_of_charts(wall):
+    folder, clock = wall.world.folder, wall.world.clock
+    journal = SqliteControl(folder, clock=clock)
+    journal.note("ana", "destination custify added")
+    await wall.receive("m1", "ana")
+    await wall.end_all()
+    await wall.set_by(400 * DAY)
+
+    def left() -> tuple[int, int]:
+        journal.forget_deeds(Sort.DEED, before=clock.now() - 365 * DAY)
+        return len(journal.deeds()), len(wall.world.shelf.by_minute(DESTINATION, since=0))
+
+    await wall.world.store.prune()
+    assert left() == (1, 1)
+    wall.world.pass_time(3 * DAY)
+    await wall.world.store.prune()
+    assert left() == (1, 0)
+    wall.world.pass_time(363 * DAY)
+    assert left() == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from history.record import History
 from history.trouble import S_MAX, Trouble, faked_clock, now_s
 
 CLIENTS, PEOPLE_EACH = 4, 5
+SAY_EVERY = 50
 #: Of a client between two requests: fewer events than Custify takes, so that an outage can be caught up with.
 PAUSE_S = 0.1
 SETTINGS = "call_timeout_s = 0.5\ndisk_free_bytes_min = 100_000"
@@ -121,7 +122,9 @@ def _live(
     ]
     for client in clients:
         client.start()
-    for kind in kinds:
+    for number, kind in enumerate(kinds):
+        if number % SAY_EVERY == 0:
+            print(f"{number} of {len(kinds)} troubles, {history.count('applied')} calls applied", file=sys.stderr)
         if dice.random() < WAITS_FOR_PROGRESS:
             _progress(history)
         wait(dice.uniform(*pause_s))

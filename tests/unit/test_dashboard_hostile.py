@@ -136,6 +136,6 @@ def test_all_pages_that_show_events_are_tried_here():
     pages = {name for name in source if name.endswith("Pages")} - {"Pages"}
 
     assert pages == {
-        "AccessPages", "ActivityPages", "DoorPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "OverviewPages", "PeoplePages", "ProblemPages",
+        "AccessPages", "ActivityPages", "DoorPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "NamesPages", "OverviewPages", "PeoplePages", "ProblemPages",
         "SettingsPages",
     }  # fmt: skip

@@ -66,6 +66,8 @@ PAGES = {
     "POST /destinations/{name}/test": ADMIN,
     "POST /destinations/{name}/connect": ADMIN,
     "POST /destinations/{name}/remove": ADMIN,
+    "POST /destinations/{name}/rename": ADMIN,
+    "POST /destinations/{name}/was": ADMIN,
     "POST /mapping/{name}": ADMIN,
     "POST /users": ADMIN,
     "POST /users/{name}/remove": ADMIN,

@@ -8,6 +8,7 @@ from penstock.clock import ManualClock
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.process import Process
 from penstock.settings import Following
+from penstock.timeline import Timeline
 
 
 @pytest.fixture
@@ -49,3 +50,24 @@ async def test_what_happens_at_every_look_is_logged_once_a_minute_with_its_count
             await running.stopping.wait()
 
     assert [(line["event"], line["count"]) for line in logged] == [("buffer_unavailable", 1), ("buffer_unavailable", 5)]
+
+
+async def test_a_clock_that_was_set_while_the_disk_was_full_is_written_down_once_there_is_room(running):
+    clock, noted, full = ManualClock(), [], [BufferUnavailable("full")]
+    running.clock = Timeline(clock, boot="one")
+
+    async def note(jump) -> None:
+        if full:
+            raise full.pop()
+        noted.append(jump.by_s)
+
+    running.on_jump = note
+    clock.set_by(-3_600)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(3):
+            await running._look_at_clock()
+        clock.advance(60.0)
+        await running._look_at_clock()
+
+    assert noted == [-3_600]
+    assert [line["event"] for line in logged] == ["buffer_unavailable", "clock_jumped", "woke_up"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from penstock.buffer.control_port import Deed, Sort
-from penstock.buffer.sqlite import CONTROL, is_damage, open_writer, snapshot
+from penstock.buffer.sqlite import CONTROL, EVENTS, is_damage, open_writer, snapshot
+from penstock.buffer.sqlite_times import set_forward_s
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
 
@@ -51,7 +52,12 @@ class SqliteJournal:
         return [Deed(at=at, by=by, what=what, times=times) for at, by, what, times in rows]
 
     def forget_deeds(self, sort: Sort, *, before: float) -> int:
-        """Forget what is older; return how many sentences that were. Nothing is written when there is none."""
+        """Forget what is older; return how many sentences that were. Nothing is written when there is none.
+
+        A clock that is set forward makes nothing older.
+        """
+        with snapshot(self.path.with_name(EVENTS)) as log:
+            before -= set_forward_s(log, since=before) if log else 0.0
         with snapshot(self.path) as control:
             select = "SELECT 1 FROM journal WHERE sort = ? AND at < ? LIMIT 1"
             if control is None or control.execute(select, [sort, before]).fetchone() is None:

@@ -137,7 +137,12 @@ class SqliteLog:
         return await self.group.run(prune)
 
     async def note_jump(self, jump: Jump) -> None:
-        """Write down that the wall's clock was set, so that nothing grows older or younger by it."""
+        """Write down that the wall's clock was set, so that nothing grows older or younger by it.
+
+        Raises BufferUnavailable.
+        """
+        if self.unopened:
+            raise BufferUnavailable(self.unopened)
 
         def operation(connection: sqlite3.Connection) -> None:
             sqlite_times.note_jump(connection, jump)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from penstock.buffer.sqlite_segments import first_seq, last_seq
+from penstock.buffer.sqlite_times import set_forward_s
 
 # Entries looked at by one round.
 SWEPT_MAX, LEDGER_SWEPT_MAX = 5_000, 2_000
@@ -48,7 +49,9 @@ def note_left(connection: sqlite3.Connection, destinations: Sequence[str]) -> No
 
 def prune(connection: sqlite3.Connection, *, minute: int) -> int:
     """Remove outcomes and attempts of events that are gone, and old figures; return how many rows."""
-    connection.execute("DELETE FROM minute WHERE minute < ?", [minute - MINUTES_KEPT])
+    oldest_minute = minute - MINUTES_KEPT
+    oldest_minute -= int(set_forward_s(connection, since=60.0 * oldest_minute, file="log") // 60)
+    connection.execute("DELETE FROM minute WHERE minute < ?", [oldest_minute])
     oldest = first_seq(connection) or 0
     removed = 0
     for table in ("outcome", "attempt"):

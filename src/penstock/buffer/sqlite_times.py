@@ -60,6 +60,16 @@ def as_old(log: sqlite3.Connection, *, older_than_ms: int) -> tuple[int, int]:
     return older_than_ms - set_since_ms(log, oldest), SEQ_MAX if after is None else after + 1
 
 
+def set_forward_s(log: sqlite3.Connection, *, since: float, file: str = "main") -> float:
+    """Return by how much the wall's clock was set forward since a time, all in all: so much younger may things be.
+
+    `file` is the name that events.db is attached by.
+    """
+    select = f"SELECT total(max(by_s, 0)) FROM {file}.jump WHERE at > ?"  # noqa: S608 - our own names
+    total: float = log.execute(select, [since]).fetchone()[0]
+    return total
+
+
 def latest_told(data_dir: Path, *, now: float) -> float:
     """Return the latest time that the wall's clock has shown: now, unless it was set back. Raises as `snapshot` does."""
     with snapshot(data_dir / EVENTS) as log:
