@@ -81,6 +81,10 @@ def test_whatever_an_answer_says_it_has_a_name_and_its_wait_is_bounded(status, h
         assert wait_s is None or 0.0 <= wait_s <= 3_600.0
 
 
+def test_a_long_wait_is_the_destinations_and_not_the_events():
+    assert verdict(Throttled(3_600.0, "")) == RetryIn(10.0, counts=False)
+
+
 def test_an_outage_that_names_a_time_is_not_tried_before_it():
     assert verdict(Unavailable(503, "", 45.0), jitter=0.0) == RetryIn(45.0, counts=True)
 

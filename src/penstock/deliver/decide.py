@@ -118,7 +118,9 @@ def decide(
             return Settle(Outcome.DELIVERED)
         case Throttled(retry_after):
             # "Not now" is not "not you": a 429 must not bring an event closer to its end.
-            return RetryIn(RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after, counts=False)
+            # A long wait is the destination's, and kept by its pace: whatever ends it early must find the event due.
+            wait_s = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
+            return RetryIn(min(wait_s, RETRY_AFTER_S_DEFAULT), counts=False)
         case Barred():
             return why_held(answer)
         case Down():
