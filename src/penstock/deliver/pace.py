@@ -79,7 +79,7 @@ class Pace:
     def to_notes(self) -> dict[str, object]:
         """Return what must survive a restart."""
         self.noted_per_s = self.per_s
-        learned = None if math.isinf(self.per_s) else round(self.per_s, 2)
+        learned = None if math.isinf(self.per_s) else math.floor(self.per_s * 100) / 100
         at = None if learned is None else self.throttled_at
         return {"pace_per_s": learned, "throttled_at": at, "blocked_until": self.blocked_until}
 
