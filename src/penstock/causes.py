@@ -21,9 +21,14 @@ KEY_REJECTED = "custify.key_rejected"
 REDIRECTED = "custify.redirected"
 CERTIFICATE = "custify.certificate"
 ADDRESS = "custify.address"
+ACCOUNT = "custify.account"
+ROUTE = "custify.route"
+NOT_THE_API = "custify.not_the_api"
+ERROR_ANSWER = "custify.error_in_answer"
 REFUSED = "custify.refused"
 UNAVAILABLE = "custify.unavailable"
 PERSON_UNKNOWN = "custify.person_unknown"
+THROTTLED = "custify.throttled"
 STUCK = "delivery.stuck"
 SHADOW = "mode.shadow"
 NO_IDENTITY = "map.no_identity"
@@ -81,6 +86,33 @@ CAUSES = {
             " in allowed_private_hosts. The destination is held meanwhile.",
         ),
         Cause(
+            code=ACCOUNT,
+            meaning="Custify refuses everything for the sake of the account: 402 (Payment Required) or 451.",
+            advice="Ask Custify, or whoever pays for it. The destination is held meanwhile; nothing is lost, no event grows"
+            " old, and delivery goes on by itself once calls are taken again.",
+        ),
+        Cause(
+            code=ROUTE,
+            meaning="Custify's address takes no calls of this kind: every call is answered with 404, 405, 407, 410, 421 or"
+            " 426.",
+            advice="Is base_url the origin shown beside the API key? Is there a proxy that wants a password, or sends calls"
+            " elsewhere? The destination is held meanwhile.",
+        ),
+        Cause(
+            code=NOT_THE_API,
+            meaning="A web page answered in the place of Custify's API: a login or maintenance page, a captive portal, a"
+            " firewall or a proxy. Whatever its status, nothing was delivered.",
+            advice="Open base_url from this machine and see who answers. Where every call is answered so, the destination is"
+            " held and goes on by itself. Where one event alone is, a firewall dislikes something in it: look at the event,"
+            " then replay the cause.",
+        ),
+        Cause(
+            code=ERROR_ANSWER,
+            meaning="The answer had a status of success, and said `error` or `errors` at its top: nothing was delivered.",
+            advice="Read the answer on the attempt. Where every call is answered so, the destination is held and goes on by"
+            " itself. Where one event alone is, mend what it names, then replay the cause.",
+        ),
+        Cause(
             code=REFUSED,
             meaning="Custify refused the call for good; its answer says why.",
             advice="Read Custify's answer on the attempt. Mend the data or the mapping, then replay the cause.",
@@ -90,6 +122,13 @@ CAUSES = {
             meaning="Custify could not read the call (400 Bad Request).",
             advice="A field has a form that Custify does not take; its answer names it. Mend the trait or property where it"
             " is sent, then replay the cause.",
+        ),
+        Cause(
+            code=f"{REFUSED}.403",
+            meaning="This event alone was refused with 403 for as long as retry_hours allows, while others passed: a"
+            " firewall in front of Custify dislikes something in it.",
+            advice="Look at the event for what looks like code, a script or an attack. Mend it where it is sent, or ask"
+            " Custify, then replay the cause.",
         ),
         Cause(
             code=f"{REFUSED}.404",
@@ -109,8 +148,16 @@ CAUSES = {
         ),
         Cause(
             code=UNAVAILABLE,
-            meaning="Custify gave no usable answer for as long as retry_hours allows.",
-            advice="See whether Custify is reachable from this machine (status page, proxy, DNS), then replay the cause.",
+            meaning="Custify gave no usable answer: to any call now, or to this event for as long as retry_hours allows.",
+            advice="See whether Custify is reachable from this machine (status page, proxy, DNS). While nobody gets through,"
+            " one read every few seconds finds out when it is back, and no event grows old. Replay the cause for events"
+            " that are dead.",
+        ),
+        Cause(
+            code=THROTTLED,
+            meaning="Custify answered 429, or 503, and asked for a long wait with Retry-After.",
+            advice="Nothing to do: delivery goes on by itself, and no event grows old meanwhile. Resume the destination to"
+            " ask at once; a restart and a changed key do so too. retry_after_s_max is the longest wait that is agreed to.",
         ),
         Cause(
             code=PERSON_UNKNOWN,

@@ -42,6 +42,24 @@ def test_a_pause_lasts_until_somebody_ends_it(tmp_path):
 
     orders(tmp_path).pause("custify", paused=False, by="bo")
     assert orders(tmp_path).paused() == {}
+    orders(tmp_path).pause("custify", paused=True, by="bo")
+    assert orders(tmp_path).paused() == {"custify": "bo"}
+
+
+def test_that_it_may_go_on_is_news_also_where_nobody_paused(tmp_path):
+    clock = ManualClock()
+    asked = SqliteOrders(tmp_path, clock=clock)
+    assert asked.resumed() == {}
+    asked.pause("custify", paused=False, by="ana")
+    first = asked.resumed()
+    clock.advance(5.0)
+    asked.pause("custify", paused=True, by="ana")
+    assert asked.resumed() == {}
+    asked.pause("custify", paused=False, by="ana")
+
+    assert first.keys() == asked.resumed().keys() == {"custify"}
+    assert asked.resumed() != first
+    assert (asked.paused(), asked.discarded()) == ({}, [])
 
 
 def test_a_backlog_that_was_given_up_is_given_up_until_the_destination_comes_back(tmp_path):

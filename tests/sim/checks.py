@@ -123,7 +123,8 @@ def _gave_up(history: History) -> Iterator[str]:
 def gave_up_early(history: History) -> Iterator[str]:
     """However the wall's clock is set, and however long the machine sleeps: an event fails for as long as it may."""
     for story in [*history.died, *history.stories]:
-        failed = [attempt for attempt in story.attempts if attempt.status is None or attempt.status >= 500]
+        # A refused key and a throttle age nobody; every other answer may be one that this event alone was given.
+        failed = [attempt for attempt in story.attempts if attempt.status not in {401, 429}]
         if not (story.state == Outcome.DEAD and story.reason.startswith("gave up after ") and failed):
             continue
         failing_s = (story.ended_at or 0.0) - failed[0].at

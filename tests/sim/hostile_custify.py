@@ -6,9 +6,32 @@ import dataclasses
 
 from penstock.clock import Clock
 from penstock.convert.plan import Call
-from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
+from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable, read_answer
 from sim.held import Held
-from sim.loop import far_side
+from sim.loop import EPOCH, far_side
+
+# What is agreed to in a story: its end does not wait for an hour.
+RETRY_AFTER_S_MAX = 120.0
+PAGE = "<!DOCTYPE html><title>Log in</title>"
+#: Answers that are strange, or say absurd things: status, body, Retry-After.
+ODD = (
+    (200, PAGE, ""),
+    (202, '{"error":"no such workspace"}', ""),
+    (200, '{"errors":["a","b"]}', ""),
+    (402, '{"error":"pay"}', ""),
+    (404, PAGE, ""),
+    (404, '{"code":"NotFound"}', ""),
+    (405, "", ""),
+    (429, "", "1000000000"),
+    (429, "", "9" * 400),
+    (429, "", "Sat, 01 Jan 2099 00:00:00 GMT"),
+    (429, "", "-5"),
+    (429, "", "soon"),
+    (503, PAGE, "20"),
+    (503, "", "5\n1000000000"),
+)
+# A firewall dislikes every so many-th event, whatever anybody does about it.
+DISLIKED = 19
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +44,19 @@ class Faults:
     slow: float = 0.0
     unanswered: float = 0.0
     refused: float = 0.0
+    odd: float = 0.0
+    has_firewall: bool = False
+    #: From when to when nobody gets through, seconds of the story.
+    outage: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def drawn(cls, dice) -> "Faults":
-        """Some days are worse than others, each in its own way."""
+    def drawn(cls, dice, odd) -> "Faults":
+        """Some days are worse than others, each in its own way. `odd` throws for what came to be known later."""
+        begins, lasts = odd.uniform(0.0, 200.0), max(0.0, odd.uniform(-200.0, 300.0))
         return cls(
+            odd=max(0.0, odd.uniform(-0.1, 0.1)),
+            has_firewall=odd.uniform(0.0, 1.0) < 0.5,
+            outage=(begins, begins + lasts),
             throttled=dice.uniform(0.0, 0.25),
             unavailable=dice.uniform(0.0, 0.4),
             swallowed=dice.uniform(0.0, 0.15),
@@ -49,14 +80,15 @@ class Applied:
 class HostileCustify:
     """The far side. It goes on working when our side gives up, as real servers do."""
 
-    def __init__(self, *, clock: Clock, dice, faults: Faults, call_s_max: float) -> None:
+    def __init__(self, *, clock: Clock, dice, faults: Faults, call_s_max: float, odd=None) -> None:
         self.clock, self.dice, self.faults, self.call_s_max = clock, dice, faults, call_s_max
+        self.odd = odd or dice
         self.applied: list[Applied] = []
         self.called_at: list[float] = []
         self.key_is_good = True
         #: From when to when Custify asked for quiet, and how often it was not heard.
         self.quiet_since, self.quiet_until, self.called_too_early = 0.0, 0.0, 0
-        #: How often each event met an outage, to compare with what it is buried for.
+        #: How often each event met an outage, or an answer that it alone was given, to compare with what it is buried for.
         self.unavailable: collections.Counter[int] = collections.Counter()
         self.serving: set[asyncio.Task[Answer]] = set()
         self.held, self.unavailable_reads = Held(), 0
@@ -81,7 +113,7 @@ class HostileCustify:
         await asyncio.sleep(self.dice.uniform(0.01, 0.3))
         if not self.key_is_good:
             return Barred(401, "bad key")
-        if self._happens(self.faults.unavailable):
+        if self._is_down() or self._happens(self.faults.unavailable):
             self.unavailable_reads += 1
             return Unavailable(503, "down")
         return Accepted(200, self.held.look_up(path))
@@ -89,7 +121,12 @@ class HostileCustify:
     async def probe(self) -> Answer:
         """A harmless read."""
         await asyncio.sleep(self.dice.uniform(0.01, 0.2))
-        return Accepted(200, "") if self.key_is_good else Barred(401, "bad key")
+        if not self.key_is_good:
+            return Barred(401, "bad key")
+        if self._is_down():
+            return Unavailable(503, "down")
+        quiet_s = self.quiet_until - self.clock.steady()
+        return Throttled(quiet_s, "slow down") if quiet_s > 0 else Accepted(200, "[]")
 
     def heal(self) -> None:
         """From now on everything works."""
@@ -106,9 +143,12 @@ class HostileCustify:
             return Barred(401, "bad key")
         if self._happens(self.faults.throttled):
             return Throttled(self.dice.uniform(1.0, 20.0) if self._happens(0.7) else None, "slow down")
-        if self._happens(self.faults.unavailable):
+        if self._is_down() or self._happens(self.faults.unavailable):
             self.unavailable[mark_of(call)] += 1
             return Unavailable(503, "down")
+        if (odd := self._odd(call)) is not None:
+            self.unavailable[mark_of(call)] += 1
+            return odd
         if self._happens(self.faults.swallowed):
             await asyncio.sleep(self.call_s_max * 2)
             return Accepted(200, "never seen")
@@ -122,6 +162,18 @@ class HostileCustify:
             await asyncio.sleep(self.call_s_max * 2)
         return Accepted(200, "")
 
+    def _odd(self, call: Call) -> Answer | None:
+        """Answer as something that is not Custify, or as nobody expects of it; most often not at all."""
+        if self.faults.has_firewall and mark_of(call) % DISLIKED == 0:
+            return _named(403, "<h1>Blocked</h1>", "")
+        if self.odd.uniform(0.0, 1.0) >= self.faults.odd:
+            return None
+        return _named(*ODD[int(self.odd.uniform(0.0, len(ODD)))])
+
+    def _is_down(self) -> bool:
+        begins, ends = self.faults.outage
+        return begins <= self.clock.steady() - EPOCH < ends
+
     def _note_call(self) -> None:
         now = self.clock.steady()
         self.called_at.append(now)
@@ -132,7 +184,7 @@ class HostileCustify:
         now = self.clock.steady()
         if now >= self.quiet_until:
             self.quiet_since = now
-        self.quiet_until = max(self.quiet_until, now + (answer.retry_after_s or 10.0))
+        self.quiet_until = max(self.quiet_until, now + (10.0 if answer.retry_after_s is None else answer.retry_after_s))
 
     def _is_refused(self, call: Call) -> bool:
         # Some events are simply wrong, on good days too; a call of theirs is refused however often it comes.
@@ -154,6 +206,11 @@ class HostileCustify:
 
     def _happens(self, share: float) -> bool:
         return self.dice.uniform(0.0, 1.0) < share
+
+
+def _named(status: int, text: str, retry_after: str) -> Answer:
+    headers = {"retry-after": retry_after}
+    return read_answer(status, headers=headers, text=text, now=EPOCH, retry_after_s_max=RETRY_AFTER_S_MAX)
 
 
 def mark_of(call: Call) -> int:

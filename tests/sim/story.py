@@ -33,6 +33,7 @@ from sim.script import Script, Sent, Trouble, write_clocks, write_script
 # How long a visitor's event waits for a sign-in.
 VISITOR_S = 900.0
 CALL_S_MAX, IDLE_S_MAX = 10.0, 10.0
+ODD_SEEDS = 2**32
 # Far from every seed of a story.
 CLOCKS = 10**9
 
@@ -120,10 +121,12 @@ def tell(seed: int, make_world: Callable[[Any], Any], *, engine: type[Engine] = 
 
 async def _tell(seed: int, make_world: Callable[[Any], Any], engine: type[Engine], rules: Rules) -> History:
     dice = SeededDice(seed)
-    script, faults = write_script(dice, repetitive=not rules.is_off), Faults.drawn(dice)
+    # What came to be known later is thrown for apart: the stories of old seeds stay what they were but for that.
+    odd = SeededDice(seed + ODD_SEEDS)
+    script, faults = write_script(dice, repetitive=not rules.is_off), Faults.drawn(dice, odd)
     clock = LoopClock(asyncio.get_running_loop())  # type: ignore[arg-type]
     world = await make_world(clock)
-    custify = HostileCustify(clock=clock, dice=dice, faults=faults, call_s_max=CALL_S_MAX)
+    custify = HostileCustify(clock=clock, dice=dice, faults=faults, call_s_max=CALL_S_MAX, odd=odd)
     stage = Stage(world=world, custify=custify, clock=clock, dice=dice, script=script, engine=engine, rules=rules)
     # Dice of their own: what else happens in a story does not depend on its clocks.
     stage.clocks = write_clocks(SeededDice(seed + CLOCKS), until=script.safety_s)

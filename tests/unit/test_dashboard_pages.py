@@ -1,6 +1,7 @@
 """What people see and do on the pages of the dashboard; everything that needs no browser."""
 
 import html
+import os
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from penstock.buffer.port import Outcome
 from penstock.convert.plan import Call
 from penstock.ledger.people import look_ups
 from penstock.operate.masking import MASK
+from penstock.pulse import Pulse
 
 ANA = {
     "type": "identify",
@@ -174,6 +176,34 @@ def test_a_held_destination_is_a_problem_with_a_count_and_advice(world, admin):
 
     assert "1 events wait ; none is lost" in page
     assert "Enter the key shown in Custify" in page
+
+
+def test_a_long_wait_is_said_on_every_page_and_somebody_may_end_it(world, admin):
+    world.receive(ANA)
+    deliver = Pulse(world.snapshots.folder, "deliver", pid=os.getpid(), clock=world.clock)
+    deliver.beat()
+    until = world.clock.now() + 3_600.0
+    world.snapshots.write("deliver", {"custify": {"wait_until": until}})
+    said = "Custify asked us to wait until 2023-11-14 23:13:20 UTC"
+    for page in ("/", "/problems", "/destinations/custify"):
+        assert said in text_of(admin.get(page)), page
+    status = world.reader.read().destinations["custify"]
+    assert (status.state, status.cause, status.wait_until) == ("throttled", "custify.throttled", until)
+    assert "Try now" in admin.get("/destinations/custify").text
+
+    world.clock.advance(3_600.0)
+    assert world.reader.read().destinations["custify"].state == "stopped", "nobody is there to go on"
+
+
+def test_a_destination_that_nobody_gets_through_to_is_down_and_one_may_try_now(world, admin):
+    world.receive(ANA)
+    facts = {"hold_reason": "Custify gives no usable answer: 503", "hold_cause": "custify.unavailable"}
+    world.snapshots.write("deliver", {"custify": facts})
+    page = text_of(admin.get("/problems"))
+
+    assert world.reader.read().destinations["custify"].state == "down"
+    assert "1 events wait ; none is lost" in page
+    assert "Try now" in page
 
 
 def test_a_person_has_a_timeline_with_what_was_taken_last_and_what_waits(world, admin):

@@ -1,6 +1,6 @@
 """A held destination: when it is looked at again, and what does not grow old meanwhile."""
 
-from penstock.deliver.hold import PROBE_S_MAX, HoldState
+from penstock.deliver.hold import DOWN_PROBE_S_MAX, PROBE_S_MAX, HoldState
 
 NOW = 1_000.0
 
@@ -17,7 +17,7 @@ def test_the_retry_clock_stands_still_while_held():
     assert hold.retry_clock(NOW + 3600 + 5) == before + 5
 
 
-def test_probes_come_at_growing_intervals_up_to_five_minutes():
+def test_probes_come_at_growing_intervals_up_to_a_minute():
     hold = HoldState()
     hold.begin("bad key", "custify.key_rejected", now=NOW)
     waits, now = [], NOW
@@ -29,6 +29,29 @@ def test_probes_come_at_growing_intervals_up_to_five_minutes():
     assert waits == sorted(waits)
     assert waits[0] == 5.0
     assert waits[-1] == PROBE_S_MAX
+
+
+def test_an_outage_is_looked_at_every_few_seconds():
+    hold = HoldState()
+    hold.begin("503", "custify.unavailable", now=NOW)
+    waits, now = [], NOW
+    for _ in range(10):
+        waits.append(hold.probe_at - now)
+        now = hold.probe_at
+        hold.probe_failed(now)
+
+    assert hold.is_down
+    assert waits[:3] == [1.0, 2.0, 4.0]
+    assert max(waits) == DOWN_PROBE_S_MAX
+
+
+def test_an_outage_that_turns_out_to_be_a_refusal_is_looked_at_as_one():
+    hold = HoldState()
+    hold.begin("503", "custify.unavailable", now=NOW)
+    hold.changed("bad key", "custify.key_rejected")
+    hold.probe_failed(NOW)
+
+    assert (hold.is_down, hold.probe_at) == (False, NOW + 5.0)
 
 
 def test_a_probe_that_succeeds_where_writes_fail_does_not_make_the_destination_flap():

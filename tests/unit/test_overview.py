@@ -62,6 +62,12 @@ def test_nobody_can_say_when_a_held_or_silent_destination_is_drained():
         ({}, "good", "0 events wait"),
         ({"outcomes": {"dead": 2}}, "warn", "2 did not get through"),
         ({"state": "held", "waiting": 3}, "bad", "held: 3 events wait, none is lost"),
+        ({"state": "down", "waiting": 3}, "bad", "down: 3 events wait, none is lost"),
+        (
+            {"state": "throttled", "waiting": 3, "reason": "Custify asked us to wait until 12:00:00 UTC"},
+            "warn",
+            "custify: Custify asked us to wait until 12:00:00 UTC; 3 events wait, none is lost.",
+        ),
     ],
 )
 def test_one_sentence_says_how_things_stand(facts, mood, words):

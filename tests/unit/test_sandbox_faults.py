@@ -33,6 +33,30 @@ async def test_a_status_without_times_lasts_until_healed(sandbox):
     assert await statuses(sandbox, 1) == [200]
 
 
+async def test_a_login_page_with_200_applies_nothing(sandbox):
+    await sandbox.post("/_sandbox/faults", {"status": 200, "text": "<html>Log in</html>"})
+
+    got = await sandbox.post("/people", {"user_id": "u1"})
+
+    assert (got.status, got.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert (await sandbox.state())["people"] == []
+
+
+async def test_a_success_can_say_that_it_is_none(sandbox):
+    await sandbox.post("/_sandbox/faults", {"status": 200, "text": '{"error":"no"}', "times": 1})
+
+    assert (await sandbox.post("/people", {"user_id": "u1"})).json == {"error": "no"}
+    assert await statuses(sandbox, 1) == [200]
+
+
+async def test_a_firewall_refuses_one_payload_and_lets_others_pass(sandbox):
+    await sandbox.post("/_sandbox/faults", {"status": 403, "only": "<script"})
+
+    assert (await sandbox.post("/people", {"user_id": "u2", "name": "<script>"})).status == 403
+    assert await statuses(sandbox, 1) == [200]
+    assert (await sandbox.get("/people/all")).status == 200
+
+
 @pytest.mark.parametrize(
     ("faults", "header"),
     [

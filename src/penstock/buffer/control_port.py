@@ -157,3 +157,13 @@ class Credentials(Protocol):
 
 class Register(Users, Credentials, Journal, Protocol):
     """Who may sign in, with what, and what they did."""
+
+
+class Nudges(Protocol):
+    """What a person wants now, and not for as long as it stands."""
+
+    def resumed(self) -> Mapping[str, float]:
+        """Return by destination when a person said last that it may go on, in seconds since 1970.
+
+        Also of one that nobody had paused: what it waits for is then looked at at once.
+        """

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from penstock import causes
+from penstock.buffer.control_port import Nudges
 from penstock.buffer.search import Query as Query  # noqa: PLC0414 - part of the port
 from penstock.buffer.selection import Selection as Selection  # noqa: PLC0414 - part of the port
 from penstock.event import Batch, Event
@@ -231,10 +232,9 @@ class Backlog(Notebook, Return, Protocol):
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`.
 
         Later events of its lanes pass meanwhile. Then it takes its place again, in front of those that have not been
-        handed out. `since` is kept when it is parked for the first time. Followers go back as they were.
+        handed out. `since` is kept from the first time. Followers go back as they were.
         A visitor's lane is a subject too: something is learned when an event names that visitor with a person.
-        With `room`, so many events may be parked for visitors: False, and nothing is changed, where there is none left.
-        Raises LeaseLost.
+        With `room`, so many may be parked for visitors: False, and nothing is changed, where none is left. Raises LeaseLost.
         """
 
 
@@ -375,7 +375,7 @@ class ReplayOrder:
     stopped: bool
 
 
-class Orders(Protocol):
+class Orders(Nudges, Protocol):
     """What people ask of deliver. deliver follows within a second, or when it is started."""
 
     def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:

@@ -17,6 +17,13 @@ from penstock.buffer.sqlite_retention import scrub
 from penstock.buffer.sqlite_times import latest_told
 from penstock.clock import Clock
 
+# Nobody: what stands in the place of who paused a destination once it goes on.
+GOES_ON = ""
+PAUSE = """
+INSERT INTO pause VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET discard = excluded.discard,
+since = iif(asked_by <> '' AND excluded.asked_by <> '', since, excluded.since),
+asked_by = iif(asked_by <> '' AND excluded.asked_by <> '', asked_by, excluded.asked_by)
+"""
 COLUMNS = "id, destination, selection, asked_at, asked_by, stopped, changed"
 
 
@@ -71,16 +78,21 @@ class SqliteOrders:
     def pause(self, destination: str, *, paused: bool, by: str, discard: bool = False) -> None:
         """Let a destination rest, or go on."""
         with self._writing() as control:
-            if paused:
-                row = [destination, self.clock.now(), by, discard]
-                insert = "INSERT INTO pause VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET discard = excluded.discard"
-                control.execute(insert, row)
-            else:
-                control.execute("DELETE FROM pause WHERE destination = ?", [destination])
+            control.execute(PAUSE, [destination, self.clock.now(), by if paused else GOES_ON, paused and discard])
+
+    def resumed(self) -> Mapping[str, float]:
+        """Return by destination when a person said last that it may go on."""
+        return self.remembered.read("resumed", self._resumed)
 
     def _paused(self) -> Mapping[str, str]:
+        select = "SELECT destination, asked_by FROM pause WHERE asked_by <> ?"
         with snapshot(self.path) as control:
-            return dict(control.execute("SELECT destination, asked_by FROM pause")) if control else {}
+            return dict(control.execute(select, [GOES_ON])) if control else {}
+
+    def _resumed(self) -> Mapping[str, float]:
+        select = "SELECT destination, since FROM pause WHERE asked_by = ?"
+        with snapshot(self.path) as control:
+            return dict(control.execute(select, [GOES_ON])) if control else {}
 
     def _discarded(self) -> Sequence[str]:
         with snapshot(self.path) as control:

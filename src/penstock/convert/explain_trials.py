@@ -4,7 +4,8 @@ What is reported this way cannot drift from convert, because convert itself says
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 from penstock.convert.convert import convert
 from penstock.convert.explain_leaves import MISSING, Path, at, leaves, replaced, with_all
@@ -59,10 +60,19 @@ def _weight(value: object) -> int:
     return len(value) // STEP_CHARS if isinstance(value, str) else 0
 
 
-def sent_of(meaning: Meaning) -> Sent:
-    """Return every single value of a plan."""
+def sent_of(meaning: Meaning, like: Sequence[str] = ()) -> Sent:
+    """Return every single value of a plan; its calls are counted as those of another plan, by their paths.
+
+    A variation of an event may have a call more, in front of the one that is looked at.
+    """
     calls = meaning.calls if isinstance(meaning, Plan) else ()
-    return {Place(n, path): value for n, call in enumerate(calls) for path, value in leaves(call.body)}
+    numbers, left, more = list[int](), list(enumerate(like)), itertools.count(len(like))
+    for call in calls:
+        number, path = next((each for each in left if each[1] == call.path), (-1, ""))
+        if path:
+            left.remove((number, path))
+        numbers.append(number if path else next(more))
+    return {Place(n, path): value for n, call in zip(numbers, calls, strict=True) for path, value in leaves(call.body)}
 
 
 class Trials:
@@ -72,15 +82,16 @@ class Trials:
         self.event, self.mapping, self.steps = event, mapping, steps
         #: Steps that each trial takes.
         self.size = size or sum(1 + _weight(value) for _, value in leaves(event))
-        self.sent = sent_of(self._meaning(event))
+        own = self._meaning(event)
+        self.sent, self.paths = sent_of(own), [call.path for call in own.calls] if isinstance(own, Plan) else []
 
     def sent_with(self, path: Path, value: object) -> Sent:
         """Return what would be sent if the event had this value there."""
-        return sent_of(self._meaning(replaced(self.event, path, value)))
+        return sent_of(self._meaning(replaced(self.event, path, value)), self.paths)
 
     def sent_with_all(self, values: Mapping[Path, object]) -> Sent:
         """Return what would be sent if the event had all these values."""
-        return sent_of(self._meaning(with_all(self.event, values)))
+        return sent_of(self._meaning(with_all(self.event, values)), self.paths)
 
     def without(self, path: Path) -> "Trials":
         """Return the trials of the event with a null there, and nulls say nothing."""

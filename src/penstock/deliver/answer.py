@@ -1,8 +1,25 @@
-"""What Custify said to one call, as a value with a name. Never an exception."""
+"""What Custify said to one call, as a value with a name. Never an exception.
+
+Whatever an answer can say is bounded here, where it enters: how long to wait, how much text, what a status means.
+"""
 
 import dataclasses
+import datetime as dt
 import email.utils
+import re
 from collections.abc import Mapping
+
+from penstock import causes
+from penstock.deliver.impostors import error_in, is_page
+
+# The longest wait that an answer may ask for, unless the settings say otherwise: longer than windows of published limits.
+RETRY_AFTER_S_MAX = 3_600.0
+# What Retry-After may say beyond RFC 9110 §10.2.3: fractions, and a sign. More digits than that are as good as for ever.
+SECONDS, DIGITS_MAX = re.compile(r"([+-]?)([0-9]+)(\.[0-9]*)?"), 15
+# About the key, the account or the way to Custify: no other call would fare better.
+ABOUT_US = frozenset({401, 402, 403, 405, 407, 410, 421, 426, 451})
+# Said of one payload, also by a web server in front of the API.
+TOO_LARGE = frozenset({413, 414, 431})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,24 +34,29 @@ class Accepted:
 class Throttled:
     """429: not now. Says nothing about the event."""
 
-    #: Seconds Custify asked us to wait, None when it did not say.
+    #: Seconds Custify asked us to wait, None when it did not say; never more than we agree to.
     retry_after_s: float | None
     text: str
+    #: It asked for more than we agree to.
+    is_cut: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Barred:
-    """401, 403, a redirect, or a way that must not be taken: no call can succeed until a person mends it."""
+    """Said about the key, the account or the way, or not by Custify at all: no call can succeed until that is mended.
+
+    Unless others pass: then it is about this one; see blame.py.
+    """
 
     status: int | None
     text: str
-    #: Where there is no status: which of the causes.
+    #: Where the status does not say it: which of the causes.
     cause: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Refused:
-    """Any other 4xx: this call will never be taken."""
+    """Any other 4xx: this call will never be taken. A 404 may be about the way, too; see blame.py."""
 
     status: int
     text: str
@@ -46,6 +68,25 @@ class Unavailable:
 
     status: int | None
     text: str
+    #: Seconds Custify asked us to wait, as in Throttled.
+    retry_after_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Down:
+    """No call has a usable answer now, whatever it says: nothing about the event."""
+
+    status: int | None
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Singled:
+    """An answer about the destination that this event alone gets, while a harmless read, or others, pass."""
+
+    answer: "Barred | Refused"
+    #: False: it was so for the first time, and may have been a moment of everybody's.
+    counts: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,28 +122,52 @@ class Unjudged:
 
 
 Answer = Accepted | Throttled | Barred | Refused | Unavailable
+#: An answer, once it is known whom it is about.
+Judged = Answer | Down | Singled
 
 
-def read_answer(status: int, *, headers: Mapping[str, str], text: str, now: float) -> Answer:
-    """Name an HTTP answer; header names are lower-case. The table of rules is in docs/guarantees.md."""
-    if 200 <= status < 300:
-        return Accepted(status, text)
+def read_answer(
+    status: int, *, headers: Mapping[str, str], text: str, now: float, retry_after_s_max: float = RETRY_AFTER_S_MAX
+) -> Answer:
+    """Name an HTTP answer; header names are lower-case. The table of rules is in docs/guarantees.md.
+
+    `text` is the body as far as it was read. Several headers of one name come as lines. `now` is in seconds since 1970,
+    for waits that are given as a date.
+    """
+    asked_s = retry_after_s(headers.get("retry-after", ""), now=now)
+    wait_s = None if asked_s is None else min(asked_s, retry_after_s_max)
     if status == 429:
-        return Throttled(retry_after_s(headers.get("retry-after", ""), now=now), text)
-    if status in {401, 403} or 300 <= status < 400:
+        return Throttled(wait_s, text, is_cut=wait_s != asked_s)
+    if status in {408, 425} or not 200 <= status < 500:
+        return Unavailable(status, text, wait_s)
+    if is_page(text, headers.get("content-type", "")) and status not in {401, *TOO_LARGE} and not 300 <= status < 400:
+        return Barred(status, text, causes.NOT_THE_API)
+    if status < 300:
+        return Barred(status, text, causes.ERROR_ANSWER) if error_in(text) else Accepted(status, text)
+    if status in ABOUT_US or status < 400:
         return Barred(status, text)
-    if status in {408, 425} or not 400 <= status < 500:
-        return Unavailable(status, text)
     return Refused(status, text)
 
 
 def retry_after_s(header: str, *, now: float) -> float | None:
-    """Read Retry-After as seconds or as an HTTP date (RFC 9110 §10.2.3); None when it says neither."""
+    """Read Retry-After as seconds or as an HTTP date (RFC 9110 §10.2.3); None when it says neither.
+
+    Of several, which proxies join with commas, the longest counts.
+    """
+    waits = [_wait_s(line.strip(), now=now) for line in header.splitlines()]
+    if not any(c.isalpha() for c in header):
+        waits += [_wait_s(part.strip(), now=now) for line in header.splitlines() for part in line.split(",")]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait_s(text: str, *, now: float) -> float | None:
+    if said := SECONDS.fullmatch(text):
+        sign, digits, fraction = said.groups()
+        seconds = float("inf") if len(digits) > DIGITS_MAX else float(digits + (fraction or ""))
+        return 0.0 if sign == "-" else seconds
     try:
-        return max(0.0, float(int(header)))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
+        at = email.utils.parsedate_to_datetime(text)
+        # "-0000" is UTC, too, for whoever does not know where it is.
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp() - now)
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None

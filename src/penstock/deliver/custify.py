@@ -17,12 +17,14 @@ from pyreqwest.request import RequestBuilder
 from penstock import causes
 from penstock.clock import Clock
 from penstock.convert.plan import Call
-from penstock.deliver.answer import Answer, Barred, Unavailable, read_answer
+from penstock.deliver.answer import RETRY_AFTER_S_MAX, Accepted, Answer, Barred, Unavailable, read_answer
 from penstock.deliver.egress import Egress, Resolver, Shut, SystemResolver, Way
 from penstock.ledger.guard import READS
 
-# Custify's answers to upserts echo the record: a few kB. More is not read, whoever answers.
+# Custify's answers to upserts echo the record: a few kB. More is not read, whoever answers: its beginning says it all.
 ANSWER_BYTES_MAX = 65_536
+# A person who is looked up comes with all attributes, and half a person would be taken for none.
+PERSON_BYTES_MAX = 1_048_576
 # Its lists of attributes come whole: some hundred bytes for each, of which a workspace has hundreds.
 LIST_BYTES_MAX = 4_194_304
 REDACTED_CHARS_MIN = 6
@@ -40,10 +42,12 @@ class CustifyApi:
         call_s_max: float,
         in_flight_max: int,
         clock: Clock,
+        retry_after_s_max: float = RETRY_AFTER_S_MAX,
         allowed_private_hosts: Collection[str] = (),
         resolver: Resolver | None = None,
     ) -> None:
         self.api_key, self.clock, self.call_s_max, self.in_flight_max = api_key, clock, call_s_max, in_flight_max
+        self.retry_after_s_max = retry_after_s_max
         self.egress = Egress(
             base_url,
             allowed=allowed_private_hosts,
@@ -61,12 +65,16 @@ class CustifyApi:
 
     async def read(self, path: str) -> Answer:
         """Make one read and name its answer. Never raises either."""
-        bytes_max = LIST_BYTES_MAX if path in READS.values() else ANSWER_BYTES_MAX
-        return await self._ask("GET", path, None, bytes_max=bytes_max)
+        if path in READS.values():
+            return await self._ask("GET", path, None, bytes_max=LIST_BYTES_MAX)
+        answer = await self._ask("GET", path, None, bytes_max=PERSON_BYTES_MAX + 1)
+        if isinstance(answer, Accepted) and len(answer.text.encode()) > PERSON_BYTES_MAX:
+            return Unavailable(answer.status, f"the answer has more than {PERSON_BYTES_MAX} bytes")
+        return answer
 
     async def probe(self) -> Answer:
         """Read one company: succeeds when key and address are right, and changes nothing."""
-        return await self.read(PROBE_PATH)
+        return await self._ask("GET", PROBE_PATH, None)
 
     async def exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], str]:
         """Make one call and return its answer as it came: for who examines Custify, not for the way of an event.
@@ -103,9 +111,15 @@ class CustifyApi:
         try:
             async with request.build_streamed() as response:
                 raw = bytes(await response.body_reader.read(bytes_max) or b"")
-                headers = {"retry-after": response.get_header("retry-after") or ""}
+                headers = {name: "\n".join(response.get_header_all(name)) for name in ("retry-after", "content-type")}
                 text = self._redacted(raw.decode(errors="replace"))
-                return read_answer(response.status, headers=headers, text=text, now=self.clock.now())
+                return read_answer(
+                    response.status,
+                    headers=headers,
+                    text=text,
+                    now=self.clock.now(),
+                    retry_after_s_max=self.retry_after_s_max,
+                )
         except PyreqwestError as error:
             self.egress.failed(way)
             return self._trouble(error)

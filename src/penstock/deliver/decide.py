@@ -12,10 +12,12 @@ from penstock.buffer.port import Lease, Outcome
 from penstock.convert.plan import Filtered, Unmappable
 from penstock.deliver.answer import (
     Accepted,
-    Answer,
     Barred,
+    Down,
+    Judged,
     Recognised,
     Refused,
+    Singled,
     Stuck,
     Suspicious,
     Throttled,
@@ -23,11 +25,10 @@ from penstock.deliver.answer import (
     Unjudged,
     Unknown,
 )
+from penstock.deliver.impostors import brief, error_in
 
 # Custify's own client waits this long when a 429 names no time (CustifyOfficial/custify-mcp, src/api/client.ts).
 RETRY_AFTER_S_DEFAULT = 10.0
-# A far side that asks for days would look like a loss; a day is longer than any published limit window.
-RETRY_AFTER_S_MAX = 86_400.0
 # How often a lane that waits for an attribute's approval looks whether it came.
 APPROVAL_S = 5.0
 # How soon an event is judged that could not be: another one was, or its process was killed.
@@ -40,7 +41,7 @@ class RetryPolicy:
 
     delay_s_min: float = 1.0
     delay_s_max: float = 300.0
-    #: Measured on the retry clock, which stands still while the destination is held or paused.
+    #: Measured on the retry clock, which stands still while the destination is held, paused or down.
     give_up_after_s: float = 72 * 3600.0
     #: How long an event waits for its person to become known, and how often Custify is asked meanwhile.
     park_s: float = 86_400.0
@@ -83,10 +84,12 @@ class RetryIn:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hold:
-    """Nothing can be delivered until a person mends it: keep this event and all others, untouched."""
+    """Nothing can be delivered until a person mends it, or Custify is back: keep this event and all others, untouched."""
 
     reason: str
     cause: str
+    #: The event's call failed, for the first time: it is said to be retrying, and comes no closer to being given up.
+    counts: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Park:
 #: What is said of an event without a call: by the mapping, by the ledger, by the watch over pure steps.
 Unsaid = Unmappable | Filtered | Unknown | Recognised | Suspicious | Stuck | Unjudged
 #: All that can be said of an event: by Custify, or by us.
-Said = Answer | Unsaid
+Said = Judged | Unsaid
 Verdict = Settle | RetryIn | Hold | Park
 
 
@@ -128,20 +131,38 @@ def decide(
             return Settle(Outcome.DELIVERED)
         case Throttled(retry_after):
             # "Not now" is not "not you": a 429 must not bring an event closer to its end.
-            wait = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
-            return RetryIn(min(wait, RETRY_AFTER_S_MAX), counts=False)
+            # A long wait is the destination's, and kept by its pace: whatever ends it early must find the event due.
+            wait_s = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
+            return RetryIn(min(wait_s, RETRY_AFTER_S_DEFAULT), counts=False)
         case Barred():
-            return _barred(answer)
+            return why_held(answer)
+        case Down():
+            return dataclasses.replace(why_down(answer), counts=attempt == 1)
         case Refused(status, text):
-            return Settle(Outcome.DEAD, f"Custify refused the call with {status}: {text}", causes.refused(status))
-        case Unavailable(status, text) if failing_for_s >= policy.give_up_after_s:
-            problem = f"{status}: {text}" if status else text
-            reason = f"gave up after {attempt} attempts; last problem: {problem}"
-            return Settle(Outcome.DEAD, reason, causes.UNAVAILABLE)
-        case Unavailable():
-            return RetryIn(policy.delay_s(attempt, jitter=jitter), counts=True)
+            reason = f"Custify refused the call with {_said(status, text)}"
+            return Settle(Outcome.DEAD, reason, causes.refused(status))
+        case Singled() | Unavailable() if failing_for_s >= policy.give_up_after_s:
+            return _given_up(answer, attempt=attempt)
+        case Singled(_, counts):
+            return RetryIn(policy.delay_s(attempt, jitter=jitter), counts=counts)
+        case Unavailable(_, _, retry_after):
+            return RetryIn(max(policy.delay_s(attempt, jitter=jitter), retry_after or 0.0), counts=True)
         case _:
             assert_never(answer)
+
+
+def _given_up(answer: Singled | Unavailable, *, attempt: int) -> Settle:
+    """End an event that failed for as long as it may."""
+    gave_up = f"gave up after {attempt} attempts"
+    if isinstance(answer, Unavailable):
+        reason = f"{gave_up}; last problem: {_said(answer.status, answer.text)}"
+        return Settle(Outcome.DEAD, reason, causes.UNAVAILABLE)
+    last = answer.answer
+    cause = last.cause if isinstance(last, Barred) else ""
+    reason = (
+        f"{gave_up}: this event alone is answered, while a read or others pass, with {_said(last.status, last.text)}"
+    )
+    return Settle(Outcome.DEAD, reason, cause or causes.refused(last.status or 0))
 
 
 def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy) -> Verdict:
@@ -179,11 +200,29 @@ def _of_visitor(visitor: str, *, parked_for_s: float, policy: RetryPolicy) -> Ve
     return Park(left_s, (f"anon:{visitor}",), policy.visitor_events_max, full)
 
 
-def _barred(answer: Barred) -> Hold:
-    status = answer.status
+def why_down(answer: Down) -> Hold:
+    """Say why nothing can be delivered while nobody gets through."""
+    return Hold(f"Custify gives no usable answer: {_said(answer.status, answer.text)}", causes.UNAVAILABLE)
+
+
+def why_held(answer: Barred) -> Hold:
+    """Say why nothing can be delivered until somebody mends it."""
+    status, text = answer.status, answer.text
+    if answer.cause == causes.NOT_THE_API:
+        return Hold(f"{brief(text)} answers in Custify's place, with {status}", causes.NOT_THE_API)
+    if answer.cause == causes.ERROR_ANSWER:
+        return Hold(f"Custify answers {status} with an error: {brief(error_in(text))}", causes.ERROR_ANSWER)
+    if status is None:
+        return Hold(text, answer.cause or causes.CERTIFICATE)
     if status in {401, 403}:
-        return Hold(f"Custify refused the API key with {status}: {answer.text}", causes.KEY_REJECTED)
-    if status is not None:
-        reason = f"Custify's address answers with a redirect ({status}); is base_url the origin shown beside the key?"
-        return Hold(reason, causes.REDIRECTED)
-    return Hold(answer.text, answer.cause or causes.CERTIFICATE)
+        return Hold(f"Custify refused the API key with {_said(status, text)}", causes.KEY_REJECTED)
+    if status in {402, 451}:
+        return Hold(f"Custify refuses the account with {_said(status, text)}", causes.ACCOUNT)
+    if status >= 400:
+        return Hold(f"Custify's address does not take calls: {_said(status, text)}", causes.ROUTE)
+    reason = f"Custify's address answers with a redirect ({status}); is base_url the origin shown beside the key?"
+    return Hold(reason, causes.REDIRECTED)
+
+
+def _said(status: int | None, text: str) -> str:
+    return f"{status}: {brief(text)}" if status else brief(text)

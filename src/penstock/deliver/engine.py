@@ -15,14 +15,15 @@ from typing import Any
 
 import structlog
 
+from penstock import causes
 from penstock.buffer.ledger_port import Ledger
 from penstock.buffer.port import REPLAYABLE, Attempt, Backlog, Ending, Lease, Outcome
 from penstock.clock import Clock, Dice
 from penstock.convert.plan import Call, Filtered, Unmappable
-from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
+from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled
 from penstock.deliver.attempts import attempt_of, unsent
 from penstock.deliver.books import Books, is_busy
-from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Park, RetryIn, Said, Settle, Verdict, decide
+from penstock.deliver.decide import Hold, Park, RetryIn, Said, Settle, Verdict, decide
 from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
@@ -30,6 +31,7 @@ from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
 from penstock.deliver.progress import Progress
 from penstock.deliver.reads import read
 from penstock.deliver.runs import Runs
+from penstock.deliver.standing import NOT_FOUND, Standing
 from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
 from penstock.deliver.watchman import StepSpent
 from penstock.deliver.width import Width
@@ -64,17 +66,24 @@ class Engine:
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
         self.steps, self.repeats = Steps(name, bench or Trusting()), Repeats()
         self.books = Books(ledger, clock=clock, steps=self.steps)
-        self.runs, self.hold, self.width = Runs(backlog, self.books), HoldState(), Width(calls_max=policy.in_flight_max)
+        self.runs = Runs(backlog, self.books)
+        self.width = Width(calls_max=policy.in_flight_max)
         #: The Custify that the ledger is about; empty before the first one.
         self.origin = ""
         #: An event ended while the backlog was being looked at: the next of its lane may have been missed.
         self.is_news = False
-        #: Something was learned that must survive a restart.
+        #: Something was learned of the steps that must survive a restart.
         self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
         self.observe: Callable[[Attempt], None] = lambda _: None
-        self.stopping, self.log = asyncio.Event(), log.bind(destination=name)
-        self.progress = Progress(clock.steady())
+        self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
+        self.log = log.bind(destination=name)
+        self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=self._probe)
+
+    @property
+    def hold(self) -> HoldState:
+        """Whether the destination is held, down or paused."""
+        return self.standing.hold
 
     async def run(self) -> None:
         """Deliver until `stop`; then let calls under way finish."""
@@ -99,24 +108,20 @@ class Engine:
         await self._drain()
 
     def reconfigure(self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float) -> None:
-        """Go on with other settings; a held destination is looked at again at once."""
+        """Go on with other settings; a destination that rests is looked at again at once."""
+        if (policy.account, policy.origin) != (self.policy.account, self.policy.origin):
+            self.standing.witness.start_anew()
         self.custify, self.policy, self.pace.per_s_max, self.is_unwritten = custify, policy, per_s_max, True
         self.width.calls_max = policy.in_flight_max
-        self.hold.probe_now()
+        self.standing.ask_now()
 
     def pause(self, by: str) -> None:
         """Send nothing more until `resume`; calls under way end as usual."""
-        if not self.hold.is_paused:
-            self.hold.pause(by, now=self.clock.awake())
-            self.is_unwritten = True
-            self.log.info("paused")
+        self.standing.pause(by)
 
     def resume(self) -> None:
         """Go on after a pause."""
-        if self.hold.is_paused:
-            self.hold.resume(self.clock.awake())
-            self.is_unwritten = True
-            self.log.info("pause_ended")
+        self.standing.resume()
 
     def stop(self) -> None:
         """Ask the loop to end; `run` returns when the last call has its verdict."""
@@ -127,6 +132,8 @@ class Engine:
         attempts: list[Attempt] = []
         try:
             answer, errand, reads = await self._attempted(lease, attempts)
+            took_s = attempts[-1].duration_ms / 1000 if attempts else 0.0
+            answer = await self.standing.judged(answer, lease.seq, took_s=took_s)
             verdict = self.verdict(answer, lease)
             is_free = errand.needs_no_call and isinstance(answer, Accepted | Unmappable | Filtered) and not attempts
             if not is_free or not await self._end_run(reads):
@@ -173,13 +180,11 @@ class Engine:
                     await self.backlog.settle(ending, learned=errand.doubts())
                     self._note_ends([ending])
                 case RetryIn(delay_s, counts):
-                    failed_at = lease.first_failed_at
-                    if counts and failed_at is None:
-                        failed_at = self.hold.retry_clock(self.clock.awake())
-                    await retry(at=now + delay_s, first_failed_at=failed_at, counts=counts)
-                case Hold(reason, cause):
-                    await self._begin_hold(reason, cause)
-                    await retry(at=now, first_failed_at=lease.first_failed_at, counts=False)
+                    await retry(at=now + delay_s, first_failed_at=self._failed_at(lease, counts), counts=counts)
+                case Hold(_, _, counts):
+                    self.standing.begin(verdict)
+                    await self._write_notes()
+                    await retry(at=now, first_failed_at=self._failed_at(lease, counts), counts=counts)
                 case Park(delay_s, subjects, room, otherwise):
                     known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
                     times = {"since": self.hold.retry_clock(self.clock.awake()), "until": now + delay_s}
@@ -187,6 +192,15 @@ class Engine:
                         await self.apply(otherwise, errand, attempts)
         except LeaseLost:
             self._hear("lease_lost", message_id=lease.event.message_id)
+
+    def _failed_at(self, lease: Lease, counts: bool) -> float | None:
+        """Return when the event failed first, by the retry clock; None when it never did."""
+        if counts and lease.first_failed_at is None:
+            return self.hold.retry_clock(self.clock.awake())
+        return lease.first_failed_at
+
+    async def _probe(self) -> Answer:
+        return await self.custify.probe()
 
     async def _attempted(self, lease: Lease, attempts: list[Attempt]) -> tuple[Said, Errand, Sequence[Read]]:
         """Attempt an event with those it carries along; by itself, if one of them is to blame and nobody knows which."""
@@ -215,7 +229,11 @@ class Engine:
         rules, mode = self.policy.rules, self.policy.mode
 
         async def look_up(path: str) -> Answer:
-            return await self._call("GET", path, functools.partial(self.custify.read, path), attempts)
+            answer = await self._call("GET", path, functools.partial(self.custify.read, path), attempts)
+            is_misled = (
+                isinstance(answer, Refused) and answer.status == NOT_FOUND and not await self.standing.is_way_right()
+            )
+            return Barred(NOT_FOUND, answer.text, causes.ROUTE) if is_misled else answer
 
         errand = await self.books.errand(reads, rules, mode, look_up)
         if errand.instead is not None:
@@ -233,7 +251,7 @@ class Engine:
             await self._write_notes()
             if self.policy.origin != self.origin and not await self._has_moved():
                 return ()
-            if self.hold.is_paused or (self.hold.is_held and not await self._probe_succeeds()):
+            if not await self.standing.may_send():
                 self.progress.rests()
                 return ()
             self.progress.goes_on(self.clock.steady())
@@ -277,44 +295,24 @@ class Engine:
                 return Throttled(blocked_s, "waiting for the pace")
         at, began = self.clock.now(), self.clock.awake()
         answer = await make()
-        took_s = self.clock.awake() - began
-        self._learn(answer, took_s=took_s)
+        took_s, is_write = self.clock.awake() - began, method != "GET"
+        self.standing.heard(answer, is_write=is_write, took_s=took_s, under_way=len(self.in_flight))
         self.progress.answered(answer)
         attempts.append(attempt_of(method, path, answer, at=at, took_s=took_s))
         self.observe(attempts[-1])
         return answer
 
-    def _learn(self, answer: Answer, *, took_s: float) -> None:
-        """Let pace, width and hold follow what Custify said."""
-        match answer:
-            case Throttled(retry_after_s):
-                self.pace.throttled(
-                    self.clock.steady(), RETRY_AFTER_S_DEFAULT if retry_after_s is None else retry_after_s
-                )
-                self.is_unwritten = True
-            case Unavailable():
-                self.width.failed()
-            case Accepted():
-                self.hold.proved()
-                self.pace.accepted()
-                self.width.answered(took_s, under_way=len(self.in_flight))
-            case Refused():
-                self.width.answered(took_s, under_way=len(self.in_flight))
-
     def _recall(self, notes: Table[str, object]) -> None:
         """Go on with what was learned before a restart."""
-        paused_by = self.hold.paused_by
         self.steps.recall(notes)
-        self.hold = HoldState.from_notes(notes)
-        if paused_by:
-            self.pause(paused_by)
-        self.pace.recall(notes)
+        self.standing.recall(notes, quiet_s_max=self.policy.retry_after_s_max)
         self.origin = str(notes.get("origin", ""))
 
     async def _write_notes(self) -> None:
-        if self.is_unwritten or self.pace.is_news:
-            self.is_unwritten, account = False, {"account": self.policy.account}
-            await self.backlog.remember(self.hold.to_notes() | self.pace.to_notes() | self.steps.to_notes() | account)
+        if self.is_unwritten or self.standing.is_unwritten or self.pace.is_news:
+            self.is_unwritten = self.standing.is_unwritten = False
+            account = {"account": self.policy.account}
+            await self.backlog.remember(self.standing.to_notes() | self.steps.to_notes() | account)
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))
@@ -363,29 +361,11 @@ class Engine:
         for line in self.repeats.rest(self.clock.steady()):
             line.say(self.log)
 
-    async def _begin_hold(self, reason: str, cause: str) -> None:
-        if not self.hold.is_held:
-            self.log.warning("held", cause=cause, reason=reason)
-            self.hold.begin(reason, cause, now=self.clock.awake())
-            await self.backlog.remember(self.hold.to_notes())
-
-    async def _probe_succeeds(self) -> bool:
-        """Find out, now and then, whether a held destination can be served again."""
-        if not self.hold.probe_is_due(self.clock.awake()):
-            return False
-        answer = await self.custify.probe()
-        now = self.clock.awake()
-        if isinstance(answer, Barred | Unavailable | Throttled):
-            self.hold.probe_failed(now)
-            return False
-        self.hold.end(now)
-        await self.backlog.remember(self.hold.to_notes())
-        self.log.info("resumed")
-        return True
-
     def _note_ends(self, endings: Sequence[Ending]) -> None:
         """Say which verdicts that were written are bad ones; who has ended is no suspect any more."""
         self.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
+        for ending in endings:
+            self.standing.witness.ended(ending.lease.seq)
         # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.
         for ending in endings:
             self.progress.moved(self.clock.steady())

@@ -51,6 +51,8 @@ class Served:
         self.destination, self.engine, self.wishes = destination, engine, wishes
         self.allowed_hosts = allowed_hosts
         self.replays = Replays(engine.backlog)
+        #: When a person said last that it may go on; None before the first look.
+        self.resumed_at: float | None = None
         self.attempts: collections.Counter[tuple[str, str]] = collections.Counter()
         self.buckets = [0] * (len(DURATION_BUCKETS_S) + 1)
         self.duration_sum_s = 0.0
@@ -64,6 +66,12 @@ class Served:
         self.buckets[bisect.bisect_left(DURATION_BUCKETS_S, attempt.duration_ms / 1000)] += 1
         self.duration_sum_s += attempt.duration_ms / 1000
 
+    def heed_resume(self, resumed_at: float) -> None:
+        """Look at once whether a destination may go on, if a person asked for it since the last look."""
+        if self.resumed_at not in {None, resumed_at}:
+            self.engine.standing.ask_now()
+        self.resumed_at = resumed_at
+
     def facts(self) -> dict[str, object]:
         """Return what a person may want to know, as JSON values."""
         limit = self.engine.pace.limit
@@ -71,6 +79,8 @@ class Served:
             "hold_reason": self.engine.hold.reason,
             "hold_cause": self.engine.hold.cause,
             "paused_by": self.engine.hold.paused_by,
+            "wait_until": self.engine.standing.asked_until(),
+            "wait_is_cut": self.engine.standing.is_cut,
             "limit_per_s": None if math.isinf(limit) else round(limit, 1),
             "in_flight": len(self.engine.in_flight),
             **self.engine.progress.facts(),
@@ -170,7 +180,7 @@ class Fleet:
         """Do what people asked for; what cannot be read or written now is tried again in a second."""
         try:
             await self._begin()
-            paused, replays = self.orders.paused(), self.orders.replays()
+            paused, resumed, replays = self.orders.paused(), self.orders.resumed(), self.orders.replays()
             for name in self.orders.discarded():
                 if name not in self.served:
                     await self._give_up(name)
@@ -180,6 +190,7 @@ class Fleet:
                     served.engine.pause(paused[name])
                 else:
                     served.engine.resume()
+                served.heed_resume(resumed.get(name, 0.0))
                 is_live = served.destination.mode == "live"
                 served.engine.books.watch.approved = await served.wishes.step(is_live=is_live)
                 if await served.replays.step([order for order in replays if order.destination == name]):
@@ -237,6 +248,7 @@ class Fleet:
             base_url=destination.base_url,
             api_key=destination.api_key,
             call_s_max=self.settings.call_timeout_s,
+            retry_after_s_max=self.settings.retry_after_s_max,
             in_flight_max=destination.calls_in_flight_max,
             clock=self.clock,
             allowed_private_hosts=self.settings.allowed_private_hosts,
@@ -262,6 +274,7 @@ class Fleet:
             ),
             in_flight_max=destination.calls_in_flight_max,
             call_s_max=self.settings.call_timeout_s,
+            retry_after_s_max=self.settings.retry_after_s_max,
             shares=_shares(destination),
             wishes=wishes_of(destination, self.settings),
             rules=rules_of(destination),

@@ -1,19 +1,24 @@
-"""A destination that rests, held or paused: since when, why, when to look again; and the retry clock that stands still.
+"""A destination that rests, held, down or paused: since when, why, when to look again; and the retry clock that stands still.
 
-Held means that Custify bars us and a probe looks now and then whether that is over. Paused means that a person wants it
-so, and a person ends it. Both can be true at once.
+Held means that Custify bars us, down that nobody gets through: a probe looks now and then whether that is over. Down is
+held for the cause `custify.unavailable`, which no person has to mend. Paused means that a person wants it so, and a person
+ends it. Paused and held can be true at once.
 """
 
 import dataclasses
 from collections.abc import Mapping
 
+from penstock import causes
+
 # The first look comes soon, because keys are often mended at once; later ones cost Custify nothing to speak of.
-PROBE_S_MIN, PROBE_S_MAX = 5.0, 300.0
+PROBE_S_MIN, PROBE_S_MAX = 5.0, 60.0
+# An outage ends by itself, and a backlog waits for that: one read now, instead of every lane's calls.
+DOWN_PROBE_S_MIN, DOWN_PROBE_S_MAX = 1.0, 5.0
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class HoldState:
-    """Held or not, paused or not. All times are awake seconds: nothing grows old in a sleep, and no probe is made there."""
+    """Held, down or neither; paused or not. All times are awake seconds: nothing grows old in a sleep, and no probe is made."""
 
     reason: str = ""
     #: One of causes.py.
@@ -29,8 +34,13 @@ class HoldState:
 
     @property
     def is_held(self) -> bool:
-        """Return whether Custify bars us."""
+        """Return whether Custify bars us, or is down."""
         return bool(self.reason)
+
+    @property
+    def is_down(self) -> bool:
+        """Return whether nobody gets through, for no fault of the key, the account or the address."""
+        return self.is_held and self.cause == causes.UNAVAILABLE
 
     @property
     def is_paused(self) -> bool:
@@ -62,9 +72,16 @@ class HoldState:
         """Return whether it is time to look whether the hold can end."""
         return now >= self.probe_at
 
-    def probe_failed(self, now: float) -> None:
-        """Look again later, twice as late each time."""
-        self.probe_at = now + min(PROBE_S_MAX, PROBE_S_MIN * 2.0 ** min(self.probes, 10))
+    def changed(self, reason: str, cause: str) -> None:
+        """Go on resting, for another reason: a probe was answered in another way."""
+        if cause != self.cause:
+            self.probes = 0
+        self.reason, self.cause = reason, cause
+
+    def probe_failed(self, now: float, *, wait_s: float = 0.0) -> None:
+        """Look again later, twice as late each time, and not before `wait_s` have passed."""
+        first_s, most_s = (DOWN_PROBE_S_MIN, DOWN_PROBE_S_MAX) if self.is_down else (PROBE_S_MIN, PROBE_S_MAX)
+        self.probe_at = now + max(wait_s, min(most_s, first_s * 2.0 ** min(self.probes, 10)))
         self.probes += 1
 
     def probe_now(self) -> None:

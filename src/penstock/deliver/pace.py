@@ -1,26 +1,39 @@
 """How fast one destination may be called. Pure: it is told the time and answers with waiting times.
 
-Custify publishes no rate limit, so the pace is learned: none until the first 429, then less at once and more
-slowly (additive increase, multiplicative decrease), as TCP does. Only calls that Custify took let it grow: a limit that
-nobody tries, during an outage or a quiet night, stays what was learned.
+Custify publishes no rate limit, so the pace is learned: none until the first 429, then the rate that was taken, a little
+less. From there it grows, slowly about the rate at which it was throttled last, faster below and above, as TCP does in its
+CUBIC form (RFC 9438): a limit is used nearly whole, and one that was raised is found. Only calls that Custify took let it
+grow: a limit that nobody tries, during an outage or a quiet night, stays what was learned; after a day it is forgotten.
 """
 
 import dataclasses
 import math
 from collections.abc import Mapping
 
-# Tokens for a fifth of a second may be saved up: enough for smooth flow, too little for a burst after a pause.
-BURST_S = 0.2
-# After a 429 the next pace is this share of what was really sent in the last second.
-DECREASE = 0.7
-# Calls per second regained for each second of full pace without a 429.
+from penstock.deliver.answer import RETRY_AFTER_S_MAX
+
+# Tokens for a fifth of a second may be saved up: enough for smooth flow, too little for a burst after a pause. Fewer where
+# the limit is known and nearly used: what is saved up there would be beyond it.
+BURST_S, BURST_KNOWN_S = 0.2, 0.03
+# After a 429 the next pace is this share of what was really sent in the last second: little less where the limit was known,
+# and so is what it is; much less the first time, and where that was too much again within seconds.
+DECREASE, DECREASE_KNOWN, AGAIN_S = 0.7, 0.97, 5.0
+# Calls per second regained for each second of full pace while nobody knows where the limit is.
 INCREASE_PER_S = 1.0
+# Where it is known: the share of it regained in a second below it, close to it, and of the distance above it.
+BELOW_PER_S, CLOSE_PER_S, ABOVE_PER_S, CLOSE = 0.05, 0.0005, 0.05, 0.02
+# Beyond what is known, only a limit counts that calls came near to.
+TRIED = 0.8
 # Never slower than this, or a held-back destination could not find out that it may go on.
 PER_S_MIN = 0.5
 # A learned limit is written down again when it has moved by about a tenth.
 NEWS_MIN, NEWS_MAX = 0.9, 1.1
 # Weight of the newest second in the measured rate.
 SMOOTHING_S = 1.0
+# What was learned is believed so long after the last 429.
+BELIEVED_S = 86_400.0
+# A longer quiet than this is not waited out over a restart, and when it ends one read asks whether everybody may go on.
+LONG_QUIET_S = 60.0
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -31,14 +44,25 @@ class Pace:
     per_s_max: float = math.inf
     #: The learned limit; math.inf until Custify throttled once.
     per_s: float = math.inf
+    #: The pace at which Custify throttled last; math.inf until it did.
+    ceiling_per_s: float = math.inf
+    #: When it did.
+    throttled_at: float = -math.inf
     #: Nothing may be sent before this time (Retry-After).
     blocked_until: float = 0.0
-    #: Calls per second as measured, smoothed over about a second.
+    #: The quiet was long, or somebody ended it: one read asks first.
+    must_ask: bool = False
+    #: Calls per second as measured, smoothed over about a second in which calls were allowed.
     measured_per_s: float = 0.0
     tokens: float = 1.0
     as_of: float = 0.0
     #: The learned limit as it was last written down.
     noted_per_s: float = math.inf
+
+    def __post_init__(self) -> None:
+        """A limit that somebody gives is as if learned now."""
+        if not math.isinf(self.per_s) and math.isinf(self.throttled_at):
+            self.throttled_at = self.as_of
 
     @property
     def limit(self) -> float:
@@ -48,21 +72,36 @@ class Pace:
     @property
     def is_news(self) -> bool:
         """Return whether the learned limit is another one by now than the one that was written down."""
-        return not math.isinf(self.per_s) and not NEWS_MIN < self.noted_per_s / self.per_s < NEWS_MAX
+        if math.isinf(self.per_s):
+            return not math.isinf(self.noted_per_s)
+        return not NEWS_MIN < self.noted_per_s / self.per_s < NEWS_MAX
 
     def to_notes(self) -> dict[str, object]:
         """Return what must survive a restart."""
         self.noted_per_s = self.per_s
-        learned = None if math.isinf(self.per_s) else round(self.per_s, 2)
-        return {"pace_per_s": learned, "blocked_until": self.blocked_until}
+        learned = None if math.isinf(self.per_s) else math.floor(self.per_s * 100) / 100
+        at = None if learned is None else self.throttled_at
+        return {"pace_per_s": learned, "throttled_at": at, "blocked_until": self.blocked_until}
 
-    def recall(self, notes: Mapping[str, object]) -> None:
-        """Read `to_notes` back."""
-        learned, until = notes.get("pace_per_s"), notes.get("blocked_until")
-        if isinstance(learned, int | float) and learned > 0:
-            self.per_s = self.noted_per_s = float(learned)
-        if isinstance(until, int | float):
-            self.blocked_until = float(until)
+    def recall(self, notes: Mapping[str, object], *, quiet_s_max: float = RETRY_AFTER_S_MAX) -> None:
+        """Read `to_notes` back, at the time `as_of`. Whatever an older version wrote ends in time.
+
+        A long quiet ends with a restart: a person may have mended what it was for, and one read tells.
+        """
+        learned, at = _number(notes, "pace_per_s"), _number(notes, "throttled_at")
+        if learned is not None and learned > 0:
+            self.per_s = self.noted_per_s = max(PER_S_MIN, learned)
+            self.throttled_at = self.as_of if at is None else min(at, self.as_of)
+        quiet_s = min((_number(notes, "blocked_until") or 0.0) - self.as_of, quiet_s_max)
+        if quiet_s > LONG_QUIET_S:
+            self.must_ask = True
+        elif quiet_s > 0:
+            self.blocked_until = self.as_of + quiet_s
+
+    def end_quiet(self, now: float) -> None:
+        """Somebody wants to know at once: one read asks, instead of waiting for as long as Custify said."""
+        if self.blocked_s(now) > 0:
+            self.blocked_until, self.must_ask = now, True
 
     def blocked_s(self, now: float) -> float:
         """Return how long Custify still wants quiet."""
@@ -87,18 +126,36 @@ class Pace:
         self.measured_per_s += 1.0 / SMOOTHING_S
 
     def accepted(self) -> None:
-        """Custify took a call: at full pace, calls of one second together raise the limit by INCREASE_PER_S."""
-        self.per_s += INCREASE_PER_S / max(1.0, self.per_s)
+        """Custify took a call: at full pace, calls of one second together raise the limit as `_growth_per_s` says."""
+        self.per_s += self._growth_per_s() / max(1.0, self.per_s)
 
     def throttled(self, now: float, retry_after_s: float) -> None:
         """Custify said 429: stop everybody for as long as it asks, and go on more slowly."""
         self._advance(now)
-        first_of_its_window = now >= self.blocked_until
-        self.blocked_until = max(self.blocked_until, now + retry_after_s)
+        free_s = now - self.blocked_until
+        self.quiet(now, retry_after_s)
         # Calls already under way get their 429 too; one window must lower the pace only once.
-        if first_of_its_window:
-            self.per_s = max(PER_S_MIN, DECREASE * min(self.limit, self.measured_per_s))
+        if free_s >= 0:
+            is_known = not math.isinf(self.ceiling_per_s) and free_s >= AGAIN_S
+            self.ceiling_per_s, self.throttled_at = min(self.limit, self.measured_per_s), now
+            self.per_s = max(PER_S_MIN, (DECREASE_KNOWN if is_known else DECREASE) * self.ceiling_per_s)
         self.tokens = min(self.tokens, 0.0)
+
+    def quiet(self, now: float, seconds: float) -> None:
+        """Nothing may be sent for so long: Custify asked for it."""
+        self.blocked_until = max(self.blocked_until, now + seconds)
+        self.must_ask = self.must_ask or seconds > LONG_QUIET_S
+
+    def _growth_per_s(self) -> float:
+        ceiling = self.ceiling_per_s
+        if math.isinf(ceiling):
+            return INCREASE_PER_S
+        distance = self.per_s / ceiling - 1.0
+        if distance < -CLOSE:
+            return ceiling * BELOW_PER_S
+        if self.measured_per_s < TRIED * self.per_s:
+            return 0.0
+        return ceiling * (CLOSE_PER_S if distance <= CLOSE else ABOVE_PER_S * min(1.0, distance))
 
     def _tokens_at(self, now: float) -> float:
         """Return the tokens of now: calls that wait for their turn are counted ahead, up to the time of the last."""
@@ -106,9 +163,23 @@ class Pace:
 
     def _advance(self, now: float) -> None:
         """Let tokens and the measured rate follow the time."""
+        if now - self.throttled_at > BELIEVED_S:
+            self.per_s = self.ceiling_per_s = math.inf
         limit, free_s = self.limit, 0.0
         if now > self.as_of:
             free_s = max(0.0, now - max(self.as_of, self.blocked_until))
-            self.measured_per_s *= math.exp((self.as_of - now) / SMOOTHING_S)
+            # A quiet that Custify asked for says nothing about how fast it may be called.
+            self.measured_per_s *= math.exp(-free_s / SMOOTHING_S)
             self.as_of = now
-        self.tokens = 1.0 if math.isinf(limit) else min(max(1.0, limit * BURST_S), self.tokens + free_s * limit)
+        burst_s = BURST_S if math.isinf(self.ceiling_per_s) else BURST_KNOWN_S
+        self.tokens = 1.0 if math.isinf(limit) else min(max(1.0, limit * burst_s), self.tokens + free_s * limit)
+
+
+def _number(notes: Mapping[str, object], name: str) -> float | None:
+    """Return a note that is a number one can count with; None for everything else."""
+    value = notes.get(name)
+    try:
+        number = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -7,7 +7,7 @@ from typing import Protocol
 from penstock.buffer.port import SHARES, Priority
 from penstock.convert.plan import Call, Mapping
 from penstock.convert.wanted import Wishes
-from penstock.deliver.answer import Answer
+from penstock.deliver.answer import RETRY_AFTER_S_MAX, Answer
 from penstock.deliver.decide import RetryPolicy
 from penstock.ledger.modes import Mode
 from penstock.ledger.rules import OFF, Rules
@@ -43,6 +43,8 @@ class DeliveryPolicy:
     account: str = ""
     in_flight_max: int = 32
     call_s_max: float = 10.0
+    #: The longest wait that Custify may ask for, in seconds.
+    retry_after_s_max: float = RETRY_AFTER_S_MAX
     #: How often an engine without work looks for new events, in seconds.
     idle_s_max: float = 0.3
     #: The mapping as it holds for events of each source; `mapping` for every other.

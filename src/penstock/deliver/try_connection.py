@@ -9,13 +9,17 @@ from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 
+from penstock import causes
 from penstock.clock import Clock, SystemClock
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable
 from penstock.deliver.custify import CustifyApi
+from penstock.deliver.decide import why_held
 from penstock.deliver.egress import Resolver
+from penstock.deliver.impostors import brief, error_in
 
 # Somebody is waiting in front of a page.
 ANSWER_S_MAX = 5.0
+FIRST_REFUSAL = 400
 
 
 def try_connection(
@@ -44,14 +48,14 @@ def try_connection(
 def in_words(answer: Answer, base_url: str) -> tuple[bool, str]:
     """Return what the answer to the read means for the person who set the destination up."""
     match answer:
-        case Accepted(_, text):
+        case Accepted(_, text) if text.lstrip().startswith(("{", "[")):
             return True, f"Reachable: {base_url} took the key{_companies(text)}."
-        case Barred(401 | 403 as status, _):
-            return False, f"The key was refused ({status}). Is it the key of this workspace, and of this cluster?"
-        case Barred(None, text):
-            return False, text
-        case Barred(status, _):
-            return False, f"{base_url} answers with a redirect ({status}): is it the origin shown beside the key?"
+        case Accepted(status, text):
+            what = f"with “{brief(text)}”" if text.strip() else "without a word"
+            hint = "Custify answers this read in JSON: is it the origin shown beside the key?"
+            return False, f"{base_url} answers {status} {what}. {hint}"
+        case Barred():
+            return False, _barred_in_words(answer, base_url)
         case Throttled():
             return True, f"Reachable: {base_url} took the key, and asks for fewer calls just now."
         case Refused(status, _):
@@ -62,6 +66,23 @@ def in_words(answer: Answer, base_url: str) -> tuple[bool, str]:
         case _:
             problem = f" ({answer.status})" if answer.status else ""
             return False, f"{base_url} gives no usable answer{problem}: wrong address, wrong cluster, or an outage."
+
+
+def _barred_in_words(answer: Barred, base_url: str) -> str:
+    match answer:
+        case Barred(status, text, causes.NOT_THE_API):
+            hint = "is a login, a proxy or a firewall in front of it?"
+            return f"{brief(text)} answers at {base_url}, with {status}, and not Custify's API: {hint}"
+        case Barred(status, text, causes.ERROR_ANSWER):
+            return f"{base_url} answers {status} with an error: {brief(error_in(text))}"
+        case Barred(None, text):
+            return text
+        case Barred(401 | 403 as status, _):
+            return f"The key was refused ({status}). Is it the key of this workspace, and of this cluster?"
+        case Barred(int(status), _) if status >= FIRST_REFUSAL:
+            return f"{why_held(answer).reason}. Is {base_url} the origin shown beside the key?"
+        case _:
+            return f"{base_url} answers with a redirect ({answer.status}): is it the origin shown beside the key?"
 
 
 async def _ask(
@@ -83,7 +104,7 @@ def _is_of_custify(answer: Answer) -> bool:
     match answer:
         case Barred(None, _):
             return True
-        case Accepted(_, text) | Throttled(_, text) | Barred(401 | 403, text):
+        case Accepted(_, text) | Throttled(_, text) | Barred(200 | 401 | 402 | 403, text):
             return _is_json(text)
         case _:
             return False

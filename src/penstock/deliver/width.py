@@ -44,5 +44,9 @@ class Width:
         """A call had no usable answer."""
         self._set(self.calls * AFTER_FAILURE)
 
+    def begin_anew(self) -> None:
+        """Nobody gets through: those who try first, once somebody may, are few."""
+        self._set(min(self.calls, START))
+
     def _set(self, calls: float) -> None:
         self.calls = max(1.0, min(float(self.calls_max), calls))

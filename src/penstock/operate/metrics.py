@@ -53,7 +53,9 @@ def _counts(status: Status) -> Iterator[Metric]:
         "penstock_calls", "Calls planned, sent and saved.", labels=["destination", "path", "kind"]
     )
     oldest = GaugeMetricFamily("penstock_waiting_oldest_seconds", "Age of the oldest.", labels=["destination"])
-    held = GaugeMetricFamily("penstock_destination_held", "1 while nothing may be sent.", labels=["destination"])
+    held = GaugeMetricFamily(
+        "penstock_destination_held", "1 while held, or while nobody gets through.", labels=["destination"]
+    )
     for source, count in status.accepted.items():
         accepted.add_metric([source], count)
     for name, destination in status.destinations.items():
@@ -65,7 +67,7 @@ def _counts(status: Status) -> Iterator[Metric]:
             for kind, count in dataclasses.asdict(figures).items():
                 calls.add_metric([name, path, kind], count)
         oldest.add_metric([name], destination.oldest_waiting_s or 0.0)
-        held.add_metric([name], destination.state == "held")
+        held.add_metric([name], destination.state in {"held", "down"})
         for ending, count in destination.outcomes.items():
             outcome.add_metric([name, ending], count)
     yield from (build, accepted, received, outcome, depth, retrying, parked, calls, oldest, held)

@@ -1,6 +1,7 @@
 """In what state a destination is, why, and what people can do about it. Pure."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from typing import cast
 
@@ -13,7 +14,8 @@ STALLED_S = 60.0
 
 
 #: "stalled": something waits and nothing moves. "stopped": deliver does not run. "down": a file of the store is damaged.
-STATES = ("delivering", "stalled", "held", "paused", "disabled", "stopped", "down")
+#: "throttled": Custify asked for a long wait. "down" also: nobody gets through to Custify.
+STATES = ("delivering", "throttled", "stalled", "held", "paused", "disabled", "stopped", "down")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Standing:
     #: One of causes.py; empty while delivering.
     cause: str = ""
     reason: str = ""
+    #: Until when Custify asked for quiet, in seconds since 1970; None while it does not.
+    wait_until: float | None = None
     #: Seconds since an event ended, or could begin to; None when nobody knows.
     still_s: float | None = None
 
@@ -36,12 +40,13 @@ def standing_of(
     moved_at = cast("float | None", live.get("moved_at"))
     still_s = None if moved_at is None else max(0.0, steady - moved_at)
     state, cause, reason = _told(live, enabled=enabled)
-    if state == "delivering" and (deliver is None or deliver.state != "running"):
+    if state in {"delivering", "throttled"} and (deliver is None or deliver.state != "running"):
         state, cause = "stopped", causes.DELIVER_STOPPED
         reason = f"deliver {deliver.in_words()}" if deliver else "deliver has not started"
     elif state == "delivering" and is_stalled(counts, still_s):
         state, cause, reason = "stalled", causes.STALLED, _why(live, counts, still_s or 0.0)
-    return Standing(state=state, cause=cause, reason=reason, still_s=still_s)
+    wait_until = cast("float | None", live.get("wait_until"))
+    return Standing(state=state, cause=cause, reason=reason, still_s=still_s, wait_until=wait_until)
 
 
 def is_stalled(counts: Counts, still_s: float | None) -> bool:
@@ -56,8 +61,18 @@ def _told(live: Mapping[str, object], *, enabled: bool) -> tuple[str, str, str]:
     if paused_by := live.get("paused_by"):
         return "paused", causes.PAUSED, f"paused by {paused_by}"
     if reason := live.get("hold_reason"):
-        return "held", str(live.get("hold_cause", "")), str(reason)
+        cause = str(live.get("hold_cause", ""))
+        return "down" if cause == causes.UNAVAILABLE else "held", cause, str(reason)
+    if until := live.get("wait_until"):
+        return "throttled", causes.THROTTLED, _asked_to_wait(cast("float", until), is_cut=bool(live.get("wait_is_cut")))
     return "delivering", "", ""
+
+
+def _asked_to_wait(until: float, *, is_cut: bool) -> str:
+    at = f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if is_cut:
+        return f"Custify asked us to wait for longer than retry_after_s_max; it is asked again at {at}"
+    return f"Custify asked us to wait until {at}"
 
 
 def _why(live: Mapping[str, object], counts: Counts, still_s: float) -> str:

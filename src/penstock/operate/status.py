@@ -31,11 +31,13 @@ class DestinationStatus:
     parked: int
     outcomes: Mapping[str, int]
     oldest_waiting_s: float | None
-    #: "delivering", "stalled", "held", "paused", "disabled", "stopped" or "down"; see standing.py.
+    #: "delivering", "throttled", "stalled", "held", "paused", "disabled", "stopped" or "down"; see standing.py.
     state: str
     reason: str
     #: One of causes.py; empty while delivering.
     cause: str
+    #: Until when Custify asked for quiet, in seconds since 1970; None while it does not.
+    wait_until: float | None = None
     #: Calls per second Custify allows as far as we learned; None while nothing limits.
     limit_per_s: float | None
     #: Calls planned, sent and saved by path; under `shadow` those that would have been.
@@ -178,6 +180,7 @@ class StatusReader:
             state=found.state,
             cause=found.cause,
             reason=found.reason,
+            wait_until=found.wait_until,
             still_s=found.still_s,
             was=str(live.get("was", "")),
             limit_per_s=cast("float | None", live.get("limit_per_s")),

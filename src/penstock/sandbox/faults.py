@@ -6,16 +6,23 @@ from typing import Annotated
 
 import msgspec
 
+FIRST_FAILURE = 300
+OF_A_STATUS = frozenset({"status", "times", "retry_after_s", "text", "only"})
+
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """What POST /_sandbox/faults takes; each set replaces the one before, so `{}` heals."""
 
     #: Answer with this status and apply nothing …
-    status: Annotated[int, msgspec.Meta(ge=300, le=599)] | None = None
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
     #: … so many times, then no more.
     times: Annotated[int, msgspec.Meta(ge=1)] | None = None
     #: Retry-After beside `status`; 429 says 1 unless told, null leaves the header out.
     retry_after_s: Annotated[int, msgspec.Meta(ge=0)] | msgspec.UnsetType | None = msgspec.UNSET
+    #: Beside `status`: answer with this body, as HTML if it begins with a tag; a login page, or `{"error": …}` with 200.
+    text: str | None = None
+    #: Beside `status`: only calls whose body contains this, as a firewall in front of the API would refuse them.
+    only: str = ""
     latency_ms: Annotated[float, msgspec.Meta(ge=0, le=600_000)] = 0.0
     rate_per_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     #: Answer 401, whatever the key.
@@ -24,8 +31,11 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     drop_answers: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
 
     def __post_init__(self) -> None:
-        if self.status is None and (self.times is not None or self.retry_after_s is not msgspec.UNSET):
-            raise ValueError("`times` and `retry_after_s` need a `status`")
+        given = (self.times, self.text, self.only or None, None if self.retry_after_s is msgspec.UNSET else 0)
+        if self.status is None and any(value is not None for value in given):
+            raise ValueError("`times`, `retry_after_s`, `text` and `only` need a `status`")
+        if self.status is not None and self.status < FIRST_FAILURE and self.text is None:
+            raise ValueError("a `status` of success needs a `text`")
 
 
 class Switches:
@@ -44,12 +54,13 @@ class Switches:
         """Return what is on, `times` counted down."""
         on: dict[str, object] = msgspec.to_builtins(self.faults)
         if self._times_left == 0:
-            on = {key: value for key, value in on.items() if key not in {"status", "times", "retry_after_s"}}
+            on = {key: value for key, value in on.items() if key not in OF_A_STATUS}
         return on if not self._times_left else on | {"times": self._times_left}
 
-    def refusal(self, now: float) -> tuple[int, int | None] | None:
+    def refusal(self, now: float, body: bytes) -> tuple[int, int | None] | None:
         """Return the status and Retry-After this call is refused with, if it is."""
-        return self._fixed() or self._throttled(now)
+        is_meant = self.faults.only.encode() in body
+        return (self._fixed() if is_meant else None) or self._throttled(now)
 
     def loses_answer(self) -> bool:
         """Throw the dice for one answer."""

@@ -1,5 +1,6 @@
 """The way of one call: read it, note it, fail it if a fault says so, check its key, let the API answer."""
 
+import dataclasses
 import urllib.parse
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,14 @@ from penstock.sandbox.faults import Faults, Switches
 
 # Custify's largest body is not known. The SDK gateways take 32 kB an event and 4 MB a request; an upsert is far below.
 BODY_BYTES_MAX = 1024 * 1024
+THROTTLED = 429
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """A body that is sent as it is."""
+
+    text: str
 
 
 class Gate:
@@ -66,11 +75,13 @@ class Gate:
 
     def _answer(self, entry: Entry, body: bytes | None) -> Answer:
         now = self._clock()
-        fault = self.switches.refusal(now)
+        fault = self.switches.refusal(now, body or b"")
         if fault is not None:
             status, retry_after_s = fault
             refused = refusal(status, f"a fault of the sandbox: {status}")
-            return Answer(status=status, body=refused.body, notes=refused.notes, retry_after_s=retry_after_s)
+            text = self.switches.faults.text
+            said = refused.body if text is None or status == THROTTLED else Text(text)
+            return Answer(status=status, body=said, notes=refused.notes, retry_after_s=retry_after_s)
         if self.switches.faults.reject_keys or entry.key != "accepted":
             return refusal(401, "the API key is missing" if entry.key == "missing" else "the API key is not accepted")
         if body is None:
@@ -96,7 +107,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 async def _send(send: Send, answer: Answer) -> None:
-    body = msgspec.json.encode(answer.body)
+    body = _written(answer)
     await send(_head(answer, body))
     await send({"type": "http.response.body", "body": body})
 
@@ -107,12 +118,18 @@ async def _break_off(send: Send, answer: Answer) -> None:
     ASGI has no way to close before the status line; a client that settles on the status line alone is not misled,
     because the call was applied.
     """
-    await send(_head(answer, msgspec.json.encode(answer.body)))
+    await send(_head(answer, _written(answer)))
     await send({"type": "http.response.body", "body": b"", "more_body": True})
 
 
+def _written(answer: Answer) -> bytes:
+    return answer.body.text.encode() if isinstance(answer.body, Text) else msgspec.json.encode(answer.body)
+
+
 def _head(answer: Answer, body: bytes) -> dict[str, Any]:
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    is_page = isinstance(answer.body, Text) and body.lstrip().startswith(b"<")
+    content_type = b"text/html; charset=utf-8" if is_page else b"application/json; charset=utf-8"
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
     if answer.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % answer.retry_after_s))
     return {"type": "http.response.start", "status": answer.status, "headers": headers}

@@ -28,6 +28,7 @@ POSITIVE = (
     "audit_looks_days",
 )
 BODIES_AT_ONCE_MIN = 2
+DAY_S = 86_400
 
 
 Found = Iterator[SettingsError]
@@ -56,6 +57,7 @@ def check(settings: Settings) -> Found:
         yield SettingsError(
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
         )
+    yield from _check_waits(settings)
     yield from _check_proxies(settings.trusted_proxies)
     yield from _check_address("public_url", settings.public_url, path=False)
     yield from _check_address("public_ingest_url", settings.public_ingest_url, path=True)
@@ -88,6 +90,13 @@ def _check_proxies(trusted: tuple[str, ...]) -> Found:
             yield SettingsError(
                 "trusted_proxies", expected="addresses and networks, such as 10.0.0.0/8", got=text, hint=str(error)
             )
+
+
+def _check_waits(settings: Settings) -> Found:
+    if not 1 <= settings.retry_after_s_max <= DAY_S:
+        yield SettingsError(
+            "retry_after_s_max", expected="1 to 86400", got=settings.retry_after_s_max, hint="it is in seconds"
+        )
 
 
 def _check_sources(settings: Settings) -> Found:

@@ -297,6 +297,11 @@ class Settings:
     retention_bytes_max: int = _setting(10_737_418_240, "Settled events are removed, oldest first, above this size.")
     retry_hours: float = _setting(72.0, "How long a failing call is repeated before its event is dead.")
     call_timeout_s: float = _setting(10.0, "How long one call to Custify may take.")
+    retry_after_s_max: float = _setting(
+        3_600.0,
+        "The longest wait that Custify may ask for with `Retry-After`, whatever it says; then one read finds out. 1 to"
+        " 86400.",
+    )
     sources: Mapping[str, Source] = dataclasses.field(default_factory=dict)
     destinations: Mapping[str, Destination] = dataclasses.field(default_factory=dict)
     connections: tuple[Connection, ...] = ()

@@ -1,0 +1,67 @@
+"""Whom a bad answer is about: the event that got it, or everybody. Pure: it is told which calls passed, and which did not.
+
+A key, an account, an address or a server that is down fails every call. A firewall, or a bug at Custify, fails the calls of
+one event, again and again, while others pass: that must neither hold nor slow them, and the event grows old by it.
+"""
+
+import dataclasses
+import enum
+import math
+
+# So many events, one behind the other, without one that passed between them: that is no coincidence.
+SEVERAL = 3
+# Failing events that are remembered; beyond, the one that failed longest ago is taken for new.
+REMEMBERED_MAX = 10_000
+
+
+class Blame(enum.Enum):
+    """Whom what is known so far speaks against."""
+
+    EVENT = enum.auto()
+    EVERYBODY = enum.auto()
+    #: One event, for the first time, and nothing else was tried.
+    UNCLEAR = enum.auto()
+
+
+@dataclasses.dataclass(slots=True)
+class Witness:
+    """Which writes passed lately, and which events failed. Times are on any clock, always the same one."""
+
+    #: When a write passed last; what Custify refuses for its content has passed the key and the way.
+    passed_at: float = -math.inf
+    #: One ever did, with the key and the address of now. A key that may only read passes every read.
+    is_proven: bool = False
+    #: By place in the log: when the event failed last. The oldest first.
+    failed: dict[int, float] = dataclasses.field(default_factory=dict)
+    #: Those that failed since a write passed.
+    since: set[int] = dataclasses.field(default_factory=set)
+
+    def passed(self, now: float) -> None:
+        """A write passed."""
+        self.passed_at, self.is_proven = now, True
+        self.since.clear()
+
+    def blames(self, seq: int, *, began: float, now: float) -> Blame:
+        """An event failed in a call that began then; return whom that speaks against."""
+        before = self.failed.pop(seq, None)
+        self.failed[seq] = now
+        if len(self.failed) > REMEMBERED_MAX:
+            self.ended(next(iter(self.failed)))
+        # Others passed while it was tried, or since it failed last.
+        if self.passed_at >= (began if before is None else before):
+            return Blame.EVENT
+        self.since.add(seq)
+        return Blame.EVERYBODY if len(self.since) >= SEVERAL else Blame.UNCLEAR
+
+    def has_failed(self, seq: int) -> bool:
+        """Return whether the event failed before."""
+        return seq in self.failed
+
+    def ended(self, seq: int) -> None:
+        """The event has its outcome."""
+        self.failed.pop(seq, None)
+        self.since.discard(seq)
+
+    def start_anew(self) -> None:
+        """Another key or address: what passed before proves nothing."""
+        self.passed_at, self.is_proven = -math.inf, False
