@@ -99,8 +99,7 @@ def waits_of(stage: Any) -> Waits:
     on, engine = stage.onlooker, stage.engine
     now, awake = stage.clock.steady(), stage.clock.awake()
     waiting = [story for story in stage.world.stories() if not is_ended(story)]
-    # What is not parked yet may be, for as long as may be; a visitor who signs in may be a stranger then.
-    parks = [max(0.0, on.parked.get(story.seq, now) - now) + stage.park_s_of(story) for story in waiting]
+    parks = [max(on.parked.get(story.seq, now) - now, stage.park_s_of(story)) for story in waiting]
     retries = [on.due[story.seq] - now for story in waiting if story.seq in on.due]
     hold = engine.hold
     return Waits(

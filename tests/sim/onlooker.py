@@ -62,6 +62,8 @@ class Onlooker:
         self.ends_of: dict[str, bool] = {}
         #: When what waits is due: retries by place in the log, parks by place in the log.
         self.due, self.parked = dict[int, float](), dict[int, float]()
+        #: By the retry clock, when each was parked first.
+        self.parked_since: dict[int, float] = {}
         #: How many events had ended when a backoff began.
         self.backoffs: dict[int, int] = {}
         self.ended = 0

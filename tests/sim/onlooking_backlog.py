@@ -84,6 +84,7 @@ class OnlookingBacklog:
         if is_parked:
             self.granted.pop(lease.token, None)
             self.on.parked[lease.seq] = until["until"]
+            self.on.parked_since.setdefault(lease.seq, until["since"])
             self.on.see(Seldom.PARKED_AGAIN, when=lease.parked_at is not None)
             self.on.see(Seldom.REPLAY_PARKED, when=self._is_replayed(lease.seq))
             subjects = set(until["subjects"])

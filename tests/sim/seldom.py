@@ -5,7 +5,7 @@ A simulation says something only about what it comes to. Seen by tests/sim/onloo
 
 import collections
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 #: So many stories come to each state, the rarest ones several times: with fewer, one that is missing says nothing.
 SEEDS_MIN = 20_000
@@ -106,21 +106,24 @@ class Seldom(enum.StrEnum):
 
 
 class Tally:
-    """How often stories came to each state, and the first seed that did."""
+    """How many stories came to each state, and the first seed that did."""
 
     def __init__(self) -> None:
-        self.counts = collections.Counter[str]()
-        self.first: dict[str, int] = {}
+        self.counts, self.first = collections.Counter[str](), dict[str, int]()
 
-    def note(self, seed: int, seen: Mapping[str, int]) -> None:
-        """Add one story."""
-        self.add(seen, dict.fromkeys(seen, seed))
+    @classmethod
+    def of(cls, seed: int, seen: Iterable[str]) -> "Tally":
+        """Return the tally of one story."""
+        one = cls()
+        one.counts.update(set(seen))
+        one.first = dict.fromkeys(one.counts, seed)
+        return one
 
-    def add(self, counts: Mapping[str, int], first: Mapping[str, int]) -> None:
-        """Add many stories."""
-        self.counts.update(counts)
-        for name, seed in first.items():
-            self.first[name] = min(seed, self.first.get(name, seed))
+    def add(self, other: "Tally") -> None:
+        """Add other stories."""
+        self.counts.update(other.counts)
+        for state, seed in other.first.items():
+            self.first[state] = min(seed, self.first.get(state, seed))
 
     @property
     def missing(self) -> list[str]:
@@ -131,4 +134,4 @@ class Tally:
         """Yield the lines of the table."""
         for state in Seldom:
             first = f"seed {self.first[state]}" if state in self.first else ""
-            yield f"{self.counts[state]:>9}  {first:<12} {state}"
+            yield f"{self.counts[state]:>7}  {first:<12} {state}"

@@ -187,11 +187,13 @@ class Stage:
         await self.running
 
     def park_s_of(self, story: Story) -> float:
-        """Return how long an event may be parked from now on, or once more: for its visitor, and then for its person."""
-        named, is_parked = self.world.naming(story.event), story.seq in self.onlooker.parked
+        """Return how long an event may still be parked: until its visitor signs in, and then for its person."""
+        named, on = self.world.naming(story.event), self.onlooker
+        retry_clock = self.engine.hold.retry_clock(self.clock.awake())
+        parked_s = retry_clock - on.parked_since.get(story.seq, retry_clock)
         is_visitor = not (self.mapping.anonymous_fallback or named.user_id or named.email)
-        may_be_stranger = not self.rules.is_off and story.event.type == "track" and (is_visitor or not is_parked)
-        return VISITOR_S * (is_visitor and not is_parked) + self.rules.park_s * may_be_stranger
+        may_be_stranger = not self.rules.is_off and story.event.type == "track"
+        return max(0.0, VISITOR_S * is_visitor + self.rules.park_s * may_be_stranger - parked_s)
 
     def history(self, seed: int, faults: Faults) -> History:
         counts = self.world.counts()

@@ -99,6 +99,19 @@ class GrowsOldInItsSleep(Engine):
         self.clock.awake = clock.steady
 
 
+class LooksEverLessOften(Engine):
+    def __init__(self, *arguments, policy, **rest) -> None:
+        super().__init__(*arguments, policy=dataclasses.replace(policy, idle_s_max=1_200.0), **rest)
+
+
+class ForgetsWhatItBarelyMissed(Engine):
+    """Leases, and then finds a reason to leave one event in a hundred for later: when its lease runs out."""
+
+    async def deliver(self, lease):
+        if lease.seq % 10 or lease.attempt > 1:
+            await super().deliver(lease)
+
+
 def lanes_that_forget_the_link(named, *, tied, is_waiting):
     return (person_lane(named) or named.visitor,)
 
@@ -126,6 +139,8 @@ def found(engine: type[Engine] = Engine) -> str:
         (GrowsOldByTheWallsClock, "was given up after"),
         (WaitsForTheWallsClock, "still wait|while Custify had asked for quiet|calls in a second"),
         (GrowsOldInItsSleep, "was given up after"),
+        (LooksEverLessOften, "still wait"),
+        (ForgetsWhatItBarelyMissed, "still wait"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
