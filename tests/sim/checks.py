@@ -90,7 +90,7 @@ def _ended_in_order(history: History) -> Iterator[str]:
     for order in history.script.orders:
         marks = [mark for mark in order if mark not in history.replayed | waited]
         for earlier, later in itertools.pairwise(marks):
-            before, after = ended_at[earlier], ended_at[later]
+            before, after = ended_at.get(earlier), ended_at.get(later)
             if after is not None and (before is None or after < before):
                 yield f"m{later} ended while m{earlier}, which was sent earlier, had not"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.buffer.port import Outcome, Story
 from penstock.deliver.hold import PROBE_S_MAX
+from sim.hostile_custify import RETRY_AFTER_S_MAX
 
 # One event: to look, to take it, up to two look-ups and two calls, each asked for and answered in 0.3 s, to write it down.
 EVENT_S, CALLS_OF_AN_EVENT = 2.0, 4
@@ -95,19 +96,19 @@ async def drained(waits: Waits, *, waiting: Callable[[], int], why: Callable[[],
 
 
 def waits_of(stage: Any) -> Waits:
-    """Return what a stage waits for just now."""
+    """Return what a stage waits for just now; never longer than that may take, whatever the engine thinks."""
     on, engine = stage.onlooker, stage.engine
     now, awake = stage.clock.steady(), stage.clock.awake()
     waiting = [story for story in stage.world.stories() if not is_ended(story)]
-    parks = [max(on.parked.get(story.seq, now) - now, stage.park_s_of(story)) for story in waiting]
+    parks = [stage.park_s_of(story) for story in waiting]
     retries = [on.due[story.seq] - now for story in waiting if story.seq in on.due]
     hold = engine.hold
     return Waits(
         events=len(waiting),
         calls_per_s=engine.pace.limit,
-        quiet_s=max(0.0, on.quiet_until - now, engine.pace.blocked_s(now)),
+        quiet_s=min(RETRY_AFTER_S_MAX, max(0.0, on.quiet_until - now, engine.pace.blocked_s(now))),
         rest_s=min(PROBE_S_MAX, max(1.0, hold.probe_at - awake)) if hold.is_held else 0.0,
-        backoff_s=max([0.0, *retries]),
+        backoff_s=min(engine.policy.retry.delay_s_max, max([0.0, *retries])),
         park_s=max([0.0, *parks]),
         idle_s=engine.policy.idle_s_max,
     )

@@ -174,7 +174,6 @@ class Onlooker:
             is_turn = isinstance(answer, Throttled) and answer.text == "waiting for the pace"
             self.see(Seldom.THROTTLED_IN_TURN, when=is_turn and waited)
         if isinstance(answer, Throttled):
-            self.see(Seldom.BUSY, when=answer.text.startswith("another event of the same"))
             self.see(Seldom.SLOWEST, when=self.engine.pace.per_s <= PER_S_MIN)
         failing = self.failing.get(lease.seq)
         self.see(Seldom.REFUSED_AFTER_FAILING, when=isinstance(answer, Refused) and failing is not None)
@@ -184,7 +183,7 @@ class Onlooker:
                 rested_s = self.engine.hold.rested_s
                 failing = self.failing.setdefault(lease.seq, Failing(0, rested_s, self.crashes))
                 failing.times += 1
-                self.see(Seldom.FAILED_TEN_TIMES, when=failing.times == VERY_MANY)
+                self.see(Seldom.FAILED_FIVE_TIMES, when=failing.times == MANY)
             case Settle(Outcome.DEAD, reason) if reason.startswith("gave up") and failing:
                 self.see(Seldom.GAVE_UP)
                 self.see(Seldom.GAVE_UP_OVER_A_HOLD, when=self.engine.hold.rested_s > failing.rested_s)

@@ -46,7 +46,7 @@ class OnlookingBacklog:
         return await self.backlog.lease_behind(lease, **limits)
 
     async def settle(self, *endings: Ending, **facts: Any) -> None:
-        parked = self._parked()
+        parked, replayed = self._parked(), self.replayed
         try:
             await self.backlog.settle(*endings, **facts)
         except LeaseLost:
@@ -57,7 +57,7 @@ class OnlookingBacklog:
         is_free = len(endings) >= MANY and not any(ending.attempts for ending in endings)
         self.on.see(Seldom.NO_OP_RUN, when=is_free)
         for ending in endings:
-            self._ended(ending)
+            self._ended(ending, is_replayed=ending.lease.seq in replayed)
 
     async def retry(self, lease: Lease, **verdict: Any) -> None:
         parked, work = self._parked(), self.on.at_work.get(lease.token)
@@ -86,7 +86,7 @@ class OnlookingBacklog:
             self.on.parked[lease.seq] = until["until"]
             self.on.parked_since.setdefault(lease.seq, until["since"])
             self.on.see(Seldom.PARKED_AGAIN, when=lease.parked_at is not None)
-            self.on.see(Seldom.REPLAY_PARKED, when=self._is_replayed(lease.seq))
+            self.on.see(Seldom.REPLAY_PARKED, when=lease.seq in self.replayed)
             subjects = set(until["subjects"])
             others = [w for w in self._waiting() if w.seq != lease.seq and subjects & set(w.parked_for)]
             self.on.see(Seldom.PARK_FOR_TWO, when=bool(others))
@@ -102,28 +102,24 @@ class OnlookingBacklog:
         self.on.see(Seldom.CRASH_PACE, when=bool(notes.get("running")) and notes.get("pace_per_s") is not None)
         return notes
 
-    def _ended(self, ending: Ending) -> None:
+    def _ended(self, ending: Ending, *, is_replayed: bool) -> None:
         on, lease, now = self.on, ending.lease, self.on.clock.steady()
         self.granted.pop(lease.token, None)
-        for known in (on.due, on.parked, on.failing, on.backoffs):
+        for known in (on.due, on.parked, on.parked_since, on.failing, on.backoffs):
             known.pop(lease.seq, None)
         on.ended += 1
         on.ends_of[lease.event.message_id] = True
         passed = [seq for seq, ended in on.backoffs.items() if on.ended - ended == MANY and on.due.get(seq, 0.0) > now]
         on.see(Seldom.OTHERS_PASS, when=bool(passed))
         on.see(Seldom.PARK_RAN_OUT, when=ending.cause == causes.PERSON_UNKNOWN)
-        if lease.seq in self.replayed:
-            on.see(Seldom.REPLAY_NO_OP, when=ending.outcome == Outcome.NO_OP)
-            on.see(Seldom.REPLAY_DIED, when=ending.outcome == Outcome.DEAD)
+        on.see(Seldom.REPLAY_NO_OP, when=is_replayed and ending.outcome == Outcome.NO_OP)
+        on.see(Seldom.REPLAY_DIED, when=is_replayed and ending.outcome == Outcome.DEAD)
 
     def _waiting(self) -> Sequence[Waiting]:
         return list(self.memory.waiting.values()) if self.memory else []
 
     def _parked(self) -> set[int]:
         return {waiting.seq for waiting in self._waiting() if waiting.parked_for}
-
-    def _is_replayed(self, seq: int) -> bool:
-        return seq in self.replayed
 
     @property
     def replayed(self) -> set[int]:

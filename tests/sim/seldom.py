@@ -36,7 +36,7 @@ class Seldom(enum.StrEnum):
     GAVE_UP = "an event was given up"
     GAVE_UP_OVER_A_HOLD = "an event was given up whose failing was interrupted by a rest"
     GAVE_UP_OVER_A_CRASH = "an event was given up whose failing was interrupted by a crash"
-    FAILED_TEN_TIMES = "an event failed ten times"
+    FAILED_FIVE_TIMES = "an event failed five times"
 
     CRASH_UNDER_WAY = "a crash while calls were under way"
     CRASH_APPLIED = "a crash after a call was applied, and before that was written down"
@@ -93,7 +93,6 @@ class Seldom(enum.StrEnum):
     COALESCED_REFUSED = "a call that carried several events was refused, and the first went alone"
     COALESCED_IN_DOUBT = "a call that carried several events had no answer"
     NO_OP_RUN = "five events ended in one transaction without a call"
-    BUSY = "an event waited, for another was changing what is known of its person"
     DOUBT = "what was known of somebody was struck, for a call had no usable answer"
     FOLLOWERS_BACK = "followers went back, for the first of them did not end"
 

@@ -22,7 +22,7 @@ from penstock.ledger.rules import OFF, Rules
 from penstock.naming import NamedBy
 from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
-from sim.interruptions import Interruptions, stand_still, stop_and_start, write_interruptions
+from sim.interruptions import Interruptions, meet_elsewhere, stand_still, stop_and_start, write_interruptions
 from sim.interruptions import SEEDS as INTERRUPTIONS
 from sim.liveness import Drain, drained, last_answers, waits_of, why_not
 from sim.loop import LoopClock, run_virtually
@@ -176,6 +176,7 @@ class Stage:
             actors.create_task(self._sets(self.clocks.slept, self.onlooker.machine_sleeps, self.clock.sleep))
             actors.create_task(stand_still(self))
             actors.create_task(stop_and_start(self))
+            actors.create_task(meet_elsewhere(self))
             actors.create_task(self.at(self.script.safety_s))
         self.custify.heal()
         await last_answers(lambda: self.onlooker.calls_under_way)
@@ -193,7 +194,7 @@ class Stage:
         parked_s = retry_clock - on.parked_since.get(story.seq, retry_clock)
         is_visitor = not (self.mapping.anonymous_fallback or named.user_id or named.email)
         may_be_stranger = not self.rules.is_off and story.event.type == "track"
-        return max(0.0, VISITOR_S * is_visitor + self.rules.park_s * may_be_stranger - parked_s)
+        return max(0.0, VISITOR_S * is_visitor + self.rules.park_s * may_be_stranger - max(0.0, parked_s))
 
     def history(self, seed: int, faults: Faults) -> History:
         counts = self.world.counts()
