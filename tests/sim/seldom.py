@@ -28,7 +28,6 @@ class Seldom(enum.StrEnum):
     LEASE_LOST_FAILED = "a call failed after its lease ran out"
     LEASE_LOST_PARK = "an event was to be parked after its lease ran out"
     LEASE_LOST_FOLLOWERS = "a lease ran out with followers"
-    LEASE_LOST_BEFORE_CALL = "a lease ran out while its call waited for its turn"
 
     SLOW_BUT_IN_TIME = "an answer came in the last third of the time it may take"
     UNANSWERED_AGAIN = "a call was made again that had been applied without an answer"

@@ -22,11 +22,11 @@ from penstock.ledger.rules import OFF, Rules
 from penstock.naming import NamedBy
 from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
-from sim.interruptions import Interruptions, meet_elsewhere, stand_still, stop_and_start, write_interruptions
 from sim.interruptions import SEEDS as INTERRUPTIONS
+from sim.interruptions import Interruptions, meet_elsewhere, stand_still, stop_and_start, write_interruptions
 from sim.liveness import Drain, drained, last_answers, waits_of, why_not
 from sim.loop import LoopClock, run_virtually
-from sim.onlooker import OnlookingCustify, Onlooker
+from sim.onlooker import Onlooker, OnlookingCustify
 from sim.onlooking_backlog import OnlookingBacklog
 from sim.script import Script, Sent, Trouble, write_clocks, write_script
 
