@@ -54,7 +54,7 @@ def test_what_custify_holds_is_not_said_again_until_the_ledger_forgets(penstock,
     assert penstock.counts()["outcomes"]["no-op"] == 6
     [event] = sandbox.events()
     assert event["company_id"] == "acme"
-    assert "company_id: the company of the person's last group call" in run(penstock, "explain", "t1")
+    assert "company_id: the only company the person is known to belong to" in run(penstock, "explain", "t1")
     assert "signed_up_at: set_once" in run(penstock, "explain", "i3")
     assert "custom_attributes.plan = 'pro'" in run(penstock, "ledger", "show", "--person", "ana")
     calls = json.loads(run(penstock, "status", "--json"))["destinations"]["custify"]["calls"]

@@ -85,17 +85,18 @@ def send_quietly(to: socket.socket, data: bytes) -> None:
 
 @pytest.mark.parametrize("size_bytes", [50_000, 390_000])
 def test_headers_of_strangers_are_forgotten(penstock, connect, size_bytes):
-    accept = accept_of(penstock)
-    send_some(penstock)
-    before = accept.memory_info().rss
-    for _ in range(HEADERS):
-        key = base64.b64encode(os.urandom(size_bytes * 3 // 4)).decode()
-        one = connect()
-        send_quietly(one, head(f"Basic {key}", 2) + b"{}")
-        one.close()
-    send_some(penstock, 3)
+    accept, held = accept_of(penstock), []
+    # What a process needs to answer them at all, it needs once.
+    for _ in range(2):
+        for _ in range(HEADERS):
+            key = base64.b64encode(os.urandom(size_bytes * 3 // 4)).decode()
+            one = connect()
+            send_quietly(one, head(f"Basic {key}", 2) + b"{}")
+            one.close()
+        send_some(penstock, 3)
+        held.append(accept.memory_info().rss)
 
-    assert accept.memory_info().rss - before < HEADERS * size_bytes / 2
+    assert held[1] - held[0] < HEADERS * size_bytes / 2
 
 
 def test_others_are_answered_while_a_bomb_is_taken_apart(penstock):

@@ -25,6 +25,7 @@ def _case(case: Case) -> str:
     options = f" Settings: {_settings(case.options)}." if case.options else ""
     lines = [f"### {case.sentence[0].upper()}{case.sentence[1:]}", "", f"{case.why}{options}", ""]
     lines += ["```json", _json(case.event), "```", ""]
+    lines += ["Beside it in its batch:", "", "```json", _json(case.batch), "```", ""] if case.batch else []
     ours, theirs = (case.expected[mapping] for mapping in MAPPINGS)
     if ours == theirs:
         return "\n".join([*lines, *_answer("both mappings", ours)])

@@ -14,7 +14,7 @@ CASES = read_cases()
 
 
 def explained(case: Case, mapping: str):
-    return explain(case.event, Mapping(name=mapping, **case.options))
+    return explain(case.call(mapping), Mapping(name=mapping, **case.options))
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS)
@@ -22,7 +22,7 @@ def explained(case: Case, mapping: str):
 def test_every_value_of_the_case_and_of_its_calls_is_accounted_for(case: Case, mapping: str) -> None:
     explanation = explained(case, mapping)
 
-    assert accounts_for_every_leaf(explanation, case.event)
+    assert accounts_for_every_leaf(explanation, case.call(mapping))
     assert tells_the_truth(explanation)
 
 

@@ -90,7 +90,7 @@ def named(world: SqliteWorld, file: str) -> dict[str, dict[str, int]]:
 async def test_every_row_that_names_it_goes_with_it(sqlite_world):
     await lived(sqlite_world)
     before = {file: named(sqlite_world, file) for file in (DELIVERY, CONTROL)}
-    assert {"waiting", "place", "parked", "outcome", "tally", "minute", "ledger", "link", "calls", "replay"} <= set(
+    assert {"waiting", "place", "parked", "outcome", "tally", "minute", "ledger", "tie", "calls", "replay"} <= set(
         before[DELIVERY]
     )
     assert {"pause", "replay_order", "attribute_approval"} == set(before[CONTROL])

@@ -60,13 +60,13 @@ def test_events_that_ended_are_forgotten_and_so_are_the_oldest_of_too_many():
     witness = Witness()
     witness.blames(1, began=0.0, now=1.0)
     witness.ended(1)
-    assert not witness.has_failed(1)
+    assert 1 not in witness.failed
 
     for seq in range(2, REMEMBERED_MAX + 3):
         witness.blames(seq, began=0.0, now=1.0)
 
     assert len(witness.failed) == len(witness.since) == REMEMBERED_MAX
-    assert not witness.has_failed(2)
+    assert 2 not in witness.failed
 
 
 @pytest.mark.parametrize("seq", [1, 2])

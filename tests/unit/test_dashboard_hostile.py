@@ -70,14 +70,17 @@ def test_every_page_shows_every_field_escaped(world, admin, type_):
     world.receive(everywhere(EVIL) | {"type": type_, "messageId": f"m/{EVIL}"})
     strange = Suspicion(attribute=f"people.{EVIL}", type="string", why=EVIL, message_id=EVIL)
     known = Delta(fields={EVIL: EVIL}, companies={EVIL: 1}, last_group=EVIL)
+    shared = Delta(fields={"email": EVIL}, asserted_at=1.0)
+    two = {f"user:{number}{EVIL}": shared.learn for number in (1, 2)}
     world.settle(
         Outcome.DEAD,
         cause="custify.refused.422",
         reason=f"refused: {EVIL}",
         answer=f'{{"msg":"{EVIL}"}}',
-        learned={f"user:{EVIL}": known.learn, strange.subject: strange.learn},
+        learned={f"user:{EVIL}": known.learn, strange.subject: strange.learn, **two},
     )
-    pages = ["/", "/live", "/problems", "/problems/custify", "/problems/custify/custify.refused.422", "/people"]
+    pages = ["/", "/live", "/problems", "/problems/custify", "/problems/custify/custify.refused.422"]
+    pages += ["/people", "/people/merges"]
     pages += [
         "/mapping/custify",
         "/mapping/custify?preview=1&nested=json&page_views=on&anonymous_fallback=on",
@@ -94,7 +97,8 @@ def test_every_page_shows_every_field_escaped(world, admin, type_):
     for path, answer in answers.items():
         assert answer.status_code == 200, path
         assert runs(answer.text) == [], path
-    assert html.escape(EVIL[:20], quote=False) in answers["event"].text
+    for path in ("event", "/people/merges"):
+        assert html.escape(EVIL[:20], quote=False) in answers[path].text
 
 
 def test_what_a_stranger_is_called_by_himself_is_escaped_where_refusals_are_listed(world, admin):
@@ -137,5 +141,5 @@ def test_all_pages_that_show_events_are_tried_here():
 
     assert pages == {
         "AccessPages", "ActivityPages", "DoorPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "NamesPages", "OverviewPages", "PeoplePages", "ProblemPages",
-        "SettingsPages",
+        "RadarPages", "SettingsPages",
     }  # fmt: skip

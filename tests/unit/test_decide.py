@@ -107,6 +107,7 @@ def test_a_refusal_of_one_event_ages_and_ends_with_what_was_said():
 
 def test_the_first_refusal_of_one_event_does_not_count_yet():
     assert verdict(Singled(Barred(403, ""), counts=False)) == RetryIn(2.0, counts=False)
+    assert verdict(Singled(Barred(403, ""), counts=False), failing_for_s=10**9) == RetryIn(2.0, counts=False)
 
 
 @pytest.mark.parametrize(

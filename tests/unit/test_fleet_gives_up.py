@@ -16,6 +16,9 @@ class Discarded:
     def paused(self):
         return {}
 
+    def resumed(self):
+        return {}
+
     def replays(self):
         return ()
 

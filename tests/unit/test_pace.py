@@ -108,6 +108,27 @@ def test_no_thundering_herd_when_the_wait_is_over():
     assert 1 <= len(sent) <= learned + INCREASE_PER_S + 1
 
 
+def test_a_429_after_a_long_silence_is_no_rate_of_nothing():
+    pace = Pace()
+    pace.sent(now=0.0)
+    pace.throttled(now=10_000.0, retry_after_s=1.0)
+    pace.accepted()
+
+    assert PER_S_MIN <= pace.limit < math.inf
+
+
+def test_what_was_learned_from_a_few_calls_holds_for_minutes_and_not_for_hours():
+    pace, now = Pace(), 100.0
+    pace.sent(now=now)
+    pace.throttled(now=now, retry_after_s=1.0)
+    while pace.limit < 50.0:
+        now += max(1e-9, pace.wait_s(now))
+        pace.sent(now)
+        pace.accepted()
+
+    assert now - 100.0 < 180.0
+
+
 def test_the_pace_never_stops_altogether():
     pace = Pace(as_of=NOW)
     now = NOW
@@ -120,7 +141,8 @@ def test_the_pace_never_stops_altogether():
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["sent", "throttled", "look"]), st.floats(0, 100), st.floats(0, 1e6)), max_size=60
+        st.tuples(st.sampled_from(["sent", "accepted", "throttled", "look"]), st.floats(0, 1e5), st.floats(0, 1e6)),
+        max_size=60,
     )
 )
 def test_the_pace_always_answers_with_a_finite_wait(steps):
@@ -131,6 +153,8 @@ def test_the_pace_always_answers_with_a_finite_wait(steps):
             pace.sent(now)
         elif what == "throttled":
             pace.throttled(now, retry_after_s)
+        elif what == "accepted":
+            pace.accepted()
         assert 0.0 <= pace.wait_s(now) < math.inf
         assert 0.0 < pace.limit <= 50.0
 

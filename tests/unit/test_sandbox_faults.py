@@ -138,9 +138,10 @@ async def test_faults_combine_and_each_set_replaces_the_one_before(sandbox):
     [
         ({"stats": 503}, "stats"),
         ({"status": "503"}, "$.status"),
-        ({"status": 200}, "$.status"),
+        ({"status": 200}, "a `status` of success needs a `text`"),
+        ({"status": 102}, "$.status"),
         ({"status": True}, "$.status"),
-        ({"times": 3}, "`times` and `retry_after_s` need a `status`"),
+        ({"times": 3}, "`times`, `retry_after_s`, `text` and `only` need a `status`"),
         ({"status": 503, "times": 0}, "$.times"),
         ({"latency_ms": -1}, "$.latency_ms"),
         ({"rate_per_s": 0}, "$.rate_per_s"),

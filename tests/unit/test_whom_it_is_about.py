@@ -84,6 +84,14 @@ async def test_one_payload_that_a_firewall_dislikes_neither_holds_nor_flaps(worl
     assert not world.standing.hold.is_held
 
 
+async def test_the_first_refusal_of_an_event_that_failed_otherwise_before_is_not_its_own_yet(world):
+    for answer in (DOWN, DOWN, Barred(401, "rotated just now")):
+        world.write()
+        said = await world.judged(answer, seq=1)
+
+    assert said == Singled(Barred(401, "rotated just now"), counts=False)
+
+
 async def test_nor_do_many_such_payloads_one_after_the_other_once_others_passed_between(world):
     for round_ in range(3):
         world.write()

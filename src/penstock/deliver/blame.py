@@ -35,6 +35,8 @@ class Witness:
     failed: dict[int, float] = dataclasses.field(default_factory=dict)
     #: Those that failed since a write passed.
     since: set[int] = dataclasses.field(default_factory=set)
+    #: Those that alone were answered as if the key, the account or the way were wrong.
+    singled: set[int] = dataclasses.field(default_factory=set)
 
     def passed(self, now: float) -> None:
         """A write passed."""
@@ -53,14 +55,17 @@ class Witness:
         self.since.add(seq)
         return Blame.EVERYBODY if len(self.since) >= SEVERAL else Blame.UNCLEAR
 
-    def has_failed(self, seq: int) -> bool:
-        """Return whether the event failed before."""
-        return seq in self.failed
+    def single_out(self, seq: int) -> bool:
+        """The event alone is answered as if the key, the account or the way were wrong; return whether it was before."""
+        is_known = seq in self.singled
+        self.singled.add(seq)
+        return is_known
 
     def ended(self, seq: int) -> None:
         """The event has its outcome."""
         self.failed.pop(seq, None)
         self.since.discard(seq)
+        self.singled.discard(seq)
 
     def start_anew(self) -> None:
         """Another key or address: what passed before proves nothing."""

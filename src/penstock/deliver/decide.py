@@ -141,7 +141,7 @@ def decide(
         case Refused(status, text):
             reason = f"Custify refused the call with {_said(status, text)}"
             return Settle(Outcome.DEAD, reason, causes.refused(status))
-        case Singled() | Unavailable() if failing_for_s >= policy.give_up_after_s:
+        case Singled(counts=True) | Unavailable() if failing_for_s >= policy.give_up_after_s:
             return _given_up(answer, attempt=attempt)
         case Singled(_, counts):
             return RetryIn(policy.delay_s(attempt, jitter=jitter), counts=counts)

@@ -137,7 +137,8 @@ class Pace:
         # Calls already under way get their 429 too; one window must lower the pace only once.
         if free_s >= 0:
             is_known = not math.isinf(self.ceiling_per_s) and free_s >= AGAIN_S
-            self.ceiling_per_s, self.throttled_at = min(self.limit, self.measured_per_s), now
+            # Who was asked for nothing for hours was throttled at no rate at all: that says little of the limit.
+            self.ceiling_per_s, self.throttled_at = max(PER_S_MIN, min(self.limit, self.measured_per_s)), now
             self.per_s = max(PER_S_MIN, (DECREASE_KNOWN if is_known else DECREASE) * self.ceiling_per_s)
         self.tokens = min(self.tokens, 0.0)
 
@@ -155,7 +156,10 @@ class Pace:
             return ceiling * BELOW_PER_S
         if self.measured_per_s < TRIED * self.per_s:
             return 0.0
-        return ceiling * (CLOSE_PER_S if distance <= CLOSE else ABOVE_PER_S * min(1.0, distance))
+        if distance <= CLOSE:
+            return ceiling * CLOSE_PER_S
+        # Of a small limit a share is next to nothing; what was learned from a few calls must not hold for hours.
+        return max(INCREASE_PER_S, ceiling * ABOVE_PER_S) * min(1.0, distance)
 
     def _tokens_at(self, now: float) -> float:
         """Return the tokens of now: calls that wait for their turn are counted ahead, up to the time of the last."""

@@ -178,11 +178,12 @@ class Standing:
         found = _of_read(await self._read_since(self.clock.awake()))
         if found is not None:
             return barred if isinstance(found, Barred) else found
-        is_known = self.witness.has_failed(seq)
         blame = self.witness.blames(seq, began=began, now=self.clock.awake())
         if blame is Blame.EVERYBODY or not self.witness.is_proven:
             self.accused_at = began
             return barred
+        # What failed otherwise before does not make a first answer of this kind the event's own: a key may be rotated just now.
+        is_known = self.witness.single_out(seq)
         if isinstance(answer, Refused) and (is_known or blame is Blame.EVENT):
             return answer
         return Singled(answer, counts=is_known)

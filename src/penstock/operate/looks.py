@@ -18,6 +18,7 @@ SHOWS: Mapping[str, str] = {
     "/events/{destination}/{message_id:path}": "event {message_id} at {destination}",
     "/payloads/{destination}/{message_id:path}": "event {message_id} at {destination}, whole",
     "/people": "people and accounts",
+    "/people/merges": "people who may be taken for one",
     "/problems/{destination}": "events that did not get through to {destination}",
     "/problems/{destination}/{cause}": "events that did not get through to {destination}",
     "/mapping/{name}": "examples of fields at {name}",
