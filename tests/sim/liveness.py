@@ -95,7 +95,7 @@ async def drained(waits: Waits, *, waiting: Callable[[], int], why: Callable[[],
     return Drain(waits=waits, took_s=loop.time() - began)
 
 
-def waits_of(stage: Any) -> Waits:
+def waits_of(stage: Any, *, idle_s: float) -> Waits:
     """Return what a stage waits for just now; never longer than that may take, whatever the engine thinks."""
     on, engine = stage.onlooker, stage.engine
     now, awake = stage.clock.steady(), stage.clock.awake()
@@ -110,7 +110,7 @@ def waits_of(stage: Any) -> Waits:
         rest_s=min(PROBE_S_MAX, max(1.0, hold.probe_at - awake)) if hold.is_held else 0.0,
         backoff_s=min(engine.policy.retry.delay_s_max, max([0.0, *retries])),
         park_s=max([0.0, *parks]),
-        idle_s=engine.policy.idle_s_max,
+        idle_s=idle_s,
     )
 
 

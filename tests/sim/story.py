@@ -342,7 +342,7 @@ class Stage:
         await self._until_nothing_waits()
 
     async def _until_nothing_waits(self) -> None:
-        waits = waits_of(self)
+        waits = waits_of(self, idle_s=IDLE_S_MAX)
         self.drains.append(await drained(waits, waiting=lambda: self.world.counts().waiting, why=lambda: why_not(self)))
 
     async def at(self, virtual_s: float) -> None:
