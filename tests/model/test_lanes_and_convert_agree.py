@@ -71,10 +71,15 @@ def test_whoever_an_event_writes_is_whom_its_lanes_are_named_after(said, beside,
 
 
 def _as_compared(call: Call) -> Call:
-    """Return a call with its ids as texts, as Custify compares them; a company's event needs no lane of its own."""
+    """Return a call with its ids as texts, as Custify compares them; a company's event needs no lane of its own.
+
+    What RudderStack sends for an id and is none, such as true, names nobody.
+    """
     ids = {
         name: as_id(call.body.get(name)) for name in ("user_id", "company_id") if call.path != "/event" or "u" in name
     }
+    if call.path == "/company" and ids["company_id"] is None:
+        return Call("/event", {})
     return Call(call.path, {"email": as_email(call.body.get("email")), **ids})
 
 
