@@ -103,6 +103,8 @@ class HostileCustify:
         except TimeoutError:
             self.unavailable[mark_of(call)] += 1
             return Unavailable(None, "no answer in time")
+        if isinstance(answer, Unavailable) and answer.status is None:
+            self.unavailable[mark_of(call)] += 1
         if isinstance(answer, Throttled):
             self._heard(answer)
         return answer
@@ -151,7 +153,8 @@ class HostileCustify:
             return odd
         if self._happens(self.faults.swallowed):
             await asyncio.sleep(self.call_s_max * 2)
-            return Accepted(200, "never seen")
+            # Seen by a client alone that stood still for so long.
+            return Unavailable(None, "connection lost")
         if self._happens(self.faults.slow):
             # Applied before our timeout, answered after it or shortly before.
             await asyncio.sleep(self.dice.uniform(0.4, 0.9) * self.call_s_max)
