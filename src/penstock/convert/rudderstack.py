@@ -118,11 +118,18 @@ def convert_as_rudderstack(event: object, mapping: Mapping) -> Meaning:
         return Unmappable(str(refused), causes.RUDDERSTACK)
 
 
-def subjects(event: Body) -> tuple[str | None, str | None, tuple[str, ...]]:
+def subjects(event: Body, mapping: Mapping) -> tuple[str | None, str | None, tuple[str, ...]]:
     """Return whom an event is about, by id and e-mail, and the company it writes; as texts that can be compared."""
     user_id, email, group = (first(event, paths) for paths in (USER_ID, EMAIL, COMPANY["company_id"]))
-    company = as_id(group) if event.get("type") == "group" else None
-    return as_id(user_id), as_email(email), (company,) if company else ()
+    if mapping.anonymous_fallback and not truthy(user_id):
+        user_id = event.get("anonymousId")
+    company = _as_sent(group) if event.get("type") == "group" else None
+    return _as_sent(user_id), as_email(email), (company,) if company else ()
+
+
+def _as_sent(id_: object) -> str | None:
+    """Return an id as it arrives: JavaScript writes large numbers with fewer digits."""
+    return as_id(as_written(id_) if isinstance(id_, float) else id_)
 
 
 def _identify(message: Body, mapping: Mapping) -> list[Call]:

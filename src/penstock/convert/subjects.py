@@ -19,8 +19,7 @@ def named(event: Object, mapping: Mapping) -> Named:
     """Return whom an event is about, and which companies it writes."""
     visitor = visitor_of(event, mapping)
     if mapping.name == "rudderstack":
-        user_id, email, companies = rudderstack.subjects(dict(event))
-        user_id = user_id or (visitor if mapping.anonymous_fallback else None)
+        user_id, email, companies = rudderstack.subjects(dict(event), mapping)
     else:
         user_id, email, companies = _custify_1(event, mapping)
     kind = "user" if mapping.anonymous_fallback else "anon"
