@@ -118,7 +118,8 @@ def _gave_up(history: History) -> Iterator[str]:
         mark = int(story.event.message_id[1:])
         if story.state == Outcome.DEAD and story.reason.startswith("gave up after "):
             attempts = int(story.reason.split()[3])
-            if attempts > history.unavailable.get(mark, 0):
+            # A lease that ran out counts as an attempt: its call was made, and nobody knows how it went.
+            if attempts > history.unavailable.get(mark, 0) + history.ran_out[mark]:
                 yield f"m{mark} gave up after {attempts} attempts, of which {history.unavailable.get(mark, 0)} failed"
 
 

@@ -67,6 +67,8 @@ class Onlooker:
         #: How many events had ended when a backoff began.
         self.backoffs: dict[int, int] = {}
         self.ended = 0
+        #: By mark: how often a lease of it ran out.
+        self.ran_out = collections.Counter[int]()
 
     def see(self, state: Seldom, *, when: bool = True) -> None:
         """Count a state, when it is one."""

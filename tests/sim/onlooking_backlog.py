@@ -32,6 +32,7 @@ class OnlookingBacklog:
         on, awake = self.on, self.on.clock.awake()
         for lease in [lease for lease in self.granted.values() if lease.expires_at <= awake]:
             on.see(Seldom.LEASE_LOST_FOLLOWERS, when=bool(lease.followers))
+            on.ran_out[int(lease.event.message_id[1:])] += 1
             del self.granted[lease.token]
         leases = await self.backlog.lease(**limits)
         self._look_at_new()

@@ -67,6 +67,8 @@ class History:
     interruptions: Interruptions
     #: Seldom states that the story came to; see tests/sim/seldom.py.
     seen: collections.Counter[str]
+    #: By mark: how often a lease ran out.
+    ran_out: collections.Counter[int]
 
     @property
     def replayed(self) -> frozenset[int]:
@@ -162,6 +164,8 @@ class Stage:
         self.interruptions, self.drains = Interruptions(), list[Drain]()
         #: Whoever ends the process, and begins it again, does so alone.
         self.process = asyncio.Lock()
+        #: Nobody asks for files while they are opened again: after a stand-still, much is due at once.
+        self.files = asyncio.Lock()
         self.start_engine()
 
     async def play(self) -> None:
@@ -220,6 +224,7 @@ class Stage:
             drains=self.drains,
             interruptions=self.interruptions,
             seen=self.onlooker.seen,
+            ran_out=self.onlooker.ran_out,
         )
 
     def start_engine(self) -> None:
@@ -256,7 +261,8 @@ class Stage:
 
     async def _send(self, request: Sent) -> None:
         self.onlooker.sends(request)
-        await self.world.append(*request.events)
+        async with self.files:
+            await self.world.append(*request.events)
 
     async def _crashes(self, times: Sequence[float], *, began: float = 0.0) -> None:
         for at in times:
@@ -270,7 +276,8 @@ class Stage:
         for task in doomed:
             task.cancel()
         await asyncio.gather(*doomed, return_exceptions=True)
-        await self.world.crash_and_reopen()
+        async with self.files:
+            await self.world.crash_and_reopen()
         self.custify.forget_quiet()
         self.start_engine()
 
@@ -336,12 +343,18 @@ class Stage:
         for request in self.script.late:
             await self.at(began + request.at)
             await self._send(request)
-            await Replays(self.backlog).step([order])
-        await Replays(self.backlog).step([order])
+            await self._replay(order)
+        await self._replay(order)
         await crashes
         await self._until_nothing_waits()
 
+    async def _replay(self, order: ReplayOrder) -> None:
+        async with self.files:
+            await Replays(self.backlog).step([order])
+
     async def _until_nothing_waits(self) -> None:
+        # An engine that begins just now has yet to recall its rests.
+        await asyncio.sleep(1.0)
         waits = waits_of(self, idle_s=IDLE_S_MAX)
         self.drains.append(await drained(waits, waiting=lambda: self.world.counts().waiting, why=lambda: why_not(self)))
 
