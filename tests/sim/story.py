@@ -183,7 +183,8 @@ class Stage:
             actors.create_task(meet_elsewhere(self))
             actors.create_task(self.at(self.script.safety_s))
         self.custify.heal()
-        await last_answers(lambda: self.onlooker.calls_under_way)
+        begun = set(self.onlooker.at_work)
+        await last_answers(lambda: not begun.isdisjoint(self.onlooker.at_work))
         await self._until_nothing_waits()
         if not self.drains[-1].still:
             await self._replay_while_others_send()
