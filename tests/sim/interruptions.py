@@ -68,6 +68,9 @@ async def stop_and_start(stage: Any) -> None:
             await stage.running
             stage.onlooker.stopped(waiting=stage.world.counts().waiting)
             await asyncio.sleep(seconds)
+            async with stage.files:
+                # Another process: leases that were given up are known to nobody.
+                await stage.world.crash_and_reopen()
             stage.start_engine()
 
 
