@@ -8,6 +8,7 @@ import dataclasses
 from typing import Any
 
 from penstock.clock import Dice
+from penstock.convert.plan import Call
 
 # Far from every seed of a story, and of its clocks.
 SEEDS = 2 * 10**9
@@ -24,7 +25,7 @@ class Interruptions:
     stood: tuple[tuple[float, float], ...] = ()
     #: It is asked to end, and begun again later; or its destination is removed and comes back.
     stopped: tuple[tuple[float, float], ...] = ()
-    #: Somebody else tells Custify of a person that an event of ours names: when, and the place of that event.
+    #: Somebody else tells Custify of a person for whom we park an event: when, and which of the parked ones, in [0, 1).
     met: tuple[tuple[float, float], ...] = ()
     #: It crashes so long after a replay began.
     crashes_in_replay_at: tuple[float, ...] = ()
@@ -76,12 +77,12 @@ async def stop_and_start(stage: Any) -> None:
 
 async def meet_elsewhere(stage: Any) -> None:
     """Let Custify know people whom nobody told it of through us."""
-    events = [event for request in stage.script.sent for event in request.events if event.type == "track"]
-    for at, share in stage.interruptions.met if events else ():
+    for at, share in stage.interruptions.met:
         await stage.at(at)
-        named = stage.world.naming(events[int(share * len(events))])
-        if named.user_id:
-            stage.custify.held.people.setdefault(named.user_id, {})
+        async with stage.files:
+            parked = [story.event for story in stage.world.stories() if story.state == "parked"]
+        if parked and (user_id := stage.world.naming(parked[int(share * len(parked))]).user_id):
+            stage.custify.held.apply(Call("/people", {"user_id": user_id}), -1)
 
 
 async def _until_busy(stage: Any) -> None:

@@ -3,6 +3,7 @@
 Engine and Custify are wrapped; the backlog's wrapper is tests/sim/onlooking_backlog.py. Nothing here changes anything.
 """
 
+import asyncio
 import collections
 import contextvars
 import dataclasses
@@ -66,7 +67,7 @@ class Onlooker:
         self.parked_since: dict[int, float] = {}
         #: How many events had ended when a backoff began.
         self.backoffs: dict[int, int] = {}
-        self.ended = 0
+        self.ended, self.given_up = 0, 0
         #: By mark: how often a lease of it ran out.
         self.ran_out = collections.Counter[int]()
 
@@ -138,7 +139,8 @@ class Onlooker:
 
     def stopped(self, *, waiting: int) -> None:
         """The engine ended as it was asked to."""
-        self.see(Seldom.STOP_GIVES_UP, when=bool(self.at_work))
+        self.see(Seldom.STOP_GIVES_UP, when=self.given_up > 0)
+        self.given_up = 0
         self.see(Seldom.STOP_BACKLOG, when=bool(waiting))
 
     def starts(self, engine: Any) -> None:
@@ -217,9 +219,11 @@ class Onlooker:
                 onlooker.at_work[lease.token] = UnderWay(lease, onlooker.clock.steady())
                 try:
                     await super().deliver(lease)
+                except asyncio.CancelledError:
+                    onlooker.given_up += self.stopping.is_set()
+                    raise
                 finally:
-                    if not self.stopping.is_set():
-                        onlooker.at_work.pop(lease.token, None)
+                    onlooker.at_work.pop(lease.token, None)
 
             def verdict(self, answer: Any, lease: Lease) -> Any:
                 verdict = super().verdict(answer, lease)
