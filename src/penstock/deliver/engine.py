@@ -144,11 +144,12 @@ class Engine:
             "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
         )
 
-    async def send(self, calls: Sequence[Call], attempts: list[Attempt]) -> Answer:
-        """Make calls in order, up to the first that is not accepted."""
+    async def send(self, calls: Sequence[Call], attempts: list[Attempt], *, until: float) -> Answer:
+        """Make calls in order, up to the first that is not accepted, while the lease lasts `until` a time."""
         answer: Answer = Accepted(200, "")
         for call in calls:
-            answer = await self._call(call.method, call.path, functools.partial(self.custify.send, call), attempts)
+            make = functools.partial(self.custify.send, call)
+            answer = await self._call(call.method, call.path, make, attempts, until=until)
             if not isinstance(answer, Accepted):
                 break
         return answer
@@ -226,10 +227,10 @@ class Engine:
 
     async def _attempt(self, reads: Sequence[Read], attempts: list[Attempt]) -> tuple[Said, Errand]:
         """Find out what is left to do for the first of these, and those that can go along, and do it."""
-        rules, mode = self.policy.rules, self.policy.mode
+        rules, mode, until = self.policy.rules, self.policy.mode, reads[0].lease.expires_at
 
         async def look_up(path: str) -> Answer:
-            answer = await self._call("GET", path, functools.partial(self.custify.read, path), attempts)
+            answer = await self._call("GET", path, functools.partial(self.custify.read, path), attempts, until=until)
             is_misled = (
                 isinstance(answer, Refused) and answer.status == NOT_FOUND and not await self.standing.is_way_right()
             )
@@ -243,7 +244,7 @@ class Engine:
         if errand.is_shadow:
             attempts += [unsent(call, at=self.clock.now()) for call in errand.calls]
             return Accepted(200, ""), errand
-        return await self.send(errand.calls, attempts), errand
+        return await self.send(errand.calls, attempts, until=until), errand
 
     async def _lease(self) -> Sequence[Lease]:
         """Take as many events as may be under way now; none while held or paused."""
@@ -279,7 +280,7 @@ class Engine:
         return True
 
     async def _call(
-        self, method: str, path: str, make: Callable[[], Awaitable[Answer]], attempts: list[Attempt]
+        self, method: str, path: str, make: Callable[[], Awaitable[Answer]], attempts: list[Attempt], *, until: float
     ) -> Answer:
         """Make one call at its time, and write down how it went."""
         now = self.clock.steady()
@@ -294,6 +295,9 @@ class Engine:
                 # Another call was throttled while this one waited for its turn.
                 return Throttled(blocked_s, "waiting for the pace")
         at, began = self.clock.now(), self.clock.awake()
+        if began + self.policy.call_s_max > until:
+            # The process stood still, and the event is, or may soon be, under way again: this call could come behind that.
+            return Throttled(0.0, "the lease runs out")
         answer = await make()
         took_s, is_write = self.clock.awake() - began, method != "GET"
         self.standing.heard(answer, is_write=is_write, took_s=took_s, under_way=len(self.in_flight))
