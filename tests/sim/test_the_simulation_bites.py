@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,18 @@ class SettlesOnALostAnswer(Engine):
         return super().verdict(answer, lease)
 
 
+class NeverLooksAtItsLease(Engine):
+    async def _call(self, *arguments, until):
+        return await super()._call(*arguments, until=math.inf)
+
+
 class ShortLease(DeliveryPolicy):
     @property
     def lease_s(self) -> float:
         return 2.0
 
 
-class LeasesShorterThanTheCall(Engine):
+class LeasesShorterThanTheCall(NeverLooksAtItsLease):
     def __init__(self, *arguments, policy, **rest) -> None:
         fields = {field.name: getattr(policy, field.name) for field in dataclasses.fields(policy)}
         super().__init__(*arguments, policy=ShortLease(**fields), **rest)
@@ -82,7 +88,7 @@ class OneTime:
         self.steady = clock.now if steady else clock.steady
 
 
-class GrowsOldByTheWallsClock(Engine):
+class GrowsOldByTheWallsClock(NeverLooksAtItsLease):
     def __init__(self, *arguments, clock, **rest) -> None:
         super().__init__(*arguments, clock=OneTime(clock, awake=True, steady=False), **rest)
 
@@ -92,7 +98,7 @@ class WaitsForTheWallsClock(Engine):
         super().__init__(*arguments, clock=OneTime(clock, awake=False, steady=True), **rest)
 
 
-class GrowsOldInItsSleep(Engine):
+class GrowsOldInItsSleep(NeverLooksAtItsLease):
     def __init__(self, *arguments, clock, **rest) -> None:
         super().__init__(*arguments, clock=clock, **rest)
         self.clock = OneTime(clock, awake=False, steady=False)

@@ -89,7 +89,7 @@ class Watch:
             self._clear(strange.attribute, strange.type)
 
     def _let_pass(self, new: Sequence[New], strange: Sequence[Suspicion], known: Attributes) -> None:
-        """Note the attributes that nothing is strange about."""
+        """Note the attributes that nothing is strange about; where a process of its own looked, only it knows them yet."""
         named = {each.attribute for each in strange}
         for attribute, type_, _ in new:
             if attribute not in named:

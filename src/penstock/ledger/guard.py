@@ -130,26 +130,17 @@ def not_cleared(
 
 
 def looked_at(new: Sequence[New], known: Attributes, message_id: str) -> list[Suspicion]:
-    """Return what is strange about new attributes, each looked at beside the known ones and those before it."""
-    before, found = Attributes({}), list[Suspicion]()
+    """Return what is strange about new attributes; each that is not is known from then on, to those after it too."""
+    found = list[Suspicion]()
     for attribute, type_, value in new:
         name = attribute.partition(".")[2]
-        strange = suspicion(attribute, value, known, message_id=message_id)
-        if strange is None and name not in known.types:
-            strange = suspicion(attribute, value, before, message_id=message_id)
-        if strange is None:
-            before.hold(name, type_)
+        why = _of_its_type(name, type_, known) if name in known.types else _of_its_name(name, known)
+        why = why or _of_its_date(name, value, type_)
+        if why:
+            found.append(Suspicion(attribute=attribute, type=type_, why=why, message_id=message_id))
         else:
-            found.append(strange)
+            known.add(name, type_)
     return found
-
-
-def suspicion(attribute: str, value: object, known: Attributes, *, message_id: str) -> Suspicion | None:
-    """Return why an attribute should be looked at before it is sent; None when nothing is strange."""
-    name, type_ = attribute.partition(".")[2], type_of(value)
-    why = _of_its_type(name, type_, known) if name in known.types else _of_its_name(name, known)
-    why = why or _of_its_date(name, value, type_)
-    return Suspicion(attribute=attribute, type=type_, why=why, message_id=message_id) if why else None
 
 
 def _of_its_type(name: str, type_: Type, known: Attributes) -> str:
