@@ -28,9 +28,9 @@ from granian.constants import Interfaces
 
 from penstock.accept.app import Gateway, Limits
 from penstock.accept.sources import Sources
-from penstock.buffer.sqlite_log import SqliteLog
+from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.clock import SystemClock, SystemDice
-from penstock.listening import serve
+from penstock.machine.listening import serve
 from penstock.settings import Source
 
 ROUNDS, SECONDS = int(os.environ.get("BENCH_ROUNDS", "3")), float(os.environ.get("BENCH_SECONDS", "3"))

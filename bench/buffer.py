@@ -18,9 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite_delivery import DeliveryStore
-from penstock.buffer.sqlite_log import SqliteLog
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.clock import SystemClock
 from penstock.deliver import fleet  # noqa: F401 - what the deliver process loads counts in its memory and its start
 from penstock.event import Batch, Event, MessageId

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import msgspec
 
 from penstock.cli.convert import as_json
-from penstock.convert import convert
-from penstock.convert.plan import Mapping
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Mapping
 
 ROUNDS, EVENTS = int(os.environ.get("BENCH_ROUNDS", "5")), int(os.environ.get("BENCH_EVENTS", "20000"))
 MAPPINGS = (Mapping(), Mapping(name="rudderstack"))

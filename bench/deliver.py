@@ -20,17 +20,17 @@ import aiohttp
 import msgspec
 import structlog
 
-from penstock.buffer.sqlite_delivery import DeliveryStore
-from penstock.buffer.sqlite_log import SqliteLog
-from penstock.buffer.sqlite_shelf import SqliteShelf
+from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+from penstock.buffer.sqlite.log.log import SqliteLog
+from penstock.buffer.sqlite.read.shelf import SqliteShelf
 from penstock.clock import SystemClock, SystemDice
-from penstock.convert.plan import Call, Mapping
 from penstock.deliver.answer import Answer, Unavailable, read_answer
-from penstock.deliver.custify import ANSWER_BYTES_MAX, CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.destinations.custify.api import ANSWER_BYTES_MAX, CustifyApi
+from penstock.destinations.custify.convert.plan import Call, Mapping
 from penstock.event import Batch, Event, MessageId
 
 EVENTS, PEOPLE, ROUNDS, IN_FLIGHT = 4_000, 1_000, 5, 32

@@ -36,26 +36,26 @@ import structlog
 from day import SEED, SMALL, WHOLE, Body, Company, Person, day, uuid
 from penstock.accept.one_by_one import read_batch
 from penstock.accept.sdk_request import Origin
-from penstock.buffer.ledger_port import CallFigures
-from penstock.buffer.port import Attempt
-from penstock.buffer.sqlite import DELIVERY
-from penstock.buffer.sqlite_delivery import DeliveryStore
-from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
-from penstock.buffer.sqlite_log import SqliteLog
-from penstock.buffer.sqlite_shelf import SqliteShelf
+from penstock.buffer.port.ledger import CallFigures
+from penstock.buffer.port.outcomes import Attempt
+from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
+from penstock.buffer.sqlite.file import DELIVERY
+from penstock.buffer.sqlite.log.log import SqliteLog
+from penstock.buffer.sqlite.read.shelf import SqliteShelf
 from penstock.clock import Clock, SystemClock, SystemDice
-from penstock.convert import convert
-from penstock.convert.plan import Call, Plan
 from penstock.deliver.answer import Answer, read_answer
-from penstock.deliver.custify import PROBE_PATH, CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import Custify, DeliveryPolicy
+from penstock.destinations.custify.api import PROBE_PATH, CustifyApi
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Call, Plan
+from penstock.destinations.custify.reading import mapping_of, rules_of
 from penstock.event import Batch, Event, enriched
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import Part, subjects_of, weigh
-from penstock.reading import mapping_of, rules_of
 from penstock.settings import Destination, Settings
 from sandbox_client import Sandbox
 from sim.loop import LoopClock, run_virtually

@@ -20,19 +20,20 @@ from accept import KEY, Sender, server, template, until_open
 from buffer import BODY, PEOPLE
 from starlette.testclient import TestClient
 
-from penstock.buffer.control_port import Role, User
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite_delivery import DeliveryStore
-from penstock.buffer.sqlite_log import SqliteLog
+from penstock.admin.app import create_app
+from penstock.admin.doors.access import Access
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.control import Role, User
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.clock import SystemClock
 from penstock.event import Batch, Event, MessageId
-from penstock.opening import open_control
-from penstock.operate.access import Access
-from penstock.operate.app import create_app
-from penstock.operate.snapshot import Snapshots
-from penstock.process import Process
+from penstock.machine.snapshot import Snapshots
+from penstock.run.opening import open_control
+from penstock.run.process import Process
+from penstock.run.wiring import admin_routes, status_reader
 from penstock.settings import load as load_settings
-from penstock.wiring import admin_routes, status_reader
 
 STORED, BATCH, ROUNDS = int(os.environ.get("BENCH_STORED", "1000000")), 1_000, 40
 SETTLED, DEAD = 20_000, 2_000

@@ -5,7 +5,7 @@ import dataclasses
 
 from penstock.accept.app import Gateway, Limits
 from penstock.accept.sources import Sources
-from penstock.buffer.memory import MemoryBuffer
+from penstock.buffer.memory.log import MemoryBuffer
 from penstock.clock import ManualClock, SeededDice
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.settings import Source

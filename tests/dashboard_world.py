@@ -10,26 +10,27 @@ from starlette.testclient import TestClient
 
 from penstock.accept.one_by_one import read_batch
 from penstock.accept.sdk_request import Origin
-from penstock.buffer.control_port import Role, User
-from penstock.buffer.port import Attempt, Ending, Outcome
-from penstock.buffer.sqlite_control import SqliteControl
-from penstock.buffer.sqlite_dead import SqliteDeadLetters
-from penstock.buffer.sqlite_delivery import DeliveryStore
-from penstock.buffer.sqlite_gauge import SqliteGauge
-from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
-from penstock.buffer.sqlite_log import SqliteLog
-from penstock.buffer.sqlite_orders import SqliteLedgerOrders, SqliteOrders
-from penstock.buffer.sqlite_search import SqliteSearch
-from penstock.buffer.sqlite_shelf import SqliteShelf
+from penstock.admin.app import create_app
+from penstock.admin.doors.access import Access
+from penstock.admin.routes import Parts, all_routes
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.control import Role, User
+from penstock.buffer.port.outcomes import Attempt, Outcome
+from penstock.buffer.sqlite.control.control import SqliteControl
+from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
+from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
+from penstock.buffer.sqlite.log.log import SqliteLog
+from penstock.buffer.sqlite.read.dead import SqliteDeadLetters
+from penstock.buffer.sqlite.read.gauge import SqliteGauge
+from penstock.buffer.sqlite.read.search import SqliteSearch
+from penstock.buffer.sqlite.read.shelf import SqliteShelf
 from penstock.clock import ManualClock, SeededDice
-from penstock.operate.access import Access
-from penstock.operate.app import create_app
-from penstock.operate.desk import Desk
-from penstock.operate.routes import Parts, all_routes
-from penstock.operate.snapshot import Snapshots
-from penstock.operate.status import StatusReader
+from penstock.inspect.status import StatusReader
+from penstock.machine.snapshot import Snapshots
 from penstock.settings import Settings, load
-from penstock.vault import Vault
+from penstock.settings.revisions import Desk
+from penstock.settings.vault import Vault
 
 PASSWORD = "correct horse battery"
 CUSTIFY = {"name": "custify", "api_key": "a-secret-api-key", "base_url": "http://127.0.0.1:9"}

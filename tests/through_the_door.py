@@ -5,17 +5,17 @@ import contextlib
 from collections.abc import Sequence
 
 from accept_client import AUTH, Client
-from penstock.buffer.memory import MemoryBuffer
-from penstock.buffer.port import Story
+from penstock.buffer.memory.log import MemoryBuffer
+from penstock.buffer.port.shelf import Story
 from penstock.clock import SeededDice
-from penstock.convert.plan import Call, Mapping
 from penstock.deliver.answer import Accepted, Answer, Refused
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.destinations.custify.convert.plan import Call, Mapping
+from penstock.destinations.custify.naming import NamedBy
 from penstock.ledger.rules import OFF, Rules
-from penstock.naming import NamedBy
 from sandbox_client import Sandbox
 from sim.loop import LoopClock, run_virtually
 

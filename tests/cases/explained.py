@@ -3,8 +3,8 @@
 import json
 import re
 
-from penstock.convert.explain import Explanation
-from penstock.convert.plan import Plan
+from penstock.destinations.custify.convert.plan import Plan
+from penstock.explain.explain import Explanation
 
 
 def leaves(value, path=""):

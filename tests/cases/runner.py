@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from penstock.cli.convert import as_json
-from penstock.convert import convert
-from penstock.convert.plan import Mapping
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Mapping
 from penstock.envelope import Envelope, filled
 
 HERE = Path(__file__).parent

@@ -7,8 +7,8 @@ import pytest
 
 from cases.explained import accounts_for_every_leaf, set_by_mapping, tells_the_truth
 from cases.runner import MAPPINGS, Case, read_cases
-from penstock.convert.explain import as_json, explain
-from penstock.convert.plan import Mapping
+from penstock.destinations.custify.convert.plan import Mapping
+from penstock.explain.explain import as_json, explain
 
 CASES = read_cases()
 

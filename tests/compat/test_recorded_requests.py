@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from accept_client import Client
-from penstock.convert import convert
-from penstock.convert.plan import Filtered, Mapping, Plan
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Filtered, Mapping, Plan
 from penstock.event import enriched
 from penstock.settings import Source
 

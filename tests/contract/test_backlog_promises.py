@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.worlds import MemoryWorld, SqliteWorld, event
-from penstock.buffer.port import Attempt, Ending, Outcome
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.errors import LeaseLost
 
 DONE = Outcome.DELIVERED

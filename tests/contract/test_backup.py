@@ -8,12 +8,14 @@ import pytest
 
 from contract.test_replay_promises import drain
 from contract.worlds import DESTINATION, SqliteWorld, event
-from penstock.buffer import sqlite_backup, sqlite_restore
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS
-from penstock.buffer.sqlite_backup import back_up
-from penstock.buffer.sqlite_orders import SqliteOrders
-from penstock.buffer.sqlite_restore import prove, restore
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.control.orders import SqliteOrders
+from penstock.buffer.sqlite.doctor import backup
+from penstock.buffer.sqlite.doctor import restore as sqlite_restore
+from penstock.buffer.sqlite.doctor.backup import back_up
+from penstock.buffer.sqlite.doctor.restore import prove, restore
+from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS
 from penstock.clock import ManualClock
 from penstock.errors import BackupRefused, SettingsError
 
@@ -56,7 +58,7 @@ async def test_a_set_comes_back_with_its_sums_and_its_newest_event(world, tmp_pa
 
 
 async def test_a_set_made_under_traffic_loses_nothing_and_invents_nothing(world, tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_backup, "PAGES_A_STEP", 2)
+    monkeypatch.setattr(backup, "PAGES_A_STEP", 2)
     taken: list[str] = []
     stop = asyncio.Event()
 
@@ -94,13 +96,13 @@ async def test_a_set_made_under_traffic_loses_nothing_and_invents_nothing(world,
 async def test_retention_between_two_looks_makes_it_look_again(world, tmp_path, monkeypatch):
     await world.append(event("late", "zoe"))
     await world.lease()
-    fits, asked = sqlite_backup._fits, []
+    fits, asked = backup._fits, []
 
     def not_at_first(views) -> bool:
         asked.append(fits(views))
         return len(asked) > 1
 
-    monkeypatch.setattr(sqlite_backup, "_fits", not_at_first)
+    monkeypatch.setattr(backup, "_fits", not_at_first)
     backed_up(world, tmp_path / "set")
 
     assert asked == [True, True]

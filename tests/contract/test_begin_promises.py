@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from contract.worlds import event
-from penstock.buffer.port import Ending, Outcome
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
 
 DAY_S = 86_400
 

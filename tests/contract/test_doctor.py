@@ -7,10 +7,11 @@ import pytest
 
 from contract.test_replay_promises import bury, drain
 from contract.worlds import DESTINATION, SqliteWorld, event, incompressible
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite import DELIVERY, EVENTS, damage_of
-from penstock.buffer.sqlite_doctor import Doctor
-from penstock.buffer.sqlite_salvage import salvage
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.doctor.doctor import Doctor
+from penstock.buffer.sqlite.doctor.salvage import salvage
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS, damage_of
 from penstock.clock import ManualClock
 from penstock.errors import StoreDamaged
 from penstock.event import Event

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from contract.worlds import DESTINATION, SqliteWorld, event, quick_folder
-from penstock.buffer import sqlite_doctor
-from penstock.buffer.sqlite_doctor import Doctor
+from penstock.buffer.sqlite.doctor import doctor as sqlite_doctor
+from penstock.buffer.sqlite.doctor.doctor import Doctor
 from penstock.clock import ManualClock
 
 STEPS_A_COUNT = 100

@@ -12,8 +12,9 @@ import pytest
 
 from contract.worlds import SqliteWorld, event, quick_folder
 from faulty_disk import Fault, FaultyDisk, Plan
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite_segments import events_after
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.log.segments import events_after
 from penstock.errors import BufferUnavailable, StoreDamaged
 
 ROUNDS, EVENTS_OF_A_ROUND, TRIES = 3, 3, 2

@@ -3,7 +3,8 @@
 import msgspec
 
 from contract.worlds import DESTINATION, event
-from penstock.buffer.port import Ending, Outcome
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
 
 MINUTE = 1_700_000_000_000 // 60_000
 

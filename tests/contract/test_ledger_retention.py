@@ -6,13 +6,14 @@ import sqlite3
 import pytest
 
 from contract.worlds import DESTINATION, SqliteWorld, event, file_of_schema
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite import CONTROL, DELIVERY
-from penstock.buffer.sqlite_control import SqliteControl
-from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
-from penstock.buffer.sqlite_orders import SqliteLedgerOrders
-from penstock.buffer.sqlite_retention import DAY_S, LEDGER_SWEPT_MAX
-from penstock.buffer.sqlite_salvage import salvage
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.control.control import SqliteControl
+from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders
+from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
+from penstock.buffer.sqlite.delivery.retention import DAY_S, LEDGER_SWEPT_MAX
+from penstock.buffer.sqlite.doctor.salvage import salvage
+from penstock.buffer.sqlite.file import CONTROL, DELIVERY
 from penstock.clock import ManualClock
 from penstock.deliver.books import Books
 from penstock.deliver.errand import SHADOW
@@ -83,7 +84,7 @@ def plan_of(world, statement: str, *values: object) -> str:
 
 
 async def test_a_round_finds_its_slice_by_the_key(sqlite_world):
-    from penstock.buffer.sqlite_retention import SLICE
+    from penstock.buffer.sqlite.delivery.retention import SLICE
 
     plan = plan_of(sqlite_world, SLICE, "", "", 10)
     assert "SEARCH" in plan

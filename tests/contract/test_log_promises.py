@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from contract.worlds import SqliteWorld, event, incompressible
-from penstock.buffer.sqlite_log import SqliteLog
+from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.event import Batch
 

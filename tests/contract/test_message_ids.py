@@ -6,11 +6,11 @@ import sqlite3
 import pytest
 
 from contract.worlds import SqliteWorld, event, incompressible
-from penstock.buffer.search import Query
-from penstock.buffer.sqlite import EVENTS
-from penstock.buffer.sqlite_ids import FILTER_RUNS, Filter
-from penstock.buffer.sqlite_log import SqliteLog
-from penstock.buffer.sqlite_segments import events_after
+from penstock.buffer.rules.keys import Query
+from penstock.buffer.sqlite.file import EVENTS
+from penstock.buffer.sqlite.log.ids import FILTER_RUNS, Filter
+from penstock.buffer.sqlite.log.log import SqliteLog
+from penstock.buffer.sqlite.log.segments import events_after
 from penstock.errors import BufferUnavailable
 from penstock.event import Batch
 

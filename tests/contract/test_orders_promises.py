@@ -1,7 +1,7 @@
 """What people ask of deliver is kept until it is done."""
 
-from penstock.buffer.port import Selection
-from penstock.buffer.sqlite_orders import SqliteOrders
+from penstock.buffer.rules.selection import Selection
+from penstock.buffer.sqlite.control.orders import SqliteOrders
 from penstock.clock import ManualClock
 
 

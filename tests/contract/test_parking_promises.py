@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from contract.worlds import event
-from penstock.buffer.port import CallCount, Ending, Outcome
+from penstock.buffer.port.backlog import CallCount, Ending
+from penstock.buffer.port.outcomes import Outcome
 from penstock.errors import LeaseLost
 
 DONE = Outcome.DELIVERED

@@ -9,9 +9,10 @@ import random
 import pytest
 
 from contract.worlds import SqliteWorld, event
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite import DELIVERY, EVENTS
-from penstock.buffer.sqlite_segments import events_after
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS
+from penstock.buffer.sqlite.log.segments import events_after
 
 SECTOR, WAL_HEADER = 512, 32
 ROUNDS = 25

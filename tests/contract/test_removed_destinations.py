@@ -4,8 +4,9 @@ import pytest
 
 from contract.test_replay_promises import drain
 from contract.worlds import DESTINATION, SqliteWorld, event
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite_retention import settled_below
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.delivery.retention import settled_below
 
 
 async def prune(world: SqliteWorld, *, destinations) -> int:

@@ -9,10 +9,12 @@ import pytest
 from contract.test_replay_promises import drain
 from contract.worlds import SqliteWorld, event
 from penstock import causes
-from penstock.buffer.port import CallCount, Ending, Outcome, Selection
-from penstock.buffer.sqlite import CONTROL, DELIVERY
-from penstock.buffer.sqlite_names import NAMING
-from penstock.buffer.sqlite_orders import SqliteLedgerOrders, SqliteOrders
+from penstock.buffer.port.backlog import CallCount, Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.selection import Selection
+from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
+from penstock.buffer.sqlite.delivery.names import NAMING
+from penstock.buffer.sqlite.file import CONTROL, DELIVERY
 from penstock.clock import SeededDice
 from penstock.deliver.fleet import Fleet
 from penstock.errors import BufferUnavailable

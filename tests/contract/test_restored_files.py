@@ -7,12 +7,14 @@ import pytest
 
 from contract.test_replay_promises import bury, drain
 from contract.worlds import DESTINATION, SqliteWorld, event
-from penstock.buffer.port import Ending, Outcome, Selection
-from penstock.buffer.sqlite import CONTROL, DELIVERY, EVENTS
-from penstock.buffer.sqlite_dead import SqliteDeadLetters
-from penstock.buffer.sqlite_doctor import Doctor
-from penstock.buffer.sqlite_orders import SqliteLedgerOrders, SqliteOrders
-from penstock.buffer.sqlite_shelf import SqliteShelf
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.selection import Selection
+from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
+from penstock.buffer.sqlite.doctor.doctor import Doctor
+from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS
+from penstock.buffer.sqlite.read.dead import SqliteDeadLetters
+from penstock.buffer.sqlite.read.shelf import SqliteShelf
 from penstock.clock import ManualClock
 from penstock.deliver.replays import Replays
 from penstock.errors import FoldersMixed, LogForked
@@ -188,7 +190,7 @@ def test_a_control_file_of_another_folder_is_refused(tmp_path):
 
 
 def sqlite_open(folder, file: str) -> None:
-    from penstock.buffer.sqlite import open_writer
+    from penstock.buffer.sqlite.file import open_writer
 
     open_writer(folder / file).close()
 

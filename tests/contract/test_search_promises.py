@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from contract.worlds import DESTINATION, event
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.search import Query
-from penstock.buffer.sqlite_search import LOOKED_AT_MAX
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.keys import Query
+from penstock.buffer.sqlite.read.search import LOOKED_AT_MAX
 
 
 def track(name: str, user: str, title: str, **properties):
@@ -78,7 +79,7 @@ async def test_people_and_companies_are_found_by_how_they_begin(stocked):
 
 
 async def test_a_replayed_event_is_found_as_what_it_is_now(stocked):
-    from penstock.buffer.port import Selection
+    from penstock.buffer.rules.selection import Selection
 
     await stocked.backlog.replay(Selection(), job=1, limit=10)
 

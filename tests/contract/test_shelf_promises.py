@@ -1,7 +1,8 @@
 """What the shelf promises: the sums add up, and looking changes nothing."""
 
 from contract.worlds import DESTINATION, event
-from penstock.buffer.port import Ending, Outcome
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
 
 
 def adds_up(world) -> bool:

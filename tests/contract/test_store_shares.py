@@ -7,12 +7,13 @@ import pytest
 
 from contract.test_segments import folder_of_schema
 from contract.worlds import SqliteWorld, event, incompressible
-from penstock.buffer import sqlite_log
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite import EVENTS, open_writer
-from penstock.buffer.sqlite_log import LOOK_S
-from penstock.buffer.sqlite_salvage import salvage
-from penstock.buffer.store_shares import StoreShares
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.store_shares import StoreShares
+from penstock.buffer.sqlite.doctor.salvage import salvage
+from penstock.buffer.sqlite.file import EVENTS, open_writer
+from penstock.buffer.sqlite.log import log
+from penstock.buffer.sqlite.log.log import LOOK_S
 from penstock.errors import BufferUnavailable, ShareUsedUp
 
 HALF = {"web": 0.5}
@@ -76,7 +77,7 @@ async def test_the_disk_is_shared_too(sqlite_world, monkeypatch):
     await world.append(*(event(f"big{n}", incompressible(n, size=4_000)) for n in range(60)))
     await append(world, 3, source="server")
     used = (world.folder / EVENTS).stat().st_size
-    monkeypatch.setattr(sqlite_log.shutil, "disk_usage", lambda _: type("Usage", (), {"free": used // 2}))
+    monkeypatch.setattr(log.shutil, "disk_usage", lambda _: type("Usage", (), {"free": used // 2}))
     world.pass_time(LOOK_S)
 
     with pytest.raises(ShareUsedUp, match="web takes"):
@@ -86,7 +87,7 @@ async def test_the_disk_is_shared_too(sqlite_world, monkeypatch):
 
 
 async def test_what_was_refused_is_not_kept_and_the_disk_that_is_full_for_all_is_said_first(sqlite_world, monkeypatch):
-    monkeypatch.setattr(sqlite_log.shutil, "disk_usage", lambda _: type("Usage", (), {"free": -1}))
+    monkeypatch.setattr(log.shutil, "disk_usage", lambda _: type("Usage", (), {"free": -1}))
     sqlite_world.pass_time(LOOK_S)
 
     with pytest.raises(BufferUnavailable) as refused:

@@ -4,15 +4,17 @@ import msgspec
 import pytest
 
 from contract.worlds import DESTINATION, SqliteWorld, event
-from penstock.buffer.control_port import Sort
-from penstock.buffer.port import Ending, Outcome, Selection
-from penstock.buffer.sqlite import DELIVERY, EVENTS, snapshot
-from penstock.buffer.sqlite_control import SqliteControl
-from penstock.buffer.sqlite_delivery import DeliveryStore
-from penstock.buffer.sqlite_log import SqliteLog
-from penstock.buffer.sqlite_notices import notices
-from penstock.buffer.sqlite_orders import SqliteOrders
-from penstock.buffer.sqlite_times import JUMPS_MAX, moment_of
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.control import Sort
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.selection import Selection
+from penstock.buffer.sqlite.control.control import SqliteControl
+from penstock.buffer.sqlite.control.orders import SqliteOrders
+from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite.log.log import SqliteLog
+from penstock.buffer.sqlite.notices import notices
+from penstock.buffer.sqlite.times import JUMPS_MAX, moment_of
 from penstock.event import Batch
 from penstock.timeline import Jump, Timeline
 

@@ -6,9 +6,10 @@ import msgspec
 
 from contract.worlds import DESTINATION, SqliteWorld, World, event, file_of_schema
 from penstock import causes
-from penstock.buffer.lanes import VISITOR_EVENTS_MAX, by_head
-from penstock.buffer.port import Ending, Outcome
-from penstock.buffer.sqlite import DELIVERY, EVENTS
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.lanes import VISITOR_EVENTS_MAX, by_head
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS
 from penstock.event import Named
 
 DONE = Outcome.DELIVERED

@@ -6,16 +6,16 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from penstock.buffer import older_packing
-from penstock.buffer.memory import MemoryBuffer
-from penstock.buffer.sqlite import EVENTS, SCHEMAS
-from penstock.buffer.sqlite_dead import SqliteDeadLetters
-from penstock.buffer.sqlite_delivery import DeliveryStore
-from penstock.buffer.sqlite_gauge import SqliteGauge
-from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
-from penstock.buffer.sqlite_log import SqliteLog
-from penstock.buffer.sqlite_search import SqliteSearch
-from penstock.buffer.sqlite_shelf import SqliteShelf
+from penstock.buffer.memory.log import MemoryBuffer
+from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
+from penstock.buffer.sqlite.file import EVENTS, SCHEMAS
+from penstock.buffer.sqlite.log import older_packing
+from penstock.buffer.sqlite.log.log import SqliteLog
+from penstock.buffer.sqlite.read.dead import SqliteDeadLetters
+from penstock.buffer.sqlite.read.gauge import SqliteGauge
+from penstock.buffer.sqlite.read.search import SqliteSearch
+from penstock.buffer.sqlite.read.shelf import SqliteShelf
 from penstock.clock import Clock, ManualClock
 from penstock.event import Batch, Event, MessageId, Naming
 

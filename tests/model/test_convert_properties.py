@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.convert import convert
-from penstock.convert.plan import Filtered, Mapping, Plan, Unmappable
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Filtered, Mapping, Plan, Unmappable
 
 MAPPINGS = [
     Mapping(),

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from model.test_convert_properties import events, ids
 from penstock.accept.one_by_one import read_batch
 from penstock.accept.sdk_request import Origin
-from penstock.buffer.lanes import lanes_of
+from penstock.buffer.rules.lanes import lanes_of
 from penstock.clock import SeededDice
-from penstock.convert import convert
-from penstock.convert.plan import Call, Mapping, Plan
-from penstock.convert.subjects import named
-from penstock.convert.values import as_email, as_id
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Call, Mapping, Plan
+from penstock.destinations.custify.convert.subjects import named
+from penstock.destinations.custify.convert.values import as_email, as_id
+from penstock.destinations.custify.naming import NamedBy, who
+from penstock.destinations.custify.reading import call_of
 from penstock.errors import SdkError
 from penstock.ledger.record import subject_of
-from penstock.naming import NamedBy, who
-from penstock.reading import call_of
 
 ORIGIN = Origin(source="web", received_at_ms=1_714_979_300_123, ip="10.0.0.7")
 company = st.fixed_dictionaries(

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from contract.worlds import DESTINATION, MemoryWorld, SqliteWorld, event, quick_folder
-from penstock.buffer.port import REPLAYABLE, Attempt, Ending, Lease, Outcome, Priority, Selection
+from penstock.buffer.port.backlog import Ending, Lease, Priority
+from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
+from penstock.buffer.rules.selection import Selection
 from penstock.clock import ManualClock
 from penstock.errors import PenstockError
 from penstock.event import Named

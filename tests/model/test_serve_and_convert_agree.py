@@ -12,8 +12,8 @@ from penstock.accept.sdk_request import Origin
 from penstock.cli import penstock
 from penstock.cli.convert import as_json
 from penstock.clock import SeededDice
-from penstock.convert import convert
-from penstock.convert.plan import Mapping
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Mapping
 from penstock.errors import SdkError
 from penstock.event import enriched
 from penstock.timestamps import from_ms, to_text

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from penstock import causes
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.deliver.pace import BURST_S
 from sim.hostile_custify import Applied
 from sim.story import History

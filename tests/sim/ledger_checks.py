@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import msgspec
 
 from penstock import causes
-from penstock.buffer.port import Outcome, Story
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.shelf import Story
 from penstock.event import UPSERTS
 from penstock.timestamps import from_ms, to_text
 from sim.checks import ends, orders_of, pace, repeats, rest, sums

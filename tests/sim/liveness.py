@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from penstock.buffer.port import Outcome, Story
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.shelf import Story
 from penstock.deliver.hold import PROBE_S_MAX
 from sim.hostile_custify import RETRY_AFTER_S_MAX
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from penstock import causes
-from penstock.buffer.lanes import POSITIONS_OF_A_PRIORITY
-from penstock.buffer.memory_backlog import MemoryBacklog, Waiting
-from penstock.buffer.port import Ending, Lease, Outcome, Priority
+from penstock.buffer.memory.backlog import MemoryBacklog, Waiting
+from penstock.buffer.port.backlog import Ending, Lease, Priority
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.lanes import POSITIONS_OF_A_PRIORITY
 from penstock.deliver.answer import Unavailable
 from penstock.errors import LeaseLost
 from sim.onlooker import MANY, VERY_MANY, Onlooker, recognised

@@ -22,7 +22,7 @@ from pathlib import Path
 import structlog
 
 from contract.worlds import MemoryWorld, SqliteWorld, quick_folder
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.deliver.engine import Engine
 from penstock.ledger.rules import OFF, Rules
 from sim.checks import wrong

@@ -10,16 +10,20 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from penstock.buffer.port import REPLAYABLE, Attempt, Ending, Lease, Outcome, ReplayOrder, Selection, Story
+from penstock.buffer.port.backlog import Ending, Lease
+from penstock.buffer.port.orders import ReplayOrder
+from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
+from penstock.buffer.port.shelf import Story
+from penstock.buffer.rules.selection import Selection
 from penstock.clock import SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
+from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.naming import NamedBy
 from penstock.ledger.rules import OFF, Rules
-from penstock.naming import NamedBy
 from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
 from sim.interruptions import SEEDS as INTERRUPTIONS

@@ -6,12 +6,12 @@ import msgspec
 
 from contract.worlds import SqliteWorld, event
 from penstock.clock import SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver.answer import Accepted, Unavailable
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.destinations.custify.convert.plan import Mapping
 from sim.loop import LoopClock, run_virtually
 
 CROWD, OTHERS = 100_000, 60

@@ -9,9 +9,8 @@ import structlog
 
 from contract.worlds import SqliteWorld, event
 from penstock import causes
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver import reads
 from penstock.deliver.answer import Accepted, Refused, Unavailable
 from penstock.deliver.decide import RetryPolicy
@@ -19,6 +18,7 @@ from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.runs import BEHIND_MAX
+from penstock.destinations.custify.convert.plan import Mapping
 from penstock.ledger.modes import Mode
 from penstock.ledger.rules import OFF, Rules
 from sim.loop import LoopClock, run_virtually

@@ -6,14 +6,14 @@ import dataclasses
 import msgspec
 
 from contract.worlds import SqliteWorld, event
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver.answer import Throttled, Unavailable
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import BURST_S, Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.destinations.custify.convert.plan import Mapping
 from sim.hostile_custify import Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
 

@@ -8,13 +8,13 @@ import pytest
 from contract.worlds import SqliteWorld, event
 from penstock import causes
 from penstock.clock import SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver.answer import Accepted, Refused
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.errand import RUN_BYTES_MAX
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.destinations.custify.convert.plan import Mapping
 from penstock.ledger.guard import REMARKS_MAX, REMARKS_OF_AN_EVENT_MAX, SUBJECT
 from penstock.ledger.rules import Rules
 from sim.loop import LoopClock, run_virtually

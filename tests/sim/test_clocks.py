@@ -7,14 +7,14 @@ import msgspec
 import pytest
 
 from contract.worlds import MemoryWorld, SqliteWorld, event
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver.answer import Accepted, Throttled, Unavailable
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.destinations.custify.convert.plan import Mapping
 from sim.loop import LoopClock, run_virtually
 
 HOUR, DAY = 3_600.0, 86_400.0

@@ -9,12 +9,12 @@ import structlog
 
 from contract.worlds import SqliteWorld, event
 from penstock.clock import SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.width import START
+from penstock.destinations.custify.convert.plan import Mapping
 from sim.loop import LoopClock, run_virtually
 from sim.run import be_quiet
 from sim.steady_custify import LATENCY_S, Bucket, SteadyCustify, Window

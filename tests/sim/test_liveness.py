@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from sim.liveness import Drain, Waits

@@ -4,14 +4,14 @@ import msgspec
 import pytest
 
 from contract.worlds import MemoryWorld, SqliteWorld, event
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import ManualClock, SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver.answer import Accepted
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.destinations.custify.convert.plan import Mapping
 
 GROUP = b'{"type":"group","userId":"ana","groupId":"acme","traits":{"name":"Acme"}}'
 

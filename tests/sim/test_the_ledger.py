@@ -5,8 +5,8 @@ import dataclasses
 
 import pytest
 
-from penstock.buffer import memory_backlog
-from penstock.buffer.port import Outcome
+from penstock.buffer.memory import backlog
+from penstock.buffer.port.outcomes import Outcome
 from penstock.deliver.decide import RetryIn
 from penstock.deliver.engine import Engine
 from sim.ledger_checks import wrong_with_ledger
@@ -75,9 +75,7 @@ def test_a_planted_bug_of_the_ledger_is_found(engine, expected):
 
 
 def test_parked_events_that_are_never_woken_are_found(monkeypatch):
-    monkeypatch.setattr(
-        memory_backlog.MemoryBacklog, "_learn", lambda self, learned: self.ledger.learn(learned) and None
-    )
+    monkeypatch.setattr(backlog.MemoryBacklog, "_learn", lambda self, learned: self.ledger.learn(learned) and None)
 
     assert found()
 
@@ -87,6 +85,6 @@ def test_runs_that_take_in_what_stands_behind_a_track_are_found(monkeypatch):
         own = [p for p in self.places[self.waiting[run[0]].lanes[0]] if p > run[-1] and p not in self.leases]
         return next((p for p in own if self.events[self.waiting[p].seq - 1].type != "track"), None)
 
-    monkeypatch.setattr(memory_backlog.MemoryBacklog, "_next_behind", behind)
+    monkeypatch.setattr(backlog.MemoryBacklog, "_next_behind", behind)
 
     assert found()

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from contract.worlds import MemoryWorld
-from penstock.buffer import memory_backlog
-from penstock.buffer.lanes import by_head, person_lane
-from penstock.buffer.port import Outcome
-from penstock.convert.plan import Plan
+from penstock.buffer.memory import backlog
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.lanes import by_head, person_lane
 from penstock.deliver.answer import Barred, Throttled, Unavailable
 from penstock.deliver.books import Books
 from penstock.deliver.decide import RetryIn, Settle
 from penstock.deliver.engine import Engine
 from penstock.deliver.errand import Run
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.naming import NamedBy
+from penstock.destinations.custify.convert.plan import Plan
+from penstock.destinations.custify.naming import NamedBy
 from sim.checks import wrong
 from sim.story import tell
 
@@ -158,7 +158,7 @@ def test_a_planted_bug_of_the_engine_is_found(engine, expected):
 
 
 def test_lanes_that_forget_whom_a_visitor_became_are_found(monkeypatch):
-    monkeypatch.setattr(memory_backlog, "lanes_of", lanes_that_forget_the_link)
+    monkeypatch.setattr(backlog, "lanes_of", lanes_that_forget_the_link)
 
     assert "overtook" in found() or "took effect after" in found()
 
@@ -170,8 +170,8 @@ def test_lanes_that_are_named_by_what_accept_read_are_found(monkeypatch):
 
 
 def test_a_replay_that_turns_the_order_round_is_found(monkeypatch):
-    in_order = memory_backlog.MemoryBacklog.selectable
-    monkeypatch.setattr(memory_backlog.MemoryBacklog, "selectable", lambda self, *a, **k: in_order(self, *a, **k)[::-1])
+    in_order = backlog.MemoryBacklog.selectable
+    monkeypatch.setattr(backlog.MemoryBacklog, "selectable", lambda self, *a, **k: in_order(self, *a, **k)[::-1])
 
     assert "overtook" in found()
 

@@ -20,9 +20,9 @@ MAY_KNOW = {
     "deliver": LEAVES | {"buffer", "convert", "ledger", "reading", "naming"},
     "ledger": VALUES | {"convert"},  # pure, like convert
     "operate": LEAVES | {"buffer", "convert", "ledger", "reading", "forwarded"},
-    "reading.py": {"settings", "convert", "ledger", "event"},
+    "destinations/custify/reading.py": {"settings", "convert", "ledger", "event"},
     "sandbox": set(),  # a second reading of Custify's manual; it borrows nothing
-    "naming.py": {"convert", "envelope", "event"},
+    "destinations/custify/naming.py": {"convert", "envelope", "event"},
     "probe": set(),  # questions to Custify; HTTP and what is assumed are handed in
     "event.py": {"timestamps", "envelope"},
     "envelope.py": set(),
@@ -31,16 +31,16 @@ MAY_KNOW = {
     "clock.py": set(),
     "timeline.py": {"clock"},
     "repeats.py": set(),
-    "alone.py": set(),
-    "apart.py": {"alone"},
-    "pulse.py": {"clock"},
+    "machine/alone.py": set(),
+    "machine/apart.py": {"alone"},
+    "machine/pulse.py": {"clock"},
     "timestamps.py": set(),
     "placeholders.py": set(),
     "origin.py": set(),
     "forwarded.py": set(),
     "settings": {"errors", "origin", "forwarded", "placeholders"},
-    "listening.py": {"errors"},
-    "vault.py": {"errors"},
+    "machine/listening.py": {"errors"},
+    "settings/vault.py": {"errors"},
 }
 # Outside its own folder, buffer is known by its ports alone.
 ONLY_PORT = {"accept", "deliver", "operate"}

@@ -16,7 +16,7 @@ from penstock.accept.bodies import STRANGER_BYTES_MAX, WHOLE_BYTES_MAX
 from penstock.accept.lenient import CHARS_OF_A_TOKEN, CUT_DEPTH_MAX, DEPTH_MAX, TOKENS_OF_A_SLICE
 from penstock.accept.sdk_request import Origin, TooManyEvents, batch_in_slices, plain_batch, plain_one
 from penstock.accept.turns import REST_S, RESTS_MAX, WAITING_MAX
-from penstock.buffer.memory import MemoryBuffer
+from penstock.buffer.memory.log import MemoryBuffer
 from penstock.clock import ManualClock, SeededDice
 from penstock.errors import BufferUnavailable, SdkError
 from penstock.event import in_one_go

@@ -11,11 +11,11 @@ from penstock.accept.one_by_one import batch_in_slices, read_batch, read_one
 from penstock.accept.sdk_request import Origin, TooManyEvents
 from penstock.cli.convert import _decoded
 from penstock.clock import SeededDice
-from penstock.convert.plan import Filtered, Mapping, Plan, Unmappable
-from penstock.convert.wanted import Wishes
+from penstock.destinations.custify.convert.plan import Filtered, Mapping, Plan, Unmappable
+from penstock.destinations.custify.convert.wanted import Wishes
+from penstock.destinations.custify.reading import meaning_of
 from penstock.errors import SdkError
 from penstock.event import enriched, in_one_go
-from penstock.reading import meaning_of
 
 ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
 TRACK = {"type": "track", "userId": "ana", "event": "Paid"}

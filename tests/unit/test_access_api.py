@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboard_world import World
-from penstock.buffer.control_port import Role, User
+from penstock.buffer.port.control import Role, User
 from unit.test_dashboard_pages import ANA
 
 

@@ -7,11 +7,11 @@ import itertools
 import pytest
 
 from dashboard_world import PASSWORD, World
-from penstock.buffer.control_port import Role, Sort, User
+from penstock.admin.doors.front import DEVICE
+from penstock.admin.doors.throttle import REMEMBERED_MAX, WAITS, Limit, Throttle, Wait, network_of
+from penstock.admin.pages.door import QUEUE_MAX, Queue
+from penstock.buffer.port.control import Role, Sort, User
 from penstock.clock import ManualClock
-from penstock.operate.front import DEVICE
-from penstock.operate.pages_door import QUEUE_MAX, Queue
-from penstock.operate.throttle import REMEMBERED_MAX, WAITS, Limit, Throttle, Wait, network_of
 
 HOME, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 FREE = WAITS[Limit.ADDRESS][0]

@@ -18,9 +18,9 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from dashboard_world import World
-from penstock.buffer.control_port import Kind, Role, User
-from penstock.operate.desk import opened
-from penstock.operate.openapi import ROUTES, describe
+from penstock.admin.api.openapi import ROUTES, describe
+from penstock.buffer.port.control import Kind, Role, User
+from penstock.settings.revisions import opened
 
 # Requests for one route; all routes together stay below half a minute.
 EXAMPLES = 10

@@ -6,11 +6,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboard_world import CUSTIFY, PASSWORD, World
-from penstock.buffer.control_port import Kind, Role, Sort, User
+from penstock.admin.doors.access import IDLE_S, SESSION_S
+from penstock.admin.doors.looks import SHOWS
+from penstock.buffer.port.control import Kind, Role, Sort, User
 from penstock.errors import SettingsError
-from penstock.operate.access import IDLE_S, SESSION_S
-from penstock.operate.eyes import Pseudonyms
-from penstock.operate.looks import SHOWS
+from penstock.inspect.eyes import Pseudonyms
 from unit.test_dashboard_pages import ANA
 from unit.test_dashboard_privileges import API, PAGES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import planted_functions as planted
-from penstock.apart import Apart, Budget, Died, Pool, Spent
+from penstock.machine.apart import Apart, Budget, Died, Pool, Spent
 
 # Lines of `planted.lines(1_000)`: its first, and two for each turn, and the last look at the loop's head, and its last.
 LINES = 2_003

@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from penstock.operate.changes import NOTHING_NEW, SIGN_OF_LIFE, STREAMS_MAX, Changes, changed
+from penstock.admin.pages.changes import NOTHING_NEW, SIGN_OF_LIFE, STREAMS_MAX, Changes, changed
 
 
 class Store:

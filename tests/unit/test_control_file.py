@@ -5,10 +5,10 @@ import sqlite3
 import pytest
 
 from contract.worlds import file_of_schema
-from penstock.buffer import sqlite
-from penstock.buffer.control_port import Role, Sort, User
-from penstock.buffer.sqlite_control import SqliteControl
-from penstock.buffer.sqlite_journal import REFUSALS_MAX, ROWS_MAX
+from penstock.buffer.port.control import Role, Sort, User
+from penstock.buffer.sqlite import file as sqlite
+from penstock.buffer.sqlite.control.control import SqliteControl
+from penstock.buffer.sqlite.control.journal import REFUSALS_MAX, ROWS_MAX
 from penstock.clock import ManualClock
 from penstock.errors import SettingsError, SettingsOutdated
 

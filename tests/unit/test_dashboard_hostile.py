@@ -7,10 +7,10 @@ import re
 import pytest
 
 from dashboard_world import World
-from penstock.buffer.port import Outcome
+from penstock.admin.routes import all_routes
+from penstock.buffer.port.outcomes import Outcome
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Delta
-from penstock.operate.routes import all_routes
 
 EVIL = "<img src=x onerror=alert(1)>\"'{{7*7}}</script><svg/onload=alert(2)>"
 OURS = "/static/app.js"

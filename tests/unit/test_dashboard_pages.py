@@ -7,12 +7,12 @@ import re
 import pytest
 
 from dashboard_world import CUSTIFY, World
-from penstock.buffer.control_port import Role, User
-from penstock.buffer.port import Outcome
-from penstock.convert.plan import Call
+from penstock.buffer.port.control import Role, User
+from penstock.buffer.port.outcomes import Outcome
+from penstock.destinations.custify.convert.plan import Call
+from penstock.inspect.masking import MASK
 from penstock.ledger.people import look_ups
-from penstock.operate.masking import MASK
-from penstock.pulse import Pulse
+from penstock.machine.pulse import Pulse
 
 ANA = {
     "type": "identify",

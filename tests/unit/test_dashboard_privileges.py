@@ -6,8 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboard_world import World
-from penstock.buffer.control_port import Role, User
-from penstock.operate.access import RIGHTS, SCOPES
+from penstock.admin.doors.access import RIGHTS, SCOPES
+from penstock.buffer.port.control import Role, User
 
 ALL, STAFF, ACTORS, ADMIN = "admin operator viewer cs", "admin operator viewer", "admin operator", "admin"
 #: Routes for whoever comes; each looks for a secret of its own.

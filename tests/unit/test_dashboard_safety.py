@@ -4,10 +4,10 @@ import pytest
 from argon2 import extract_parameters, profiles
 
 from dashboard_world import CUSTIFY, PASSWORD, World
-from penstock.buffer.control_port import Role, User
+from penstock.admin.doors.access import Access
+from penstock.admin.pages.web import COOKIE
+from penstock.buffer.port.control import Role, User
 from penstock.clock import ManualClock
-from penstock.operate.access import Access
-from penstock.operate.web import COOKIE
 
 
 @pytest.fixture

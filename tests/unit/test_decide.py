@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.buffer.port import Outcome
-from penstock.convert.plan import Filtered, Unmappable
+from penstock.buffer.port.outcomes import Outcome
 from penstock.deliver.answer import (
     Accepted,
     Barred,
@@ -20,6 +19,7 @@ from penstock.deliver.answer import (
     retry_after_s,
 )
 from penstock.deliver.decide import Hold, RetryIn, RetryPolicy, Settle, decide
+from penstock.destinations.custify.convert.plan import Filtered, Unmappable
 
 POLICY = RetryPolicy(delay_s_min=1.0, delay_s_max=300.0, give_up_after_s=72 * 3600.0)
 NOW = 1_700_000_000.0

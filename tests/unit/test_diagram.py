@@ -1,8 +1,8 @@
 """Explain as a picture: every value has a line to a field or to a reason."""
 
-from penstock.convert.explain import explain
-from penstock.convert.plan import Mapping
-from penstock.operate.diagram import LINES_MAX, diagram
+from penstock.destinations.custify.convert.plan import Mapping
+from penstock.explain.diagram import LINES_MAX, diagram
+from penstock.explain.explain import explain
 
 EVENT = {
     "type": "group", "userId": "ana", "groupId": "acme", "traits": {"name": "Acme", "plan": "pro", "nested": [1, 2]},

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 
 from penstock import causes
 from penstock.cli import penstock
-from penstock.convert import convert
-from penstock.convert.explain import explain
-from penstock.convert.limits import beyond_limits
-from penstock.convert.plan import Mapping, Plan, Unmappable
-from penstock.reading import mapping_of
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.limits import beyond_limits
+from penstock.destinations.custify.convert.plan import Mapping, Plan, Unmappable
+from penstock.destinations.custify.reading import mapping_of
+from penstock.explain.explain import explain
 from penstock.settings import Destination, Settings
 
 MAPPINGS = [Mapping(), Mapping(nested="flatten"), Mapping(nested="json"), Mapping(name="rudderstack")]

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from cases.explained import accounts_for_every_leaf, tells_the_truth
-from penstock.convert import explain_trials
-from penstock.convert.explain import as_json, explain
-from penstock.convert.plan import Call, Filtered, Mapping, Plan
+from penstock.destinations.custify.convert.plan import Call, Filtered, Mapping, Plan
+from penstock.explain import trials
+from penstock.explain.explain import as_json, explain
 
 MOMENT = "2024-05-06T07:08:09.000Z"
 
@@ -134,8 +134,8 @@ def test_when_the_mapping_changes_the_explanation_changes_with_it(monkeypatch):
     def other_mapping(event, mapping):
         return Plan((Call("/event", {"name": str(event["traits"]["plan"])[::-1], "user_id": event["anonymousId"]}),))
 
-    monkeypatch.setattr(explain_trials, "convert", other_mapping)
-    monkeypatch.setattr("penstock.convert.explain.convert", other_mapping)
+    monkeypatch.setattr(trials, "convert", other_mapping)
+    monkeypatch.setattr("penstock.explain.explain.convert", other_mapping)
     event = {"type": "identify", "userId": "u1", "anonymousId": "a1", "traits": {"plan": "pro"}}
 
     told = {line.source: (line.reason, line.field) for line in explain(event, Mapping()).lines}
@@ -163,8 +163,8 @@ def test_an_event_with_very_many_values_is_explained_in_part_and_says_so():
 @pytest.mark.parametrize("kind", ["identify", "group"])
 def test_an_explanation_costs_a_bounded_number_of_conversions(monkeypatch, kind, mapping, value):
     asked = []
-    convert = explain_trials.convert
-    monkeypatch.setattr(explain_trials, "convert", lambda event, mapping: asked.append(1) or convert(event, mapping))
+    convert = trials.convert
+    monkeypatch.setattr(trials, "convert", lambda event, mapping: asked.append(1) or convert(event, mapping))
     ids = dict.fromkeys(("userId", "user_id", "id", "groupId", "company_id"), "g")
     traits = {f"k{n}": value for n in range(90)} | ids
     event = {"type": kind, "traits": traits, "groupId": "g", "userId": "g", "anonymousId": "g", "timestamp": MOMENT}

@@ -3,9 +3,9 @@
 import pytest
 
 from cases.explained import leaves, tells_the_truth
-from penstock.convert import explain_trials
-from penstock.convert.explain import as_json, explain
-from penstock.convert.plan import Mapping
+from penstock.destinations.custify.convert.plan import Mapping
+from penstock.explain import trials as explain_trials
+from penstock.explain.explain import as_json, explain
 
 MOMENT = "2026-01-02T03:04:05Z"
 OWN = {"userId": "u1", "messageId": "m1", "timestamp": MOMENT}

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from contract.worlds import SqliteWorld
-from penstock.buffer.port import Attempt, Ending, Outcome
+from penstock.buffer.port.backlog import Ending
+from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.cli import penstock
 from penstock.event import Event, MessageId
 

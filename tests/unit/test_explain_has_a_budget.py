@@ -6,10 +6,13 @@ import pytest
 
 import planted_functions
 from dashboard_world import World
-from penstock import causes, reading
-from penstock.apart import Budget, Pool
-from penstock.buffer.port import Outcome
-from penstock.operate import budget, explain, pages_mapping
+from penstock import causes
+from penstock.admin import budget
+from penstock.admin.pages import mapping
+from penstock.buffer.port.outcomes import Outcome
+from penstock.destinations.custify import reading
+from penstock.explain import questions
+from penstock.machine.apart import Budget, Pool
 
 EVENT = {"type": "identify", "userId": "ana", "messageId": "m1", "traits": {"plan": "pro"}}
 
@@ -28,7 +31,7 @@ def admin(tmp_path, monkeypatch):
 
 
 def test_an_event_that_costs_too_much_gets_a_page_that_says_so_with_its_payload(admin, monkeypatch):
-    monkeypatch.setattr(explain, "page_explained", planted_functions.endless_for)
+    monkeypatch.setattr(questions, "page_explained", planted_functions.endless_for)
 
     page = admin.get("/events/custify/m1")
 
@@ -39,7 +42,7 @@ def test_an_event_that_costs_too_much_gets_a_page_that_says_so_with_its_payload(
 
 def test_the_next_question_is_answered(admin, monkeypatch):
     with monkeypatch.context() as while_it_lasts:
-        while_it_lasts.setattr(explain, "page_explained", planted_functions.endless_for)
+        while_it_lasts.setattr(questions, "page_explained", planted_functions.endless_for)
         admin.get("/events/custify/m1")
 
     assert "not explained" not in admin.get("/events/custify/m1").text
@@ -48,9 +51,9 @@ def test_the_next_question_is_answered(admin, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "name", "path"),
     [
-        (pages_mapping, "fields", "/mapping/custify"),
+        (mapping, "fields", "/mapping/custify"),
         (reading, "meaning_of", "/events/custify/m1?rerun=1"),
-        (explain, "history_of", "/people?destination=custify&person=ana&field=plan"),
+        (questions, "history_of", "/people?destination=custify&person=ana&field=plan"),
     ],
 )
 def test_other_questions_that_cost_too_much_say_so(admin, monkeypatch, place, name, path):
@@ -64,7 +67,7 @@ def test_other_questions_that_cost_too_much_say_so(admin, monkeypatch, place, na
 
 def test_what_is_dead_for_never_ending_is_not_read_again(admin, monkeypatch):
     admin.world.settle(Outcome.DEAD, cause=causes.STUCK, reason="it never ended")
-    monkeypatch.setattr(explain, "page_explained", None)
+    monkeypatch.setattr(questions, "page_explained", None)
 
     page = admin.get("/events/custify/m1").text
 

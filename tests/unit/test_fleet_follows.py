@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from penstock.buffer.memory import MemoryBuffer
-from penstock.buffer.sqlite_orders import SqliteLedgerOrders, SqliteOrders
+from penstock.buffer.memory.log import MemoryBuffer
+from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
 from penstock.clock import ManualClock, SeededDice
 from penstock.deliver.fleet import Fleet
 from penstock.settings import Destination, Settings

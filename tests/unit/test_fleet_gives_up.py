@@ -2,7 +2,7 @@
 
 from contract.worlds import DESTINATION, SqliteWorld, event
 from penstock import causes
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import SeededDice
 from penstock.deliver.fleet import GIVEN_UP_AT_ONCE, Fleet
 

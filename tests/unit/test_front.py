@@ -5,11 +5,11 @@ import re
 import pytest
 
 from dashboard_world import PASSWORD, World
-from penstock.buffer.control_port import Role, Sort
+from penstock.admin.app import create_app
+from penstock.admin.doors.front import DEVICE, is_ours
+from penstock.admin.pages.web import COOKIE, SAID
+from penstock.buffer.port.control import Role, Sort
 from penstock.errors import SettingsError
-from penstock.operate.app import create_app
-from penstock.operate.front import DEVICE, is_ours
-from penstock.operate.web import COOKIE, SAID
 from penstock.settings import Settings, load
 
 PUBLIC = "https://penstock.example.com"

@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard_world import CUSTIFY, World
-from penstock.buffer.control_port import Role
+from penstock.buffer.port.control import Role
 from penstock.errors import SettingsError
 
 THEIRS = "https://evil.example"

@@ -1,6 +1,6 @@
 """What deliver remembers of the ledger's file is bounded, also where records are large."""
 
-from penstock.buffer.sqlite_ledger import CACHED_BYTES_MAX, CACHED_MAX, SqliteLedger
+from penstock.buffer.sqlite.delivery.ledger import CACHED_BYTES_MAX, CACHED_MAX, SqliteLedger
 from penstock.clock import ManualClock
 
 

@@ -3,12 +3,13 @@
 import pytest
 
 from dashboard_world import World
-from penstock.buffer.control_port import Role
-from penstock.buffer.port import CallCount, Outcome
+from penstock.buffer.port.backlog import CallCount
+from penstock.buffer.port.control import Role
+from penstock.buffer.port.outcomes import Outcome
 from penstock.causes import SHADOW
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Delta
-from penstock.operate.desk import toml_of
+from penstock.settings.revisions import toml_of
 from unit.test_dashboard_pages import ANA, text_of
 
 STRANGE = Suspicion(

@@ -7,11 +7,11 @@ import resource
 import pytest
 from granian.constants import Interfaces
 
-from penstock import listening
-from penstock.listening import OWN_FILES, serve
-from penstock.operate import bodies
-from penstock.operate.bodies import read_body
-from penstock.process import raise_open_files
+from penstock.admin.doors import bodies
+from penstock.admin.doors.bodies import read_body
+from penstock.machine import listening
+from penstock.machine.listening import OWN_FILES, serve
+from penstock.run.process import raise_open_files
 from ports import free_port
 
 

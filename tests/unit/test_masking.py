@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from penstock.operate.masking import EVERYTHING, MASK, Mask, Rules
-from penstock.operate.sensitive import is_id, is_personal, redacted
+from penstock.inspect.masking import EVERYTHING, MASK, Mask, Rules
+from penstock.inspect.sensitive import is_id, is_personal, redacted
 
 EVENT = {
     "userId": "u1",

@@ -2,10 +2,10 @@
 
 import pytest
 
-from penstock.buffer.names_port import Known
+from penstock.admin.pages.names import renamed
+from penstock.buffer.port.names import Known
 from penstock.deliver.naming import Ask, Rename, Serve, naming_of
 from penstock.errors import SettingsError
-from penstock.operate.pages_names import renamed
 from penstock.settings import NEW, Connection, Destination, Settings, account_of, load, refuse_unsaid
 
 KEY, ORIGIN = "a-secret-api-key", "https://api.custify.com"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from penstock.buffer.port import Outcome
-from penstock.operate.overview import drain_s, ended_chart, lag_chart, pace_per_s, verdict
-from penstock.operate.status import DestinationStatus, Status
+from penstock.buffer.port.outcomes import Outcome
+from penstock.inspect.overview import drain_s, ended_chart, lag_chart, pace_per_s, verdict
+from penstock.inspect.status import DestinationStatus, Status
 
 NOW = 1_000
 

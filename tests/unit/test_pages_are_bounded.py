@@ -11,13 +11,14 @@ import urllib.parse
 import pytest
 
 from dashboard_world import World
-from penstock.buffer.control_port import Role, Sort, User
-from penstock.buffer.port import Outcome, Selection
-from penstock.buffer.sqlite_orders import SqliteOrders
-from penstock.convert import explain_trials
+from penstock.buffer.port.control import Role, Sort, User
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.selection import Selection
+from penstock.buffer.sqlite.control.orders import SqliteOrders
+from penstock.explain import trials
+from penstock.explain.questions import newest_first
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Delta
-from penstock.operate.explain import newest_first
 
 PAGE_BYTES_MAX, PARTS = 400_000, 6
 # What HTML writes with five letters each.
@@ -158,20 +159,20 @@ def test_every_page_has_a_bounded_number_of_bytes(world, role, part):
 
 def test_a_page_explains_within_a_bounded_number_of_steps(world, monkeypatch):
     admin, spent = world.visitor(Role.ADMIN), []
-    real = explain_trials.Steps
+    real = trials.Steps
 
     class Counted(real):
         def __init__(self) -> None:
             super().__init__()
             spent.append(self)
 
-    monkeypatch.setattr("penstock.convert.explain.Steps", Counted)
-    monkeypatch.setattr(explain_trials, "Steps", Counted)
+    monkeypatch.setattr("penstock.explain.explain.Steps", Counted)
+    monkeypatch.setattr(trials, "Steps", Counted)
     for path in (each for each in addresses(world) if each.startswith(("/events", "/mapping", "/people?person"))):
         spent.clear()
         admin.get(path)
         assert len(spent) <= (60 if path.startswith("/mapping") else 3), path
-        assert all(steps.left > -explain_trials.STEPS_MAX for steps in spent), path
+        assert all(steps.left > -trials.STEPS_MAX for steps in spent), path
 
 
 def test_a_page_reads_a_bounded_number_of_bytes_of_events(world):

@@ -2,11 +2,11 @@
 
 import pytest
 
+from penstock.admin.doors.passwords import check_password, password_of_file
 from penstock.cli import main
 from penstock.errors import SettingsError
-from penstock.operate.passwords import check_password, password_of_file
+from penstock.run.wiring import _password
 from penstock.settings import Settings
-from penstock.wiring import _password
 
 WEAK = [
     "",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from penstock.private import tighten
+from penstock.machine.private import tighten
 
 
 def modes(folder: Path) -> dict[str, int]:

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from penstock.probe.asking import Asking, Stopped
-from penstock.probe.names import MARK, Names
-from penstock.probe.removing import all_of, remove
-from penstock.probe.report import as_json, otherwise, report
-from penstock.probe.run import QUESTIONS, Findings, examine
+from penstock.destinations.custify.probe.asking import Asking, Stopped
+from penstock.destinations.custify.probe.names import MARK, Names
+from penstock.destinations.custify.probe.removing import all_of, remove
+from penstock.destinations.custify.probe.report import as_json, otherwise, report
+from penstock.destinations.custify.probe.run import QUESTIONS, Findings, examine
 from penstock.sandbox.assumptions import ASSUMPTIONS
 from sandbox_client import Sandbox
 

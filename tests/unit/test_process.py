@@ -3,10 +3,10 @@
 import pytest
 import structlog
 
-from penstock import process
 from penstock.clock import ManualClock
 from penstock.errors import BufferUnavailable, StoreDamaged
-from penstock.process import Process
+from penstock.run import process
+from penstock.run.process import Process
 from penstock.settings import Following
 from penstock.timeline import Timeline
 

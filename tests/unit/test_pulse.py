@@ -5,12 +5,12 @@ import os
 import pytest
 
 from dashboard_world import World
-from penstock import pulse
+from penstock.admin.pages.changes import mark_of
 from penstock.clock import ManualClock, cpu_s_of
-from penstock.operate.changes import mark_of
-from penstock.operate.metrics import render_metrics
-from penstock.operate.overview import verdict
-from penstock.pulse import BUSY_CPU_S, LATE_S, Pulse, read_pulse
+from penstock.inspect.metrics import render_metrics
+from penstock.inspect.overview import verdict
+from penstock.machine import pulse
+from penstock.machine.pulse import BUSY_CPU_S, LATE_S, Pulse, read_pulse
 
 PID = 4711
 

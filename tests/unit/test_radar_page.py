@@ -6,10 +6,10 @@ from contextlib import closing
 import pytest
 
 from dashboard_world import World
-from penstock.buffer import sqlite_radar
-from penstock.buffer.control_port import Role
-from penstock.buffer.sqlite import DELIVERY
-from penstock.buffer.sqlite_ledger import SqliteLedgerShelf
+from penstock.buffer.port.control import Role
+from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
+from penstock.buffer.sqlite.file import DELIVERY
+from penstock.buffer.sqlite.read import radar
 from penstock.ledger.record import Delta
 from unit.test_dashboard_pages import ANA, text_of
 
@@ -33,7 +33,7 @@ def tie(folder, *rows):
 
 
 def test_what_the_ledger_knows_shows_who_may_be_taken_for_one(world, tmp_path):
-    devices = [(f"anon:a{n}", "user:kiosk", 0) for n in range(sqlite_radar.DEVICES_MIN)]
+    devices = [(f"anon:a{n}", "user:kiosk", 0) for n in range(radar.DEVICES_MIN)]
     tie(tmp_path, ("email:d1@x.io", "user:u9", 0), ("email:d2@x.io", "user:u9", 0), *devices)
 
     found = {(each.kind, each.name): each for each in SqliteLedgerShelf(tmp_path).merges("custify").found}
@@ -41,7 +41,7 @@ def test_what_the_ledger_knows_shows_who_may_be_taken_for_one(world, tmp_path):
     assert found["email", "ana@x.io"].others == ("u1", "u2")
     assert found["case", "bo"].others == ("Bo", "bo ")
     assert found["emails", "u9"].count == 2
-    assert found["devices", "kiosk"].count == sqlite_radar.DEVICES_MIN
+    assert found["devices", "kiosk"].count == radar.DEVICES_MIN
     assert len(found) == 4
 
 
@@ -62,6 +62,6 @@ def test_the_page_tells_each_kind_with_what_it_means(world):
 
 
 def test_what_is_looked_at_is_bounded_and_the_page_says_so(world, monkeypatch):
-    monkeypatch.setattr(sqlite_radar, "RECORDS_MAX", 2)
+    monkeypatch.setattr(radar, "RECORDS_MAX", 2)
 
     assert "There are more people than are looked at here" in text_of(world.visitor(Role.ADMIN).get("/people/merges"))

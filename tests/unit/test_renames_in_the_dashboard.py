@@ -5,7 +5,7 @@ import pytest
 from dashboard_world import CUSTIFY, World
 from penstock import causes
 from penstock.errors import SettingsError
-from penstock.operate.beginnings import to_send
+from penstock.inspect.beginnings import to_send
 
 BLOCK = {"api_key": CUSTIFY["api_key"], "base_url": CUSTIFY["base_url"]}
 

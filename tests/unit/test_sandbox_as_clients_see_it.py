@@ -5,8 +5,8 @@ import urllib.parse
 
 import pytest
 
-from penstock.convert import convert
-from penstock.convert.plan import Mapping
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Mapping
 from sandbox_client import Sandbox
 
 

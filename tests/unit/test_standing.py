@@ -5,18 +5,20 @@ import json
 import pytest
 
 from dashboard_world import World
-from penstock import causes, pulse
-from penstock.buffer.port import Counts, Outcome
+from penstock import causes
+from penstock.admin.pages.changes import mark_of
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.shelf import Counts
 from penstock.cli.status import _lines
 from penstock.clock import ManualClock
 from penstock.deliver.answer import Accepted, Refused, Throttled, Unavailable
 from penstock.deliver.progress import Progress
-from penstock.operate.changes import mark_of
-from penstock.operate.ends import AGAIN_S, AGAIN_TIMES, EndsBook
-from penstock.operate.metrics import render_metrics
-from penstock.operate.overview import verdict
-from penstock.operate.standing import STALLED_S, standing_of
-from penstock.pulse import BUSY_CPU_S, LATE_S, Pulse, RoleStatus
+from penstock.inspect.metrics import render_metrics
+from penstock.inspect.overview import verdict
+from penstock.inspect.standing import STALLED_S, standing_of
+from penstock.machine import pulse
+from penstock.machine.ends import AGAIN_S, AGAIN_TIMES, EndsBook
+from penstock.machine.pulse import BUSY_CPU_S, LATE_S, Pulse, RoleStatus
 
 PID, NOW = 4711, 10_000.0
 RUNS = RoleStatus(state="running", beat_age_s=0.3)
@@ -232,7 +234,7 @@ def test_what_ended_long_ago_is_not_held_against_a_role(world, machine):
 
 def test_ends_of_before_the_machine_was_started_are_not_counted(world, machine, monkeypatch):
     die(world, machine, 8)
-    monkeypatch.setattr("penstock.operate.ends.boot_id", lambda: "another")
+    monkeypatch.setattr("penstock.machine.ends.boot_id", lambda: "another")
 
     assert world.reader.read().roles["deliver"].restarts == 0
 

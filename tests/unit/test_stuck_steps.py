@@ -11,10 +11,8 @@ import pytest
 import planted_steps
 from contract.worlds import MemoryWorld, event
 from penstock import causes
-from penstock.apart import Apart, Budget
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import ManualClock, SeededDice
-from penstock.convert.plan import Mapping
 from penstock.deliver import books, reads, watch
 from penstock.deliver.answer import Accepted
 from penstock.deliver.decide import JUDGE_AGAIN_S, RetryPolicy
@@ -23,9 +21,11 @@ from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
 from penstock.deliver.steps import BUDGET, Watched
 from penstock.deliver.watchman import Watchman
+from penstock.destinations.custify.convert.plan import Mapping
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Part
-from penstock.pulse import Pulse
+from penstock.machine.apart import Apart, Budget
+from penstock.machine.pulse import Pulse
 from penstock.settings import Settings
 
 SMALL = Budget(lines_max=200_000, cpu_s_max=20.0)

@@ -13,7 +13,7 @@ import pytest
 SCRIPT = """
 import sys
 from penstock.clock import SystemClock
-from penstock.operate.supervise import supervise
+from penstock.run.supervise import supervise
 commands = [(name, [sys.executable, "-c", code]) for name, code in zip(("one", "two"), sys.argv[1:])]
 sys.exit(supervise(commands, clock=SystemClock()))
 """

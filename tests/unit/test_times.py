@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.convert import convert
-from penstock.convert.dates import as_date, as_date_attribute, as_listed, as_sign_up, is_no_date
-from penstock.convert.explain import explain
-from penstock.convert.plan import Mapping, Plan
-from penstock.convert.times import happened, when
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.dates import as_date, as_date_attribute, as_listed, as_sign_up, is_no_date
+from penstock.destinations.custify.convert.plan import Mapping, Plan
+from penstock.destinations.custify.convert.times import happened, when
+from penstock.explain.explain import explain
 from penstock.timestamps import moment, parsed, to_text
 
 ARRIVAL = "2024-05-06T07:08:09.000Z"

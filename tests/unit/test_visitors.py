@@ -3,9 +3,9 @@
 import msgspec
 
 from penstock import causes
-from penstock.buffer.port import Outcome
-from penstock.convert import convert
-from penstock.convert.plan import Mapping, Unmappable
+from penstock.buffer.port.outcomes import Outcome
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Mapping, Unmappable
 from penstock.ledger.rules import Rules
 from through_the_door import delivered
 

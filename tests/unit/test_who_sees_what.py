@@ -14,8 +14,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboard_world import World
-from penstock.buffer.control_port import Role, User
-from penstock.buffer.port import Outcome
+from penstock.buffer.port.control import Role, User
+from penstock.buffer.port.outcomes import Outcome
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Delta
 

@@ -27,7 +27,7 @@ from penstock.accept.sdk_request import Origin
 from penstock.accept.slices import Steps
 from penstock.accept.sources import Sources
 from penstock.accept.turns import Turns
-from penstock.buffer.port import Log
+from penstock.buffer.port.log import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
 from penstock.event import Batch

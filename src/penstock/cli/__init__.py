@@ -94,7 +94,7 @@ def complain(error: SettingsError) -> None:
 
 def settings_to_look_with(config: Path | None) -> "Settings":
     """Return the settings in force; while they cannot be used, say so, and return what a server had in force last."""
-    from penstock import in_force
+    from penstock.run import in_force
 
     settings, error = in_force.settings_to_look_with(config_path(config))
     if error is not None:

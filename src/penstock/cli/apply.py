@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from penstock.buffer.port import Shelf
+from penstock.admin.budget import within_budget
+from penstock.buffer.port.shelf import Shelf
 from penstock.cli import EXIT_FAILED, config_option, config_path
 from penstock.cli.selection import printable
-from penstock.operate.budget import within_budget
-from penstock.operate.compare import changed
-from penstock.operate.desk import Desk, differences, document_in_force, document_of, opened, toml_of
-from penstock.reading import by_source, mapping_of
+from penstock.destinations.custify.reading import by_source, mapping_of
+from penstock.explain.compare import changed
 from penstock.settings import Settings
+from penstock.settings.revisions import Desk, differences, document_in_force, document_of, opened, toml_of
 
 # Events read by a plan unless it is told otherwise, and changed ones shown.
 LOOKED_AT, SHOWN = 1_000, 3
@@ -34,7 +34,7 @@ def export_command(config: Path | None, *, everything: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def plan_command(config: Path | None, file: Path, last: int) -> None:
     """Show what `apply FILE` would change: the settings, and the calls of the newest events. Exit 1 if it would."""
-    from penstock.opening import open_shelf
+    from penstock.run.opening import open_shelf
 
     desk = _desk(config)
     before, document = desk.settings(), document_of(file)
@@ -60,7 +60,7 @@ def apply_command(config: Path | None, file: Path | None) -> None:
     import getpass
 
     from penstock.clock import SystemDice
-    from penstock.operate.consent import give_consent
+    from penstock.settings.consent import give_consent
 
     desk = _desk(config)
     document = document_of(file) if file is not None else opened(desk.document(), desk.vault)
@@ -74,8 +74,8 @@ def apply_command(config: Path | None, file: Path | None) -> None:
 
 
 def _desk(config: Path | None) -> Desk:
+    from penstock.run.wiring import open_desk
     from penstock.settings import load
-    from penstock.wiring import open_desk
 
     path = config_path(config)
     return open_desk(path, load(path))

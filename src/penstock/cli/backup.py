@@ -23,7 +23,7 @@ def backup_command(folder: Path, config: Path | None, *, with_key: bool) -> None
 
     Without --with-secret-key, the API keys entered in the dashboard cannot be read from DIR: keep secret.key elsewhere.
     """
-    from penstock.care import back_up
+    from penstock.run.care import back_up
 
     settings = load(config_path(config))
     try:
@@ -59,8 +59,8 @@ def restore_command(folder: Path, config: Path | None, *, prove: bool, scratch: 
 
 
 def _restore(settings: Settings, folder: Path, *, replace: bool) -> None:
-    from penstock.care import restore
-    from penstock.process import stopped
+    from penstock.run.care import restore
+    from penstock.run.process import stopped
 
     with stopped(settings):
         restored = restore(settings, folder, replace=replace)
@@ -80,7 +80,7 @@ def _restore(settings: Settings, folder: Path, *, replace: bool) -> None:
 
 
 def _prove(folder: Path, scratch: Path | None) -> None:
-    from penstock.care import prove
+    from penstock.run.care import prove
 
     with tempfile.TemporaryDirectory(prefix="penstock-prove-", dir=scratch) as there:
         proof = prove(folder, Path(there) / "data", tell=_tell)

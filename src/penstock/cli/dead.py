@@ -6,7 +6,8 @@ from typing import Any
 import click
 import msgspec
 
-from penstock.buffer.port import DeadLetters, Story
+from penstock.buffer.port.dead_letters import DeadLetters
+from penstock.buffer.port.shelf import Story
 from penstock.causes import explained
 from penstock.cli import config_option, settings_to_look_with
 from penstock.cli.selection import destination_of, filter_options, printable, selection_of
@@ -23,7 +24,7 @@ def dead_command(
     config: Path | None, destination: str | None, count: int, *, events: bool, as_json: bool, **filters: Any
 ) -> None:
     """Show dead and rejected events by cause with advice; with a filter, or --events, the events themselves."""
-    from penstock.opening import open_dead_letters
+    from penstock.run.opening import open_dead_letters
 
     settings = settings_to_look_with(config)
     name = destination_of(settings, destination)
@@ -36,7 +37,7 @@ def dead_command(
 
 
 def _show_causes(dead: DeadLetters, name: str, *, as_json: bool) -> None:
-    from penstock.operate.replays import problems_as_json
+    from penstock.inspect.replays import problems_as_json
 
     problems = problems_as_json(dead, name)
     if as_json:

@@ -176,8 +176,8 @@ def _report(settings: Settings, *, arrived: bool) -> list[str]:
 
 def _sign_in_link(settings: Settings) -> str:
     """Return a link that lets whoever runs the demo into its dashboard, once."""
-    from penstock.opening import open_control
-    from penstock.operate.access import Access
+    from penstock.admin.doors.access import Access
+    from penstock.run.opening import open_control
 
     invitation = Access(open_control(settings), clock=SystemClock()).first_invitation()
     return f"{settings.public_url or f'http://{settings.admin_listen}'}/welcome/{invitation}"

@@ -19,10 +19,10 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
 
     With --repair a damaged file is kept beside a new one that has everything that could be read.
     """
-    from penstock.care import open_doctor
     from penstock.clock import SystemClock
-    from penstock.in_force import settings_in_force
-    from penstock.process import stopped
+    from penstock.run.care import open_doctor
+    from penstock.run.in_force import settings_in_force
+    from penstock.run.process import stopped
 
     settings = settings_in_force(config_path(config))
     if not repair:
@@ -37,8 +37,8 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
 
 
 def _repair(settings: Settings, *, stamp: str) -> None:
-    from penstock.buffer.sqlite_salvage import salvage
-    from penstock.care import open_doctor
+    from penstock.buffer.sqlite.doctor.salvage import salvage
+    from penstock.run.care import open_doctor
 
     doctor = open_doctor(settings, tell=_tell)
     for damaged in doctor.damaged():

@@ -7,14 +7,14 @@ from typing import IO, Literal, NoReturn
 import click
 import msgspec
 
+from penstock.admin.budget import within_budget
 from penstock.cli import EXIT_FAILED, config_option, settings_to_look_with
 from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable
-from penstock.convert.explain import Explanation, explain
-from penstock.convert.explain import as_json as explanation_as_json
-from penstock.convert.plan import Mapping
+from penstock.destinations.custify.convert.plan import Mapping
 from penstock.event import mended
-from penstock.operate.budget import within_budget
-from penstock.operate.explain import account_as_json, accounts_of, history_as_json, last_set
+from penstock.explain.explain import Explanation, explain
+from penstock.explain.explain import as_json as explanation_as_json
+from penstock.explain.questions import account_as_json, accounts_of, history_as_json, last_set
 from penstock.settings import Settings
 
 HOW_TO_ASK = "give one of: a MESSAGE_ID; --file FILE; --person ID with --field FIELD"
@@ -115,7 +115,7 @@ def _decoded(body: bytes) -> object:
 
 
 def _explain_stored(settings: Settings, message_id: str, names: list[str], *, first: int, as_json: bool) -> None:
-    from penstock.opening import open_shelf
+    from penstock.run.opening import open_shelf
 
     accounts = accounts_of(open_shelf(settings), settings, message_id, names, first=first)
     if not accounts:
@@ -126,7 +126,7 @@ def _explain_stored(settings: Settings, message_id: str, names: list[str], *, fi
 
 
 def _explain_field(settings: Settings, name: str, person: str, field: str, newest: int, *, as_json: bool) -> None:
-    from penstock.opening import open_shelf
+    from penstock.run.opening import open_shelf
 
     history = last_set(open_shelf(settings), settings, name, person=person, field=field, look_at=newest)
     _show(history_as_json(history) if as_json else history_lines(history, destination=name, person=person, field=field))

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from penstock.buffer.port import Attempt, Story
-from penstock.convert.explain import Explanation, Line
-from penstock.convert.explain_leaves import as_text, leaves
-from penstock.convert.plan import Call, Plan
-from penstock.operate.explain import Account, FieldHistory
+from penstock.buffer.port.outcomes import Attempt
+from penstock.buffer.port.shelf import Story
+from penstock.destinations.custify.convert.plan import Call, Plan
+from penstock.explain.explain import Explanation, Line
+from penstock.explain.leaves import as_text, leaves
+from penstock.explain.questions import Account, FieldHistory
 from penstock.timestamps import from_ms, to_text
 
 ATTEMPTS_MAX = 20

@@ -8,7 +8,7 @@ import msgspec
 
 from penstock.cli import config_option, config_path
 from penstock.cli.selection import destination_of, printable
-from penstock.operate.ledger import HeldRecord, held, subject_of, suspicions
+from penstock.inspect.ledger import HeldRecord, held, subject_of, suspicions
 
 NAME_ONE = "give one of --person, --email, --company"
 
@@ -37,8 +37,8 @@ def _who(command: click.decorators.FC) -> click.decorators.FC:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def show_command(config: Path | None, destination: str | None, *, as_json: bool, **who: str | None) -> None:
     """Show what Custify is known to hold of a person or a company."""
-    from penstock.in_force import settings_in_force
-    from penstock.opening import open_ledger_shelf
+    from penstock.run.in_force import settings_in_force
+    from penstock.run.opening import open_ledger_shelf
 
     settings, subject = settings_in_force(config_path(config)), _subject(who)
     if subject is None:
@@ -61,8 +61,8 @@ def forget_command(
     config: Path | None, destination: str | None, *, everything: bool, yes: bool, **who: str | None
 ) -> None:
     """Forget what Custify acknowledged, so that the next upserts are sent in full. No event is touched."""
-    from penstock.in_force import settings_in_force
-    from penstock.opening import open_ledger_orders
+    from penstock.run.in_force import settings_in_force
+    from penstock.run.opening import open_ledger_orders
 
     settings, subject = settings_in_force(config_path(config)), _subject(who)
     if (subject is None) is not everything:
@@ -83,8 +83,8 @@ def forget_command(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 def attributes_command(config: Path | None, destination: str | None, approve: str | None, *, as_json: bool) -> None:
     """Show new attributes that look like mistakes: near repeats, other types, dates as text."""
-    from penstock.in_force import settings_in_force
-    from penstock.opening import open_ledger_orders, open_ledger_shelf
+    from penstock.run.in_force import settings_in_force
+    from penstock.run.opening import open_ledger_orders, open_ledger_shelf
 
     settings = settings_in_force(config_path(config))
     name = destination_of(settings, destination)

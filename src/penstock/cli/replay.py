@@ -8,10 +8,11 @@ from typing import Any
 import click
 import msgspec
 
-from penstock.buffer.port import DeadLetters, Orders
+from penstock.buffer.port.dead_letters import DeadLetters
+from penstock.buffer.port.orders import Orders
 from penstock.cli import EXIT_PARTIAL, config_option, config_path
 from penstock.cli.selection import destination_of, filter_options, printable, selection_of
-from penstock.operate.replays import Replay, count_by_cause, replay_of
+from penstock.inspect.replays import Replay, count_by_cause, replay_of
 from penstock.settings import Settings
 
 # How often a running replay is looked at.
@@ -34,8 +35,8 @@ def replay_command(config: Path | None, *, listed: bool, stopped: int | None, re
 
     Ends with 0 when all of them arrived, and with 5 when something is left.
     """
-    from penstock.in_force import settings_in_force
-    from penstock.opening import open_dead_letters, open_orders
+    from penstock.run.in_force import settings_in_force
+    from penstock.run.opening import open_dead_letters, open_orders
 
     settings = settings_in_force(config_path(config))
     orders, dead = open_orders(settings), open_dead_letters(settings)
@@ -81,7 +82,7 @@ def _replay(
 
 def _wait(settings: Settings, orders: Orders, dead: DeadLetters, job: int, *, as_json: bool) -> None:
     from penstock.clock import sleep
-    from penstock.process import is_running
+    from penstock.run.process import is_running
 
     while True:
         order = next(order for order in orders.replays() if order.id == job)

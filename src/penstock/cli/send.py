@@ -38,7 +38,7 @@ def send_command(config: Path | None, type_: str | None, source: str | None, **f
 
     Exit 5 when some were accepted and some were not.
     """
-    from penstock.in_force import settings_in_force
+    from penstock.run.in_force import settings_in_force
 
     settings = settings_in_force(config_path(config))
     key = _write_key(settings, source)

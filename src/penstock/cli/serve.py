@@ -9,9 +9,9 @@ import click
 from penstock.cli import config_option, config_path
 from penstock.clock import SystemClock
 from penstock.errors import StoreDamaged
-from penstock.operate.supervise import EXIT_DAMAGED
-from penstock.private import tighten
-from penstock.process import ROLES, hash_seed
+from penstock.machine.private import tighten
+from penstock.run.process import ROLES, hash_seed
+from penstock.run.supervise import EXIT_DAMAGED
 from penstock.settings import load
 
 
@@ -24,7 +24,7 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
     path = config_path(config)
     settings = load(path)
     if role is not None:
-        from penstock.wiring import run_role
+        from penstock.run.wiring import run_role
 
         try:
             run_role(role, path=path, supervised=supervised)
@@ -36,10 +36,10 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
         sys.stderr.flush()
         os._exit(0)
 
-    from penstock.operate.logs import set_up_logs
-    from penstock.operate.passwords import password_of_file
-    from penstock.operate.snapshot import Snapshots
-    from penstock.operate.supervise import supervise
+    from penstock.admin.doors.passwords import password_of_file
+    from penstock.machine.snapshot import Snapshots
+    from penstock.run.logs import set_up_logs
+    from penstock.run.supervise import supervise
 
     # Before anything is accepted that nobody could look at.
     password_of_file(settings.admin_password_file)

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from penstock.buffer.ledger_port import CallFigures
+from penstock.buffer.port.ledger import CallFigures
 from penstock.cli import config_option, settings_to_look_with
-from penstock.operate.status import DestinationStatus, Status
+from penstock.inspect.status import DestinationStatus, Status
 
 
 @click.command("status")
@@ -17,7 +17,7 @@ from penstock.operate.status import DestinationStatus, Status
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def status_command(config: Path | None, *, as_json: bool) -> None:
     """Show how many events were accepted, delivered and are waiting."""
-    from penstock.wiring import status_reader
+    from penstock.run.wiring import status_reader
 
     status = status_reader(settings_to_look_with(config)).read()
     if as_json:

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from penstock.buffer.port import Story
-from penstock.buffer.selection import companies_of
+from penstock.buffer.port.shelf import Story
+from penstock.buffer.rules.selection import companies_of
 from penstock.cli import config_option, settings_to_look_with
 from penstock.event import Event, enriched
 from penstock.timestamps import from_ms, to_text
@@ -25,7 +25,7 @@ PAGE = 1000
 def tail_command(config: Path | None, count: int, destination: str | None, *, follow: bool, as_json: bool) -> None:
     """Show the newest events and how they stand."""
     from penstock.clock import sleep
-    from penstock.opening import open_shelf
+    from penstock.run.opening import open_shelf
 
     settings = settings_to_look_with(config)
     if not settings.destinations:

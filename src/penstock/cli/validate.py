@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from penstock.admin.doors.passwords import password_of_file
 from penstock.cli import config_option, config_path
-from penstock.operate.passwords import password_of_file
-from penstock.operate.source_form import warnings_of
 from penstock.settings import Settings, load
+from penstock.settings.source_form import warnings_of
 
 
 @click.command("validate")
@@ -38,6 +38,6 @@ def validate_command(config: Path | None, file: Path | None) -> None:
 
 def _with(path: Path | None, file: Path) -> Settings:
     """Return what would be in force if a file were applied; nothing is read from or written to the data folder."""
-    from penstock.operate.desk import document_of
+    from penstock.settings.revisions import document_of
 
     return load(path, dashboard=document_of(file))

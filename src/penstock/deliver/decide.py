@@ -8,8 +8,8 @@ import dataclasses
 from typing import assert_never
 
 from penstock import causes
-from penstock.buffer.port import Lease, Outcome
-from penstock.convert.plan import Filtered, Unmappable
+from penstock.buffer.port.backlog import Lease
+from penstock.buffer.port.outcomes import Outcome
 from penstock.deliver.answer import (
     Accepted,
     Barred,
@@ -26,6 +26,7 @@ from penstock.deliver.answer import (
     Unknown,
 )
 from penstock.deliver.impostors import brief, error_in
+from penstock.destinations.custify.convert.plan import Filtered, Unmappable
 
 # Custify's own client waits this long when a 429 names no time (CustifyOfficial/custify-mcp, src/api/client.ts).
 RETRY_AFTER_S_DEFAULT = 10.0

@@ -16,10 +16,10 @@ from typing import Any
 import structlog
 
 from penstock import causes
-from penstock.buffer.ledger_port import Ledger
-from penstock.buffer.port import REPLAYABLE, Attempt, Backlog, Ending, Lease, Outcome
+from penstock.buffer.port.backlog import Backlog, Ending, Lease
+from penstock.buffer.port.ledger import Ledger
+from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
 from penstock.clock import Clock, Dice
-from penstock.convert.plan import Call, Filtered, Unmappable
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled
 from penstock.deliver.attempts import attempt_of, unsent
 from penstock.deliver.books import Books, is_busy
@@ -35,6 +35,7 @@ from penstock.deliver.standing import NOT_FOUND, Standing
 from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
 from penstock.deliver.watchman import StepSpent
 from penstock.deliver.width import Width
+from penstock.destinations.custify.convert.plan import Call, Filtered, Unmappable
 from penstock.errors import BufferUnavailable, LeaseLost
 from penstock.repeats import Repeats
 

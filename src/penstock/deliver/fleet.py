@@ -10,11 +10,12 @@ from collections.abc import Mapping as Table
 import structlog
 
 from penstock import causes
-from penstock.buffer.ledger_port import Ledger, LedgerOrders
-from penstock.buffer.names_port import Names
-from penstock.buffer.port import Attempt, Backlog, Ending, Lease, Orders, Outcome, Priority
+from penstock.buffer.port.backlog import Backlog, Ending, Lease, Priority
+from penstock.buffer.port.ledger import Ledger, LedgerOrders
+from penstock.buffer.port.names import Names
+from penstock.buffer.port.orders import Orders
+from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.clock import Clock, Dice
-from penstock.deliver.custify import CustifyApi
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.naming import Ask, Rename, naming_of
@@ -23,10 +24,11 @@ from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
 from penstock.deliver.steps import Bench, Trusting
 from penstock.deliver.wishes import LedgerWishes
+from penstock.destinations.custify.api import CustifyApi
+from penstock.destinations.custify.naming import NamedBy
+from penstock.destinations.custify.reading import mapping_of, mappings_of, mode_of, rules_of, wishes_of
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.event import Naming
-from penstock.naming import NamedBy
-from penstock.reading import mapping_of, mappings_of, mode_of, rules_of, wishes_of
 from penstock.settings import Destination, Settings, account_of, meaning_of
 
 log = structlog.get_logger()

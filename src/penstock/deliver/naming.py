@@ -7,7 +7,7 @@ waits under the old name wait for ever; so when one appears with the account of 
 import dataclasses
 from collections.abc import Collection, Mapping
 
-from penstock.buffer.names_port import Known
+from penstock.buffer.port.names import Known
 from penstock.settings import NEW, Destination, Settings, account_of
 
 

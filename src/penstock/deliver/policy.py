@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Mapping as Table
 from typing import Protocol
 
-from penstock.buffer.port import SHARES, Priority
-from penstock.convert.plan import Call, Mapping
-from penstock.convert.wanted import Wishes
+from penstock.buffer.port.backlog import SHARES, Priority
 from penstock.deliver.answer import RETRY_AFTER_S_MAX, Answer
 from penstock.deliver.decide import RetryPolicy
+from penstock.destinations.custify.convert.plan import Call, Mapping
+from penstock.destinations.custify.convert.wanted import Wishes
 from penstock.ledger.modes import Mode
 from penstock.ledger.rules import OFF, Rules
 

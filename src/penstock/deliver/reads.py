@@ -3,15 +3,15 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from penstock.buffer.port import Lease
-from penstock.convert import convert
-from penstock.convert.plan import Meaning, Unmappable
-from penstock.convert.times import happened
+from penstock.buffer.port.backlog import Lease
 from penstock.deliver.errand import Read
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.steps import Steps
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.convert.plan import Meaning, Unmappable
+from penstock.destinations.custify.convert.times import happened
+from penstock.destinations.custify.reading import call_of, refusal_of
 from penstock.event import Event
-from penstock.reading import call_of, refusal_of
 
 
 async def read(leases: Sequence[Lease], steps: Steps, policy: DeliveryPolicy) -> list[Read]:

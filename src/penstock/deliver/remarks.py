@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from penstock.buffer.ledger_port import Ledger
+from penstock.buffer.port.ledger import Ledger
 from penstock.ledger.guard import REMARKS_MAX, SUBJECT, Displaced, Suspicion
 
 # Looked at, and taken away, at once: more there are only where an older Penstock kept them all.

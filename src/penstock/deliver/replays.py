@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from penstock.buffer.port import Backlog, ReplayOrder
+from penstock.buffer.port.backlog import Backlog
+from penstock.buffer.port.orders import ReplayOrder
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from penstock.buffer.port import Backlog, Ending, Lease
+from penstock.buffer.port.backlog import Backlog, Ending, Lease
 from penstock.deliver.books import Books
 from penstock.deliver.decide import Said, Verdict
 from penstock.deliver.errand import RUN_BYTES_MAX, Read

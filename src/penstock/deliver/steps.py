@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from penstock.apart import Apart, Budget, Died, Job, Spent
-from penstock.buffer.port import Lease
+from penstock.buffer.port.backlog import Lease
 from penstock.deliver.answer import Stuck, Unjudged
 from penstock.deliver.watchman import StepSpent, Watchman
+from penstock.machine.apart import Apart, Budget, Died, Job, Spent
 
 log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from penstock.clock import cpu_s
-from penstock.pulse import Pulse
+from penstock.machine.pulse import Pulse
 
 # How long a step may keep the loop. The largest event that ingest takes is converted in a fraction of it.
 STEP_CPU_S_MAX = 1.0

@@ -4,8 +4,8 @@ import asyncio
 
 import structlog
 
-from penstock.buffer.ledger_port import LedgerOrders
-from penstock.buffer.port import Backlog
+from penstock.buffer.port.backlog import Backlog
+from penstock.buffer.port.ledger import LedgerOrders
 from penstock.deliver.books import Books
 from penstock.deliver.errand import SHADOW
 

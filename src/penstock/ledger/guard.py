@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from penstock.convert.dates import LISTED
-from penstock.convert.plan import Call
+from penstock.destinations.custify.convert.dates import LISTED
+from penstock.destinations.custify.convert.plan import Call
 from penstock.ledger.likeness import Names
 from penstock.timestamps import moment, parsed
 

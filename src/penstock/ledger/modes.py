@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from typing import Literal
 
-from penstock.convert.plan import Call, Plan
+from penstock.destinations.custify.convert.plan import Call, Plan
 from penstock.ledger.record import links, person_subject
 
 ModeName = Literal["live", "shadow", "canary"]

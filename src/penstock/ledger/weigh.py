@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.convert.plan import Call, Path, Plan
+from penstock.destinations.custify.convert.plan import Call, Path, Plan
 from penstock.ledger.policies import withheld
 from penstock.ledger.record import (
     CUSTOM,

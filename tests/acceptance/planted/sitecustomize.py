@@ -15,7 +15,7 @@ ENDLESS = {
     # It holds Python's lock, and looks for no signal.
     "never ends, in C": lambda: collections.deque(itertools.repeat(None), maxlen=0),
 }
-package = import_module("penstock.convert")
+package = import_module("penstock.destinations.custify.convert")
 real = package.convert
 
 
@@ -25,9 +25,9 @@ def convert(event, mapping):
     return real(event, mapping)
 
 
-package.convert = import_module("penstock.convert.convert").convert = convert
+package.convert = import_module("penstock.destinations.custify.convert.convert").convert = convert
 
-apart = import_module("penstock.apart")
+apart = import_module("penstock.machine.apart")
 usual = apart.Budget
 
 

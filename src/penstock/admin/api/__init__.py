@@ -1,0 +1,1 @@
+"""The admin API: JSON in, JSON out."""

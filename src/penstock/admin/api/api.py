@@ -1,0 +1,154 @@
+"""What the routes of the admin API share: bodies, errors, and how an event looks as JSON."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from penstock.admin.doors.access import Caller
+from penstock.admin.doors.bodies import BODY_S_MAX, TooLarge, read_body
+from penstock.admin.doors.looks import SHOWS, look_of
+from penstock.buffer.port.shelf import Story
+from penstock.buffer.rules.keys import Query
+from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
+from penstock.inspect.eyes import Eyes, Sight
+
+# Events in one answer: unless asked otherwise, and at most.
+PAGE, PAGE_MAX = 100, 1_000
+BODY_BYTES_MAX = 65_536
+DIGITS_MAX = 15
+
+Wanted = TypeVar("Wanted")
+Handler = Callable[[Request, bytes], object]
+
+
+class ApiError(Exception):
+    """A request that cannot be done: what was expected, what came, what to do."""
+
+    def __init__(self, status: int, name: str, *, expected: str, got: object, hint: str = "") -> None:
+        self.status = status
+        self.facts = {"name": name, "expected": expected, "got": got, "hint": hint}
+        super().__init__(f"{name}: expected {expected}, got {got!r}")
+
+
+def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
+    """Return a route whose handler runs in a thread and answers with JSON, to callers who have the right."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = caller_of(request)
+        if right not in caller.rights:
+            return PlainTextResponse(f"your role is {caller.role.value}, and this needs the right: {right}", 403)
+        try:
+            body = await _body(request) if method == "POST" else b""
+            answer = await run_in_threadpool(handler, request, body)
+        except ApiError as error:
+            return _json({"error": error.facts}, error.status)
+        except SettingsError as error:
+            facts = {"name": error.name, "expected": error.expected, "got": str(error.got), "hint": error.hint}
+            return _json({"error": facts}, 409 if isinstance(error, SettingsOutdated) else 422)
+        except TooCostly as error:
+            expected = "events that can be read within the budget of a request"
+            return _json({"error": {"name": "events", "expected": expected, "got": str(error), "hint": ""}}, 503)
+        except (BufferUnavailable, StoreDamaged) as error:
+            facts = {"name": "store", "expected": "a store in working order", "got": str(error), "hint": ""}
+            return _json({"error": facts}, 503)
+        # Whoever is shown what is personal was looked at with these eyes; see eyes_of.
+        if path in SHOWS and (what := look_of(path, request, 200, request.state.eyes)):
+            await run_in_threadpool(request.app.state.audit.looked, caller.name, f"{what}, by the API")
+        return _json(answer)
+
+    return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks; the gate has made sure that there is somebody."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def eyes_of(request: Request, sight: Sight) -> Eyes:
+    """Return what the caller is shown; the audit log is told by them what was seen."""
+    eyes = sight.of(caller_of(request).rights.__contains__)
+    request.state.eyes = eyes
+    return eyes
+
+
+def read(body: bytes, kind: type[Wanted], *, strict: bool = True) -> Wanted:
+    """Return a body as its type. Raises ApiError."""
+    try:
+        return msgspec.json.decode(body, type=kind, strict=strict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(400, "body", expected=kind.__name__, got=str(error)) from error
+
+
+def converted(given: dict[str, str], kind: type[Wanted]) -> Wanted:
+    """Return the fields of a query string as their type; an unknown one is an error. Raises ApiError."""
+    known = getattr(kind, "__struct_fields__", ())
+    if unknown := sorted(given.keys() - set(known)):
+        raise ApiError(400, unknown[0][:100], expected=", ".join(known), got="an unknown field")
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ApiError(400, "query", expected=kind.__name__, got=str(error)) from error
+
+
+def query_of(given: dict[str, str]) -> tuple[Query, int, int]:
+    """Return what is looked for, before which place in the log, and how many at most. Raises ApiError."""
+    before, limit = whole(given, "before", 0), whole(given, "limit", PAGE)
+    return converted(given, Query), before, min(max(limit, 1), PAGE_MAX)
+
+
+def whole(given: dict[str, str], key: str, default: int) -> int:
+    """Take a whole number out of a query string. Raises ApiError."""
+    text = given.pop(key, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS_MAX:
+        raise ApiError(400, key, expected="a whole number", got=text[:100])
+    return int(text)
+
+
+def page_of(given: dict[str, str], *, default: int = PAGE, most: int = PAGE_MAX) -> tuple[int, int]:
+    """Take where a page begins, and how much is on it, out of a query string. Raises ApiError."""
+    return whole(given, "from", 0), min(max(whole(given, "limit", default), 1), most)
+
+
+def story_as_json(story: Story, eyes: Eyes) -> dict[str, Any]:
+    """Return an event and how it stands, as it may be shown."""
+    mask = eyes.mask(story.event)
+    story = mask.story(story)
+    return {
+        "message_id": mask.message_id(story.event.message_id),
+        "source": story.event.source,
+        "type": mask.title(story.event.type),
+        "user_id": eyes.person(story.event.user_id),
+        "anonymous_id": eyes.person(story.event.anonymous_id),
+        "received_at": story.event.received_at_ms / 1000,
+        "seq": story.seq,
+        "state": story.state,
+        "cause": story.cause,
+        "reason": story.reason,
+        "ended_at": story.ended_at,
+        "attempts": story.attempts,
+    }
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body of a change. A page of another site cannot send this type without asking first."""
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip() != "application/json":
+        raise ApiError(415, "content-type", expected="application/json", got=kind)
+    try:
+        return await read_body(request, bytes_max=BODY_BYTES_MAX)
+    except TooLarge as error:
+        raise ApiError(413, "body", expected=f"{BODY_BYTES_MAX} bytes at most", got="more") from error
+    except TimeoutError as error:
+        raise ApiError(
+            408, "body", expected=f"a body within {BODY_S_MAX:g} s", got="less than was announced"
+        ) from error
+
+
+def _json(facts: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(facts), status, media_type="application/json")

@@ -1,0 +1,140 @@
+"""The admin API for looking: sources, destinations, events and what became of them, and its own description."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from penstock.admin.api.api import ApiError, api_route, eyes_of, page_of, query_of, story_as_json, whole
+from penstock.admin.api.openapi import describe
+from penstock.buffer.port.search import Search
+from penstock.buffer.port.shelf import Shelf
+from penstock.explain.page import LEAVES_MAX
+from penstock.explain.questions import account_as_json, accounts_of, history_as_json, last_set, masked, masked_history
+from penstock.inspect.eyes import Eyes, Sight
+from penstock.inspect.refusals import refused_shown
+from penstock.inspect.status import StatusReader
+from penstock.machine.snapshot import Snapshots
+
+# Events looked at for the origin of a field: unless asked otherwise, and at most.
+LOOKED_AT, LOOKED_AT_MAX = 10_000, 100_000
+
+
+class ReadApi:
+    """The handlers, with what they look at."""
+
+    def __init__(
+        self, *, reader: StatusReader, shelf: Shelf, search: Search, snapshots: Snapshots, sight: Sight
+    ) -> None:
+        self.reader, self.shelf, self.search, self.snapshots, self.sight = reader, shelf, search, snapshots, sight
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        return [
+            api_route("GET", "/api/v1/sources", self.sources, right="payloads"),
+            api_route("GET", "/api/v1/destinations", self.destinations, right="payloads"),
+            api_route("GET", "/api/v1/events", self.events, right="payloads"),
+            api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain, right="payloads"),
+            api_route("GET", "/api/v1/explain", self.explain_field, right="payloads"),
+            api_route("GET", "/api/v1/people", self.people, right="people"),
+            api_route("GET", "/api/v1/companies", self.companies, right="people"),
+            api_route("GET", "/api/v1/refused", self.refused, right="payloads"),
+            api_route("GET", "/api/openapi.json", self.description, right="look"),
+        ]
+
+    def sources(self, _: Request, __: bytes) -> object:
+        """Return the sources; their write keys stay here."""
+        settings = self.reader.settings
+        return {
+            "sources": [
+                {
+                    "name": name,
+                    "type": source.type,
+                    "enabled": source.enabled,
+                    "destinations": sorted({c.to for c in settings.connections if c.from_ == name}),
+                }
+                for name, source in settings.sources.items()
+            ]
+        }
+
+    def destinations(self, _: Request, __: bytes) -> object:
+        """Return the destinations with their settings; the API keys stay here."""
+        settings = self.reader.settings
+        return {
+            "destinations": [
+                {
+                    "name": name,
+                    "type": destination.type,
+                    "base_url": destination.base_url,
+                    "mapping": destination.mapping,
+                    "anonymous_fallback": destination.anonymous_fallback,
+                    "enabled": destination.enabled,
+                    "sources": settings.sources_of(name),
+                }
+                for name, destination in settings.destinations.items()
+            ]
+        }
+
+    def events(self, request: Request, _: bytes) -> object:
+        """Return one page of the events that fit, the newest first."""
+        names, given = self._names(), dict(request.query_params)
+        destination = given.pop("destination", names[0] if len(names) == 1 else "")
+        if destination not in names:
+            raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
+        eyes = eyes_of(request, self.sight)
+        query, before, limit = query_of({key: eyes.opened(text) for key, text in given.items()})
+        found = self.search.find(destination, query, before_seq=before or None, limit=limit)
+        return {"events": [story_as_json(story, eyes) for story in found.stories], "next": found.next_seq}
+
+    def explain(self, request: Request, _: bytes) -> object:
+        """Return what became of the values of one event, at each destination, a page at a time."""
+        eyes, given = eyes_of(request, self.sight), dict(request.query_params)
+        message_id = eyes.opened(request.path_params["message_id"])
+        first, limit = page_of(given, default=LEAVES_MAX, most=LEAVES_MAX)
+        if given:
+            raise ApiError(400, min(given)[:100], expected="from, limit", got="an unknown field")
+        settings = self.reader.settings
+        accounts = accounts_of(self.shelf, settings, message_id, self._names(), first=first, leaves_max=limit)
+        if not accounts:
+            raise ApiError(404, "event", expected="the messageId of a stored event", got=message_id[:200])
+        mask = eyes.mask(accounts[0].story.event)
+        return {"accounts": [account_as_json(masked(account, mask), mask) for account in accounts]}
+
+    def people(self, request: Request, _: bytes) -> object:
+        """Return ids of people that begin with a text."""
+        eyes = eyes_of(request, self.sight)
+        return {"people": [eyes.person_link(seen.id) for seen in self.search.people(prefix_of(request, eyes))]}
+
+    def companies(self, request: Request, _: bytes) -> object:
+        """Return ids of companies that begin with a text."""
+        eyes = eyes_of(request, self.sight)
+        return {"companies": [eyes.company_link(seen.id) for seen in self.search.companies(prefix_of(request, eyes))]}
+
+    def refused(self, request: Request, _: bytes) -> object:
+        """Return the kinds of requests that ingest refused lately, the newest first."""
+        return {"refused": refused_shown(self.snapshots, eyes_of(request, self.sight))}
+
+    def explain_field(self, request: Request, _: bytes) -> object:
+        """Return the event that a field of a person comes from, and what would set it."""
+        names, given = self._names(), dict(request.query_params)
+        destination = given.pop("destination", names[0] if len(names) == 1 else "")
+        if destination not in names:
+            raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
+        look_at, eyes = min(whole(given, "newest", LOOKED_AT), LOOKED_AT_MAX), eyes_of(request, self.sight)
+        if given.keys() != {"person", "field"}:
+            raise ApiError(400, "query", expected="person and field", got=", ".join(given)[:100])
+        person, field = eyes.opened(given["person"]), given["field"]
+        history = last_set(self.shelf, self.reader.settings, destination, person=person, field=field, look_at=look_at)
+        return history_as_json(masked_history(history, eyes.mask), eyes.mask)
+
+    def description(self, _: Request, __: bytes) -> object:
+        """Return the OpenAPI document."""
+        return describe(self.reader.version)
+
+    def _names(self) -> Sequence[str]:
+        return list(self.reader.settings.destinations)
+
+
+def prefix_of(request: Request, eyes: Eyes) -> str:
+    """Return what ids are to begin with: for those who see ids; others would find them out letter by letter."""
+    return request.query_params.get("prefix", "") if eyes.ids else ""

@@ -1,0 +1,195 @@
+"""The admin API of what is set up: the document, its revisions, what another one would change, a test connection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.routing import Route
+
+from penstock.admin.api.api import DIGITS_MAX, ApiError, api_route, caller_of, eyes_of, page_of, read, whole
+from penstock.admin.budget import within_budget
+from penstock.admin.pages.mapping import shown_unsent, shown_use, stories_of
+from penstock.admin.pages.settings import NAME, TryConnection
+from penstock.buffer.port.control import Deed, Journal, Revision
+from penstock.buffer.port.shelf import Shelf
+from penstock.destinations.custify.reading import by_source, mapping_of
+from penstock.errors import SettingsError, SettingsOutdated
+from penstock.explain.fields import fields
+from penstock.inspect.beginnings import to_send
+from penstock.inspect.eyes import Eyes, Sight
+from penstock.inspect.status import StatusReader
+from penstock.settings.revisions import SECRET, Desk, differences, opened
+
+# Events read for the mapping.
+LOOKED_AT, LOOKED_AT_MAX = 200, 1_000
+# Fields, and traits that reach none, in one answer.
+FIELDS_MAX = 1_000
+HIDDEN = "(set)"
+
+
+class NewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What POST /api/v1/settings takes: a whole document. An API key that is left out stays as it is."""
+
+    sources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    destinations: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    connections: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    note: str = ""
+    #: Only say what would change.
+    dry_run: bool = False
+    #: The `revision` of the answer this document was made from; `If-Match` says the same.
+    base: int | None = None
+
+
+class SettingsApi:
+    """The handlers, with what they look at."""
+
+    def __init__(
+        self,
+        *,
+        reader: StatusReader,
+        desk: Desk,
+        shelf: Shelf,
+        journal: Journal,
+        try_connection: TryConnection,
+        sight: Sight,
+    ) -> None:
+        self.reader, self.desk, self.shelf, self.journal = reader, desk, shelf, journal
+        self.try_connection, self.sight = try_connection, sight
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        return [
+            api_route("GET", "/api/v1/settings", self.settings, right="settings"),
+            api_route("POST", "/api/v1/settings", self.put, right="settings"),
+            api_route("GET", "/api/v1/revisions", self.revisions, right="payloads"),
+            api_route("POST", "/api/v1/revisions/{number:int}/back", self.roll_back, right="settings"),
+            api_route("GET", "/api/v1/deeds", self.deeds, right="payloads"),
+            api_route("POST", "/api/v1/destinations/{name}/test", self.test, right="settings"),
+            api_route("GET", "/api/v1/destinations/{name}/mapping", self.mapping, right="payloads"),
+        ]
+
+    def settings(self, _: Request, __: bytes) -> object:
+        """Return what was set up in the dashboard or here; keys of Custify are never shown."""
+        # In this order: a document is never newer than the number it comes with.
+        return {"revision": self.desk.revision(), **_hidden(self.desk.document())}
+
+    def put(self, request: Request, body: bytes) -> object:
+        """Put a document in force, or say what it would change."""
+        wanted = read(body, NewSettings)
+        after = _based_on(request) if wanted.base is None else wanted.base
+        given = msgspec.to_builtins(wanted)
+        number, now = self.desk.revision(), self.desk.document()
+        if after is not None and after != number:
+            raise SettingsOutdated(based_on=after, in_force=number)
+        document = {key: given[key] for key in ("sources", "destinations", "connections")}
+        for name in (*document["sources"], *document["destinations"]):
+            if not NAME.fullmatch(name) or name == "new":
+                raise SettingsError("name", expected="letters, digits, spaces, . _ -, at most 63", got=name[:100])
+        for name, block in document["destinations"].items():
+            if block.get(SECRET, HIDDEN) == HIDDEN:
+                block[SECRET] = now["destinations"].get(name, {}).get(SECRET, "")
+        before, preview = self.desk.settings(), self.desk.preview(document)
+        stored = to_send(before, preview, self.shelf, now=self.reader.clock.now())
+        lines = differences(opened(now, self.desk.vault), opened(document, self.desk.vault))
+        if lines and not wanted.dry_run:
+            who, note = caller_of(request).name, wanted.note or "changed by the API"
+            # Keys that were left out come from what was in force a moment ago: it has to be in force still.
+            self.reader.settings = self.desk.put(document, by=who, note=note, after=number)
+        return {
+            "changes": lines,
+            "in_force": not wanted.dry_run,
+            "revision": self.desk.revision(),
+            "stored_events_sent": stored,
+        }
+
+    def revisions(self, request: Request, _: bytes) -> object:
+        """Return the revisions, the newest first, each with what it changed."""
+        eyes, revisions = eyes_of(request, self.sight), self.desk.revisions.revisions()
+        pairs = zip(revisions, [*revisions, None][1:], strict=True)
+        return {"revisions": [_revision(new, old, eyes) for new, old in pairs]}
+
+    def roll_back(self, request: Request, _: bytes) -> object:
+        """Put an earlier revision in force again."""
+        number = request.path_params["number"]
+        after = _based_on(request)
+        self.reader.settings = self.desk.roll_back(number, by=caller_of(request).name, after=after)
+        return {"back_to": number}
+
+    def deeds(self, request: Request, _: bytes) -> object:
+        """Return what people did beside changing settings, the newest first."""
+        first, limit = page_of(dict(request.query_params))
+        deeds = self.journal.deeds(limit=limit + 1, skip=first)
+        return deeds_as_json("deeds", deeds, eyes_of(request, self.sight), first=first, limit=limit)
+
+    def test(self, request: Request, _: bytes) -> object:
+        """Make a harmless read, and say what it found."""
+        name = self._destination(request)
+        destination = self.reader.settings.destinations[name]
+        reached, said = self.try_connection(destination.base_url, destination.api_key)
+        return {"destination": name, "reached": reached, "said": said}
+
+    def mapping(self, request: Request, _: bytes) -> object:
+        """Return every field with source, fill rate and example, and the traits that reach none."""
+        name, settings = self._destination(request), self.reader.settings
+        given = dict(request.query_params)
+        limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
+        first, eyes = whole(given, "from", 0), eyes_of(request, self.sight)
+        read_as = by_source(mapping_of(settings.destinations[name], settings), settings)
+        stories = stories_of(self.shelf, name, settings, limit=limit)
+        found, end = within_budget(fields, stories, read_as), first + FIELDS_MAX
+        uses = [shown_use(use, eyes) for use in found.uses[first:end]]
+        unsent = [shown_unsent(each, eyes) for each in found.unsent[first:end]]
+        return {
+            "fields": [
+                {
+                    "path": use.path,
+                    "field": use.field,
+                    "sources": use.sources,
+                    "filled": use.filled,
+                    "calls": use.calls,
+                    "example": use.example,
+                }
+                for use in uses
+            ],
+            "unsent": [{"source": each.source, "why": each.why, "count": each.count} for each in unsent],
+            "looked_at": len(stories),
+            "next": end if end < max(len(found.uses), len(found.unsent)) else None,
+        }
+
+    def _destination(self, request: Request) -> str:
+        name: str = request.path_params["name"]
+        known = self.reader.settings.destinations
+        if name not in known:
+            raise ApiError(404, "destination", expected=f"one of {sorted(known)}", got=name)
+        return name
+
+
+def deeds_as_json(name: str, deeds: Sequence[Deed], eyes: Eyes, *, first: int, limit: int) -> dict[str, object]:
+    """Return a page of the journal as it may be shown; one sentence more than its limit means there is a next one."""
+    shown = [{"at": d.at, "by": d.by, "what": eyes.deed(d.what), "times": d.times} for d in deeds[:limit]]
+    return {name: shown, "next": first + limit if len(deeds) > limit else None}
+
+
+def _based_on(request: Request) -> int | None:
+    """Return the revision that `If-Match` names. Raises ApiError."""
+    text = request.headers.get("if-match", "*").strip()
+    if text == "*":
+        return None
+    number = text.strip('"')
+    if not number.isascii() or not number.isdigit() or len(number) > DIGITS_MAX:
+        raise ApiError(400, "If-Match", expected="the number of a revision", got=text[:100])
+    return int(number)
+
+
+def _hidden(document: dict[str, Any]) -> dict[str, Any]:
+    for block in document["destinations"].values():
+        if block.get(SECRET):
+            block[SECRET] = HIDDEN
+    return document
+
+
+def _revision(new: Revision, old: Revision | None, eyes: Eyes) -> dict[str, object]:
+    lines = differences(old.document if old else None, new.document, shows_keys=eyes.keys)
+    changes = lines if eyes.keys else [eyes.text(line) for line in lines]
+    return {"number": new.number, "at": new.at, "by": new.by, "note": eyes.deed(new.note), "changes": changes}

@@ -1,0 +1,1 @@
+"""The dashboard: a module a page, and what pages share."""

@@ -1,0 +1,147 @@
+"""What needs somebody: held, paused, parked, dead, rejected; and sending again what did not get through."""
+
+from collections.abc import Mapping
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from penstock.admin.pages.rows import PAGE, rows_of
+from penstock.admin.pages.web import Form, Pages, Visit, redirect
+from penstock.buffer.port.dead_letters import DeadLetters
+from penstock.buffer.port.orders import Orders
+from penstock.buffer.port.search import Found
+from penstock.buffer.rules.selection import Selection
+from penstock.causes import CAUSES, explained
+from penstock.errors import SettingsError
+from penstock.inspect.parts import address_of, cut, part_of, place_of
+from penstock.inspect.replays import Count, counted, replay_of, shown_selection
+from penstock.inspect.status import StatusReader
+
+# Causes, and replays, on one page.
+GROUPS, REPLAYS = 100, 50
+FILTERS = ("source", "person", "company", "event_name", "message_id")
+
+
+class ProblemPages:
+    """Pages about what did not get through."""
+
+    def __init__(self, pages: Pages, *, reader: StatusReader, dead: DeadLetters, orders: Orders) -> None:
+        self.pages, self.reader, self.dead, self.orders = pages, reader, dead, orders
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        show, act = self.pages.show, self.pages.act
+        return [
+            show("/problems", self.problems, right="payloads"),
+            show("/problems/{destination}", self.problem, right="payloads"),
+            show("/problems/{destination}/{cause}", self.problem, right="payloads"),
+            show("/replays", self.replays, right="payloads"),
+            act("/replays", self.ask_replay, right="act"),
+            act("/replays/{job:int}/stop", self.stop_replay, right="act"),
+            act("/replays/{job:int}/resume", self.resume_replay, right="act"),
+            act("/destinations/{name}/pause", self.pause, right="act"),
+            act("/destinations/{name}/resume", self.resume, right="act"),
+        ]
+
+    def problems(self, visit: Visit) -> Response:
+        """Show everything that needs somebody, by cause, with advice."""
+        status = self.reader.read()
+        found = [(name, p, explained(p.cause)) for name in status.destinations for p in self.dead.problems(name)]
+        groups = part_of(found, visit.request.url, "groups", GROUPS)
+        resting = {name: d for name, d in status.destinations.items() if d.state != "delivering"}
+        delivered = sum(d.outcomes.get("delivered", 0) for d in status.destinations.values())
+        return visit.page(
+            "problems.html", groups=groups, resting=resting, status=status, explained=explained, delivered=delivered
+        )
+
+    def problem(self, visit: Visit) -> Response:
+        """Show the events of a cause, or of any, that fit a filter, and the count of what a replay would take."""
+        name, cause = visit.request.path_params["destination"], visit.request.path_params.get("cause", "")
+        if name not in self.reader.settings.destinations:
+            return visit.page("missing.html", code=404, what=f"destination {name}")
+        given = visit.request.query_params
+        selection = _selection(cause, {key: visit.eyes.opened(text) for key, text in given.items()})
+        after = place_of(visit.request.url, "after")
+        page = self.dead.select(name, selection, after_seq=after, limit=PAGE)
+        found = Found(stories=page.stories, next_seq=None)
+        return visit.page(
+            "problem.html",
+            destination=name,
+            cause=explained(cause) if cause else None,
+            is_known=cause in CAUSES,
+            selection=selection if visit.eyes.ids else _as_asked(selection, given),
+            filters={key: getattr(selection, key) for key in FILTERS},
+            sources=list(self.reader.settings.sources),
+            count=counted(self.dead, name, selection),
+            rows=rows_of(found, name, visit=visit, settings=self.reader.settings),
+            rest=address_of(visit.request.url, "after", page.next_seq) if page.next_seq is not None else "",
+            is_first=not after,
+        )
+
+    def replays(self, visit: Visit) -> Response:
+        """Show every replay, and how far it has come."""
+        part = part_of(self.orders.replays(), visit.request.url, "replays", REPLAYS)
+        jobs = part.made(lambda order: replay_of(order, self.dead.progress(order.id)))
+        what = {job.id: cut(_in_words(shown_selection(job.selection, visit.eyes))) for job in jobs.items}
+        return visit.page("replays.html", jobs=jobs, what=what)
+
+    def ask_replay(self, visit: Visit, form: Form) -> Response:
+        """Order a replay of a filter."""
+        name = form.get("destination", "")
+        if name not in self.reader.settings.destinations:
+            raise SettingsError("destination", expected=", ".join(self.reader.settings.destinations), got=name)
+        selection = _selection(form.get("cause", ""), form)
+        count: Count = counted(self.dead, name, selection)
+        job = self.orders.ask_replay(name, selection, by=visit.user.name)
+        visit.note(f"replay {job} at {name} ordered: {_in_words(selection)}, {count} events")
+        return redirect("/replays", said=f"replay {job} sends {count} events again")
+
+    def stop_replay(self, visit: Visit, _: Form) -> Response:
+        """Stop a replay."""
+        return self._stop(visit, stopped=True, said="is stopped; what it put back is still sent")
+
+    def resume_replay(self, visit: Visit, _: Form) -> Response:
+        """Let a replay go on."""
+        return self._stop(visit, stopped=False, said="goes on")
+
+    def pause(self, visit: Visit, _: Form) -> Response:
+        """Let a destination rest."""
+        return self._pause(visit, paused=True, said="is paused; its events are kept")
+
+    def resume(self, visit: Visit, _: Form) -> Response:
+        """Let a destination go on."""
+        return self._pause(visit, paused=False, said="goes on")
+
+    def _stop(self, visit: Visit, *, stopped: bool, said: str) -> Response:
+        job = visit.request.path_params["job"]
+        if job not in {order.id for order in self.orders.replays()}:
+            return visit.page("missing.html", code=404, what=f"replay {job}")
+        self.orders.stop_replay(job, stopped=stopped)
+        visit.note(f"replay {job} {said}")
+        return redirect("/replays", said=f"replay {job} {said}")
+
+    def _pause(self, visit: Visit, *, paused: bool, said: str) -> Response:
+        name = visit.request.path_params["name"]
+        if name not in self.reader.settings.destinations:
+            return visit.page("missing.html", code=404, what=f"destination {name}")
+        self.orders.pause(name, paused=paused, by=visit.user.name)
+        visit.note(f"{name} {said}")
+        return redirect(f"/destinations/{name}", said=f"{name} {said}")
+
+
+def _selection(cause: str, given: Mapping[str, str]) -> Selection:
+    fields = {key: given[key].strip() for key in FILTERS if key in given}
+    return msgspec.convert({"cause": cause, **fields}, Selection)
+
+
+def _as_asked(selection: Selection, given: Mapping[str, str]) -> Selection:
+    """Return a filter as it stood in the address: a pseudonym stays one."""
+    ids = {key: given.get(key, "").strip() for key in ("person", "company", "message_id")}
+    return msgspec.structs.replace(selection, **ids)
+
+
+def _in_words(selection: Selection) -> str:
+    """Return a filter as a person reads it."""
+    facts = msgspec.to_builtins(selection)
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items()) or "everything"

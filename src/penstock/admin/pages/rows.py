@@ -1,0 +1,136 @@
+"""What the pages with lists of events share: rows, filters out of the address, pages forwards and back."""
+
+import dataclasses
+import re
+import urllib.parse
+from typing import Protocol
+
+import msgspec
+
+from penstock.admin.pages.web import Visit
+from penstock.buffer.port.search import Found
+from penstock.buffer.port.shelf import Story
+from penstock.buffer.rules.keys import Query
+from penstock.event import enriched
+from penstock.inspect.eyes import Eyes
+from penstock.inspect.masking import Mask
+from penstock.inspect.parts import DEPTH_MAX, LINE_CHARS, WORD_CHARS, cut
+from penstock.settings import Settings
+
+PAGE, DIGITS_MAX = 50, 18
+BRACKETS = re.compile(rb"[\[\]{}]")
+NOTHING = Found(stories=(), next_seq=None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An event in a list, as somebody is shown it."""
+
+    story: Story
+    destination: str
+    #: What it is called: the track's name, or its type.
+    title: str
+    type: str
+    reason: str
+    #: Whom it is about: as it is shown, and as an address names it.
+    person: str
+    person_link: str
+    message_id: str
+    #: The page of the event.
+    href: str
+
+
+def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None) -> Row:
+    """Return an event as a row."""
+    event = story.event
+    mask = mask or eyes.mask(event)
+    body = mask.document if isinstance(mask.document, dict) else enriched(event)
+    name = body.get("event") if event.type == "track" else None
+    title = name if isinstance(name, str) and name else event.type
+    person = event.user_id or event.anonymous_id
+    message_id = mask.message_id(event.message_id)
+    return Row(
+        story=story,
+        destination=destination,
+        title=cut(mask.title(title), WORD_CHARS),
+        type=cut(mask.title(event.type), WORD_CHARS),
+        reason=cut(mask.text(story.reason), LINE_CHARS),
+        person=cut(eyes.person(person), WORD_CHARS),
+        person_link=eyes.person_link(person),
+        message_id=cut(message_id, WORD_CHARS),
+        href=event_address(destination, eyes.message_link(message_id, event.message_id)),
+    )
+
+
+def event_address(destination: str, message_link: str) -> str:
+    """Return the address of an event's page."""
+    return f"/events/{urllib.parse.quote(destination)}/{urllib.parse.quote(message_link)}"
+
+
+def rows_of(found: Found, destination: str, *, visit: Visit, settings: Settings) -> list[Row]:
+    """Return the events that were found and that this destination is sent."""
+    sources = set(settings.sources_of(destination))
+    return [row_of(story, destination, visit.eyes) for story in found.stories if story.event.source in sources]
+
+
+def destination_of(visit: Visit, settings: Settings) -> str:
+    """Return the destination that is asked for, else the first; empty when there is none."""
+    names = list(settings.destinations)
+    asked = visit.request.query_params.get("destination", "")
+    return asked if asked in names else next(iter(names), "")
+
+
+def query_of(visit: Visit) -> Query:
+    """Return what a search form asks for."""
+    given = {key: value.strip() for key, value in visit.request.query_params.items()}
+    for key in ("person", "company", "message_id"):
+        given[key] = visit.eyes.opened(given.get(key, ""))
+    return msgspec.convert({key: given[key] for key in Query.__struct_fields__ if key in given}, Query)
+
+
+def asked_of(visit: Visit, query: Query) -> Query:
+    """Return what a search form asks for as it stood in the address: a pseudonym stays one."""
+    given = visit.request.query_params
+    ids = {key: given.get(key, "").strip() for key in ("person", "company", "message_id")}
+    return msgspec.structs.replace(query, **ids)
+
+
+def before_of(visit: Visit) -> int | None:
+    """Return the place in the log before which the page begins."""
+    text = visit.request.query_params.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS_MAX else None
+
+
+class HasNext(Protocol):
+    """A page of something, that may have a next one."""
+
+    @property
+    def next_seq(self) -> int | None:
+        """Return where the next page begins."""
+
+
+def older_of(visit: Visit, found: HasNext) -> str:
+    """Return the address of the next page; empty when there is none."""
+    if found.next_seq is None:
+        return ""
+    address = visit.request.url.include_query_params(before=found.next_seq)
+    return f"{address.path}?{address.query}"
+
+
+def pretty(body: bytes) -> str:
+    """Return JSON with line breaks; what is no JSON, or nested so deep that it would be mostly space, as it came."""
+    if _depth(body) > DEPTH_MAX:
+        return body.decode(errors="replace")
+    try:
+        return msgspec.json.format(body, indent=2).decode(errors="replace")
+    except (msgspec.DecodeError, RecursionError):
+        return body.decode(errors="replace")
+
+
+def _depth(body: bytes) -> int:
+    """Return how deep JSON is nested at most; brackets in its texts count too."""
+    deepest = depth = 0
+    for bracket in BRACKETS.finditer(body):
+        depth += 1 if bracket[0] in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest

@@ -1,0 +1,99 @@
+"""Every page and every route of the admin API, from what they look at and whom they tell."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+from starlette.routing import Route
+
+from penstock.admin.api.access import AccessApi
+from penstock.admin.api.delivery import DeliveryApi
+from penstock.admin.api.ledger import LedgerApi
+from penstock.admin.api.read import ReadApi
+from penstock.admin.api.settings import SettingsApi
+from penstock.admin.doors.access import Access
+from penstock.admin.pages.access import AccessPages
+from penstock.admin.pages.activity import ActivityPages
+from penstock.admin.pages.changes import Changes, mark_of
+from penstock.admin.pages.door import DoorPages
+from penstock.admin.pages.event import EventPages
+from penstock.admin.pages.ledger import LedgerPages
+from penstock.admin.pages.live import LivePages
+from penstock.admin.pages.mapping import MappingPages
+from penstock.admin.pages.names import NamesPages
+from penstock.admin.pages.overview import OverviewPages
+from penstock.admin.pages.people import PeoplePages
+from penstock.admin.pages.problems import ProblemPages
+from penstock.admin.pages.radar import RadarPages
+from penstock.admin.pages.settings import SettingsPages, TryConnection
+from penstock.admin.pages.trial_event import SendTrial
+from penstock.admin.pages.web import Pages
+from penstock.buffer.port.control import Journal
+from penstock.buffer.port.dead_letters import DeadLetters
+from penstock.buffer.port.gauge import Gauge
+from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
+from penstock.buffer.port.orders import Orders
+from penstock.buffer.port.search import Search
+from penstock.buffer.port.shelf import Shelf
+from penstock.inspect.eyes import Sight
+from penstock.inspect.status import StatusReader
+from penstock.machine.snapshot import Snapshots
+from penstock.settings.revisions import Desk
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the admin listener works with."""
+
+    reader: StatusReader
+    shelf: Shelf
+    search: Search
+    gauge: Gauge
+    dead: DeadLetters
+    orders: Orders
+    ledger: LedgerShelf
+    ledger_orders: LedgerOrders
+    snapshots: Snapshots
+    desk: Desk
+    access: Access
+    journal: Journal
+    try_connection: TryConnection
+    send_trial: SendTrial
+    is_stopping: Callable[[], bool] = lambda: False
+
+
+def all_routes(p: Parts) -> list[Route]:
+    """Return all routes."""
+    sight = Sight(lambda: p.reader.settings, p.desk.vault)
+    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots, p.reader), sight=sight)
+    parts = (
+        ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots, sight=sight),
+        DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal, sight=sight),
+        LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal, sight=sight),
+        SettingsApi(
+            reader=p.reader,
+            desk=p.desk,
+            shelf=p.shelf,
+            journal=p.journal,
+            try_connection=p.try_connection,
+            sight=sight,
+        ),
+        AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=sight),
+        DoorPages(pages),
+        AccessPages(pages),
+        ActivityPages(pages, desk=p.desk),
+        Changes(pages, is_stopping=p.is_stopping),
+        OverviewPages(pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead),
+        LivePages(pages, reader=p.reader, search=p.search, snapshots=p.snapshots, send_trial=p.send_trial),
+        EventPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
+        ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders),
+        LedgerPages(pages, reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, dead=p.dead),
+        PeoplePages(pages, reader=p.reader, search=p.search, ledger=p.ledger),
+        RadarPages(pages, reader=p.reader, ledger=p.ledger),
+        MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
+        NamesPages(pages, desk=p.desk, reader=p.reader),
+        SettingsPages(
+            pages, desk=p.desk, reader=p.reader, orders=p.orders, dead=p.dead, try_connection=p.try_connection
+        ),
+    )
+    return [route for part in parts for route in part.routes()]

@@ -1,0 +1,16 @@
+"""How things go just now."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+
+class Gauge(Protocol):
+    """operate's end of how things go just now."""
+
+    def mark(self) -> object:
+        """Return a value that is another one once anything was stored or has ended since. Costs next to nothing."""
+
+    def lags(self, destination: str, *, since: int, until: int, of_each: int) -> Mapping[int, Sequence[float]]:
+        """Return how long events took from being received to Custify's taking them, in seconds, by the minute since
+        1970 in which they were received; of every minute an even sample of `of_each` events at most is looked at.
+        """

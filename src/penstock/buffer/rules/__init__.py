@@ -1,0 +1,1 @@
+"""What every store goes by, whatever it is made of. Pure."""

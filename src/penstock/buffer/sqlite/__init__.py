@@ -1,0 +1,1 @@
+"""The store on SQLite: three files, each with one writing process."""

@@ -1,0 +1,137 @@
+"""The dashboard's settings, users and journal on SQLite: control.db."""
+
+import contextlib
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from penstock.buffer.port.control import Credential, Kind, Revision, Role, User
+from penstock.buffer.sqlite.control.journal import SqliteJournal
+from penstock.buffer.sqlite.file import snapshot
+from penstock.buffer.sqlite.remembered import Remembered
+from penstock.clock import Clock
+from penstock.errors import SettingsError, SettingsOutdated
+
+REVISION = "SELECT number, at, changed_by, note, document FROM revision ORDER BY number DESC LIMIT ?"
+CREDENTIAL_COLUMNS = "hash, kind, user, label, created_at, expires_at, scope"
+CREDENTIAL = f"SELECT {CREDENTIAL_COLUMNS} FROM credential"  # noqa: S608 - our own constant
+
+ADMINISTRATORS = "SELECT count(*) FROM user WHERE role = 'admin' AND password_hash != ''"
+
+
+class SqliteControl(SqliteJournal):
+    """control.db in a data folder; see control_port.Revisions, Register and Journal."""
+
+    def __init__(self, data_dir: Path, *, clock: Clock) -> None:
+        super().__init__(data_dir, clock=clock)
+        self.remembered = Remembered(self.path, clock=clock)
+
+    def bring_up_to_date(self) -> None:
+        """Bring a file of an older Penstock to the present schema, before anybody reads its settings."""
+        if self.path.exists():
+            with self.writing():
+                pass
+
+    def newest(self) -> Revision | None:
+        """Return the revision in force."""
+        return self.remembered.read("newest", lambda: next(iter(self.revisions(limit=1)), None))
+
+    def revisions(self, *, limit: int = 100) -> Sequence[Revision]:
+        """Return revisions, the newest first."""
+        with snapshot(self.path) as control:
+            rows = control.execute(REVISION, [limit]).fetchall() if control else []
+        return [
+            Revision(number=number, at=at, by=by, note=note, document=msgspec.json.decode(document))
+            for number, at, by, note, document in rows
+        ]
+
+    def save(self, document: Mapping[str, Any], *, by: str, note: str, after: int | None = None) -> int:
+        """Put a new revision in force; return its number. Raises SettingsOutdated."""
+        row = [self.clock.now(), by, note, msgspec.json.encode(document).decode()]
+        with self.transaction() as control:
+            newest = control.execute("SELECT coalesce(max(number), 0) FROM revision").fetchone()[0]
+            if after is not None and after != newest:
+                raise SettingsOutdated(based_on=after, in_force=newest)
+            insert = "INSERT INTO revision (at, changed_by, note, document) VALUES (?, ?, ?, ?)"
+            return control.execute(insert, row).lastrowid or 0
+
+    def users(self) -> Sequence[User]:
+        """Return everybody, by name."""
+        with snapshot(self.path) as control:
+            select = "SELECT name, role, password_hash FROM user ORDER BY name"
+            rows = control.execute(select).fetchall() if control else []
+        return [User(name=name, role=Role(role), password_hash=hash_) for name, role, hash_ in rows]
+
+    def put_user(self, user: User, *, ending: bool = False) -> None:
+        """Add or change somebody; `ending` ends all their credentials. Raises SettingsError."""
+        with self.transaction() as control, _an_administrator_left(control):
+            row = [user.name, user.role, user.password_hash]
+            control.execute("INSERT OR REPLACE INTO user VALUES (?, ?, ?)", row)
+            if ending:
+                control.execute("DELETE FROM credential WHERE user = ?", [user.name])
+
+    def remove_user(self, name: str) -> None:
+        """Remove somebody, with all their credentials. Raises SettingsError."""
+        with self.transaction() as control, _an_administrator_left(control):
+            control.execute("DELETE FROM credential WHERE user = ?", [name])
+            control.execute("DELETE FROM user WHERE name = ?", [name])
+
+    def credentials(self, user: str) -> Sequence[Credential]:
+        """Return somebody's credentials that are good still, the newest first."""
+        with snapshot(self.path) as control:
+            select = f"{CREDENTIAL} WHERE user = ? AND expires_at > ? ORDER BY created_at DESC"
+            return [_credential(row) for row in control.execute(select, [user, self.clock.now()])] if control else []
+
+    def put_credential(self, credential: Credential) -> None:
+        """Keep a credential, and forget those that ran out."""
+        c = credential
+        with self.writing() as control:
+            control.execute("DELETE FROM credential WHERE expires_at < ?", [self.clock.now()])
+            row = [c.hash, c.kind, c.user, c.label, c.created_at, c.expires_at, c.scope]
+            insert = f"INSERT OR REPLACE INTO credential ({CREDENTIAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+            control.execute(insert, row)
+
+    def take_credential(self, hash_: str, *, remove: bool = False) -> Credential | None:
+        """Return the credential of a hash, if there is one; `remove` ends it at the same time."""
+        if not remove:
+            with snapshot(self.path) as control:
+                row = control.execute(f"{CREDENTIAL} WHERE hash = ?", [hash_]).fetchone() if control else None
+            return _credential(row) if row else None
+        with self.writing() as control:
+            delete = f"DELETE FROM credential WHERE hash = ? RETURNING {CREDENTIAL_COLUMNS}"  # noqa: S608
+            row = control.execute(delete, [hash_]).fetchone()
+            return _credential(row) if row else None
+
+    def end_credentials(self, user: str, *, kinds: Collection[Kind]) -> int:
+        """End all of somebody's credentials of these kinds; return how many that were."""
+        with self.writing() as control:
+            marks = ", ".join("?" for _ in kinds)
+            delete = f"DELETE FROM credential WHERE user = ? AND kind IN ({marks})"  # noqa: S608 - marks alone
+            return control.execute(delete, [user, *kinds]).rowcount
+
+
+@contextlib.contextmanager
+def _an_administrator_left(control: sqlite3.Connection) -> Iterator[None]:
+    """Do something about users in a transaction. Raises SettingsError when nobody could administer any more."""
+    before = control.execute(ADMINISTRATORS).fetchone()[0]
+    yield
+    if before and not control.execute(ADMINISTRATORS).fetchone()[0]:
+        raise SettingsError(
+            "role", expected="an administrator with a password", got="none left", hint="let somebody else be one first"
+        )
+
+
+def _credential(row: Sequence[Any]) -> Credential:
+    hash_, kind, user, label, created_at, expires_at, scope = row
+    return Credential(
+        hash=hash_,
+        kind=Kind(kind),
+        user=user,
+        label=label,
+        created_at=created_at,
+        expires_at=expires_at,
+        scope=scope,
+    )

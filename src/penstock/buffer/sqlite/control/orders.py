@@ -1,0 +1,191 @@
+"""What people ask of deliver, on SQLite: control.db. Asked rarely, so each question opens the file anew."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from penstock.buffer.port.ledger import Asked, ForgetOrder
+from penstock.buffer.port.orders import ReplayOrder
+from penstock.buffer.rules.selection import Selection
+from penstock.buffer.sqlite.delivery.control_seen import KnownOfControl, known_of_control
+from penstock.buffer.sqlite.delivery.retention import scrub
+from penstock.buffer.sqlite.file import CONTROL, open_writer, snapshot, transaction
+from penstock.buffer.sqlite.remembered import Remembered
+from penstock.buffer.sqlite.times import latest_told
+from penstock.clock import Clock
+
+# Nobody: what stands in the place of who paused a destination once it goes on.
+GOES_ON = ""
+PAUSE = """
+INSERT INTO pause VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET discard = excluded.discard,
+since = iif(asked_by <> '' AND excluded.asked_by <> '', since, excluded.since),
+asked_by = iif(asked_by <> '' AND excluded.asked_by <> '', asked_by, excluded.asked_by)
+"""
+COLUMNS = "id, destination, selection, asked_at, asked_by, stopped, changed"
+
+
+class SqliteOrders:
+    """control.db in a data folder; see port.Orders."""
+
+    def __init__(self, data_dir: Path, *, clock: Clock) -> None:
+        self.path, self.clock = data_dir / CONTROL, clock
+        self.remembered = Remembered(self.path, clock=clock)
+
+    def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
+        """Order a replay of what has ended so far; return its number."""
+        now = self.clock.now()
+        ended_before = latest_told(self.path.parent, now=now)
+        selection = msgspec.structs.replace(selection, ended_before=ended_before)
+        row = [destination, msgspec.json.encode(selection).decode(), now, by]
+        with self._changing() as (control, change, known):
+            # A number that deliver knows from a newer control.db would be taken for the replay that had it.
+            number = 1 + max(known.replay, _last_number(control, "replay_order"))
+            insert = (
+                "INSERT INTO replay_order (id, destination, selection, asked_at, asked_by, changed)"
+                " VALUES (?, ?, ?, ?, ?, ?)"
+            )
+            return control.execute(insert, [number, *row, change]).lastrowid or 0
+
+    def stop_replay(self, job: int, *, stopped: bool) -> bool:
+        """Stop a replay, or let it go on; return whether there is such a replay."""
+        with self._changing() as (control, change, _):
+            update = "UPDATE replay_order SET stopped = ?, changed = ? WHERE id = ?"
+            return control.execute(update, [stopped, change, job]).rowcount > 0
+
+    def replays(self) -> Sequence[ReplayOrder]:
+        """Return all replays, the newest first."""
+        return self.remembered.read("replays", self._replays)
+
+    def paused(self) -> Mapping[str, str]:
+        """Return who paused what: person by destination."""
+        return self.remembered.read("paused", self._paused)
+
+    def discarded(self) -> Sequence[str]:
+        """Return the destinations whose backlog was given up."""
+        return self.remembered.read("discarded", self._discarded)
+
+    def _replays(self) -> Sequence[ReplayOrder]:
+        expired = known_of_control(self.path).expired
+        with snapshot(self.path) as control:
+            if control is None:
+                return ()
+            rows = control.execute(f"SELECT {COLUMNS} FROM replay_order ORDER BY id DESC")  # noqa: S608 - our own
+            return [_order(row, expired=expired) for row in rows]
+
+    def pause(self, destination: str, *, paused: bool, by: str, discard: bool = False) -> None:
+        """Let a destination rest, or go on."""
+        with self._writing() as control:
+            control.execute(PAUSE, [destination, self.clock.now(), by if paused else GOES_ON, paused and discard])
+
+    def resumed(self) -> Mapping[str, float]:
+        """Return by destination when a person said last that it may go on."""
+        return self.remembered.read("resumed", self._resumed)
+
+    def _paused(self) -> Mapping[str, str]:
+        select = "SELECT destination, asked_by FROM pause WHERE asked_by <> ?"
+        with snapshot(self.path) as control:
+            return dict(control.execute(select, [GOES_ON])) if control else {}
+
+    def _resumed(self) -> Mapping[str, float]:
+        select = "SELECT destination, since FROM pause WHERE asked_by = ?"
+        with snapshot(self.path) as control:
+            return dict(control.execute(select, [GOES_ON])) if control else {}
+
+    def _discarded(self) -> Sequence[str]:
+        with snapshot(self.path) as control:
+            rows = (
+                control.execute("SELECT destination FROM pause WHERE discard ORDER BY 1").fetchall() if control else []
+            )
+        return [row[0] for row in rows]
+
+    def _writing(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        return _writing(self.path)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[tuple[sqlite3.Connection, int, KnownOfControl]]:
+        """Change replays in a transaction; yields also the number of the change, beyond all that deliver has seen."""
+        known = known_of_control(self.path)
+        with self._writing() as control, transaction(control):
+            change = 1 + max(known.seen, control.execute("SELECT changes FROM folder").fetchone()[0])
+            control.execute("UPDATE folder SET changes = ?", [change])
+            yield control, change, known
+
+
+class SqliteLedgerOrders:
+    """control.db in a data folder; see ledger_port.LedgerOrders."""
+
+    def __init__(self, data_dir: Path, *, clock: Clock) -> None:
+        self.path, self.clock = data_dir / CONTROL, clock
+        self.remembered = Remembered(self.path, clock=clock)
+
+    def ask_forget(self, destination: str, prefix: str, *, by: str) -> int:
+        """Order that records are forgotten; return the order's number."""
+        row = [destination, prefix, self.clock.now(), by]
+        known = known_of_control(self.path)
+        with _writing(self.path) as control, transaction(control):
+            # As with replays: deliver would take it for one that it has followed.
+            number = 1 + max(known.forget, _last_number(control, "forget_order"))
+            insert = "INSERT INTO forget_order (id, destination, prefix, asked_at, asked_by) VALUES (?, ?, ?, ?, ?)"
+            return control.execute(insert, [number, *row]).lastrowid or 0
+
+    def approve(self, destination: str, attribute: str, *, by: str) -> None:
+        """Let an attribute through that the guard holds."""
+        with _writing(self.path) as control:
+            row = [destination, attribute, self.clock.now(), by]
+            control.execute("INSERT OR IGNORE INTO attribute_approval VALUES (?, ?, ?, ?)", row)
+
+    def asked(self, destination: str, *, after: int) -> Asked:
+        """Return the orders to forget with a larger number, in order, and all approvals."""
+        return self.remembered.read((destination, after), lambda: self._asked(destination, after))
+
+    def followed(self, destination: str, *, up_to: int) -> None:
+        """Forget orders up to this number."""
+        followed = "FROM forget_order WHERE destination = ? AND id <= ?"
+        with snapshot(self.path) as control:
+            if control is None or not control.execute(f"SELECT 1 {followed}", [destination, up_to]).fetchone():
+                return
+        with _writing(self.path) as control:
+            control.execute(f"DELETE {followed}", [destination, up_to])
+            # The WAL still holds the order as it was; while somebody reads, the next writer's checkpoint takes it.
+            scrub(control)
+
+    def _asked(self, destination: str, after: int) -> Asked:
+        forgets = "SELECT id, prefix FROM forget_order WHERE destination = ? AND id > ? ORDER BY id"
+        approved = "SELECT attribute FROM attribute_approval WHERE destination = ?"
+        with snapshot(self.path) as control:
+            if control is None:
+                return Asked()
+            orders = [
+                ForgetOrder(id=number, prefix=prefix)
+                for number, prefix in control.execute(forgets, [destination, after])
+            ]
+            return Asked(forgets=orders, approved=frozenset(row[0] for row in control.execute(approved, [destination])))
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[sqlite3.Connection]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(open_writer(path)) as connection:
+        yield connection
+
+
+def _last_number(control: sqlite3.Connection, table: str) -> int:
+    row = control.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]).fetchone()
+    return row[0] if row else 0
+
+
+def _order(row: Sequence[Any], *, expired: int) -> ReplayOrder:
+    job, destination, selection, asked_at, asked_by, stopped, changed = row
+    return ReplayOrder(
+        id=job,
+        destination=destination,
+        selection=msgspec.json.decode(selection, type=Selection),
+        asked_at=asked_at,
+        asked_by=asked_by,
+        # Whether it had been stopped is not known of an order that came back with an older file: a person decides again.
+        stopped=bool(stopped) or changed <= expired,
+    )

@@ -1,0 +1,1 @@
+"""delivery.db: who waits for what, and how it ended. deliver writes it."""

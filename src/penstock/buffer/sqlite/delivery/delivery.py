@@ -1,0 +1,142 @@
+"""delivery.db: what deliver writes, with the backlogs and ledgers of all destinations; events.db is attached and read."""
+
+import asyncio
+import contextlib
+import functools
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from penstock.buffer.port.names import Known
+from penstock.buffer.rules.begin import ALL
+from penstock.buffer.sqlite.delivery import control_seen, names, retention
+from penstock.buffer.sqlite.delivery.backlog import SqliteBacklog
+from penstock.buffer.sqlite.delivery.control_seen import changes_of
+from penstock.buffer.sqlite.delivery.ledger import SqliteLedger
+from penstock.buffer.sqlite.delivery.quiet import Quiet
+from penstock.buffer.sqlite.delivery.retention import BEGINNING, DAY_S
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS, SqliteTransactions, as_store_errors, open_writer, transaction
+from penstock.buffer.sqlite.group_commit import GroupCommit
+from penstock.buffer.sqlite.log import epochs
+from penstock.buffer.sqlite.log.epochs import Gap, gaps_of
+from penstock.buffer.sqlite.times import Times
+from penstock.clock import Clock
+from penstock.errors import BufferUnavailable, LogForked
+from penstock.event import Naming
+from penstock.timeline import Timeline
+
+
+class DeliveryStore:
+    """delivery.db in a data folder, with the backlogs of all destinations. `open` before use."""
+
+    def __init__(self, data_dir: Path, *, clock: Clock, timeline: Timeline | None = None) -> None:
+        self.data_dir, self.clock, self.times = data_dir, clock, Times(timeline)
+
+    async def open(self) -> None:
+        """Open both files, made new if they are not there. Raises BufferUnavailable, StoreDamaged, SettingsError."""
+        # accept may not have started yet; its file gets its schema here then, and no rows. From then on this connection
+        # is only asked whether the log has changed.
+        self.log = open_writer(self.data_dir / EVENTS, checked=False)
+        self.connection = open_writer(self.data_dir / DELIVERY)
+        self.connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
+        if (seq := epochs.forked_at(self.connection)) is not None:
+            raise LogForked(seq)
+        with as_store_errors(DELIVERY), transaction(self.connection):
+            self.times.recall(self.connection)
+            #: An older copy of control.db came back since deliver ran last: its replays wait for a person.
+            self.replays_expired = control_seen.look(self.connection, changes_of(self.data_dir))
+        self.group: GroupCommit[sqlite3.Connection] = GroupCommit(SqliteTransactions(self.connection))
+        self.ledgers: dict[str, SqliteLedger] = {}
+        #: How far the walk through all ledgers came; and something was forgotten that the WAL may still hold.
+        self.swept: Sequence[str] = BEGINNING
+        self.must_scrub = False
+
+    def gaps(self) -> Sequence[Gap]:
+        """Return which events the log lacks. Raises BufferUnavailable, StoreDamaged."""
+        return gaps_of(self.data_dir)
+
+    async def close(self) -> None:
+        """Write what is pending and close."""
+        if self.times.are_kept:
+            with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
+                await self.group.run(self.times.keep)
+        await self.group.close()
+        self.log.close()
+        self.connection.close()
+
+    def backlog(
+        self,
+        destination: str,
+        sources: Callable[[], Sequence[str]],
+        begin: Callable[[str], str] = lambda _: ALL,
+        naming: Callable[[], Naming | None] = lambda: None,
+    ) -> SqliteBacklog:
+        """Return the backlog of a destination that the named sources are connected to.
+
+        `begin` says for a source that is new there from when on its events are sent (see begin.py); unless it says
+        otherwise, from the oldest event still in the log. `naming` says whom an event is about; without, what accept read.
+        """
+        return SqliteBacklog(
+            destination,
+            sources,
+            group=self.group,
+            ledger=self.ledger(destination),
+            quiet=Quiet(self.log, clock=self.clock),
+            clock=self.clock,
+            begin=begin,
+            naming=naming,
+        )
+
+    def ledger(self, destination: str) -> SqliteLedger:
+        """Return the ledger of a destination; there is one, for it knows by heart what it wrote."""
+        if destination not in self.ledgers:
+            self.ledgers[destination] = SqliteLedger(destination, self.group, clock=self.clock)
+        return self.ledgers[destination]
+
+    def known(self) -> Mapping[str, Known]:
+        """Return what was served under which name; see names_port.Names."""
+        return names.known(self.data_dir)
+
+    async def rename(self, old: str, new: str) -> None:
+        """Let what is kept under a name be kept under another one; see names_port.Names."""
+        # What people asked for first: a paused destination must not send under its new name.
+        names.rename_orders(self.data_dir, old, new)
+        await self.group.run(functools.partial(names.rename, old=old, new=new))
+        self.ledgers.pop(old, None)
+
+    async def prune(self, *, ledger_days: float = 0.0, destinations: Sequence[str] | None = None) -> int:
+        """Remove what retention took from the log, and a slice of those of whom nothing was learned for so many days.
+
+        0 days keep everybody. `destinations` are those of the settings; what waits for others is kept. Returns how many
+        rows were removed.
+        """
+        changes = changes_of(self.data_dir)
+        await self.group.run(lambda connection: control_seen.note(connection, changes))
+        if self.times.is_due:
+            await self.group.run(self.times.keep)
+        if destinations is not None:
+            await self.group.run(functools.partial(retention.note_left, destinations=destinations))
+        removed = await self.group.run(functools.partial(retention.prune, minute=int(self.clock.now() // 60)))
+        if ledger_days:
+            removed += await self._expire(int(self.clock.steady() // DAY_S), max(1, int(ledger_days)))
+        if self.must_scrub or any(ledger.has_forgotten for ledger in self.ledgers.values()):
+            await self._scrub()
+        return removed
+
+    async def _expire(self, today: int, days: int) -> int:
+        expire = functools.partial(retention.expire, after=self.swept, today=today, days=days)
+        forgotten, self.swept = await self.group.run(expire)
+        for destination, subjects in forgotten.items():
+            self.ledger(destination).drop(subjects)
+        self.must_scrub = self.must_scrub or bool(forgotten)
+        return sum(map(len, forgotten.values()))
+
+    async def _scrub(self) -> None:
+        """Empty the WAL; while somebody reads, the next round tries again."""
+        ledgers = [ledger for ledger in self.ledgers.values() if ledger.has_forgotten]
+        # The writer's own thread: between two transactions, never inside one.
+        done = await asyncio.get_running_loop().run_in_executor(self.group.executor, retention.scrub, self.connection)
+        if done:
+            self.must_scrub = False
+            for ledger in ledgers:
+                ledger.has_forgotten = False

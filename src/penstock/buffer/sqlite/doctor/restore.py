@@ -1,0 +1,133 @@
+"""How a set that was backed up comes back, and the proof that it would."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from penstock.buffer.sqlite.doctor.backup import (
+    MANIFEST,
+    SECRET_KEY,
+    Manifest,
+    Tell,
+    copied,
+    copy_file,
+    facts_of,
+    fingerprint,
+    has_room,
+    sentences,
+    synced,
+)
+from penstock.buffer.sqlite.doctor.doctor import Doctor
+from penstock.buffer.sqlite.folder import FILES, UNFINISHED, is_unfinished
+from penstock.clock import Clock
+from penstock.errors import BackupRefused
+
+SIDE_FILES = ("", "-wal", "-shm")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A set that was put back."""
+
+    manifest: Manifest
+    #: Where the files that were there went; None when there were none.
+    aside: Path | None
+    #: API keys were sealed with a key that is not here.
+    key_is_missing: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What a set turned out to be when it was put back to be examined."""
+
+    manifest: Manifest
+    #: Sentences; none when it comes back whole.
+    wrong: Sequence[str]
+
+
+def restore(from_: Path, data_dir: Path, *, secret_key: Path, stamp: str, replace: bool) -> Restored:
+    """Put a set into a data folder that nobody uses. Raises BackupRefused, and nothing was changed then.
+
+    Interrupted, it leaves a mark, beside which nothing starts; run again, it goes on.
+    """
+    manifest = read_manifest(from_)
+    if wrong := differences(from_, manifest):
+        raise BackupRefused(f"{from_} is not whole: {'; '.join(wrong)}")
+    aside = _put_back(from_, data_dir, manifest, stamp=stamp, replace=replace)
+    is_missing = bool(manifest.secret_key) and fingerprint(secret_key) != manifest.secret_key
+    return Restored(manifest=manifest, aside=aside, key_is_missing=is_missing)
+
+
+def prove(from_: Path, scratch: Path, *, clock: Clock, tell: Tell) -> Proof:
+    """Put a set into a folder made for it and look whether it is whole, adds up, and holds what it says."""
+    manifest = read_manifest(from_)
+    wrong = differences(from_, manifest)
+    if not wrong:
+        _put_back(from_, scratch, manifest, stamp="", replace=False)
+        doctor = Doctor(scratch, sources_of={}, clock=clock, tell=tell)
+        found = doctor.damaged() or doctor.findings()
+        wrong = [f"{finding.file}: {finding.sentence}" for finding in found] or _contradictions(scratch, manifest)
+    return Proof(manifest=manifest, wrong=wrong)
+
+
+def _contradictions(data_dir: Path, manifest: Manifest) -> list[str]:
+    facts, said = msgspec.to_builtins(facts_of(data_dir)), msgspec.to_builtins(manifest)
+    return [
+        f"{name}: {said[name]} was written down, {fact} came back" for name, fact in facts.items() if said[name] != fact
+    ]
+
+
+def read_manifest(from_: Path) -> Manifest:
+    """Return what a set says it holds. Raises BackupRefused."""
+    try:
+        return msgspec.json.decode((from_ / MANIFEST).read_bytes(), type=Manifest)
+    except OSError as error:
+        raise BackupRefused(f"{from_ / MANIFEST} cannot be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise BackupRefused(f"{from_ / MANIFEST} is not what penstock backup writes: {error}") from error
+
+
+def differences(from_: Path, manifest: Manifest) -> list[str]:
+    """Return which files of a set are not what was written into it."""
+    found = []
+    for name, written in manifest.files.items():
+        path = from_ / name
+        if not path.exists():
+            found.append(f"{name} is missing")
+        elif copied(path) != written:
+            found.append(f"{name} is not the file that was written: its size or its checksum differs")
+    return found
+
+
+def _put_back(from_: Path, data_dir: Path, manifest: Manifest, *, stamp: str, replace: bool) -> Path | None:
+    """Copy the files of a set; return where those that were there went, if there were any."""
+    present = [
+        path for name in FILES for path in data_dir.glob(f"{name}*") if path.name.removeprefix(name) in SIDE_FILES
+    ]
+    if present and not replace and not is_unfinished(data_dir):
+        raise BackupRefused(f"{data_dir} has files already: {', '.join(sorted(path.name for path in present))}")
+    with sentences(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True)
+        has_room(data_dir, sum(written.size_bytes for written in manifest.files.values()))
+        (data_dir / UNFINISHED).touch()
+        synced(data_dir)
+        aside = _move_aside(present, data_dir / f"replaced-{stamp}")
+        for name in manifest.files:
+            if name != SECRET_KEY or not (data_dir / name).exists():
+                copy_file(from_ / name, data_dir / f"{name}.restoring")
+                (data_dir / f"{name}.restoring").replace(data_dir / name)
+        synced(data_dir)
+        (data_dir / UNFINISHED).unlink()
+        synced(data_dir)
+    return aside
+
+
+def _move_aside(files: Sequence[Path], aside: Path) -> Path | None:
+    if not files:
+        return None
+    aside.mkdir(mode=0o700, exist_ok=True)
+    for path in files:
+        path.rename(aside / path.name)
+    return aside

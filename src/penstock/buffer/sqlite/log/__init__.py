@@ -1,0 +1,1 @@
+"""events.db: what was accepted, in the order it came. accept writes it."""

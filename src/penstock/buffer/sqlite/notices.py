@@ -1,0 +1,42 @@
+"""What people must know of the store itself: what it lacks, what came back older, and what keeps it from being tidied."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from penstock.buffer.sqlite import times
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite.log.epochs import gaps
+
+REMOVED = """
+SELECT name, (SELECT count(*) FROM waiting WHERE destination = name), max(0, left_seq - cursor) FROM destination
+WHERE left_seq IS NOT NULL ORDER BY name
+"""
+
+
+def notices(data_dir: Path, *, now: float | None = None) -> Sequence[str]:
+    """Return sentences, none when all is well; of the clock only with the time. Raises BufferUnavailable, StoreDamaged, FoldersMixed."""
+    with snapshot(data_dir / DELIVERY) as delivery, snapshot(data_dir / EVENTS) as log:
+        found = [str(gap) for gap in gaps(delivery, log)]
+        if log is not None and now is not None:
+            found += times.notices(log, now=now)
+        return [*found, *_expired(delivery), *_removed(delivery)] if delivery else found
+
+
+def _expired(delivery: sqlite3.Connection) -> list[str]:
+    seen, expired = delivery.execute("SELECT control_seen, control_expired FROM folder").fetchone()
+    sentence = (
+        "an older copy of control.db came back: its replays that have not ended wait until somebody resumes them, and what"
+        " was changed in the dashboard since is not in it"
+    )
+    # Said until somebody asks for a replay, resumes or stops one.
+    return [sentence] if seen == expired else []
+
+
+def _removed(delivery: sqlite3.Connection) -> list[str]:
+    return [
+        f"{waiting} events{' and more' if untaken else ''} wait for {name}, which was removed: they, and all that came after"
+        f" them, are kept until it comes back or its backlog is discarded"
+        for name, waiting, untaken in delivery.execute(REMOVED)
+        if waiting or untaken
+    ]

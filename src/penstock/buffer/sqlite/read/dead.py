@@ -1,0 +1,72 @@
+"""What ended badly, on SQLite: operate's look at dead and rejected events. Reads both files, changes nothing."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from penstock.buffer.port.dead_letters import Problem, Progress, Selected
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.shelf import Story
+from penstock.buffer.rules.selection import Selection
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite.log.segments import event_at
+from penstock.buffer.sqlite.rows import read_story, selectable
+
+# Of large events fewer are looked at for one page: each is read, and kept in memory, until it is shown.
+LOOKED_AT_BYTES_MAX = 16_000_000
+
+
+class SqliteDeadLetters:
+    """Both files of a data folder; see port.DeadLetters."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+    def problems(self, destination: str) -> Sequence[Problem]:
+        """Return the dead and rejected events by cause, the most frequent first."""
+        with snapshot(self.data_dir / DELIVERY) as delivery:
+            if delivery is None:
+                return ()
+            groups = "SELECT cause, outcome, count(*), min(seq), max(seq) FROM outcome WHERE destination = ? AND"
+            ended = "GROUP BY cause, outcome"
+            rows = delivery.execute(f"{groups} outcome IN ('dead', 'rejected') {ended}", [destination]).fetchall()
+            rows += delivery.execute(f"{groups} cause = 'mode.shadow' {ended}", [destination]).fetchall()
+            return [
+                Problem(cause=cause, outcome=Outcome(outcome), count=count, first_seq=first, last_seq=last)
+                for cause, outcome, count, first, last in sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
+            ]
+
+    def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> Selected:
+        """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""
+        with snapshot(self.data_dir / DELIVERY) as delivery, snapshot(self.data_dir / EVENTS) as events:
+            if delivery is None or events is None:
+                return Selected(stories=(), next_seq=None)
+            rows = selectable(delivery, destination, selection, after_seq=after_seq, limit=limit)
+            taken, looked_at_bytes = [], 0
+            for number, (seq, _) in enumerate(rows, 1):
+                story = _story(delivery, events, destination, seq)
+                if story is not None and selection.takes(story.event):
+                    taken.append(story)
+                looked_at_bytes += len(story.event.body) if story else 0
+                if looked_at_bytes >= LOOKED_AT_BYTES_MAX and number < len(rows):
+                    return Selected(stories=taken, next_seq=seq)
+        return Selected(stories=taken, next_seq=rows[-1][0] if len(rows) == limit else None)
+
+    def progress(self, job: int) -> Progress | None:
+        """Return how far a replay has come."""
+        with snapshot(self.data_dir / DELIVERY) as delivery:
+            row = None
+            if delivery is not None:
+                row = delivery.execute("SELECT replayed, is_read FROM replay WHERE job = ?", [job]).fetchone()
+            if delivery is None or row is None:
+                return None
+            waiting = delivery.execute("SELECT count(*) FROM waiting WHERE job = ?", [job]).fetchone()[0]
+            tally = delivery.execute("SELECT outcome, count FROM replay_tally WHERE job = ?", [job])
+            outcomes = {Outcome(outcome): count for outcome, count in tally}
+        return Progress(replayed=row[0], waiting=waiting, outcomes=outcomes, is_read=bool(row[1]))
+
+
+def _story(delivery: sqlite3.Connection, events: sqlite3.Connection, destination: str, seq: int) -> Story | None:
+    # An outcome whose event retention has just taken: it is nobody's any more.
+    event = event_at(events, seq)
+    return read_story(delivery, destination, seq, event) if event else None

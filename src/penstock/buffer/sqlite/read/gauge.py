@@ -1,0 +1,67 @@
+"""How things go, on SQLite. A mark costs a few stats; lags are read when asked, so that nobody writes them down."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from penstock.buffer.port.outcomes import TAKEN
+from penstock.buffer.rules.spread import spread
+from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite.log.segments import came_at, first_seq, last_seq
+
+# Files whose time of change tells that somebody committed; a checkpoint changes them too, which costs one more look.
+WATCHED = tuple(f"{name}{ending}" for name in (EVENTS, DELIVERY, CONTROL) for ending in ("", "-wal"))
+ENDED = "SELECT at, outcome FROM outcome WHERE destination = ? AND seq = ?"
+
+
+class SqliteGauge:
+    """All files of a data folder; see port.Gauge."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+    def mark(self) -> object:
+        """Return a value that is another one once anything was stored or has ended since."""
+        return tuple(_changed_at(self.data_dir / name) for name in WATCHED)
+
+    def lags(self, destination: str, *, since: int, until: int, of_each: int) -> Mapping[int, Sequence[float]]:
+        """Return how long events took to be taken, by the minute in which they were received."""
+        minutes: dict[int, list[float]] = {}
+        with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
+            if events is None or delivery is None:
+                return minutes
+            oldest, beyond = first_seq(events), last_seq(events) + 1
+            first = _first_from(events, since * 60_000, low=oldest or beyond, high=beyond)
+            for minute in range(since, until + 1):
+                end = _first_from(events, (minute + 1) * 60_000, low=first, high=beyond)
+                seqs = spread(range(first, end), of_each)
+                if found := [lag for seq in seqs for lag in _lag(events, delivery, destination, seq)]:
+                    minutes[minute] = found
+                first = end
+        return minutes
+
+
+def _first_from(events: sqlite3.Connection, received_at_ms: int, *, low: int, high: int) -> int:
+    """Return the place of the first event that came then or later. Later places were received later, near enough."""
+    while low < high:
+        middle = (low + high) // 2
+        came = came_at(events, middle)
+        if came is not None and came >= received_at_ms:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _lag(events: sqlite3.Connection, delivery: sqlite3.Connection, destination: str, seq: int) -> list[float]:
+    ended = delivery.execute(ENDED, [destination, seq]).fetchone()
+    came = came_at(events, seq)
+    return [max(0.0, ended[0] - came / 1000)] if ended and came is not None and ended[1] in TAKEN else []
+
+
+def _changed_at(path: Path) -> tuple[int, int]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0, 0
+    return facts.st_mtime_ns, facts.st_size

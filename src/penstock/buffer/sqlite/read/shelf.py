@@ -1,0 +1,152 @@
+"""The shelf on SQLite: operate's end. Opens both files read-only for each look, and changes nothing."""
+
+import collections
+import itertools
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from penstock.buffer.port.log import SEQ_MAX
+from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.shelf import Counts, Story
+from penstock.buffer.sqlite.delivery.feeds import Begun, begun_of, place_of
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite.log.ids import places_of
+from penstock.buffer.sqlite.log.segments import event_at, events_after, events_before, last_seq
+from penstock.buffer.sqlite.log.tail import Tail, between
+from penstock.buffer.sqlite.notices import notices
+from penstock.buffer.sqlite.rows import read_story
+from penstock.buffer.sqlite.times import set_since_ms
+
+NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
+
+
+class SqliteShelf:
+    """Both files of a data folder, to look at; see port.Shelf."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.tails: dict[tuple[str, str], Tail] = collections.defaultdict(Tail)
+
+    def accepted(self) -> Mapping[str, int]:
+        """Return the number of events ever stored, by source."""
+        with snapshot(self.data_dir / EVENTS) as events:
+            return dict(events.execute("SELECT source, count FROM accepted")) if events else {}
+
+    def stored(self, source: str, *, since: float) -> int:
+        """Return how many events of a source that came since a time are in store."""
+        with snapshot(self.data_dir / EVENTS) as events:
+            if events is None:
+                return 0
+            last = last_seq(events)
+            return between(events, place_of(events, int(since * 1000), last=last), last, (source,))
+
+    def counts(self, destination: str, sources: Sequence[str]) -> Counts:
+        """Return the sums for a destination.
+
+        delivery.db is read first, in one snapshot: an event that is taken in meanwhile is then counted once, as not
+        yet taken in.
+        """
+        with snapshot(self.data_dir / DELIVERY) as delivery:
+            cursor, begun, received, outcomes, (retrying, parked), first = _taken(delivery, destination)
+        with snapshot(self.data_dir / EVENTS) as events:
+            oldest = first[1] + set_since_ms(events, first[0]) if events and first else None
+            untaken, oldest_untaken = self._untaken(
+                events, destination, {source: max(cursor, begun.get(source, 0)) for source in sources}
+            )
+        return Counts(
+            received=received + untaken,
+            waiting=received - sum(outcomes.values()) + untaken,
+            retrying=retrying,
+            parked=parked,
+            outcomes=outcomes,
+            oldest_received_at_ms=min(filter(None, (oldest, oldest_untaken)), default=None),
+        )
+
+    def _untaken(
+        self, events: sqlite3.Connection | None, destination: str, places: Mapping[str, int]
+    ) -> tuple[int, int | None]:
+        """Return how many events of each source behind its place are not taken in yet, and when the first came."""
+        count, oldest = 0, list[int | None]()
+        if events is None:
+            return 0, None
+        for source, place in places.items():
+            if untaken := self.tails[destination, source].after(events, place, (source,)):
+                count += untaken
+                oldest.append(_oldest(events, place, (source,)))
+        return count, min(filter(None, oldest), default=None)
+
+    def stories(
+        self,
+        destination: str,
+        *,
+        after_seq: int = 0,
+        before_seq: int = SEQ_MAX,
+        limit: int = 100,
+        newest: bool = False,
+    ) -> Sequence[Story]:
+        """Return events between two places in the log, oldest first; the first `limit`, or the newest."""
+        with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
+            if events is None:
+                return ()
+            found = events_before(events, before_seq) if newest else events_after(events, after_seq)
+            between = itertools.takewhile(lambda each: after_seq < each[0] < before_seq, found)
+            some = list(itertools.islice(between, limit))
+            return [read_story(delivery, destination, *each) for each in (reversed(some) if newest else some)]
+
+    def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
+        """Return how many events ended how in each minute."""
+        minutes: dict[int, dict[Outcome, int]] = {}
+        select = "SELECT minute, outcome, count FROM minute WHERE destination = ? AND minute >= ?"
+        with snapshot(self.data_dir / DELIVERY) as delivery:
+            for minute, outcome, count in delivery.execute(select, [destination, since]) if delivery else ():
+                minutes.setdefault(minute, {})[Outcome(outcome)] = count
+        return minutes
+
+    def story(self, destination: str, message_id: str) -> Story | None:
+        """Return one event by its message id."""
+        with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
+            if events is None:
+                return None
+            stored = ((seq, event_at(events, seq)) for seq in places_of(events, message_id))
+            stories = (read_story(delivery, destination, seq, event) for seq, event in stored if event is not None)
+            return next(stories, None)
+
+    def notices(self) -> Sequence[str]:
+        """Return what people must know of the store itself."""
+        return notices(self.data_dir)
+
+
+def _taken(
+    delivery: sqlite3.Connection | None, destination: str
+) -> tuple[int, Begun, int, dict[Outcome, int], tuple[int, int], tuple[int, int] | None]:
+    """Return the cursor, where each source began, what was received up to it, how that ended, and how many of the rest failed or are parked.
+
+    Last, where in the log the oldest of the rest stands, and when it came.
+    """
+    row = None
+    if delivery is not None:
+        select = "SELECT cursor, received, notes FROM destination WHERE name = ?"
+        row = delivery.execute(select, [destination]).fetchone()
+    if delivery is None or row is None:
+        return 0, {}, 0, {}, (0, 0), None
+    tally = delivery.execute("SELECT outcome, count FROM tally WHERE destination = ?", [destination])
+    outcomes = {Outcome(outcome): count for outcome, count in tally if count}
+    # Named, for SQLite takes the primary key otherwise and reads the whole backlog.
+    count = "SELECT count(*) FROM waiting INDEXED BY {} WHERE destination = ? AND"
+    retrying = delivery.execute(
+        f"{count.format('waiting_retrying')} attempt > 1 AND blocked <> -1", [destination]
+    ).fetchone()[0]
+    parked = delivery.execute(f"{count.format('waiting_parked')} blocked = -1", [destination]).fetchone()[0]
+    oldest = delivery.execute(
+        "SELECT seq, received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
+    ).fetchone()
+    return row[0], begun_of(row[2]), row[1], outcomes, (retrying, parked), oldest
+
+
+def _oldest(events: sqlite3.Connection, cursor: int, sources: Sequence[str]) -> int | None:
+    """Return when the first event behind the cursor was received, by the clock as it is set now."""
+    marks = ", ".join("?" * len(sources))
+    select = f"SELECT last_seq, received_at_ms FROM segment WHERE last_seq > ? AND source IN ({marks}) ORDER BY last_seq LIMIT 1"  # noqa: S608
+    row = events.execute(select, [cursor, *sources]).fetchone()
+    return row[1] + set_since_ms(events, row[0]) if row else None

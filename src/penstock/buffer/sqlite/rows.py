@@ -1,0 +1,99 @@
+"""How rows of our tables become values, and the queries that several readers share."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from penstock import causes
+from penstock.buffer.port.outcomes import Attempt, Outcome
+from penstock.buffer.port.shelf import Story
+from penstock.buffer.rules.lanes import why_parked
+from penstock.buffer.rules.selection import Selection
+from penstock.event import Event, as_became
+
+REPLAY_TALLY = """
+INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
+"""
+
+
+def read_story(delivery: sqlite3.Connection | None, destination: str, seq: int, event: Event) -> Story:
+    """Return how far an event has come."""
+    if delivery is None:
+        return Story(event=event, seq=seq, state="waiting", reason="", cause="", ended_at=None, attempts=())
+    where = [destination, seq]
+    ended = delivery.execute(
+        "SELECT outcome, reason, cause, at, notes, became FROM outcome WHERE destination = ? AND seq = ?", where
+    ).fetchone()
+    state, reason, cause, at, notes, became = ended or _unended(delivery, destination, seq)
+    return Story(
+        event=as_became(event, became),
+        seq=seq,
+        state=state,
+        reason=reason,
+        cause=cause,
+        ended_at=at,
+        attempts=_attempts(delivery, destination, seq),
+        notes=notes,
+    )
+
+
+def _unended(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[str, str, str, None, str, str]:
+    """Return how an event stands that has no outcome: state, reason, cause, no time, no notes, whom a visitor became."""
+    select = "SELECT attempt, blocked, became, position FROM waiting WHERE destination = ? AND seq = ?"
+    attempt, blocked, became, position = delivery.execute(select, [destination, seq]).fetchone() or (1, 0, "", 0)
+    if blocked == -1:
+        select = "SELECT subject FROM parked WHERE destination = ? AND position = ?"
+        subjects = delivery.execute(select, [destination, position]).fetchall()
+        return "parked", *why_parked([subject for (subject,) in subjects]), None, "", became
+    return "retrying" if attempt > 1 else "waiting", "", "", None, "", became
+
+
+def selectable(
+    connection: sqlite3.Connection, destination: str, selection: Selection, *, after_seq: int, limit: int
+) -> list[tuple[int, str]]:
+    """Return place and outcome of the next dead or rejected events that a selection may take."""
+    # Written out as in port.is_replayable: only so does SQLite see that the partial indexes fit.
+    where = "destination = :destination AND seq > :after_seq AND "
+    if selection.cause == causes.SHADOW:
+        where += "cause = 'mode.shadow'"
+    else:
+        where += "outcome IN ('dead', 'rejected')" + (" AND cause = :cause" if selection.cause else "")
+    if selection.ended_before is not None:
+        where += " AND at < :before"
+    return connection.execute(
+        f"SELECT seq, outcome FROM outcome WHERE {where} ORDER BY seq LIMIT :limit",  # noqa: S608 - our own text
+        {
+            "destination": destination,
+            "after_seq": after_seq,
+            "cause": selection.cause,
+            "before": selection.ended_before,
+            "limit": limit,
+        },
+    ).fetchall()
+
+
+def _attempts(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[Attempt, ...]:
+    tried = delivery.execute(
+        "SELECT at, method, path, status, answer, duration_ms FROM attempt WHERE destination = ? AND seq = ?"
+        " ORDER BY rowid",
+        [destination, seq],
+    )
+    return tuple(
+        Attempt(at=at, method=method, path=path, status=status, answer=answer, duration_ms=duration_ms)
+        for at, method, path, status, answer, duration_ms in tried
+    )
+
+
+def write_attempts(connection: sqlite3.Connection, destination: str, seq: int, attempts: Sequence[Attempt]) -> None:
+    """Keep how calls went."""
+    connection.executemany(
+        "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(destination, seq, a.at, a.method, a.path, a.status, a.answer, a.duration_ms) for a in attempts],
+    )
+
+
+def count_for_its_replay(connection: sqlite3.Connection, destination: str, position: int, outcome: Outcome) -> None:
+    """Count an outcome of an event that a replay put back."""
+    select = "SELECT job FROM waiting WHERE destination = ? AND position = ?"
+    row = connection.execute(select, [destination, position]).fetchone()
+    if row is not None and row[0]:
+        connection.execute(REPLAY_TALLY, [row[0], outcome])

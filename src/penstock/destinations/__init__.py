@@ -1,0 +1,1 @@
+"""Where events go: a package a destination."""

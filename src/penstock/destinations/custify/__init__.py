@@ -1,0 +1,1 @@
+"""Custify: the only folder that knows its words."""

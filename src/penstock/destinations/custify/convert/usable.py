@@ -1,0 +1,18 @@
+"""Which stored events cannot be used at all: the bad ones of a batch whose others were good. Pure.
+
+accept refuses a request without one usable event; of any other it stores what came, and here it is said why not. Nothing
+else is asked of such an event: nobody knows whose it is.
+"""
+
+from penstock import causes
+from penstock.destinations.custify.convert.plan import Unmappable
+from penstock.event import Event
+
+
+def unusable(event: Event) -> Unmappable | None:
+    """Return why an event cannot be used at any destination; None for every other."""
+    if event.user_id or event.anonymous_id:
+        return None
+    if not event.body.lstrip().startswith(b"{"):
+        return Unmappable("what stands in the batch is not a JSON object", causes.NOT_AN_OBJECT)
+    return Unmappable("the call has neither anonymousId nor userId, nor has its batch", causes.NO_IDENTITY)

@@ -1,0 +1,132 @@
+"""Which events a destination does not want, though they could be sent: integrations, consent, event names. Pure.
+
+The rules are those of RudderStack's processor, in its order, so that applications that rely on them need no change. Beyond
+it, names and categories count however they are spelt, a destination is also meant by its own name here, Segment's form of
+consent counts, and a connection may allow or deny event names. Where two of them say different things, no is said: an
+opt-out that is not heard cannot be taken back.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from penstock import causes
+from penstock.destinations.custify.convert.plan import Filtered
+
+Provider = Literal["none", "custom", "iubenda", "ketch", "oneTrust"]
+#: The name in RudderStack's and Segment's dashboards, without its case.
+NAME, EVERYBODY = "custify", "all"
+NAMED_TYPES = frozenset({"track", "page", "screen"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EventNames:
+    """Which named events a connection lets through; a `*` at the end stands for anything."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+    def let_through(self, name: str) -> bool:
+        """Return whether an event of this name passes."""
+        if self.allow:
+            return any(_fits(name, pattern) for pattern in self.allow)
+        return not any(_fits(name, pattern) for pattern in self.deny)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What one destination wants."""
+
+    #: How applications may name it in `integrations`, beside the product's name: by its name here, which is its id too.
+    name: str = ""
+    consent_provider: Provider = "none"
+    consent_resolution: Literal["and", "or"] = "and"
+    consent_categories: tuple[str, ...] = ()
+    #: By source, for connections that choose.
+    event_names: Mapping[str, EventNames] = dataclasses.field(default_factory=dict)
+
+
+def unwanted(event: Mapping[str, Any], *, source: str, wishes: Wishes) -> Filtered | None:
+    """Return why an event is not wanted, or None. Never raises, whatever JSON the event is."""
+    context = event.get("context")
+    said = context if isinstance(context, dict) else {}
+    by_consent = _by_consent(said, wishes) or _by_preferences(said, wishes)
+    return _by_integrations(event, wishes.name) or by_consent or _by_name(event, wishes.event_names.get(source))
+
+
+def _by_integrations(event: Mapping[str, Any], name: str) -> Filtered | None:
+    if "integrations" not in event:
+        return None
+    chosen = event["integrations"]
+    if not isinstance(chosen, dict):
+        return Filtered("`integrations` is no object, which means no destination", causes.INTEGRATIONS)
+    everybody = _said_of((EVERYBODY,), chosen)
+    if not all(isinstance(each, bool) for each in everybody):
+        return Filtered("`integrations.All` is neither true nor false, which means no destination", causes.INTEGRATIONS)
+    # What is neither yes, no nor options says nothing, as at RudderStack.
+    own = [each is not False for each in _said_of((NAME, name.casefold()), chosen) if isinstance(each, bool | dict)]
+    wanted = all(own) if own else all(everybody)
+    return None if wanted else Filtered("the application switched Custify off in `integrations`", causes.INTEGRATIONS)
+
+
+def _said_of(names: tuple[str, ...], chosen: Mapping[str, object]) -> list[object]:
+    """Return what is said of some names, in any case; nothing of any is nothing, not no."""
+    return [value for key, value in chosen.items() if key.strip().casefold() in names]
+
+
+def _by_consent(context: Mapping[str, Any], wishes: Wishes) -> Filtered | None:
+    categories = [category for category in wishes.consent_categories if category]
+    management = context.get("consentManagement")
+    if not categories or wishes.consent_provider == "none" or not isinstance(management, dict):
+        return None
+    denied = management.get("deniedConsentIds")
+    if not isinstance(denied, list) or not all(isinstance(each, str) for each in denied):
+        return None  # a shape that nobody can read filters nothing, as at RudderStack
+    ids = {_spelt(each) for each in denied}
+    refused = [category for category in categories if _spelt(category) in ids]
+    provider = management.get("provider")
+    if (provider and _spelt(provider) != _spelt(wishes.consent_provider)) or not refused:
+        return None
+    # A provider's own strategy comes with the event; only for `custom` is it the destination's.
+    given = management.get("resolutionStrategy")
+    resolution = wishes.consent_resolution if wishes.consent_provider == "custom" or not given else given
+    return _without_consent(refused, categories, resolution)
+
+
+def _by_preferences(context: Mapping[str, Any], wishes: Wishes) -> Filtered | None:
+    """Look at Segment's form, which names no provider and lists what was agreed to: what is not true there was not."""
+    categories = [category for category in wishes.consent_categories if category]
+    consent = context.get("consent")
+    preferences = consent.get("categoryPreferences") if isinstance(consent, dict) else None
+    if not categories or not isinstance(preferences, dict):
+        return None
+    agreed: dict[str, bool] = {}
+    for name, value in preferences.items():
+        agreed[_spelt(name)] = agreed.get(_spelt(name), True) and value is True
+    refused = [category for category in categories if not agreed.get(_spelt(category))]
+    return _without_consent(refused, categories, wishes.consent_resolution) if refused else None
+
+
+def _without_consent(refused: list[str], categories: list[str], resolution: object) -> Filtered | None:
+    if _spelt(resolution) == "or" and len(refused) < len(categories):
+        return None
+    return Filtered(f"the person did not consent to {', '.join(refused)}", causes.CONSENT)
+
+
+def _spelt(name: object) -> str:
+    return name.strip().casefold() if isinstance(name, str) else ""
+
+
+def _by_name(event: Mapping[str, Any], names: EventNames | None) -> Filtered | None:
+    kind = event.get("type")
+    if names is None or not isinstance(kind, str) or kind.strip().lower() not in NAMED_TYPES:
+        return None
+    name = event.get("event") if kind.strip().lower() == "track" else event.get("name")
+    text = name.strip() if isinstance(name, str) else ""
+    if names.let_through(text):
+        return None
+    return Filtered(f"the connection does not let {text[:60] or 'events without a name'} through", causes.EVENT_NAME)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern

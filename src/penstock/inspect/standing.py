@@ -1,0 +1,86 @@
+"""In what state a destination is, why, and what people can do about it. Pure."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from typing import cast
+
+from penstock import causes
+from penstock.buffer.port.shelf import Counts
+from penstock.machine.pulse import RoleStatus
+
+# Longer than a call may take, and shorter than somebody waits before they look.
+STALLED_S = 60.0
+
+
+#: "stalled": something waits and nothing moves. "stopped": deliver does not run. "down": a file of the store is damaged.
+#: "throttled": Custify asked for a long wait. "down" also: nobody gets through to Custify.
+STATES = ("delivering", "throttled", "stalled", "held", "paused", "disabled", "stopped", "down")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a destination stands."""
+
+    #: One of STATES.
+    state: str
+    #: One of causes.py; empty while delivering.
+    cause: str = ""
+    reason: str = ""
+    #: Until when Custify asked for quiet, in seconds since 1970; None while it does not.
+    wait_until: float | None = None
+    #: Seconds since an event ended, or could begin to; None when nobody knows.
+    still_s: float | None = None
+
+
+def standing_of(
+    live: Mapping[str, object], counts: Counts, deliver: RoleStatus | None, *, enabled: bool, steady: float
+) -> Standing:
+    """Return how a destination stands, by deliver's last words, what is stored, and whether deliver lives."""
+    moved_at = cast("float | None", live.get("moved_at"))
+    still_s = None if moved_at is None else max(0.0, steady - moved_at)
+    state, cause, reason = _told(live, enabled=enabled)
+    if state in {"delivering", "throttled"} and (deliver is None or deliver.state != "running"):
+        state, cause = "stopped", causes.DELIVER_STOPPED
+        reason = f"deliver {deliver.in_words()}" if deliver else "deliver has not started"
+    elif state == "delivering" and is_stalled(counts, still_s):
+        state, cause, reason = "stalled", causes.STALLED, _why(live, counts, still_s or 0.0)
+    wait_until = cast("float | None", live.get("wait_until"))
+    return Standing(state=state, cause=cause, reason=reason, still_s=still_s, wait_until=wait_until)
+
+
+def is_stalled(counts: Counts, still_s: float | None) -> bool:
+    """Return whether something waits, not only for its person to become known, and nothing moved for long."""
+    return still_s is not None and still_s >= STALLED_S and counts.waiting > counts.parked
+
+
+def _told(live: Mapping[str, object], *, enabled: bool) -> tuple[str, str, str]:
+    """Return state, cause and reason as people and deliver want them."""
+    if not enabled:
+        return "disabled", "", "disabled in the settings; its backlog is kept"
+    if paused_by := live.get("paused_by"):
+        return "paused", causes.PAUSED, f"paused by {paused_by}"
+    if reason := live.get("hold_reason"):
+        cause = str(live.get("hold_cause", ""))
+        return "down" if cause == causes.UNAVAILABLE else "held", cause, str(reason)
+    if until := live.get("wait_until"):
+        return "throttled", causes.THROTTLED, _asked_to_wait(cast("float", until), is_cut=bool(live.get("wait_is_cut")))
+    return "delivering", "", ""
+
+
+def _asked_to_wait(until: float, *, is_cut: bool) -> str:
+    at = f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if is_cut:
+        return f"Custify asked us to wait for longer than retry_after_s_max; it is asked again at {at}"
+    return f"Custify asked us to wait until {at}"
+
+
+def _why(live: Mapping[str, object], counts: Counts, still_s: float) -> str:
+    found = [f"nothing ended for {still_s:.0f} s, and {counts.waiting - counts.parked} events wait"]
+    if counts.retrying:
+        found.append(f"{counts.retrying} failed before and are tried again")
+    if in_flight := live.get("in_flight"):
+        found.append(f"{in_flight} calls are under way")
+    if trouble := live.get("trouble"):
+        found.append(f"the last call got: {trouble}")
+    return "; ".join(found)

@@ -1,0 +1,1 @@
+"""What Penstock needs of the machine it runs on: processes, files, listeners."""

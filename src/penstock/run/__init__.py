@@ -1,0 +1,1 @@
+"""`penstock serve`: the parts put together, as processes that are watched."""

@@ -1,0 +1,73 @@
+"""Looking after the store: doctor, backup and restore, put together beside run/wiring.py, for the command line and each start."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from penstock import __version__
+from penstock.clock import SystemClock
+from penstock.settings import Settings
+
+if TYPE_CHECKING:
+    from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+    from penstock.buffer.sqlite.doctor.backup import Manifest
+    from penstock.buffer.sqlite.doctor.doctor import Doctor
+    from penstock.buffer.sqlite.doctor.restore import Proof, Restored
+
+log = structlog.get_logger()
+
+
+def say_what_is_amiss(settings: Settings, store: "DeliveryStore") -> None:
+    """Log what a look at a start finds. Raises BufferUnavailable, StoreDamaged."""
+    for gap in store.gaps():
+        log.warning("events_missing", first=gap.first, last=gap.last, ended=gap.ended, cannot_be_sent=gap.waiting)
+    if store.replays_expired:
+        log.warning("replays_expired")
+    for finding in open_doctor(settings).at_start():
+        log.error("store_in_doubt", file=finding.file, finding=finding.sentence)
+
+
+def secret_key(settings: Settings) -> Path:
+    """Return where the key lies that seals secrets at rest."""
+    return Path(settings.secret_key_file) if settings.secret_key_file else settings.data_dir / "secret.key"
+
+
+def open_doctor(settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> "Doctor":
+    """Return who examines the data folder; `tell` hears what is looked at."""
+    from penstock.buffer.sqlite.doctor.doctor import Doctor
+
+    sources_of = {name: settings.sources_of(name) for name in settings.destinations}
+    return Doctor(settings.data_dir, sources_of=sources_of, clock=SystemClock(), tell=tell)
+
+
+def back_up(settings: Settings, to: Path, *, with_key: bool, tell: Callable[[str], None]) -> "Manifest":
+    """Copy the data folder's files of one moment. Raises BackupRefused, BufferUnavailable, StoreDamaged."""
+    from penstock.buffer.sqlite.doctor import backup
+
+    return backup.back_up(
+        settings.data_dir,
+        to,
+        at=SystemClock().now(),
+        version=__version__,
+        secret_key=secret_key(settings),
+        with_key=with_key,
+        tell=tell,
+    )
+
+
+def restore(settings: Settings, from_: Path, *, replace: bool) -> "Restored":
+    """Put a set of copies into the data folder, which nobody may use meanwhile. Raises BackupRefused."""
+    from penstock.buffer.sqlite.doctor import restore
+
+    stamp = f"{SystemClock().now():.0f}"
+    key = secret_key(settings)
+    return restore.restore(from_, settings.data_dir, secret_key=key, stamp=stamp, replace=replace)
+
+
+def prove(from_: Path, scratch: Path, *, tell: Callable[[str], None]) -> "Proof":
+    """Put a set of copies into a folder made for it, and examine it there. Raises BackupRefused."""
+    from penstock.buffer.sqlite.doctor import restore
+
+    return restore.prove(from_, scratch, clock=SystemClock(), tell=tell)

@@ -1,0 +1,324 @@
+"""The composition root: the only place where concrete parts meet. It reads like the route; it decides nothing."""
+
+import asyncio
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from penstock import __version__
+from penstock.clock import SystemClock, boot_id
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.inspect.status import StatusReader
+from penstock.machine.private import require_folder, tighten
+from penstock.machine.snapshot import Snapshots
+from penstock.run.care import say_what_is_amiss
+from penstock.run.greeting import greet, is_for_a_person
+from penstock.run.in_force import following_at_start
+from penstock.run.logs import set_up_logs
+from penstock.run.opening import (
+    open_control,
+    open_dead_letters,
+    open_gauge,
+    open_ledger_orders,
+    open_ledger_shelf,
+    open_orders,
+    open_search,
+    open_shelf,
+    open_vault,
+)
+from penstock.run.process import Process, complain, complaining, is_orphan, only_one, raise_open_files
+from penstock.settings import Settings, host_and_port, load
+from penstock.settings.revisions import Desk
+
+if TYPE_CHECKING:
+    from starlette.routing import Route
+
+    from penstock.accept.app import Limits
+    from penstock.admin.doors.access import Access
+
+log = structlog.get_logger()
+
+# Each open page holds one for its news; people and monitoring are few.
+ADMIN_CONNECTIONS_MAX = 512
+
+
+def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
+    """Run one part until SIGTERM. Raises SettingsError."""
+    assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
+    alone = load(path)
+    require_folder(alone.data_dir)
+    set_up_logs(level=alone.log_level, style=alone.log_format, role=role)
+    following = following_at_start(role, path)
+    settings = following.settings
+    set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
+    if not supervised:  # the supervisor has done it
+        tighten(settings.data_dir)
+    raise_open_files()
+    part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
+    process = Process(following, supervised=supervised)
+    with only_one(settings.data_dir, role):
+        if supervised and is_orphan():
+            return  # the supervisor died while we waited for our predecessor to end
+        _leave(process.snapshots, role, {})
+        try:
+            asyncio.run(part(process))
+            if process.damage is not None:
+                raise process.damage
+        except StoreDamaged as error:
+            # Said once, and left for whoever looks; the supervisor does not start this role again.
+            log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
+            _leave(process.snapshots, role, {"reason": str(error)})
+            raise
+
+
+def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> None:
+    try:
+        snapshots.write(f"{role}.damage", damage)
+    except OSError as error:
+        log.warning("snapshot_not_written", reason=str(error))
+
+
+async def run_accept(process: Process) -> None:
+    """SDK → accept → buffer."""
+    from granian.constants import Interfaces
+
+    from penstock.accept.app import Gateway
+    from penstock.accept.sources import Sources
+    from penstock.buffer.sqlite.log.log import SqliteLog
+    from penstock.machine.listening import serve
+
+    settings = process.settings
+    sources = Sources(settings.sources)
+    process.on_change = lambda changed: sources.replace(changed.sources)
+    # What is measured with every request is measured without a detour, and forgotten with the process.
+    clock = SystemClock()
+    store = SqliteLog(
+        settings.data_dir,
+        clock=clock,
+        disk_free_bytes_min=settings.disk_free_bytes_min,
+        waiting_events_max=settings.waiting_events_max,
+        share_of=sources.share_of,
+        timeline=process.clock,
+    )
+    process.on_jump = store.note_jump
+    gateway = Gateway(
+        log=store,
+        sources=sources,
+        clock=clock,
+        dice=process.dice,
+        limits=_limits(settings),
+        version=__version__,
+        problem=store.problem,
+        on_damage=process.give_up,
+        heard=process.heard,
+    )
+    host, port = host_and_port("listen", settings.listen)
+
+    # When it cannot be opened now, senders are told to come again, and the next round of `prune` tries again.
+    await complaining(store.open)
+
+    async def prune() -> int:
+        in_force, now = process.settings, process.clock.now()
+        return await store.prune(
+            older_than_ms=int((now - in_force.retention_days * 86_400) * 1000),
+            bytes_max=in_force.retention_bytes_max,
+            destinations=tuple(in_force.destinations),
+        )
+
+    async with process.running("accept", gateway.facts), process.regularly(prune):
+        await serve(
+            gateway,
+            interface=Interfaces.RSGI,
+            host=host,
+            port=port,
+            connections_max=settings.connections_max,
+            stop=process.stopping,
+        )
+    await store.close()
+
+
+def _limits(settings: Settings) -> "Limits":
+    from penstock.accept.app import Limits
+
+    return Limits(
+        body_bytes_max=settings.body_bytes_max,
+        bodies_bytes_max=settings.bodies_bytes_max,
+        request_events_max=settings.request_events_max,
+        batch_all_or_nothing=settings.batch_all_or_nothing,
+        path_prefix=settings.path_prefix,
+        public_url=settings.public_ingest_url,
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
+async def run_deliver(process: Process) -> None:
+    """buffer → convert → deliver → Custify."""
+    from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
+    from penstock.deliver.fleet import Fleet
+    from penstock.deliver.steps import Watched
+    from penstock.deliver.watchman import Watchman
+
+    settings, watchman = process.settings, Watchman(process.take_pulse("deliver"))
+    store = DeliveryStore(settings.data_dir, clock=process.clock, timeline=process.clock)
+    fleet = Fleet(
+        backlog_of=store.backlog,
+        ledger_of=store.ledger,
+        orders=open_orders(settings),
+        ledger_orders=open_ledger_orders(settings),
+        clock=process.clock,
+        dice=process.dice,
+        bench=Watched(watchman),
+        names=store,
+    )
+
+    async def open_store() -> None:
+        await store.open()
+        say_what_is_amiss(settings, store)
+
+    async def prune() -> int:
+        in_force = process.settings
+        return await store.prune(ledger_days=in_force.ledger_days, destinations=tuple(in_force.destinations))
+
+    async with process.running("deliver", fleet.facts):
+        if not await process.until_possible(open_store):
+            return
+        process.on_change = fleet.follow
+        fleet.follow(process.settings)
+        async with process.regularly(prune):
+            with watchman.watching():
+                await fleet.until(process.stopping)
+                await fleet.stop()
+    await store.close()
+
+
+async def run_operate(process: Process) -> None:
+    """The dashboard, the admin API, status and metrics."""
+    from granian.constants import Interfaces
+
+    from penstock.admin.app import create_app
+    from penstock.admin.doors.access import Access
+    from penstock.machine.listening import serve
+
+    settings = process.settings
+    host, port = host_and_port("admin_listen", settings.admin_listen)
+    password = _password(settings)
+    reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
+    link = ""
+    try:
+        link = _first_sign_in(access, settings, password=password)
+    except BufferUnavailable as error:
+        complain(error, "")  # what can be looked at without signing in says why
+    routes = admin_routes(process, reader=reader, access=access)
+    app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
+
+    def follow(changed: Settings) -> None:
+        reader.settings = changed
+
+    process.on_change = follow
+
+    async def remember() -> int:
+        return await asyncio.to_thread(access.audit.tidy, process.settings)
+
+    async with process.running("operate", dict), process.regularly(remember), asyncio.TaskGroup() as beside:
+        greeting = (
+            beside.create_task(greet(settings, version=__version__, link=link)) if is_for_a_person(settings) else None
+        )
+        await serve(
+            app,
+            interface=Interfaces.ASGINL,
+            host=host,
+            port=port,
+            connections_max=ADMIN_CONNECTIONS_MAX,
+            stop=process.stopping,
+        )
+        if greeting is not None:
+            greeting.cancel()
+    access.audit.flush()
+
+
+def admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[Route]":
+    """Return every page and every route of the admin API."""
+    from penstock.admin.pages.trial_event import send_trial
+    from penstock.admin.routes import Parts, all_routes
+    from penstock.destinations.custify.try_connection import try_connection
+
+    settings = process.settings
+    parts = Parts(
+        reader=reader,
+        shelf=open_shelf(settings),
+        search=open_search(settings),
+        gauge=open_gauge(settings),
+        dead=open_dead_letters(settings),
+        orders=open_orders(settings),
+        ledger=open_ledger_shelf(settings),
+        ledger_orders=open_ledger_orders(settings),
+        snapshots=process.snapshots,
+        desk=_desk(settings, process.following.with_dashboard),
+        access=access,
+        journal=open_control(settings),
+        try_connection=lambda base_url, api_key: try_connection(
+            base_url, api_key, allowed_private_hosts=process.settings.allowed_private_hosts
+        ),
+        send_trial=send_trial,
+        is_stopping=process.stopping.is_set,
+    )
+    return all_routes(parts)
+
+
+def _load_with_dashboard(path: Path | None, document: Mapping[str, object]) -> Settings:
+    return load(path, dashboard=document)
+
+
+def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> str:
+    """Let the administrator in: with the password of the file, or with a link that works once, which is returned."""
+    if password:
+        access.set_administrator(password)
+        return ""
+    invitation = access.first_invitation()
+    link = f"{settings.public_url or f'http://{settings.admin_listen}'}/welcome/{invitation}" if invitation else ""
+    if link and not is_for_a_person(settings):
+        # The only secret that is ever logged: without it nobody could sign in, and it works once, for a day.
+        log.warning("first_sign_in", link=link)
+    return link
+
+
+def open_desk(path: Path | None, settings: Settings) -> Desk:
+    """Return the dashboard's settings, to be read and changed."""
+    return _desk(settings, functools.partial(_load_with_dashboard, path))
+
+
+def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]) -> Desk:
+    return Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
+
+
+def status_reader(settings: Settings) -> StatusReader:
+    """Return a reader over the data folder; works whether or not a server runs."""
+    from penstock.buffer.sqlite.notices import notices
+    from penstock.buffer.sqlite.times import steady_now
+
+    clock = SystemClock()
+    return StatusReader(
+        notices=lambda: notices(settings.data_dir, now=clock.now()),
+        settings=settings,
+        shelf=open_shelf(settings),
+        ledger=open_ledger_shelf(settings),
+        snapshots=Snapshots(settings.data_dir),
+        clock=clock,
+        steady=lambda: steady_now(settings.data_dir, clock, boot=boot_id()),
+        version=__version__,
+    )
+
+
+def _password(settings: Settings) -> str:
+    """Return the administrator's password, if there is a file. Raises SettingsError."""
+    from penstock.admin.doors.passwords import password_of_file
+
+    host, _ = host_and_port("admin_listen", settings.admin_listen)
+    if not settings.admin_password_file and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise SettingsError(
+            "admin_password_file", expected="a file", got="", hint="the admin listener is open to other machines"
+        )
+    return password_of_file(settings.admin_password_file)
