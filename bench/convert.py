@@ -13,7 +13,7 @@ import msgspec
 
 from penstock.cli.convert import as_json
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 
 ROUNDS, EVENTS = int(os.environ.get("BENCH_ROUNDS", "5")), int(os.environ.get("BENCH_EVENTS", "20000"))
 MAPPINGS = (Mapping(), Mapping(name="rudderstack"))

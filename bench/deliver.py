@@ -24,13 +24,14 @@ from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
 from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.buffer.sqlite.read.shelf import SqliteShelf
 from penstock.clock import SystemClock, SystemDice
-from penstock.deliver.answer import Answer, Unavailable, read_answer
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.destinations.answer import Answer, Unavailable, read_answer
 from penstock.destinations.custify.api import ANSWER_BYTES_MAX, CustifyApi
-from penstock.destinations.custify.convert.plan import Call, Mapping
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Call
 from penstock.event import Batch, Event, MessageId
 
 EVENTS, PEOPLE, ROUNDS, IN_FLIGHT = 4_000, 1_000, 5, 32
@@ -101,12 +102,12 @@ async def events_per_s(api, events: list[Event]) -> float:
     store, shelf = DeliveryStore(folder, clock=clock), SqliteShelf(folder)
     await store.open()
     backlog = store.backlog("custify", lambda: ["web"])
-    policy = DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy(), in_flight_max=IN_FLIGHT)
+    policy = DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), in_flight_max=IN_FLIGHT)
     engine = Engine(
         "custify",
         backlog=backlog,
         ledger=backlog.ledger,
-        custify=api,
+        api=api,
         pace=Pace(),
         policy=policy,
         clock=clock,

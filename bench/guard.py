@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from penstock.clock import SystemClock
-from penstock.deliver.answer import Accepted
 from penstock.deliver.errand import Read, errand_of
 from penstock.deliver.watch import Watch
+from penstock.destinations.answer import Accepted
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Call, Plan
-from penstock.destinations.custify.convert.plan import Mapping as Options
+from penstock.destinations.custify.options import Mapping as Options
+from penstock.destinations.plan import Call, Plan
 from penstock.event import Event, MessageId, enriched
 from penstock.ledger.likeness import COMPARED_MAX
 from penstock.ledger.rules import Rules

@@ -44,17 +44,18 @@ from penstock.buffer.sqlite.file import DELIVERY
 from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.buffer.sqlite.read.shelf import SqliteShelf
 from penstock.clock import Clock, SystemClock, SystemDice
-from penstock.deliver.answer import Answer, read_answer
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import Custify, DeliveryPolicy
+from penstock.destinations.answer import Answer, read_answer
 from penstock.destinations.custify.api import PROBE_PATH, CustifyApi
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Call, Plan
-from penstock.destinations.custify.reading import mapping_of, rules_of
+from penstock.destinations.plan import Call, Plan
+from penstock.destinations.reading import options_of
 from penstock.event import Batch, Event, enriched
 from penstock.ledger.record import Alias, Delta
+from penstock.ledger.rules import rules_of
 from penstock.ledger.weigh import Part, subjects_of, weigh
 from penstock.settings import Destination, Settings
 from sandbox_client import Sandbox
@@ -153,9 +154,9 @@ def engine_of(delivery: DeliveryStore, to: Destination, *, custify: Custify, clo
         "custify",
         backlog=backlog,
         ledger=backlog.ledger,
-        custify=custify,
+        api=custify,
         pace=Pace(per_s_max=to.calls_per_s_max or math.inf, as_of=clock.now()),
-        policy=DeliveryPolicy(mapping=mapping_of(to, Settings()), retry=RetryPolicy(), rules=rules_of(to)),
+        policy=DeliveryPolicy(options=options_of(to, Settings()), retry=RetryPolicy(), rules=rules_of(to)),
         clock=clock,
         dice=SystemDice(),
     )
@@ -295,7 +296,7 @@ def learned_of(bodies: Sequence[Body]) -> Mapping[str, Delta | Alias]:
 
 
 def part_of(event: Event) -> Part:
-    plan = convert(enriched(event), mapping_of(WITH, Settings()))
+    plan = convert(enriched(event), options_of(WITH, Settings()))
     assert isinstance(plan, Plan)
     return Part(message_id=event.message_id, at_ms=event.received_at_ms, plan=plan, group=event.company_id)
 

@@ -14,7 +14,7 @@ import tracemalloc
 
 from accept_client import AUTH, Client
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from penstock.event import enriched
 
 PATHS = ["/v1/track", "/v1/identify", "/v1/group", "/v1/batch", "/v1/page", "/v1/alias", "/v1/import", "/beacon/v1/batch",

@@ -8,13 +8,14 @@ from accept_client import AUTH, Client
 from penstock.buffer.memory.log import MemoryBuffer
 from penstock.buffer.port.shelf import Story
 from penstock.clock import SeededDice
-from penstock.deliver.answer import Accepted, Answer, Refused
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.destinations.custify.convert.plan import Call, Mapping
+from penstock.destinations.answer import Accepted, Answer, Refused
 from penstock.destinations.custify.naming import NamedBy
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Call
 from penstock.ledger.rules import OFF, Rules
 from sandbox_client import Sandbox
 from sim.loop import LoopClock, run_virtually
@@ -60,9 +61,9 @@ async def _delivered(requests: Sequence[Request], mapping: Mapping, rules: Rules
         "custify",
         backlog=backlog,
         ledger=backlog.ledger,
-        custify=recording,
+        api=recording,
         pace=Pace(per_s_max=1e9, as_of=clock.now()),
-        policy=DeliveryPolicy(mapping=mapping, retry=RetryPolicy(visitor_s=visitor_s), rules=rules),
+        policy=DeliveryPolicy(options=mapping, retry=RetryPolicy(visitor_s=visitor_s), rules=rules),
         clock=clock,
         dice=SeededDice(1),
     )

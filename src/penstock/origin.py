@@ -11,9 +11,13 @@ import ipaddress
 import re
 from collections.abc import Collection
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?/?", re.ASCII | re.IGNORECASE)
+# The path of an address: the letters of RFC 3986 that need no escaping, and escapes.
+ADDRESS = re.compile(
+    r"(https?://[^/?#@\\\s]+)(/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?", re.ASCII | re.IGNORECASE
+)
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 # The URL Standard reads a host that ends in such a label as an IPv4 address, in whatever base.
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
@@ -71,6 +75,22 @@ def origin_of(text: str) -> Origin:
     return Origin(scheme, host, port)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Address:
+    """Where at an origin requests go."""
+
+    origin: Origin
+    path: str
+
+
+def address_of(text: str) -> Address:
+    """Read an address with a path, without a question mark. Raises ValueError with what was expected."""
+    found = ADDRESS.fullmatch(text)
+    if found is None:
+        raise ValueError("an address such as https://hooks.example.com/penstock, without a question mark")
+    return Address(origin_of(found[1]), found[2] or "/")
+
+
 def host_of(text: str) -> str:
     """Return a host in its one spelling. Raises ValueError with what was expected."""
     host = text.lower()
@@ -86,7 +106,7 @@ def host_of(text: str) -> str:
     return host
 
 
-def literal(host: str) -> Address | None:
+def literal(host: str) -> IpAddress | None:
     """Return the address that a host is; None for a name."""
     try:
         return ipaddress.ip_address(host)
@@ -94,7 +114,7 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def is_open_to(origin: Origin, address: Address, *, allowed: Collection[str]) -> bool:
+def is_open_to(origin: Origin, address: IpAddress, *, allowed: Collection[str]) -> bool:
     """Return whether a connection to this address of the origin may be made."""
     if origin.is_this_machine:
         return str(address) in LOOPBACK[origin.host]
@@ -111,7 +131,7 @@ def is_forbidden_name(origin: Origin, *, allowed: Collection[str]) -> bool:
     return origin.host in METADATA_NAMES and origin.host not in allowed
 
 
-def is_public(address: Address) -> bool:
+def is_public(address: IpAddress) -> bool:
     """Return whether an address is one of the internet's, and of one machine."""
     if not address.is_global or address.is_multicast or address == METADATA:
         return False
@@ -120,7 +140,7 @@ def is_public(address: Address) -> bool:
     return address.version == 4 or address in ROUTED
 
 
-def embedded(address: Address) -> Address:
+def embedded(address: IpAddress) -> IpAddress:
     """Return the IPv4 address inside one that only carries it (mapped, 6to4, NAT64); any other as it is."""
     if isinstance(address, ipaddress.IPv4Address):
         return address

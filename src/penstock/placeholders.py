@@ -18,6 +18,15 @@ PLACEHOLDER_IDS = (
     "no-email@", "no_email@", "noreply@", "no-reply@", "donotreply@", "email@example.com", "example@example.com",
 )  # fmt: skip
 
+# A byte order mark, and what holds words together or apart without being seen: it comes along when ids are copied.
+UNSEEN_TEXT = "\ufeff\u200b\u200c\u200d\u2060"
+UNSEEN = dict.fromkeys(map(ord, UNSEEN_TEXT))
+
+
+def plain_email(text: str) -> str:
+    """Return an email address without what tells no two people apart: capitals, spaces, marks that nobody sees."""
+    return "".join((text if text.isascii() else text.translate(UNSEEN)).split()).lower()
+
 
 def is_placeholder(id_: str, placeholders: Sequence[str]) -> bool:
     """Return whether a text names nobody."""

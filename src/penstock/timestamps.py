@@ -53,6 +53,16 @@ CENTURY, PIVOT = 100, 50
 EPOCHS = tuple((10**9 * unit, 10**10 * unit, unit) for unit in (1, 10**3, 10**6, 10**9))
 EPOCH_TEXT = re.compile(r"\d{10}(?:\.\d{1,9})?|\d{13}(?:\.\d{1,9})?|\d{16}|\d{19}", re.ASCII)
 
+# The empty dates of Go, .NET and SQL are year 1; "never" and "for ever" are the last year that a date can have.
+YEAR_MIN, YEAR_MAX = 1, 9999
+# Nobody signed up to anything, and no event happened, before computers counted time: 1970 is a counter at zero, or
+# seconds taken for milliseconds; 1900, 1753 and 1601 are the zeros of Excel, SQL Server and Windows.
+EVENTS_SINCE = dt.datetime(1971, 1, 1, tzinfo=dt.UTC)
+# Custify takes a text for a date only in these forms (its help page on the CSV importer); all else is a string.
+LISTED = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}(?::\d{2})?|T\d{2}:\d{2}:\d{2}(?:\.\d{3}|Z|\.\d{3}Z|\.\d{6}Z)?)?", re.ASCII
+)
+
 
 def parsed(value: object) -> dt.datetime | None:
     """Read a text that is a date, or a date and a time, in any form of FORMS. Without a zone it is UTC."""
@@ -79,6 +89,12 @@ def moment(value: object) -> dt.datetime | None:
 def from_ms(epoch_ms: int) -> dt.datetime:
     """Return the moment of milliseconds since 1970."""
     return dt.datetime.fromtimestamp(epoch_ms / 1000, dt.UTC)
+
+
+def date_of(value: object) -> dt.datetime | None:
+    """Return the moment of a date text or of a number since 1970; None for what is no date, and for "no date"."""
+    found = moment(value)
+    return found if found is not None and YEAR_MIN < found.year < YEAR_MAX else None
 
 
 def to_text(moment: dt.datetime) -> str:

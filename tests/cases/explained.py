@@ -3,7 +3,7 @@
 import json
 import re
 
-from penstock.destinations.custify.convert.plan import Plan
+from penstock.destinations.plan import Plan
 from penstock.explain.explain import Explanation
 
 

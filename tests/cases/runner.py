@@ -9,7 +9,7 @@ import msgspec
 
 from penstock.cli.convert import as_json
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from penstock.envelope import Envelope, filled
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ import pytest
 
 from cases.explained import accounts_for_every_leaf, set_by_mapping, tells_the_truth
 from cases.runner import MAPPINGS, Case, read_cases
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from penstock.explain.explain import as_json, explain
 
 CASES = read_cases()

@@ -7,7 +7,8 @@ import pytest
 
 from accept_client import Client
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Filtered, Mapping, Plan
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Filtered, Plan
 from penstock.event import enriched
 from penstock.settings import Source
 

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from contract.worlds import SqliteWorld, event, incompressible
-from penstock.buffer.rules.keys import Query
+from penstock.buffer.port.query import Query
 from penstock.buffer.sqlite.file import EVENTS
 from penstock.buffer.sqlite.log.ids import FILTER_RUNS, Filter
 from penstock.buffer.sqlite.log.log import SqliteLog

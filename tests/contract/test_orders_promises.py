@@ -1,6 +1,6 @@
 """What people ask of deliver is kept until it is done."""
 
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.control.orders import SqliteOrders
 from penstock.clock import ManualClock
 

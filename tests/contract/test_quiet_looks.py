@@ -5,7 +5,7 @@ import asyncio
 from contract.worlds import event
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 
 
 async def transactions_after_a_look_in_vain(world) -> list[int]:

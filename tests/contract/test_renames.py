@@ -11,7 +11,7 @@ from contract.worlds import SqliteWorld, event
 from penstock import causes
 from penstock.buffer.port.backlog import CallCount, Ending
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
 from penstock.buffer.sqlite.delivery.names import NAMING
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY

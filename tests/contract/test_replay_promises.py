@@ -6,7 +6,7 @@ from contract.worlds import DESTINATION, event
 from penstock.buffer.port.backlog import Ending, Priority
 from penstock.buffer.port.dead_letters import Progress
 from penstock.buffer.port.outcomes import Attempt, Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 
 DONE, DEAD = Outcome.DELIVERED, Outcome.DEAD
 EVERYTHING = Selection()

@@ -9,7 +9,7 @@ from contract.test_replay_promises import bury, drain
 from contract.worlds import DESTINATION, SqliteWorld, event
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
 from penstock.buffer.sqlite.doctor.doctor import Doctor
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS

@@ -8,7 +8,7 @@ import pytest
 from contract.test_parking_promises import ended, park, upsert
 from contract.worlds import event
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.errors import LeaseLost
 
 BYTES_MAX = 1_000_000

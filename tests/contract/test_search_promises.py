@@ -6,7 +6,7 @@ import pytest
 from contract.worlds import DESTINATION, event
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.rules.keys import Query
+from penstock.buffer.port.query import Query
 from penstock.buffer.sqlite.read.search import LOOKED_AT_MAX
 
 
@@ -79,7 +79,7 @@ async def test_people_and_companies_are_found_by_how_they_begin(stocked):
 
 
 async def test_a_replayed_event_is_found_as_what_it_is_now(stocked):
-    from penstock.buffer.rules.selection import Selection
+    from penstock.buffer.port.selection import Selection
 
     await stocked.backlog.replay(Selection(), job=1, limit=10)
 

@@ -7,7 +7,7 @@ from contract.worlds import DESTINATION, SqliteWorld, event
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.control import Sort
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.control.control import SqliteControl
 from penstock.buffer.sqlite.control.orders import SqliteOrders
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Filtered, Mapping, Plan, Unmappable
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Filtered, Plan, Unmappable
 
 MAPPINGS = [
     Mapping(),

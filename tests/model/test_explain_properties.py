@@ -8,7 +8,7 @@ from hypothesis import given
 from cases.explained import accounts_for_every_leaf, leaves, set_by_mapping, tells_the_truth
 from model.test_convert_properties import MAPPINGS, events, values
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Plan
+from penstock.destinations.plan import Plan
 from penstock.explain.explain import explain
 
 # Values of an event that nothing else of it can stand in for.

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from accept_client import KEY
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from penstock.ledger.rules import Rules
 from through_the_door import delivered
 from what_custify_holds import differences, held

@@ -11,11 +11,12 @@ from penstock.accept.sdk_request import Origin
 from penstock.buffer.rules.lanes import lanes_of
 from penstock.clock import SeededDice
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Call, Mapping, Plan
 from penstock.destinations.custify.convert.subjects import named
 from penstock.destinations.custify.convert.values import as_email, as_id
 from penstock.destinations.custify.naming import NamedBy, who
-from penstock.destinations.custify.reading import call_of
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Call, Plan
+from penstock.destinations.reading import call_of
 from penstock.errors import SdkError
 from penstock.ledger.record import subject_of
 

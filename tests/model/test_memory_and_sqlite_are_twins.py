@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from contract.worlds import DESTINATION, MemoryWorld, SqliteWorld, event, quick_folder
 from penstock.buffer.port.backlog import Ending, Lease, Priority
 from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.clock import ManualClock
 from penstock.errors import PenstockError
 from penstock.event import Named

@@ -13,7 +13,7 @@ from penstock.cli import penstock
 from penstock.cli.convert import as_json
 from penstock.clock import SeededDice
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from penstock.errors import SdkError
 from penstock.event import enriched
 from penstock.timestamps import from_ms, to_text

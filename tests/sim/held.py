@@ -6,7 +6,7 @@ import urllib.parse
 
 import msgspec
 
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.plan import Call
 
 
 @dataclasses.dataclass(slots=True)

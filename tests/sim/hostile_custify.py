@@ -5,8 +5,8 @@ import collections
 import dataclasses
 
 from penstock.clock import Clock
-from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable, read_answer
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable, read_answer
+from penstock.destinations.plan import Call
 from sim.held import Held
 from sim.loop import EPOCH, far_side
 

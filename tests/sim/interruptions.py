@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 from penstock.clock import Dice
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.plan import Call
 
 # Far from every seed of a story, and of its clocks.
 SEEDS = 2 * 10**9

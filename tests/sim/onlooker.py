@@ -11,9 +11,9 @@ from typing import Any
 
 from penstock.buffer.port.backlog import Lease
 from penstock.buffer.port.outcomes import Outcome
-from penstock.deliver.answer import Accepted, Recognised, Refused, Throttled, Unavailable
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, RetryIn, Settle
 from penstock.deliver.pace import PER_S_MIN
+from penstock.destinations.answer import Accepted, Recognised, Refused, Throttled, Unavailable
 from sim.hostile_custify import HostileCustify, mark_of
 from sim.seldom import Seldom
 

@@ -9,7 +9,7 @@ from penstock.buffer.memory.backlog import MemoryBacklog, Waiting
 from penstock.buffer.port.backlog import Ending, Lease, Priority
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.rules.lanes import POSITIONS_OF_A_PRIORITY
-from penstock.deliver.answer import Unavailable
+from penstock.destinations.answer import Unavailable
 from penstock.errors import LeaseLost
 from sim.onlooker import MANY, VERY_MANY, Onlooker, recognised
 from sim.seldom import Seldom

@@ -5,7 +5,7 @@ import collections
 import dataclasses
 import math
 
-from penstock.deliver.answer import Accepted, Answer, Throttled, Unavailable
+from penstock.destinations.answer import Accepted, Answer, Throttled, Unavailable
 
 LATENCY_S = 0.05
 

@@ -13,16 +13,16 @@ from typing import Any
 from penstock.buffer.port.backlog import Ending, Lease
 from penstock.buffer.port.orders import ReplayOrder
 from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
-from penstock.buffer.rules.selection import Selection
 from penstock.clock import SeededDice
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
-from penstock.destinations.custify.convert.plan import Mapping
 from penstock.destinations.custify.naming import NamedBy
+from penstock.destinations.custify.options import Mapping
 from penstock.ledger.rules import OFF, Rules
 from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
@@ -224,7 +224,7 @@ class Stage:
             called_too_early=self.custify.called_too_early,
             unavailable=dict(self.custify.unavailable),
             held=self.engine.hold.is_held,
-            custify=self.custify.held,
+            api=self.custify.held,
             virtual_s=0.0,
             drains=self.drains,
             interruptions=self.interruptions,
@@ -235,7 +235,7 @@ class Stage:
     def start_engine(self) -> None:
         self.backlog = OnlookingBacklog(self.world.backlog, self.onlooker)
         policy = DeliveryPolicy(
-            mapping=self.mapping,
+            options=self.mapping,
             retry=RetryPolicy(
                 give_up_after_s=self.script.give_up_after_s, park_s=self.rules.park_s, visitor_s=VISITOR_S
             ),
@@ -249,7 +249,7 @@ class Stage:
             "custify",
             backlog=LatentBacklog(self.backlog, self.dice),
             ledger=self.world.backlog.ledger,
-            custify=OnlookingCustify(self.onlooker),
+            api=OnlookingCustify(self.onlooker),
             pace=Pace(per_s_max=self.script.per_s_max, as_of=self.clock.steady()),
             policy=policy,
             clock=self.clock,

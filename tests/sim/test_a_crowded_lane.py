@@ -6,12 +6,12 @@ import msgspec
 
 from contract.worlds import SqliteWorld, event
 from penstock.clock import SeededDice
-from penstock.deliver.answer import Accepted, Unavailable
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.answer import Accepted, Unavailable
+from penstock.destinations.custify.options import Mapping
 from sim.loop import LoopClock, run_virtually
 
 CROWD, OTHERS = 100_000, 60
@@ -46,9 +46,9 @@ async def live(folder):
         "custify",
         backlog=world.backlog,
         ledger=world.backlog.ledger,
-        custify=custify,
+        api=custify,
         pace=Pace(as_of=clock.now()),
-        policy=DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy()),
+        policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy()),
         clock=clock,
         dice=SeededDice(3),
     )

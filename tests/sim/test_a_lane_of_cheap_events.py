@@ -12,13 +12,13 @@ from penstock import causes
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import SeededDice
 from penstock.deliver import reads
-from penstock.deliver.answer import Accepted, Refused, Unavailable
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.runs import BEHIND_MAX
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.answer import Accepted, Refused, Unavailable
+from penstock.destinations.custify.options import Mapping
 from penstock.ledger.modes import Mode
 from penstock.ledger.rules import OFF, Rules
 from sim.loop import LoopClock, run_virtually
@@ -75,7 +75,7 @@ class Stage:
             ledger=world.backlog.ledger,
             custify=self.custify,
             pace=Pace(as_of=clock.now()),
-            policy=DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy(), rules=rules, mode=mode),
+            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), rules=rules, mode=mode),
             clock=clock,
             dice=SeededDice(3),
         )
@@ -304,7 +304,7 @@ class AnswersWhenTold:
 def test_what_ended_while_the_backlog_was_looked_at_lets_the_next_of_its_lane_go_at_once(folder):
     def before(stage):
         stage.ended_at = []
-        stage.custify = stage.engine.custify = AnswersWhenTold(stage.clock)
+        stage.custify = stage.engine.api = AnswersWhenTold(stage.clock)
         stage.engine.backlog = EndsDuringALook(stage.world.backlog, stage)
         stage.engine.policy = dataclasses.replace(stage.engine.policy, idle_s_max=100.0)
 

@@ -8,12 +8,12 @@ import msgspec
 from contract.worlds import SqliteWorld, event
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import SeededDice
-from penstock.deliver.answer import Throttled, Unavailable
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import BURST_S, Pace
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.answer import Throttled, Unavailable
+from penstock.destinations.custify.options import Mapping
 from sim.hostile_custify import Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
 
@@ -96,9 +96,9 @@ def engine_of(world, custify) -> Engine:
         "custify",
         backlog=world.backlog,
         ledger=world.backlog.ledger,
-        custify=custify,
+        api=custify,
         pace=Pace(as_of=custify.clock.now()),
-        policy=DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy(), idle_s_max=1.0),
+        policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), idle_s_max=1.0),
         clock=custify.clock,
         dice=custify.dice,
     )

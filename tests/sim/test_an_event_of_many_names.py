@@ -8,13 +8,13 @@ import pytest
 from contract.worlds import SqliteWorld, event
 from penstock import causes
 from penstock.clock import SeededDice
-from penstock.deliver.answer import Accepted, Refused
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.errand import RUN_BYTES_MAX
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.answer import Accepted, Refused
+from penstock.destinations.custify.options import Mapping
 from penstock.ledger.guard import REMARKS_MAX, REMARKS_OF_AN_EVENT_MAX, SUBJECT
 from penstock.ledger.rules import Rules
 from sim.loop import LoopClock, run_virtually
@@ -60,10 +60,10 @@ async def live(folder, *events, mapping: Mapping = RAISED, rules: Rules | None =
         "custify",
         backlog=world.backlog,
         ledger=world.backlog.ledger,
-        custify=workspace,
+        api=workspace,
         pace=Pace(as_of=clock.now()),
         policy=DeliveryPolicy(
-            mapping=mapping, retry=RetryPolicy(), rules=rules or Rules(guard="warn"), in_flight_max=IN_FLIGHT_MAX
+            options=mapping, retry=RetryPolicy(), rules=rules or Rules(guard="warn"), in_flight_max=IN_FLIGHT_MAX
         ),
         clock=clock,
         dice=SeededDice(3),

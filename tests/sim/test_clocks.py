@@ -9,12 +9,12 @@ import pytest
 from contract.worlds import MemoryWorld, SqliteWorld, event
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import SeededDice
-from penstock.deliver.answer import Accepted, Throttled, Unavailable
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.answer import Accepted, Throttled, Unavailable
+from penstock.destinations.custify.options import Mapping
 from sim.loop import LoopClock, run_virtually
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -45,9 +45,9 @@ class Story:
             "custify",
             backlog=world.backlog,
             ledger=world.backlog.ledger,
-            custify=self.custify,
+            api=self.custify,
             pace=Pace(per_s_max=per_s_max, as_of=clock.steady()),
-            policy=DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy()),
+            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy()),
             clock=clock,
             dice=SeededDice(3),
         )

@@ -14,7 +14,7 @@ from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.width import START
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from sim.loop import LoopClock, run_virtually
 from sim.run import be_quiet
 from sim.steady_custify import LATENCY_S, Bucket, SteadyCustify, Window
@@ -41,9 +41,9 @@ class Stage:
             "custify",
             backlog=world.backlog,
             ledger=world.backlog.ledger,
-            custify=self.custify,
+            api=self.custify,
             pace=Pace(as_of=clock.now()),
-            policy=DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy()),
+            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy()),
             clock=clock,
             dice=SeededDice(7),
         )

@@ -6,12 +6,12 @@ import pytest
 from contract.worlds import MemoryWorld, SqliteWorld, event
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import ManualClock, SeededDice
-from penstock.deliver.answer import Accepted
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.answer import Accepted
+from penstock.destinations.custify.options import Mapping
 
 GROUP = b'{"type":"group","userId":"ana","groupId":"acme","traits":{"name":"Acme"}}'
 
@@ -40,9 +40,9 @@ async def stage(request, tmp_path):
         "custify",
         backlog=world.backlog,
         ledger=world.backlog.ledger,
-        custify=custify,
+        api=custify,
         pace=Pace(as_of=clock.steady()),
-        policy=DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy()),
+        policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy()),
         clock=clock,
         dice=SeededDice(1),
     )

@@ -11,14 +11,14 @@ from contract.worlds import MemoryWorld
 from penstock.buffer.memory import backlog
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.rules.lanes import by_head, person_lane
-from penstock.deliver.answer import Barred, Throttled, Unavailable
 from penstock.deliver.books import Books
 from penstock.deliver.decide import RetryIn, Settle
 from penstock.deliver.engine import Engine
 from penstock.deliver.errand import Run
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.destinations.custify.convert.plan import Plan
+from penstock.destinations.answer import Barred, Throttled, Unavailable
 from penstock.destinations.custify.naming import NamedBy
+from penstock.destinations.plan import Plan
 from sim.checks import wrong
 from sim.story import tell
 

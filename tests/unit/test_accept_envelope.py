@@ -11,9 +11,10 @@ from penstock.accept.one_by_one import batch_in_slices, read_batch, read_one
 from penstock.accept.sdk_request import Origin, TooManyEvents
 from penstock.cli.convert import _decoded
 from penstock.clock import SeededDice
-from penstock.destinations.custify.convert.plan import Filtered, Mapping, Plan, Unmappable
-from penstock.destinations.custify.convert.wanted import Wishes
-from penstock.destinations.custify.reading import meaning_of
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Filtered, Plan, Unmappable
+from penstock.destinations.reading import meaning_of
+from penstock.destinations.wanted import Wishes
 from penstock.errors import SdkError
 from penstock.event import enriched, in_one_go
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from penstock.clock import ManualClock
-from penstock.deliver.answer import Accepted, Barred, Refused, Throttled, Unavailable
+from penstock.destinations.answer import Accepted, Barred, Refused, Throttled, Unavailable
 from penstock.destinations.custify.api import ANSWER_BYTES_MAX, LIST_BYTES_MAX, CustifyApi
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.plan import Call
 from penstock.ledger.guard import READS
 
 KEY = "a-secret-key"

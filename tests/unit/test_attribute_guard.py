@@ -8,10 +8,10 @@ import structlog
 
 from penstock.buffer.memory.ledger import MemoryLedger
 from penstock.clock import ManualClock
-from penstock.deliver.answer import Accepted, Refused, Unavailable
 from penstock.deliver.remarks import Remarks
 from penstock.deliver.watch import ASK_AGAIN_S, CACHED_S, CLEARED_MAX, SLICE, Watch
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.answer import Accepted, Refused, Unavailable
+from penstock.destinations.plan import Call
 from penstock.ledger.guard import (
     OURS_MAX,
     REMARKS_MAX,

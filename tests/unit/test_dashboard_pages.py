@@ -9,7 +9,7 @@ import pytest
 from dashboard_world import CUSTIFY, World
 from penstock.buffer.port.control import Role, User
 from penstock.buffer.port.outcomes import Outcome
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.plan import Call
 from penstock.inspect.masking import MASK
 from penstock.ledger.people import look_ups
 from penstock.machine.pulse import Pulse

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.buffer.port.outcomes import Outcome
-from penstock.deliver.answer import (
+from penstock.deliver.decide import Hold, RetryIn, RetryPolicy, Settle, decide
+from penstock.destinations.answer import (
     Accepted,
     Barred,
     Down,
@@ -18,8 +19,7 @@ from penstock.deliver.answer import (
     read_answer,
     retry_after_s,
 )
-from penstock.deliver.decide import Hold, RetryIn, RetryPolicy, Settle, decide
-from penstock.destinations.custify.convert.plan import Filtered, Unmappable
+from penstock.destinations.plan import Filtered, Unmappable
 
 POLICY = RetryPolicy(delay_s_min=1.0, delay_s_max=300.0, give_up_after_s=72 * 3600.0)
 NOW = 1_700_000_000.0

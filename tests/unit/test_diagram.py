@@ -1,6 +1,6 @@
 """Explain as a picture: every value has a line to a field or to a reason."""
 
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from penstock.explain.diagram import LINES_MAX, diagram
 from penstock.explain.explain import explain
 

@@ -6,15 +6,15 @@ import ssl
 import subprocess
 
 import pytest
+from penstock.destinations.custify.try_connection import ANSWER_S_MAX, try_connection
 
 from penstock import causes
 from penstock.clock import ManualClock
-from penstock.deliver.answer import Accepted, Barred, Unavailable
 from penstock.deliver.decide import RetryPolicy, decide
-from penstock.deliver.egress import LOOK_AGAIN_S, Egress, Shut, Way, proxy_of
+from penstock.destinations.answer import Accepted, Barred, Unavailable
 from penstock.destinations.custify.api import CustifyApi
-from penstock.destinations.custify.convert.plan import Call
-from penstock.destinations.custify.try_connection import ANSWER_S_MAX, try_connection
+from penstock.destinations.egress import LOOK_AGAIN_S, Egress, Shut, Way, proxy_of
+from penstock.destinations.plan import Call
 from penstock.origin import origin_of
 
 KEY = "a-secret-key"

@@ -10,8 +10,9 @@ from penstock import causes
 from penstock.cli import penstock
 from penstock.destinations.custify.convert import convert
 from penstock.destinations.custify.convert.limits import beyond_limits
-from penstock.destinations.custify.convert.plan import Mapping, Plan, Unmappable
-from penstock.destinations.custify.reading import mapping_of
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Plan, Unmappable
+from penstock.destinations.reading import options_of
 from penstock.explain.explain import explain
 from penstock.settings import Destination, Settings
 
@@ -138,10 +139,10 @@ def test_the_limits_are_settings_that_every_destination_shares():
     settings = Settings(event_names_max=50_000, event_name_chars_max=7)
     to = Destination(name="custify", api_key="k", nested="flatten")
 
-    mapping = mapping_of(to, settings)
+    mapping = options_of(to, settings)
 
     assert (mapping.names_max, mapping.name_chars_max, mapping.nested) == (50_000, 7, "flatten")
-    assert mapping_of(to, Settings()) == Mapping(nested="flatten")
+    assert options_of(to, Settings()) == Mapping(nested="flatten")
 
 
 def test_the_convert_command_says_the_same():

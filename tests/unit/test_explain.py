@@ -5,7 +5,8 @@ import json
 import pytest
 
 from cases.explained import accounts_for_every_leaf, tells_the_truth
-from penstock.destinations.custify.convert.plan import Call, Filtered, Mapping, Plan
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Call, Filtered, Plan
 from penstock.explain import trials
 from penstock.explain.explain import as_json, explain
 

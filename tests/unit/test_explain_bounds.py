@@ -3,7 +3,7 @@
 import pytest
 
 from cases.explained import leaves, tells_the_truth
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from penstock.explain import trials as explain_trials
 from penstock.explain.explain import as_json, explain
 

@@ -7,11 +7,10 @@ import pytest
 import planted_functions
 from dashboard_world import World
 from penstock import causes
-from penstock.admin import budget
 from penstock.admin.pages import mapping
 from penstock.buffer.port.outcomes import Outcome
-from penstock.destinations.custify import reading
-from penstock.explain import questions
+from penstock.destinations import reading
+from penstock.explain import budget, questions
 from penstock.machine.apart import Budget, Pool
 
 EVENT = {"type": "identify", "userId": "ana", "messageId": "m1", "traits": {"plan": "pro"}}

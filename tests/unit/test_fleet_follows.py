@@ -48,9 +48,9 @@ async def test_hosts_that_are_allowed_later_are_allowed_at_once(tmp_path):
     destination = Destination(name="custify", api_key="k", base_url="https://relay.corp")
     settings = Settings(destinations={"custify": destination})
     fleet.follow(settings)
-    before = fleet.served["custify"].engine.custify.egress.allowed
+    before = fleet.served["custify"].engine.api.egress.allowed
     fleet.follow(dataclasses.replace(settings, allowed_private_hosts=("relay.corp",)))
-    after = fleet.served["custify"].engine.custify.egress.allowed
+    after = fleet.served["custify"].engine.api.egress.allowed
     await fleet.stop()
 
     assert (before, after) == (frozenset(), frozenset({"relay.corp"}))

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from penstock import causes
-from penstock.deliver.answer import Accepted, Barred, Refused, Unavailable, read_answer
-from penstock.deliver.impostors import brief, error_in, is_page
+from penstock.destinations.answer import Accepted, Barred, Refused, Unavailable, read_answer
+from penstock.destinations.impostors import brief, error_in, is_page
 
 LOGIN = "<!DOCTYPE html>\n<html><head><title>ACME &amp; Co\n: Log in</title></head><body>…</body></html>"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.destinations.custify.convert.plan import Call, Plan
+from penstock.destinations.plan import Call, Plan
 from penstock.ledger.modes import Mode
 from penstock.ledger.people import found, look_ups, minimal, with_company
 from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Record

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from penstock.destinations.custify.convert.plan import Call, Plan
+from penstock.destinations.plan import Call, Plan
 from penstock.ledger.record import (
     COMPANIES_MAX,
     CUSTOM,

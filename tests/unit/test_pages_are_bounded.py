@@ -13,7 +13,7 @@ import pytest
 from dashboard_world import World
 from penstock.buffer.port.control import Role, Sort, User
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.control.orders import SqliteOrders
 from penstock.explain import trials
 from penstock.explain.questions import newest_first

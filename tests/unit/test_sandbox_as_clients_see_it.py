@@ -6,7 +6,7 @@ import urllib.parse
 import pytest
 
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from sandbox_client import Sandbox
 
 

@@ -11,8 +11,8 @@ from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.shelf import Counts
 from penstock.cli.status import _lines
 from penstock.clock import ManualClock
-from penstock.deliver.answer import Accepted, Refused, Throttled, Unavailable
 from penstock.deliver.progress import Progress
+from penstock.destinations.answer import Accepted, Refused, Throttled, Unavailable
 from penstock.inspect.metrics import render_metrics
 from penstock.inspect.overview import verdict
 from penstock.inspect.standing import STALLED_S, standing_of

@@ -14,14 +14,14 @@ from penstock import causes
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import ManualClock, SeededDice
 from penstock.deliver import books, reads, watch
-from penstock.deliver.answer import Accepted
 from penstock.deliver.decide import JUDGE_AGAIN_S, RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
 from penstock.deliver.steps import BUDGET, Watched
 from penstock.deliver.watchman import Watchman
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.answer import Accepted
+from penstock.destinations.custify.options import Mapping
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Part
 from penstock.machine.apart import Apart, Budget
@@ -81,9 +81,9 @@ class Delivery:
             "custify",
             backlog=self.world.backlog,
             ledger=self.world.backlog.ledger,
-            custify=self.custify,
+            api=self.custify,
             pace=Pace(as_of=self.clock.now()),
-            policy=DeliveryPolicy(mapping=Mapping(), retry=RetryPolicy(), rules=Rules(guard="warn", unknown="send")),
+            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), rules=Rules(guard="warn", unknown="send")),
             clock=self.clock,
             dice=SeededDice(3),
             bench=self.bench,
@@ -231,7 +231,7 @@ def test_the_largest_event_that_ingest_takes_needs_a_fraction_of_the_budget():
     assert 0.8 * Settings().body_bytes_max < len(body) <= Settings().body_bytes_max
     large = msgspec.structs.replace(event("large", "ana"), type="identify", body=body)
     apart = Apart(Budget(lines_max=BUDGET.lines_max // 5, cpu_s_max=BUDGET.cpu_s_max))
-    policy = DeliveryPolicy(mapping=Mapping(names_max=100_000), retry=RetryPolicy())
+    policy = DeliveryPolicy(options=Mapping(names_max=100_000), retry=RetryPolicy())
 
     meaning, at_ms = apart.run(reads.meaning_of, large, policy)
     part = Part(message_id="large", at_ms=at_ms, plan=meaning)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from penstock.destinations.custify.convert import convert
 from penstock.destinations.custify.convert.dates import as_date, as_date_attribute, as_listed, as_sign_up, is_no_date
-from penstock.destinations.custify.convert.plan import Mapping, Plan
-from penstock.destinations.custify.convert.times import happened, when
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Plan
+from penstock.destinations.times import happened, when
 from penstock.explain.explain import explain
 from penstock.timestamps import moment, parsed, to_text
 

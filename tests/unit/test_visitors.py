@@ -5,7 +5,8 @@ import msgspec
 from penstock import causes
 from penstock.buffer.port.outcomes import Outcome
 from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping, Unmappable
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Unmappable
 from penstock.ledger.rules import Rules
 from through_the_door import delivered
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from model.test_convert_properties import events, values
-from penstock.destinations.custify.convert.wanted import EventNames, Wishes, unwanted
+from penstock.destinations.wanted import EventNames, Wishes, unwanted
 
 
 def cause(event, **wishes) -> str:

@@ -7,11 +7,11 @@ import structlog
 
 from penstock import causes
 from penstock.clock import ManualClock
-from penstock.deliver.answer import Accepted, Barred, Down, Refused, Singled, Throttled, Unavailable
 from penstock.deliver.decide import why_down, why_held
 from penstock.deliver.pace import Pace
 from penstock.deliver.standing import Standing
 from penstock.deliver.width import START, Width
+from penstock.destinations.answer import Accepted, Barred, Down, Refused, Singled, Throttled, Unavailable
 
 OK, FORBIDDEN, DOWN = Accepted(200, "{}"), Barred(403, "<h1>Blocked</h1>"), Unavailable(503, "down")
 

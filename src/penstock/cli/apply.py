@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from penstock.admin.budget import within_budget
 from penstock.buffer.port.shelf import Shelf
 from penstock.cli import EXIT_FAILED, config_option, config_path
 from penstock.cli.selection import printable
-from penstock.destinations.custify.reading import by_source, mapping_of
+from penstock.destinations.reading import by_source, options_of
+from penstock.explain.budget import within_budget
 from penstock.explain.compare import changed
 from penstock.settings import Settings
 from penstock.settings.revisions import Desk, differences, document_in_force, document_of, opened, toml_of
@@ -88,7 +88,7 @@ def _differing_calls(shelf: Shelf, before: Settings, after: Settings, *, last: i
         sources = set(after.sources_of(name))
         newest = shelf.stories(name, limit=last, newest=True)
         stories = [story for story in newest if story.event.source in sources]
-        old, new = (by_source(mapping_of(each.destinations[name], each), each) for each in (before, after))
+        old, new = (by_source(options_of(each.destinations[name], each), each) for each in (before, after))
         differing = within_budget(changed, stories, old, new)
         lines.append(f"{name}: {len(differing)} of the newest {len(stories)} events would become other calls")
         for change in itertools.islice(differing, SHOWN):

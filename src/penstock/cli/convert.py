@@ -7,8 +7,9 @@ import click
 import msgspec
 
 from penstock.accept.lenient import readable, without_mark
-from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping, Meaning, Plan
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.every import convert
+from penstock.destinations.plan import Meaning, Plan
 from penstock.event import in_one_go, mended
 
 

@@ -7,11 +7,11 @@ from typing import IO, Literal, NoReturn
 import click
 import msgspec
 
-from penstock.admin.budget import within_budget
 from penstock.cli import EXIT_FAILED, config_option, settings_to_look_with
 from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable
-from penstock.destinations.custify.convert.plan import Mapping
+from penstock.destinations.custify.options import Mapping
 from penstock.event import mended
+from penstock.explain.budget import within_budget
 from penstock.explain.explain import Explanation, explain
 from penstock.explain.explain import as_json as explanation_as_json
 from penstock.explain.questions import account_as_json, accounts_of, history_as_json, last_set

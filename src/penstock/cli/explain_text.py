@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from penstock.buffer.port.outcomes import Attempt
 from penstock.buffer.port.shelf import Story
-from penstock.destinations.custify.convert.plan import Call, Plan
+from penstock.destinations.plan import Call, Plan
 from penstock.explain.explain import Explanation, Line
-from penstock.explain.leaves import as_text, leaves
 from penstock.explain.questions import Account, FieldHistory
+from penstock.json_paths import as_text, leaves
 from penstock.timestamps import from_ms, to_text
 
 ATTEMPTS_MAX = 20

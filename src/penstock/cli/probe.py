@@ -12,13 +12,13 @@ import msgspec
 
 from penstock.cli import EXIT_FAILED, EXIT_PARTIAL, EXIT_UNREACHABLE
 from penstock.clock import SystemClock, SystemDice
-from penstock.deliver.egress import Shut
 from penstock.destinations.custify.api import CustifyApi
 from penstock.destinations.custify.probe.asking import Asking, Stopped, Unclear
 from penstock.destinations.custify.probe.names import ATTRIBUTES, COMPANIES, MARK, PEOPLE, RUN, Names
 from penstock.destinations.custify.probe.removing import all_of, remove
 from penstock.destinations.custify.probe.report import as_json, otherwise, report
 from penstock.destinations.custify.probe.run import QUESTIONS, Findings, examine
+from penstock.destinations.egress import Shut
 from penstock.sandbox.assumptions import ASSUMPTIONS
 from penstock.timestamps import from_ms, to_text
 

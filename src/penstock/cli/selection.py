@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.clock import SystemClock
 from penstock.settings import Settings
 from penstock.timestamps import parsed

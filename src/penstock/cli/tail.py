@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from penstock.buffer.port.selection import companies_of
 from penstock.buffer.port.shelf import Story
-from penstock.buffer.rules.selection import companies_of
 from penstock.cli import config_option, settings_to_look_with
 from penstock.event import Event, enriched
 from penstock.timestamps import from_ms, to_text

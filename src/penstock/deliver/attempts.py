@@ -1,8 +1,8 @@
 """How a try of a call is written down."""
 
 from penstock.buffer.port.outcomes import Attempt
-from penstock.deliver.answer import Answer, Throttled
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.answer import Answer, Throttled
+from penstock.destinations.plan import Call
 
 # What is kept of an answer: enough for Custify's validation messages, bounded for the disk's sake.
 ANSWER_CHARS_MAX = 2_000

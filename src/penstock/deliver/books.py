@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from penstock.buffer.port.backlog import Lease
 from penstock.buffer.port.ledger import Ledger
 from penstock.clock import Clock
-from penstock.deliver.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
 from penstock.deliver.errand import SHADOW, Errand, Read, Run, errand_of, planned
 from penstock.deliver.remarks import Remarks
 from penstock.deliver.steps import Steps, Unfinished
 from penstock.deliver.watch import Watch
 from penstock.deliver.watchman import StepSpent
-from penstock.destinations.custify.convert.plan import Call, Meaning, Plan, Unmappable
+from penstock.destinations.answer import Accepted, Answer, Recognised, Refused, Suspicious, Throttled, Unknown
+from penstock.destinations.plan import Call, Meaning, Plan, Unmappable
 from penstock.ledger.modes import Mode
 from penstock.ledger.people import found, look_ups, minimal, with_company
 from penstock.ledger.record import Alias, Delta, Record, decoded, email_subject, person_subject

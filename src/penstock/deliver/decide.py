@@ -10,7 +10,7 @@ from typing import assert_never
 from penstock import causes
 from penstock.buffer.port.backlog import Lease
 from penstock.buffer.port.outcomes import Outcome
-from penstock.deliver.answer import (
+from penstock.destinations.answer import (
     Accepted,
     Barred,
     Down,
@@ -24,9 +24,10 @@ from penstock.deliver.answer import (
     Unavailable,
     Unjudged,
     Unknown,
+    said,
+    why_barred,
 )
-from penstock.deliver.impostors import brief, error_in
-from penstock.destinations.custify.convert.plan import Filtered, Unmappable
+from penstock.destinations.plan import Filtered, Unmappable
 
 # Custify's own client waits this long when a 429 names no time (CustifyOfficial/custify-mcp, src/api/client.ts).
 RETRY_AFTER_S_DEFAULT = 10.0
@@ -39,6 +40,9 @@ JUDGE_AGAIN_S = 5.0
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How long and how often a failing call is repeated."""
+
+    #: How people call what is at the far side.
+    who: str = "Custify"
 
     delay_s_min: float = 1.0
     delay_s_max: float = 300.0
@@ -136,11 +140,11 @@ def decide(
             wait_s = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
             return RetryIn(min(wait_s, RETRY_AFTER_S_DEFAULT), counts=False)
         case Barred():
-            return why_held(answer)
+            return why_held(answer, policy.who)
         case Down():
-            return dataclasses.replace(why_down(answer), counts=attempt == 1)
+            return dataclasses.replace(why_down(answer, policy.who), counts=attempt == 1)
         case Refused(status, text):
-            reason = f"Custify refused the call with {_said(status, text)}"
+            reason = f"{policy.who} refused the call with {said(status, text)}"
             return Settle(Outcome.DEAD, reason, causes.refused(status))
         case Singled(counts=True) | Unavailable() if failing_for_s >= policy.give_up_after_s:
             return _given_up(answer, attempt=attempt)
@@ -156,12 +160,12 @@ def _given_up(answer: Singled | Unavailable, *, attempt: int) -> Settle:
     """End an event that failed for as long as it may."""
     gave_up = f"gave up after {attempt} attempts"
     if isinstance(answer, Unavailable):
-        reason = f"{gave_up}; last problem: {_said(answer.status, answer.text)}"
+        reason = f"{gave_up}; last problem: {said(answer.status, answer.text)}"
         return Settle(Outcome.DEAD, reason, causes.UNAVAILABLE)
     last = answer.answer
     cause = last.cause if isinstance(last, Barred) else ""
     reason = (
-        f"{gave_up}: this event alone is answered, while a read or others pass, with {_said(last.status, last.text)}"
+        f"{gave_up}: this event alone is answered, while a read or others pass, with {said(last.status, last.text)}"
     )
     return Settle(Outcome.DEAD, reason, cause or causes.refused(last.status or 0))
 
@@ -201,29 +205,11 @@ def _of_visitor(visitor: str, *, parked_for_s: float, policy: RetryPolicy) -> Ve
     return Park(left_s, (f"anon:{visitor}",), policy.visitor_events_max, full)
 
 
-def why_down(answer: Down) -> Hold:
+def why_down(answer: Down, who: str) -> Hold:
     """Say why nothing can be delivered while nobody gets through."""
-    return Hold(f"Custify gives no usable answer: {_said(answer.status, answer.text)}", causes.UNAVAILABLE)
+    return Hold(f"{who} gives no usable answer: {said(answer.status, answer.text)}", causes.UNAVAILABLE)
 
 
-def why_held(answer: Barred) -> Hold:
+def why_held(answer: Barred, who: str) -> Hold:
     """Say why nothing can be delivered until somebody mends it."""
-    status, text = answer.status, answer.text
-    if answer.cause == causes.NOT_THE_API:
-        return Hold(f"{brief(text)} answers in Custify's place, with {status}", causes.NOT_THE_API)
-    if answer.cause == causes.ERROR_ANSWER:
-        return Hold(f"Custify answers {status} with an error: {brief(error_in(text))}", causes.ERROR_ANSWER)
-    if status is None:
-        return Hold(text, answer.cause or causes.CERTIFICATE)
-    if status in {401, 403}:
-        return Hold(f"Custify refused the API key with {_said(status, text)}", causes.KEY_REJECTED)
-    if status in {402, 451}:
-        return Hold(f"Custify refuses the account with {_said(status, text)}", causes.ACCOUNT)
-    if status >= 400:
-        return Hold(f"Custify's address does not take calls: {_said(status, text)}", causes.ROUTE)
-    reason = f"Custify's address answers with a redirect ({status}); is base_url the origin shown beside the key?"
-    return Hold(reason, causes.REDIRECTED)
-
-
-def _said(status: int | None, text: str) -> str:
-    return f"{status}: {brief(text)}" if status else brief(text)
+    return Hold(*why_barred(answer, who))

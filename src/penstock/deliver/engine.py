@@ -1,7 +1,7 @@
 """The loop: lease, convert, send, decide, apply. One engine serves one destination.
 
 Rules for whoever changes this file: every lease ends in exactly one verdict, or runs out and comes back;
-nothing here decides (decide.py), measures time (clock) or speaks HTTP (custify.py).
+nothing here decides (decide.py), measures time (clock) or speaks HTTP (destinations/http.py).
 """
 
 import asyncio
@@ -20,14 +20,13 @@ from penstock.buffer.port.backlog import Backlog, Ending, Lease
 from penstock.buffer.port.ledger import Ledger
 from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
 from penstock.clock import Clock, Dice
-from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled
 from penstock.deliver.attempts import attempt_of, unsent
 from penstock.deliver.books import Books, is_busy
 from penstock.deliver.decide import Hold, Park, RetryIn, Said, Settle, Verdict, decide
 from penstock.deliver.errand import SHADOW, Errand, Read, run_of
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import Pace
-from penstock.deliver.policy import TOGETHER_MAX, Custify, DeliveryPolicy
+from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
 from penstock.deliver.progress import Progress
 from penstock.deliver.reads import read
 from penstock.deliver.runs import Runs
@@ -35,7 +34,9 @@ from penstock.deliver.standing import NOT_FOUND, Standing
 from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
 from penstock.deliver.watchman import StepSpent
 from penstock.deliver.width import Width
-from penstock.destinations.custify.convert.plan import Call, Filtered, Unmappable
+from penstock.destinations.answer import Accepted, Answer, Barred, Refused, Throttled
+from penstock.destinations.plan import Call, Filtered, Unmappable
+from penstock.destinations.port import Api
 from penstock.errors import BufferUnavailable, LeaseLost
 from penstock.repeats import Repeats
 
@@ -56,14 +57,14 @@ class Engine:
         *,
         backlog: Backlog,
         ledger: Ledger,
-        custify: Custify,
+        api: Api,
         pace: Pace,
         policy: DeliveryPolicy,
         clock: Clock,
         dice: Dice,
         bench: Bench | None = None,
     ) -> None:
-        self.name, self.backlog, self.custify = name, backlog, custify
+        self.name, self.backlog, self.api = name, backlog, api
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
         self.steps, self.repeats = Steps(name, bench or Trusting()), Repeats()
         self.books = Books(ledger, clock=clock, steps=self.steps)
@@ -80,6 +81,7 @@ class Engine:
         self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
         self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=self._probe)
+        self.standing.who = policy.retry.who
 
     @property
     def hold(self) -> HoldState:
@@ -108,11 +110,11 @@ class Engine:
             stop.cancel()
         await self._drain()
 
-    def reconfigure(self, *, custify: Custify, policy: DeliveryPolicy, per_s_max: float) -> None:
+    def reconfigure(self, *, api: Api, policy: DeliveryPolicy, per_s_max: float) -> None:
         """Go on with other settings; a destination that rests is looked at again at once."""
         if (policy.account, policy.origin) != (self.policy.account, self.policy.origin):
             self.standing.witness.start_anew()
-        self.custify, self.policy, self.pace.per_s_max, self.is_unwritten = custify, policy, per_s_max, True
+        self.api, self.policy, self.pace.per_s_max, self.is_unwritten = api, policy, per_s_max, True
         self.width.calls_max = policy.in_flight_max
         self.standing.ask_now()
 
@@ -149,7 +151,7 @@ class Engine:
         """Make calls in order, up to the first that is not accepted, while the lease lasts `until` a time."""
         answer: Answer = Accepted(200, "")
         for call in calls:
-            make = functools.partial(self.custify.send, call)
+            make = functools.partial(self.api.send, call)
             answer = await self._call(call.method, call.path, make, attempts, until=until)
             if not isinstance(answer, Accepted):
                 break
@@ -202,7 +204,7 @@ class Engine:
         return lease.first_failed_at
 
     async def _probe(self) -> Answer:
-        return await self.custify.probe()
+        return await self.api.probe()
 
     async def _attempted(self, lease: Lease, attempts: list[Attempt]) -> tuple[Said, Errand, Sequence[Read]]:
         """Attempt an event with those it carries along; by itself, if one of them is to blame and nobody knows which."""
@@ -231,7 +233,7 @@ class Engine:
         rules, mode, until = self.policy.rules, self.policy.mode, reads[0].lease.expires_at
 
         async def look_up(path: str) -> Answer:
-            answer = await self._call("GET", path, functools.partial(self.custify.read, path), attempts, until=until)
+            answer = await self._call("GET", path, functools.partial(self.api.read, path), attempts, until=until)
             is_misled = (
                 isinstance(answer, Refused) and answer.status == NOT_FOUND and not await self.standing.is_way_right()
             )

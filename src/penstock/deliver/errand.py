@@ -8,9 +8,9 @@ import msgspec
 from penstock import causes
 from penstock.buffer.port.backlog import NOTHING_LEARNED, CallCount, Ending, Learned, Lease
 from penstock.buffer.port.outcomes import Attempt, Outcome
-from penstock.deliver.answer import Recognised, Suspicious
 from penstock.deliver.decide import Said, Settle, Verdict
-from penstock.destinations.custify.convert.plan import Call, Filtered, Meaning, Plan, Unmappable
+from penstock.destinations.answer import Recognised, Suspicious
+from penstock.destinations.plan import Call, Filtered, Meaning, Plan, Unmappable
 from penstock.ledger.guard import Displaced, Suspicion
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import CARRIED_BY, Note, Part, Weighed

@@ -24,11 +24,13 @@ from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
 from penstock.deliver.steps import Bench, Trusting
 from penstock.deliver.wishes import LedgerWishes
-from penstock.destinations.custify.api import CustifyApi
-from penstock.destinations.custify.naming import NamedBy
-from penstock.destinations.custify.reading import mapping_of, mappings_of, mode_of, rules_of, wishes_of
+from penstock.destinations.every import package_of
+from penstock.destinations.port import Api
+from penstock.destinations.reading import options_by_source, options_of, wishes_of
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.event import Naming
+from penstock.ledger.modes import mode_of
+from penstock.ledger.rules import rules_of
 from penstock.settings import Destination, Settings, account_of, meaning_of
 
 log = structlog.get_logger()
@@ -237,7 +239,7 @@ class Fleet:
                 lambda: self._naming(name),
             ),
             ledger=self.ledger_of(name),
-            custify=self._api(destination),
+            api=self._connect(destination),
             pace=Pace(per_s_max=destination.calls_per_s_max or math.inf, as_of=self.clock.steady()),
             policy=self._policy(destination),
             clock=self.clock,
@@ -245,30 +247,23 @@ class Fleet:
             bench=self.bench,
         )
 
-    def _api(self, destination: Destination) -> CustifyApi:
-        return CustifyApi(
-            base_url=destination.base_url,
-            api_key=destination.api_key,
-            call_s_max=self.settings.call_timeout_s,
-            retry_after_s_max=self.settings.retry_after_s_max,
-            in_flight_max=destination.calls_in_flight_max,
-            clock=self.clock,
-            allowed_private_hosts=self.settings.allowed_private_hosts,
-        )
-
     def _naming(self, name: str) -> Naming | None:
         """Return whom events are about as the destination reads them; None once it is gone."""
         destination = self.settings.destinations.get(name)
-        return NamedBy(mapping_of(destination, self.settings)) if destination else None
+        return package_of(destination).naming(options_of(destination, self.settings)) if destination else None
+
+    def _connect(self, destination: Destination) -> Api:
+        return package_of(destination).connect(destination, self.settings, self.clock)
 
     def _policy(self, destination: Destination) -> DeliveryPolicy:
-        mapping = mapping_of(destination, self.settings)
+        options = options_of(destination, self.settings)
         return DeliveryPolicy(
-            mapping=mapping,
-            mappings=mappings_of(mapping, self.settings),
+            options=options,
+            by_source=options_by_source(options, self.settings),
             origin=destination.base_url,
             account=account_of(destination.base_url, destination.api_key),
             retry=RetryPolicy(
+                who=package_of(destination).who,
                 give_up_after_s=self.settings.retry_hours * 3600,
                 park_s=destination.park_hours * 3600,
                 visitor_s=destination.anonymous_hours * 3600,
@@ -289,7 +284,7 @@ class Fleet:
             return
         served.destination, served.allowed_hosts = destination, allowed
         served.engine.reconfigure(
-            custify=self._api(destination),
+            api=self._connect(destination),
             policy=policy,
             per_s_max=destination.calls_per_s_max or math.inf,
         )

@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from penstock.deliver.answer import RETRY_AFTER_S_MAX
+from penstock.destinations.answer import RETRY_AFTER_S_MAX
 
 # Tokens for a fifth of a second may be saved up: enough for smooth flow, too little for a burst after a pause. Fewer where
 # the limit is known and nearly used: what is saved up there would be beyond it.

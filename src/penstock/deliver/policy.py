@@ -1,14 +1,13 @@
-"""What an engine may do, and the port through which it does it."""
+"""What an engine may do."""
 
 import dataclasses
 from collections.abc import Mapping as Table
-from typing import Protocol
 
 from penstock.buffer.port.backlog import SHARES, Priority
-from penstock.deliver.answer import RETRY_AFTER_S_MAX, Answer
 from penstock.deliver.decide import RetryPolicy
-from penstock.destinations.custify.convert.plan import Call, Mapping
-from penstock.destinations.custify.convert.wanted import Wishes
+from penstock.destinations.answer import RETRY_AFTER_S_MAX
+from penstock.destinations.options import Options
+from penstock.destinations.wanted import Wishes
 from penstock.ledger.modes import Mode
 from penstock.ledger.rules import OFF, Rules
 
@@ -18,24 +17,11 @@ TOGETHER_MAX = 50
 CALLS_OF_A_LEASE = 16
 
 
-class Custify(Protocol):
-    """The far side. One adapter speaks HTTP; the simulation has a hostile one."""
-
-    async def send(self, call: Call) -> Answer:
-        """Make one call and name its answer. Never raises for anything the network or Custify does."""
-
-    async def read(self, path: str) -> Answer:
-        """Make one read and name its answer. Never raises either."""
-
-    async def probe(self) -> Answer:
-        """Make a harmless read that succeeds when key and address are right."""
-
-
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPolicy:
     """What the engine is allowed to do."""
 
-    mapping: Mapping
+    options: Options
     retry: RetryPolicy
     #: Where calls go. Another origin is another Custify, of which nothing is known.
     origin: str = ""
@@ -47,8 +33,8 @@ class DeliveryPolicy:
     retry_after_s_max: float = RETRY_AFTER_S_MAX
     #: How often an engine without work looks for new events, in seconds.
     idle_s_max: float = 0.3
-    #: The mapping as it holds for events of each source; `mapping` for every other.
-    mappings: Table[str, Mapping] = dataclasses.field(default_factory=dict)
+    #: The options as they hold for events of each source; `options` for every other.
+    by_source: Table[str, Options] = dataclasses.field(default_factory=dict)
     #: Which events are not wanted, though they could be sent.
     wishes: Wishes = dataclasses.field(default_factory=Wishes)
     #: How the pace is shared while events of several priorities are due.

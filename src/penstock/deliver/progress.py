@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from penstock.deliver.answer import Accepted, Answer, Refused, Throttled
+from penstock.destinations.answer import Accepted, Answer, Refused, Throttled
 
 # Enough of an answer to see what it is about.
 TROUBLE_CHARS_MAX = 120

@@ -7,10 +7,10 @@ from penstock.buffer.port.backlog import Lease
 from penstock.deliver.errand import Read
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.steps import Steps
-from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Meaning, Unmappable
-from penstock.destinations.custify.convert.times import happened
-from penstock.destinations.custify.reading import call_of, refusal_of
+from penstock.destinations.every import convert
+from penstock.destinations.plan import Meaning, Unmappable
+from penstock.destinations.reading import call_of, refusal_of
+from penstock.destinations.times import happened
 from penstock.event import Event
 
 
@@ -29,10 +29,10 @@ def read_behind(leases: Sequence[Lease], steps: Steps, policy: DeliveryPolicy) -
 
 def meaning_of(event: Event, policy: DeliveryPolicy) -> tuple[Meaning, int]:
     """Return what an event means, and when it happened, milliseconds since 1970."""
-    mapping = policy.mappings.get(event.source, policy.mapping)
-    call = call_of(event, mapping)
-    meaning = refusal_of(event, call, policy.wishes) or convert(call, mapping)
+    options = policy.by_source.get(event.source, policy.options)
+    call = call_of(event, options)
+    meaning = refusal_of(event, call, policy.wishes) or convert(call, options)
     if isinstance(meaning, Unmappable) and not policy.retry.visitor_s:
         meaning = dataclasses.replace(meaning, visitor="")
-    at = happened(call, mapping).at
+    at = happened(call, options).at
     return meaning, event.received_at_ms if at is None else int(at.timestamp() * 1000)

@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from penstock.buffer.port.backlog import Lease
-from penstock.deliver.answer import Stuck, Unjudged
 from penstock.deliver.watchman import StepSpent, Watchman
+from penstock.destinations.answer import Stuck, Unjudged
 from penstock.machine.apart import Apart, Budget, Died, Job, Spent
 
 log = structlog.get_logger()

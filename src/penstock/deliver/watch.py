@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import structlog
 
 from penstock.clock import Clock
-from penstock.deliver.answer import Accepted, Answer, Refused
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.answer import Accepted, Answer, Refused
+from penstock.destinations.plan import Call
 from penstock.ledger.guard import (
     READS,
     REMARKS_OF_AN_EVENT_MAX,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from penstock.buffer.port.shelf import Story
-from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Call, Filtered, Plan, Unmappable
-from penstock.destinations.custify.convert.plan import Mapping as Options
-from penstock.destinations.custify.reading import call_of
-from penstock.explain.leaves import as_text
+from penstock.destinations.every import convert
+from penstock.destinations.options import Options
+from penstock.destinations.plan import Call, Filtered, Plan, Unmappable
+from penstock.destinations.reading import call_of
+from penstock.json_paths import as_text
 
 NESTED = ("custom_attributes", "metadata")
 

@@ -5,7 +5,7 @@ Whole values and sentences are in the table beside it; here they are cut to fit.
 
 import dataclasses
 
-from penstock.destinations.custify.convert.plan import Plan
+from penstock.destinations.plan import Plan
 from penstock.explain.explain import Explanation, Line
 from penstock.inspect.parts import cut
 

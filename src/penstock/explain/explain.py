@@ -8,18 +8,21 @@ import dataclasses
 from collections.abc import Iterator
 from collections.abc import Mapping as Mapping_
 
-from penstock.destinations.custify.convert.convert import convert
-from penstock.destinations.custify.convert.plan import Filtered, Mapping, Meaning, Plan, Unmappable
-from penstock.destinations.custify.convert.times import Happened, happened
-from penstock.explain.leaves import Path, as_text, leaves, pruned
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.every import convert
+from penstock.destinations.options import Options
+from penstock.destinations.plan import Filtered, Meaning, Plan, Unmappable
+from penstock.destinations.times import Happened, happened
 from penstock.explain.page import LEAVES_MAX, Page, page_of
 from penstock.explain.part import Part
 from penstock.explain.passing import passed_on
-from penstock.explain.readings import SENTENCES, is_deep
+from penstock.explain.readings import SENTENCES, Reading, is_deep
 from penstock.explain.reasons import Reasons, Unsent, losers
 from penstock.explain.trials import Findings, Place, Sent, Steps, Trials, sent_of
+from penstock.json_paths import Path, as_text, leaves, pruned
 
 EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",), ("receivedAt",)})
+AS_IT_CAME = "passed on as it came"
 TIME_FIELDS = frozenset({("created_at",), ("signed_up_at",)})
 
 
@@ -63,7 +66,7 @@ class Explanation:
 
 def explain(
     event: object,
-    mapping: Mapping,
+    options: Options,
     *,
     unwanted: Unmappable | Filtered | None = None,
     first: int = 0,
@@ -76,6 +79,9 @@ def explain(
     called `about` before them; `first` is where a page begins. What a page costs is bounded, see Steps.
     `unwanted` says why the event is not converted at all: it cannot be used, or the destination does not want it.
     """
+    if not isinstance(options, Mapping):
+        return _passed_on_whole(event, options, unwanted=unwanted, first=first, leaves_max=leaves_max, about=about)
+    mapping = options
     if mapping.trust != "trusted" and not unwanted:
         trusted = dataclasses.replace(mapping, trust="trusted")
         told = explain(event, trusted, first=first, leaves_max=leaves_max, about=about)
@@ -93,6 +99,22 @@ def explain(
     findings, tried = _findings(trials, page, part)
     lines = list(_event_lines(trials, page, findings, sent))
     return _with_rest(_explanation(page, mapping, meaning, lines, tried), sent, event, mapping)
+
+
+def _passed_on_whole(
+    event: object, options: Options, *, unwanted: Unmappable | Filtered | None, first: int, leaves_max: int, about: str
+) -> Explanation:
+    """Account for an event that is passed on as it came: every value stands where it stood, inside of `data`."""
+    meaning = unwanted or convert(event, options)
+    page = page_of(list(leaves(event)), {}, first=first, leaves_max=leaves_max, about=about)
+    if not isinstance(meaning, Plan):
+        lines = list(_unsent_at_all(page.looked_at, meaning))
+    else:
+        lines = [
+            Line(as_text(path), _shown(value), 0, as_text(("data", *path)), _shown(value), Reading.SAME, AS_IT_CAME)
+            for path, value in page.looked_at.items()
+        ]
+    return _explanation(page, options, meaning, lines, len(page.looked_at))
 
 
 def as_json(explanation: Explanation) -> dict[str, object]:
@@ -147,7 +169,7 @@ def _with_rest(told: Explanation, sent: Sent, event: object, mapping: Mapping) -
     return dataclasses.replace(told, lines=(*told.lines, *made))
 
 
-def _explanation(page: Page, mapping: Mapping, meaning: Meaning, lines: list[Line], tried: int) -> Explanation:
+def _explanation(page: Page, mapping: Options, meaning: Meaning, lines: list[Line], tried: int) -> Explanation:
     told = {line.source for line in lines}
     begin = page.first + tried
     return Explanation(

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from penstock.buffer.port.shelf import Story
-from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping, Plan
 from penstock.destinations.custify.convert.traits import COMPANY_FIELDS, PERSON_FIELDS, Field
-from penstock.destinations.custify.reading import call_of
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.every import convert
+from penstock.destinations.plan import Plan
+from penstock.destinations.reading import call_of
 from penstock.explain.compare import fields_of
 from penstock.explain.explain import Explanation, explain
 

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from penstock.explain.leaves import Path
 from penstock.explain.trials import Sent
+from penstock.json_paths import Path
 
 # Leaves that are tried at a time. A usual event has thirty; of one with more, the rest is asked for page by page.
 LEAVES_MAX = 200

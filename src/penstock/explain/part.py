@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from penstock.explain.leaves import Path
 from penstock.explain.readings import Readable, is_deep, same
 from penstock.explain.trials import Findings, Place, Trials
+from penstock.json_paths import Path
 
 
 class Part:

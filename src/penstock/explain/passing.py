@@ -6,9 +6,9 @@ passed on; what does not is tried alone, as everything else is.
 
 from collections.abc import Mapping
 
-from penstock.explain.leaves import MISSING, Path
 from penstock.explain.readings import MARK, MARK_LETTERS, ORDER, Readable, Reading, same
 from penstock.explain.trials import Findings, Place, Sent, Trials
+from penstock.json_paths import MISSING, Path
 
 # Trials before each value is tried alone.
 ROUNDS_MAX = 3

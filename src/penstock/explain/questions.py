@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from penstock import causes
-from penstock.admin.budget import within_budget
 from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.shelf import Shelf, Story
-from penstock.destinations.custify import reading
-from penstock.destinations.custify.convert import convert
-from penstock.destinations.custify.convert.plan import Call, Meaning, Plan, Unmappable
-from penstock.destinations.custify.convert.plan import Mapping as Options
-from penstock.destinations.custify.convert.wanted import Wishes
-from penstock.destinations.custify.reading import by_source, call_of, mapping_of, refusal_of, wishes_of
+from penstock.destinations import reading
+from penstock.destinations.every import convert
+from penstock.destinations.options import Options
+from penstock.destinations.plan import Call, Meaning, Plan, Unmappable
+from penstock.destinations.reading import by_source, call_of, options_of, refusal_of, wishes_of
+from penstock.destinations.wanted import Wishes
 from penstock.envelope import filled
 from penstock.errors import TooCostly
 from penstock.event import Event, mended
+from penstock.explain.budget import within_budget
 from penstock.explain.explain import Explanation, Line, explain
 from penstock.explain.explain import as_json as explanation_as_json
-from penstock.explain.leaves import as_text
 from penstock.explain.page import LEAVES_MAX
 from penstock.inspect.ledger import notes_of
 from penstock.inspect.masking import NOTHING_HIDDEN, Mask
+from penstock.json_paths import as_text
 from penstock.ledger.record import CUSTOM, email_subject
 from penstock.ledger.weigh import Note
 from penstock.settings import Settings
@@ -184,7 +184,7 @@ def last_set_among(
     newest_first: Sequence[Story], settings: Settings, destination: str, *, person: str, field: str
 ) -> FieldHistory:
     """Walk these events up to the one whose calls set this field of this person. Raises TooCostly."""
-    read_as = by_source(mapping_of(settings.destinations[destination], settings), settings)
+    read_as = by_source(options_of(settings.destinations[destination], settings), settings)
     name = field.removeprefix("custom_attributes.")
     return within_budget(history_of, newest_first, read_as, settings.sources_of(destination), person, name)
 
@@ -249,7 +249,7 @@ def story_as_json(story: Story, mask: Mask = NOTHING_HIDDEN) -> dict[str, object
 
 
 def _mapping_for(story: Story, destination: str, settings: Settings) -> Options:
-    return by_source(mapping_of(settings.destinations[destination], settings), settings)(story.event.source)
+    return by_source(options_of(settings.destinations[destination], settings), settings)(story.event.source)
 
 
 def _set_when_accepted(event: Event, call: Mapping[str, object]) -> tuple[str, ...]:

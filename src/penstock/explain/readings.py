@@ -13,7 +13,7 @@ import msgspec
 from penstock.destinations.custify.convert import values
 from penstock.destinations.custify.convert.dates import as_date, as_date_attribute, as_listed
 from penstock.destinations.custify.convert.rudderstack_js import as_js_text, as_written
-from penstock.explain.leaves import MISSING, Path, at
+from penstock.json_paths import MISSING, Path, at
 from penstock.timestamps import EPOCHS
 
 

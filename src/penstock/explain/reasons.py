@@ -5,12 +5,12 @@ import enum
 import itertools
 from collections.abc import Iterator, Mapping
 
-from penstock.destinations.custify.convert.times import FIELDS, happened
 from penstock.destinations.custify.convert.whom import is_placeholder_of
-from penstock.explain.leaves import MISSING, Path, as_text, at
+from penstock.destinations.times import FIELDS, happened
 from penstock.explain.passing import still_filled
 from penstock.explain.readings import MARK, Readable, asked_for, same
 from penstock.explain.trials import Findings, Place, Trials
+from penstock.json_paths import MISSING, Path, as_text, at
 
 
 class Unsent(enum.StrEnum):

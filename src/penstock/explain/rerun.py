@@ -4,7 +4,7 @@ import dataclasses
 
 from penstock.buffer.port.control import Revision
 from penstock.buffer.port.shelf import Story
-from penstock.destinations.custify.convert.plan import Meaning, Plan
+from penstock.destinations.plan import Meaning, Plan
 from penstock.errors import SettingsError
 from penstock.explain.compare import in_words
 from penstock.explain.questions import meaning_of

@@ -7,11 +7,11 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from penstock.destinations.custify.convert.convert import convert
-from penstock.destinations.custify.convert.plan import Mapping as Options
-from penstock.destinations.custify.convert.plan import Meaning, Plan
-from penstock.explain.leaves import MISSING, Path, at, leaves, replaced, with_all
+from penstock.destinations.custify.options import Mapping as Options
+from penstock.destinations.every import convert
+from penstock.destinations.plan import Meaning, Plan
 from penstock.explain.readings import ORDER, Readable, Reading, Way, probes, same
+from penstock.json_paths import MISSING, Path, at, leaves, replaced, with_all
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import msgspec
 from penstock.buffer.port.dead_letters import DeadLetters, Progress
 from penstock.buffer.port.orders import ReplayOrder
 from penstock.buffer.port.outcomes import REPLAYABLE
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.causes import explained
 from penstock.inspect.eyes import Eyes
 

@@ -8,10 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from penstock.destinations.custify.convert.dates import LISTED
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.plan import Call
 from penstock.ledger.likeness import Names
-from penstock.timestamps import moment, parsed
+from penstock.timestamps import LISTED, moment, parsed
 
 Type = Literal["date", "number", "boolean", "string"]
 GuardMode = Literal["warn", "hold", "off"]

@@ -4,8 +4,9 @@ import dataclasses
 import hashlib
 from typing import Literal
 
-from penstock.destinations.custify.convert.plan import Call, Plan
+from penstock.destinations.plan import Call, Plan
 from penstock.ledger.record import links, person_subject
+from penstock.settings import Destination
 
 ModeName = Literal["live", "shadow", "canary"]
 
@@ -30,6 +31,15 @@ class Mode:
         named = {str(call.body.get("company_id", "")), *links(call)}
         person = person_subject(call) if call.path != "/company" else ""
         return bool(named & self.companies) or (bool(person) and _percentile(person) < self.percent)
+
+
+def mode_of(destination: Destination) -> Mode:
+    """Return who is written to."""
+    return Mode(
+        name=destination.mode,
+        companies=frozenset(destination.canary_companies),
+        percent=destination.canary_percent,
+    )
 
 
 def _percentile(person: str) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from penstock.destinations.custify.convert.plan import Call
+from penstock.destinations.plan import Call
 from penstock.ledger.record import CUSTOM, Record, Value, memberships
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Note

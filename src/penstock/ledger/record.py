@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from penstock.destinations.custify.convert.plan import Call
-from penstock.destinations.custify.convert.values import plain_email
+from penstock.destinations.plan import Call
+from penstock.placeholders import plain_email
 
 Value = str | int | float | bool
 # Longer texts are kept as their digest: enough to see a change, and a record stays small.

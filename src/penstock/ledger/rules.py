@@ -6,6 +6,7 @@ from typing import Literal
 
 from penstock.ledger.guard import GuardMode
 from penstock.ledger.policies import DEFAULTS, NEEDS_HELD, Policy
+from penstock.settings import Destination, Switch
 
 Unknown = Literal["park", "create", "send"]
 
@@ -53,3 +54,32 @@ class Rules:
 OFF = Rules(
     skip_unchanged=False, coalesce=False, policies={}, unknown="send", infer_company=False, reassert_s=float("inf")
 )
+
+
+def rules_of(destination: Destination) -> Rules:
+    """Return what the ledger may do; with rudderstack nothing, unless it was asked for. Only Custify keeps records."""
+    if destination.type != "custify":
+        return OFF
+    ours = destination.mapping == "custify/1"
+    policies: dict[str, Policy] = {**(DEFAULTS if ours else {}), **destination.policies}
+    unknown: Unknown = (
+        ("park" if ours else "send") if destination.unknown_people == "auto" else destination.unknown_people
+    )
+    guard: GuardMode = (
+        ("warn" if ours else "off") if destination.attribute_guard == "auto" else destination.attribute_guard
+    )
+    return Rules(
+        skip_unchanged=_is_on(destination.skip_unchanged, auto=ours),
+        coalesce=_is_on(destination.coalesce, auto=ours),
+        changes_only=destination.changes_only,
+        policies=policies,
+        reassert_s=destination.reassert_days * 86_400,
+        unknown=unknown,
+        park_s=destination.park_hours * 3600,
+        infer_company=_is_on(destination.infer_company, auto=ours),
+        guard=guard,
+    )
+
+
+def _is_on(switch: Switch, *, auto: bool) -> bool:
+    return auto if switch == "auto" else switch == "on"

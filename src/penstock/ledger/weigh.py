@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.destinations.custify.convert.plan import Call, Path, Plan
+from penstock.destinations.plan import Call, Plan
 from penstock.ledger.policies import withheld
 from penstock.ledger.record import (
     CUSTOM,
@@ -97,7 +97,7 @@ def whose(call: Call, records: Records) -> str:
 
 def together(parts: Sequence[Part]) -> int:
     """Return how many of the parts, from the first, may become one plan: upserts of the same person and company."""
-    paths: dict[Path, str] = {}
+    paths: dict[str, str] = {}
     emails: set[object] = set()
     for count, part in enumerate(parts):
         for call in part.plan.calls:
@@ -145,7 +145,7 @@ def weigh(parts: Sequence[Part], records: Records, rules: Rules, *, now: float) 
 class Draft:
     """The upsert of one subject as it grows, event by event, beside what Custify will hold after it."""
 
-    def __init__(self, path: Path, record: Record | None, rules: Rules, *, known: set[str], now: float) -> None:
+    def __init__(self, path: str, record: Record | None, rules: Rules, *, known: set[str], now: float) -> None:
         self.path, self.rules, self.before, self.now = path, rules, record, now
         self.after = changeable(record) if record else Record()
         self.known = known

@@ -243,7 +243,7 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
     """Return every page and every route of the admin API."""
     from penstock.admin.pages.trial_event import send_trial
     from penstock.admin.routes import Parts, all_routes
-    from penstock.destinations.custify.try_connection import try_connection
+    from penstock.destinations.try_connection import try_connection
 
     settings = process.settings
     parts = Parts(
@@ -259,9 +259,7 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
         desk=_desk(settings, process.following.with_dashboard),
         access=access,
         journal=open_control(settings),
-        try_connection=lambda base_url, api_key: try_connection(
-            base_url, api_key, allowed_private_hosts=process.settings.allowed_private_hosts
-        ),
+        try_connection=lambda destination: try_connection(destination, process.settings),
         send_trial=send_trial,
         is_stopping=process.stopping.is_set,
     )

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from penstock.errors import SettingsError
 from penstock.forwarded import networks_of
-from penstock.origin import Origin, host_of, is_forbidden_name, is_open_to, literal, origin_of
+from penstock.origin import Origin, address_of, host_of, is_forbidden_name, is_open_to, literal, origin_of
 from penstock.settings.table import Destination, Settings, Source
+from penstock.settings.webhook_secret import PREFIX, secret_of
 
 # Scheme, host and port as browsers send them in `Origin`; `null` is what a page without an origin of its own sends.
 PAGE = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(\*\.)?([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?")
@@ -148,7 +149,7 @@ def _check_destinations(settings: Settings) -> Found:
     for name, destination in settings.destinations.items():
         yield from _check_begin(f"destinations.{name}.deliver_from", destination.deliver_from)
         yield from _check_destination(f"destinations.{name}", destination)
-        yield from _check_origin(f"destinations.{name}.base_url", destination.base_url, allowed)
+        yield from _check_way(f"destinations.{name}", destination, allowed)
 
 
 def _check_begin(name: str, text: str) -> Found:
@@ -179,6 +180,21 @@ def _check_destination(name: str, destination: Destination) -> Found:
     if destination.calls_per_s_max < 0:
         yield SettingsError(f"{name}.calls_per_s_max", expected="0 or more", got=destination.calls_per_s_max)
     yield from _check_ledger(name, destination)
+
+
+def _check_way(name: str, destination: Destination, allowed: frozenset[str]) -> Found:
+    """Refuse where no call can be made to: an origin for Custify's API, an address and a secret for a webhook."""
+    address = destination.base_url
+    if destination.type == "webhook":
+        try:
+            secret_of(destination.api_key)
+            address = str(address_of(address).origin)
+        except ValueError as error:
+            field = "api_key" if str(error).startswith(PREFIX) else "base_url"
+            got = "(hidden)" if field == "api_key" else _without_user(address)
+            yield SettingsError(f"{name}.{field}", expected=str(error), got=got, hint="see docs/webhook.md")
+            return
+    yield from _check_origin(f"{name}.base_url", address, allowed)
 
 
 def _check_origin(name: str, text: str, allowed: frozenset[str]) -> Found:

@@ -88,20 +88,24 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """One Custify workspace."""
+    """Where events go: one Custify workspace, or one address."""
 
     name: str
-    type: Literal["custify"] = _setting("custify", "The kind of destination.")
+    type: Literal["custify", "webhook"] = _setting(
+        "custify", "The kind of destination: a Custify workspace, or a webhook: any https address, see docs/webhook.md."
+    )
     renamed_from: tuple[str, ...] = _setting(
         (),
         "Names it had before, the last first: it goes on with their backlog, history and ledger. `none`: it is a new one,"
         " though one with its key is gone.",
     )
     api_key: str = dataclasses.field(
-        repr=False, metadata={"meaning": "Custify API key (Settings, Developer, API Key)."}
+        repr=False,
+        metadata={"meaning": "Custify API key (Settings, Developer, API Key); of a webhook its secret, `whsec_…`."},
     )
     base_url: str = _setting(
-        "https://api.custify.com", "Origin of the API; EU clusters: the origin shown beside the key."
+        "https://api.custify.com",
+        "Origin of the API; EU clusters: the origin shown beside the key. Of a webhook its address, with its path.",
     )
     anonymous_fallback: bool = _setting(False, "Fall back to anonymousId if userId is not present.")
     mapping: MappingName = _setting(

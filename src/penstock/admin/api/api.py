@@ -12,8 +12,8 @@ from starlette.routing import Route
 from penstock.admin.doors.access import Caller
 from penstock.admin.doors.bodies import BODY_S_MAX, TooLarge, read_body
 from penstock.admin.doors.looks import SHOWS, look_of
+from penstock.buffer.port.query import Query
 from penstock.buffer.port.shelf import Story
-from penstock.buffer.rules.keys import Query
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
 from penstock.inspect.eyes import Eyes, Sight
 

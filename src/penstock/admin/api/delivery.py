@@ -22,7 +22,7 @@ from penstock.admin.api.api import (
 from penstock.buffer.port.control import Journal
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.replays import Replay, count_by_cause, problems_as_json, replay_of, shown_selection
 from penstock.inspect.status import StatusReader

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from penstock.admin.api.api import DIGITS_MAX, ApiError, api_route, caller_of, eyes_of, page_of, read, whole
-from penstock.admin.budget import within_budget
 from penstock.admin.pages.mapping import shown_unsent, shown_use, stories_of
 from penstock.admin.pages.settings import NAME, TryConnection
 from penstock.buffer.port.control import Deed, Journal, Revision
 from penstock.buffer.port.shelf import Shelf
-from penstock.destinations.custify.reading import by_source, mapping_of
+from penstock.destinations.reading import by_source, options_of
 from penstock.errors import SettingsError, SettingsOutdated
+from penstock.explain.budget import within_budget
 from penstock.explain.fields import fields
 from penstock.inspect.beginnings import to_send
 from penstock.inspect.eyes import Eyes, Sight
@@ -126,7 +126,7 @@ class SettingsApi:
         """Make a harmless read, and say what it found."""
         name = self._destination(request)
         destination = self.reader.settings.destinations[name]
-        reached, said = self.try_connection(destination.base_url, destination.api_key)
+        reached, said = self.try_connection(destination)
         return {"destination": name, "reached": reached, "said": said}
 
     def mapping(self, request: Request, _: bytes) -> object:
@@ -135,7 +135,7 @@ class SettingsApi:
         given = dict(request.query_params)
         limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
         first, eyes = whole(given, "from", 0), eyes_of(request, self.sight)
-        read_as = by_source(mapping_of(settings.destinations[name], settings), settings)
+        read_as = by_source(options_of(settings.destinations[name], settings), settings)
         stories = stories_of(self.shelf, name, settings, limit=limit)
         found, end = within_budget(fields, stories, read_as), first + FIELDS_MAX
         uses = [shown_use(use, eyes) for use in found.uses[first:end]]

@@ -14,7 +14,7 @@ from penstock.admin.pages.web import Pages, Visit
 from penstock.buffer.port.outcomes import Attempt
 from penstock.buffer.port.shelf import Shelf
 from penstock.causes import explained
-from penstock.destinations.custify.convert.plan import Call, Plan
+from penstock.destinations.plan import Call, Plan
 from penstock.event import Event, mended
 from penstock.explain.diagram import diagram
 from penstock.explain.explain import Explanation

@@ -11,7 +11,6 @@ from penstock.admin.pages.rows import event_address
 from penstock.admin.pages.web import Form, Pages, Visit, redirect
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
-from penstock.destinations.custify.reading import mode_of, rules_of
 from penstock.errors import SettingsError
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.ledger import (
@@ -27,7 +26,9 @@ from penstock.inspect.ledger import (
 from penstock.inspect.parts import cut, part_of
 from penstock.inspect.status import StatusReader
 from penstock.ledger.guard import REMARKS_MAX, Suspicion
+from penstock.ledger.modes import mode_of
 from penstock.ledger.policies import MEANING
+from penstock.ledger.rules import rules_of
 
 # Attributes on one page, and the longest name that can be approved by a form.
 SUSPICIONS, APPROVED_CHARS_MAX = 50, 512

@@ -7,8 +7,8 @@ from penstock.admin.pages.rows import NOTHING, PAGE, asked_of, before_of, destin
 from penstock.admin.pages.trial_event import SendTrial
 from penstock.admin.pages.web import Form, Pages, Visit, redirect
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Search
-from penstock.buffer.rules.keys import Query
 from penstock.errors import SettingsError
 from penstock.inspect.parts import part_of
 from penstock.inspect.refusals import refused_shown

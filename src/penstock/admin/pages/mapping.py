@@ -10,19 +10,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock import causes
-from penstock.admin.budget import within_budget
 from penstock.admin.pages.rows import event_address
 from penstock.admin.pages.web import Form, Pages, Visit, base_of, redirect
 from penstock.buffer.port.shelf import Shelf, Story
-from penstock.destinations.custify.convert.plan import Mapping
-from penstock.destinations.custify.reading import by_source, mapping_of, rules_of
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.reading import by_source, options_of
 from penstock.errors import SettingsError
+from penstock.explain.budget import within_budget
 from penstock.explain.compare import Change, changed
 from penstock.explain.fields import FieldUse, Unsent, fields
 from penstock.explain.questions import newest_first
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.parts import WORD_CHARS, Part, cut, part_of, short
 from penstock.inspect.status import StatusReader
+from penstock.ledger.rules import rules_of
 from penstock.settings import Settings
 from penstock.settings.revisions import Desk, Document
 
@@ -54,7 +55,9 @@ class MappingPages:
         if destination is None:
             return visit.page("missing.html", code=404, what=f"destination {name}")
         stories = stories_of(self.shelf, name, settings, limit=LOOKED_AT)
-        in_force = mapping_of(destination, settings)
+        in_force = options_of(destination, settings)
+        if not isinstance(in_force, Mapping):
+            return visit.page("unmapped.html", name=name)
         given = dict(visit.request.query_params)
         wanted = _wanted(given, in_force) if "preview" in given else in_force
         now, then = by_source(in_force, settings), by_source(wanted, settings)

@@ -20,9 +20,9 @@ from penstock.admin.pages.web import Form, Pages, Visit, redirect, wait_header
 from penstock.buffer.port.control import Credential, Kind
 from penstock.buffer.port.ledger import LedgerShelf
 from penstock.buffer.port.outcomes import TAKEN
+from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Story
-from penstock.buffer.rules.keys import Query
 from penstock.errors import SettingsError
 from penstock.explain.questions import FieldHistory, last_set_among, masked_history
 from penstock.inspect.eyes import Eyes

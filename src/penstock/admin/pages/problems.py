@@ -11,7 +11,7 @@ from penstock.admin.pages.web import Form, Pages, Visit, redirect
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Found
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.causes import CAUSES, explained
 from penstock.errors import SettingsError
 from penstock.inspect.parts import address_of, cut, part_of, place_of

@@ -8,9 +8,9 @@ from typing import Protocol
 import msgspec
 
 from penstock.admin.pages.web import Visit
+from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Found
 from penstock.buffer.port.shelf import Story
-from penstock.buffer.rules.keys import Query
 from penstock.event import enriched
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.masking import Mask

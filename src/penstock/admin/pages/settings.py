@@ -47,7 +47,7 @@ NUMBERS = {
 #: What becomes of what waits for a destination that is removed.
 BACKLOGS = {"keep": "what waits for it is kept", "discard": "what waited for it is given up"}
 #: Looks whether Custify can be reached with a key; answers whether, and a sentence.
-TryConnection = Callable[[str, str], tuple[bool, str]]
+TryConnection = Callable[[Destination], tuple[bool, str]]
 
 
 class SettingsPages:
@@ -198,7 +198,7 @@ class SettingsPages:
         destination = self.desk.settings().destinations.get(visit.request.path_params["name"])
         if destination is None:
             return redirect("/destinations")
-        return self._destination_page(visit, tested=self.try_connection(destination.base_url, destination.api_key))
+        return self._destination_page(visit, tested=self.try_connection(destination))
 
     def connect(self, visit: Visit, form: Form) -> Response:
         """Connect exactly the chosen sources; connections of penstock.toml stay."""

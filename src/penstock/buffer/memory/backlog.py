@@ -17,6 +17,7 @@ from penstock.buffer.port.backlog import (
     ReplayStep,
 )
 from penstock.buffer.port.outcomes import Attempt, Outcome, is_replayable
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
 from penstock.buffer.rules.lanes import (
     VISITOR,
@@ -31,7 +32,6 @@ from penstock.buffer.rules.lanes import (
     ties_of,
 )
 from penstock.buffer.rules.leases import Leases, within
-from penstock.buffer.rules.selection import Selection
 from penstock.buffer.rules.shares import Turns
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event, Lane, Named, Naming, as_became

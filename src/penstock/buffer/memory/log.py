@@ -10,12 +10,12 @@ from penstock.buffer.memory.backlog import MemoryBacklog
 from penstock.buffer.port.dead_letters import Problem, Progress, Selected
 from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.port.outcomes import TAKEN, Outcome, is_replayable
+from penstock.buffer.port.query import Query, keys_of
 from penstock.buffer.port.search import Found, Seen
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Counts, Story
 from penstock.buffer.rules.begin import ALL, since_ms
-from penstock.buffer.rules.keys import Query, keys_of
 from penstock.buffer.rules.lanes import why_parked
-from penstock.buffer.rules.selection import Selection
 from penstock.buffer.rules.spread import spread
 from penstock.buffer.rules.store_shares import StoreShares, whole
 from penstock.clock import Clock

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from penstock.buffer.port.outcomes import Attempt, Outcome
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.event import Event
 
 

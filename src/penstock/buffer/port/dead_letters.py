@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
-from penstock.buffer.rules.selection import Selection
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from penstock.buffer.port.control import Nudges
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
+from penstock.buffer.port.query import Query
 from penstock.buffer.port.shelf import Story
-from penstock.buffer.rules.keys import Query
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

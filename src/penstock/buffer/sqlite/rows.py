@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from penstock import causes
 from penstock.buffer.port.outcomes import Attempt, Outcome
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
 from penstock.buffer.rules.lanes import why_parked
-from penstock.buffer.rules.selection import Selection
 from penstock.event import Event, as_became
 
 REPLAY_TALLY = """

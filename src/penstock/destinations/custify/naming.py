@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from penstock.destinations.custify.convert.plan import Mapping
 from penstock.destinations.custify.convert.subjects import named
+from penstock.destinations.custify.options import Mapping
 from penstock.envelope import filled
 from penstock.event import Event, Named, mended
 

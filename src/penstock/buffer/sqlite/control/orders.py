@@ -10,7 +10,7 @@ import msgspec
 
 from penstock.buffer.port.ledger import Asked, ForgetOrder
 from penstock.buffer.port.orders import ReplayOrder
-from penstock.buffer.rules.selection import Selection
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.delivery.control_seen import KnownOfControl, known_of_control
 from penstock.buffer.sqlite.delivery.retention import scrub
 from penstock.buffer.sqlite.file import CONTROL, open_writer, snapshot, transaction

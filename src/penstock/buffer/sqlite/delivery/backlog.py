@@ -20,11 +20,11 @@ from penstock.buffer.port.backlog import (
     ReplayStep,
 )
 from penstock.buffer.port.outcomes import Attempt, Outcome
+from penstock.buffer.port.query import keys_of
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.rules.begin import ALL
-from penstock.buffer.rules.keys import keys_of
 from penstock.buffer.rules.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.rules.leases import Leases, within
-from penstock.buffer.rules.selection import Selection
 from penstock.buffer.rules.shares import Turns
 from penstock.buffer.sqlite.delivery.feeds import Feeds, notes_of, remembered
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from penstock.buffer.port.dead_letters import Problem, Progress, Selected
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
-from penstock.buffer.rules.selection import Selection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.segments import event_at
 from penstock.buffer.sqlite.rows import read_story, selectable

@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Found, Seen
-from penstock.buffer.rules.keys import Query
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.ids import places_of
 from penstock.buffer.sqlite.log.segments import event_at, events_before

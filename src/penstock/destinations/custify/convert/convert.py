@@ -6,10 +6,11 @@ from penstock import causes
 from penstock.destinations.custify.convert.group import plan_group
 from penstock.destinations.custify.convert.identify import plan_identify
 from penstock.destinations.custify.convert.limits import beyond_limits
-from penstock.destinations.custify.convert.plan import Filtered, Mapping, Meaning, Unmappable
 from penstock.destinations.custify.convert.rudderstack import convert_as_rudderstack
 from penstock.destinations.custify.convert.track import plan_track, plan_view
 from penstock.destinations.custify.convert.trust import believed
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Filtered, Meaning, Unmappable
 
 
 def convert(event: object, mapping: Mapping) -> Meaning:

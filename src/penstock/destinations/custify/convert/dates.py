@@ -1,35 +1,19 @@
 """Which texts Custify takes for dates, how all others of ours become such a text, and which dates are none."""
 
-import datetime as dt
 import functools
 import re
 from collections.abc import Sequence
 
-from penstock.timestamps import moment, to_text
+from penstock.timestamps import EVENTS_SINCE, LISTED, date_of, moment, to_text
 
-# Custify takes a text for a date only in these forms (its help page on the CSV importer); all else is a string.
-LISTED = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}(?::\d{2})?|T\d{2}:\d{2}:\d{2}(?:\.\d{3}|Z|\.\d{3}Z|\.\d{6}Z)?)?", re.ASCII
-)
 # Of the listed forms the one that leaves nothing open: every moment is brought to it.
 UTC_FORM = re.compile(r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
 # How texts begin that may be a moment in one of the forms that languages print; all others are not looked into.
 PRINTED = re.compile(
     r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? .*:|\d{1,2} [a-z]{3,9} \d{4} .*:|/Date\(", re.ASCII | re.IGNORECASE
 )
-# The empty dates of Go, .NET and SQL are year 1; "never" and "for ever" are the last year that a date can have.
-YEAR_MIN, YEAR_MAX = 1, 9999
-# Nobody signed up to anything, and no event happened, before computers counted time: 1970 is a counter at zero, or
-# seconds taken for milliseconds; 1900, 1753 and 1601 are the zeros of Excel, SQL Server and Windows.
-EVENTS_SINCE = dt.datetime(1971, 1, 1, tzinfo=dt.UTC)
 YEAR, YEARS = re.compile(r"\d{4}", re.ASCII), range(1500, 2200)
 KINDS = ("people", "company", "event")
-
-
-def date_of(value: object) -> dt.datetime | None:
-    """Return the moment of a date text or of a number since 1970; None for what is no date, and for "no date"."""
-    found = moment(value)
-    return found if found is not None and YEAR_MIN < found.year < YEAR_MAX else None
 
 
 def as_date(value: object) -> str | None:

@@ -3,7 +3,6 @@
 from penstock import causes
 from penstock.destinations.custify.convert import values
 from penstock.destinations.custify.convert.identify import wants_removal
-from penstock.destinations.custify.convert.plan import Call, Mapping, Plan, Unmappable
 from penstock.destinations.custify.convert.traits import company_body, objects, person_body, without_future_sign_up
 from penstock.destinations.custify.convert.whom import (
     COMPANY_IDS,
@@ -13,6 +12,8 @@ from penstock.destinations.custify.convert.whom import (
     company_id_of,
     user_id_of,
 )
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Call, Plan, Unmappable
 
 NO_GROUP = "group without groupId: nobody can know which company is meant"
 

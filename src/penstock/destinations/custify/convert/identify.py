@@ -1,8 +1,6 @@
 """identify becomes an upsert of a person, with the company they join or leave."""
 
 from penstock import causes
-from penstock.destinations.custify.convert.plan import Call, Mapping, Plan, Unmappable
-from penstock.destinations.custify.convert.times import happened
 from penstock.destinations.custify.convert.traits import (
     NAMING,
     companies_among,
@@ -21,6 +19,9 @@ from penstock.destinations.custify.convert.whom import (
     names_placeholders,
     user_id_of,
 )
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Call, Plan, Unmappable
+from penstock.destinations.times import happened
 
 # Companies that one identify writes: each is a call, and all of them must be made while the event is leased.
 COMPANIES_MAX = 10

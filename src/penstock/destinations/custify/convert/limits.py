@@ -8,9 +8,10 @@ cannot become a flood of text either.
 from collections.abc import Iterable, Iterator
 
 from penstock import causes
-from penstock.destinations.custify.convert.plan import Mapping, Unmappable
 from penstock.destinations.custify.convert.values import FLATTEN_DEPTH_MAX
-from penstock.explain.leaves import DEPTH_MAX
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Unmappable
+from penstock.json_paths import DEPTH_MAX
 
 #: Where names stand that Custify would get to see; the last is how RudderStack's own look-ups are misspelt.
 PLACES = ("traits", "properties", "context.traits")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock import causes
-from penstock.destinations.custify.convert.plan import Call, Filtered, Mapping, Meaning, Path, Plan, Unmappable
 from penstock.destinations.custify.convert.rudderstack_js import (
     MISSING,
     as_js_text,
@@ -22,6 +21,8 @@ from penstock.destinations.custify.convert.rudderstack_js import (
     truthy,
 )
 from penstock.destinations.custify.convert.values import as_email, as_id
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Call, Filtered, Meaning, Plan, Unmappable
 from penstock.timestamps import parsed, to_text
 
 Body = dict[str, Any]
@@ -273,7 +274,7 @@ def _stripped(traits: Any, reserved: tuple[str, ...]) -> object:
     return dict(traits)
 
 
-def _call(path: Path, body: Body) -> Call:
+def _call(path: str, body: Body) -> Call:
     if too_deep(body):
         raise _Refused("the event is nested too deeply to be sent")
     written: Body = as_written(body)

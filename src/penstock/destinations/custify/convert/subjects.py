@@ -6,9 +6,9 @@ What is read here of an event is little, so that it can be asked of every event 
 from penstock.destinations.custify.convert import rudderstack
 from penstock.destinations.custify.convert.group import group_traits, ids_of_group
 from penstock.destinations.custify.convert.identify import companies_of
-from penstock.destinations.custify.convert.plan import Mapping
 from penstock.destinations.custify.convert.traits import traits_of
 from penstock.destinations.custify.convert.whom import Object, company_id_of, email_of, user_id_of, visitor_of
+from penstock.destinations.custify.options import Mapping
 from penstock.event import Named
 
 # A lane's name; more of an id tells nobody apart.

@@ -4,9 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from penstock.destinations.custify.convert import values
-from penstock.destinations.custify.convert.dates import as_sign_up, date_of, dates_among, is_no_date
-from penstock.destinations.custify.convert.plan import Mapping as Options
-from penstock.destinations.custify.convert.times import is_ahead
+from penstock.destinations.custify.convert.dates import as_sign_up, dates_among, is_no_date
 from penstock.destinations.custify.convert.whom import (
     COMPANY_IDS,
     LINK_IDS,
@@ -16,6 +14,9 @@ from penstock.destinations.custify.convert.whom import (
     email_of,
     is_placeholder_of,
 )
+from penstock.destinations.custify.options import Mapping as Options
+from penstock.destinations.times import is_ahead
+from penstock.timestamps import date_of
 
 NOTHING: Object = {}
 # What says which company is meant, and nothing of it; and how many of them a person is linked to by one event.

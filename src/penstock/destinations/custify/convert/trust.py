@@ -5,7 +5,8 @@ others: its events are kept as they came, and of their calls only what it may wr
 """
 
 from penstock import causes
-from penstock.destinations.custify.convert.plan import Call, Filtered, Mapping, Meaning, Plan
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Call, Filtered, Meaning, Plan
 
 #: Fields of a person that may be named among the trusted traits. All others say who somebody is, where they belong, or what
 #: they consented to, and are never taken from such a source.

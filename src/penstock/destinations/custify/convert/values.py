@@ -11,14 +11,12 @@ from typing import TypeGuard
 import msgspec
 
 from penstock.destinations.custify.convert.dates import as_date_attribute, as_listed
+from penstock.placeholders import UNSEEN_TEXT, plain_email
 
 # As many bits as the largest double has. Beyond, no reader of JSON keeps the digits, and Python refuses to write them.
 INT_BITS_MAX = 1024
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
-# A byte order mark, and what holds words together or apart without being seen: it comes along when ids are copied.
-UNSEEN_TEXT = "\ufeff\u200b\u200c\u200d\u2060"
-UNSEEN = dict.fromkeys(map(ord, UNSEEN_TEXT))
 # Deeper than any attribute a person would look for.
 FLATTEN_DEPTH_MAX = 8
 
@@ -46,11 +44,6 @@ def as_email(value: object) -> str | None:
     """Return an email as all of them are compared: in small letters, without spaces. A text such as "n/a" is none."""
     text = plain_email(value) if isinstance(value, str) else ""
     return text if "@" in text[1:-1] else None
-
-
-def plain_email(text: str) -> str:
-    """Return an email address without what tells no two people apart: capitals, spaces, marks that nobody sees."""
-    return "".join((text if text.isascii() else text.translate(UNSEEN)).split()).lower()
 
 
 def as_number(value: object) -> int | float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from penstock.destinations.custify.convert import values
-from penstock.destinations.custify.convert.plan import Mapping as Options
+from penstock.destinations.custify.options import Mapping as Options
 from penstock.placeholders import is_placeholder, is_placeholder_company, is_placeholder_email
 
 Object = Mapping[str, object]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from penstock.buffer.rules.selection import companies_of
+from penstock.buffer.port.selection import companies_of
 from penstock.event import Event, mended
 
 # A key is an index entry; nobody searches for more of a name than this.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from penstock import causes
-from penstock.deliver.impostors import error_in, is_page
+from penstock.destinations.impostors import brief, error_in, is_page
 
 # The longest wait that an answer may ask for, unless the settings say otherwise: longer than windows of published limits.
 RETRY_AFTER_S_MAX = 3_600.0
@@ -127,12 +127,18 @@ Judged = Answer | Down | Singled
 
 
 def read_answer(
-    status: int, *, headers: Mapping[str, str], text: str, now: float, retry_after_s_max: float = RETRY_AFTER_S_MAX
+    status: int,
+    *,
+    headers: Mapping[str, str],
+    text: str,
+    now: float,
+    retry_after_s_max: float = RETRY_AFTER_S_MAX,
+    speaks_json: bool = True,
 ) -> Answer:
     """Name an HTTP answer; header names are lower-case. The table of rules is in docs/guarantees.md.
 
     `text` is the body as far as it was read. Several headers of one name come as lines. `now` is in seconds since 1970,
-    for waits that are given as a date.
+    for waits that are given as a date. Whoever does not speak JSON alone may say yes with a page.
     """
     asked_s = retry_after_s(headers.get("retry-after", ""), now=now)
     wait_s = None if asked_s is None else min(asked_s, retry_after_s_max)
@@ -140,6 +146,8 @@ def read_answer(
         return Throttled(wait_s, text, is_cut=wait_s != asked_s)
     if status in {408, 425} or not 200 <= status < 500:
         return Unavailable(status, text, wait_s)
+    if not speaks_json and 200 <= status < 300:
+        return Accepted(status, text)
     if is_page(text, headers.get("content-type", "")) and status not in {401, *TOO_LARGE} and not 300 <= status < 400:
         return Barred(status, text, causes.NOT_THE_API)
     if status < 300:
@@ -147,6 +155,30 @@ def read_answer(
     if status in ABOUT_US or status < 400:
         return Barred(status, text)
     return Refused(status, text)
+
+
+def why_barred(answer: Barred, who: str) -> tuple[str, str]:
+    """Return why no call to somebody can succeed until that is mended, as a sentence and a cause."""
+    status, text = answer.status, answer.text
+    if answer.cause == causes.NOT_THE_API:
+        return f"{brief(text)} answers in {who}'s place, with {status}", causes.NOT_THE_API
+    if answer.cause == causes.ERROR_ANSWER:
+        return f"{who} answers {status} with an error: {brief(error_in(text))}", causes.ERROR_ANSWER
+    if status is None:
+        return text, answer.cause or causes.CERTIFICATE
+    if status in {401, 403}:
+        return f"{who} refused the API key with {said(status, text)}", causes.KEY_REJECTED
+    if status in {402, 451}:
+        return f"{who} refuses the account with {said(status, text)}", causes.ACCOUNT
+    if status >= 400:
+        return f"{who}'s address does not take calls: {said(status, text)}", causes.ROUTE
+    reason = f"{who}'s address answers with a redirect ({status}); is base_url the origin shown beside the key?"
+    return reason, causes.REDIRECTED
+
+
+def said(status: int | None, text: str) -> str:
+    """Return a status and the beginning of an answer, as a part of a sentence."""
+    return f"{status}: {brief(text)}" if status else brief(text)
 
 
 def retry_after_s(header: str, *, now: float) -> float | None:

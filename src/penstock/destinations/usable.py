@@ -5,7 +5,7 @@ else is asked of such an event: nobody knows whose it is.
 """
 
 from penstock import causes
-from penstock.destinations.custify.convert.plan import Unmappable
+from penstock.destinations.plan import Unmappable
 from penstock.event import Event
 
 

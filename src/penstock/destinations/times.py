@@ -10,9 +10,8 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 
-from penstock.destinations.custify.convert.dates import EVENTS_SINCE, YEAR_MIN, date_of
-from penstock.destinations.custify.convert.plan import Mapping as Options
-from penstock.timestamps import moment, to_text
+from penstock.destinations.options import Options
+from penstock.timestamps import EVENTS_SINCE, YEAR_MIN, date_of, moment, to_text
 
 #: What this module reads of an event.
 FIELDS = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")

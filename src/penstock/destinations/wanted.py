@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from penstock import causes
-from penstock.destinations.custify.convert.plan import Filtered
+from penstock.destinations.plan import Filtered
 
 Provider = Literal["none", "custom", "iubenda", "ketch", "oneTrust"]
-#: The name in RudderStack's and Segment's dashboards, without its case.
-NAME, EVERYBODY = "custify", "all"
+EVERYBODY = "all"
 NAMED_TYPES = frozenset({"track", "page", "screen"})
 
 
@@ -37,8 +36,10 @@ class EventNames:
 class Wishes:
     """What one destination wants."""
 
-    #: How applications may name it in `integrations`, beside the product's name: by its name here, which is its id too.
+    #: How applications may name it in `integrations`: by its name here, which is its id too, and by that of the product in
+    #: RudderStack's and Segment's dashboards; in any case.
     name: str = ""
+    product: str = "custify"
     consent_provider: Provider = "none"
     consent_resolution: Literal["and", "or"] = "and"
     consent_categories: tuple[str, ...] = ()
@@ -51,10 +52,10 @@ def unwanted(event: Mapping[str, Any], *, source: str, wishes: Wishes) -> Filter
     context = event.get("context")
     said = context if isinstance(context, dict) else {}
     by_consent = _by_consent(said, wishes) or _by_preferences(said, wishes)
-    return _by_integrations(event, wishes.name) or by_consent or _by_name(event, wishes.event_names.get(source))
+    return _by_integrations(event, wishes) or by_consent or _by_name(event, wishes.event_names.get(source))
 
 
-def _by_integrations(event: Mapping[str, Any], name: str) -> Filtered | None:
+def _by_integrations(event: Mapping[str, Any], wishes: Wishes) -> Filtered | None:
     if "integrations" not in event:
         return None
     chosen = event["integrations"]
@@ -64,9 +65,16 @@ def _by_integrations(event: Mapping[str, Any], name: str) -> Filtered | None:
     if not all(isinstance(each, bool) for each in everybody):
         return Filtered("`integrations.All` is neither true nor false, which means no destination", causes.INTEGRATIONS)
     # What is neither yes, no nor options says nothing, as at RudderStack.
-    own = [each is not False for each in _said_of((NAME, name.casefold()), chosen) if isinstance(each, bool | dict)]
+    names = (wishes.product, wishes.name.casefold())
+    own = [each is not False for each in _said_of(names, chosen) if isinstance(each, bool | dict)]
     wanted = all(own) if own else all(everybody)
-    return None if wanted else Filtered("the application switched Custify off in `integrations`", causes.INTEGRATIONS)
+    return (
+        None
+        if wanted
+        else Filtered(
+            f"the application switched {wishes.product.capitalize()} off in `integrations`", causes.INTEGRATIONS
+        )
+    )
 
 
 def _said_of(names: tuple[str, ...], chosen: Mapping[str, object]) -> list[object]:

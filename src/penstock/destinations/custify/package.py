@@ -1,0 +1,51 @@
+"""Custify as a destination."""
+
+from penstock.clock import Clock
+from penstock.destinations.custify.api import CustifyApi
+from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.naming import NamedBy
+from penstock.destinations.custify.options import Mapping
+from penstock.destinations.plan import Meaning
+from penstock.event import Naming
+from penstock.settings import Destination, Settings
+
+
+class Custify:
+    """See port.Package."""
+
+    who = "Custify"
+
+    def options(self, destination: Destination, settings: Settings) -> Mapping:
+        """Return which mapping reads events, with its choices."""
+        return Mapping(
+            name=destination.mapping,
+            anonymous_fallback=destination.anonymous_fallback,
+            nested=destination.nested,
+            page_views=destination.page_views,
+            names_max=settings.event_names_max,
+            name_chars_max=settings.event_name_chars_max,
+            placeholder_ids=settings.placeholder_ids,
+            date_attributes=destination.date_attributes,
+            clock_ahead_s_max=settings.clock_ahead_s_max,
+            null_clears=destination.null_clears,
+        )
+
+    def convert(self, call: object, options: Mapping) -> Meaning:
+        """Return the calls for a person, a company or an event."""
+        return convert(call, options)
+
+    def naming(self, options: Mapping) -> Naming:
+        """Return whom the mapping takes an event to be about."""
+        return NamedBy(options)
+
+    def connect(self, destination: Destination, settings: Settings, clock: Clock) -> CustifyApi:
+        """Return the way to a workspace."""
+        return CustifyApi(
+            base_url=destination.base_url,
+            api_key=destination.api_key,
+            call_s_max=settings.call_timeout_s,
+            retry_after_s_max=settings.retry_after_s_max,
+            in_flight_max=destination.calls_in_flight_max,
+            clock=clock,
+            allowed_private_hosts=settings.allowed_private_hosts,
+        )

@@ -1,0 +1,23 @@
+"""Every kind of destination there is. This is the one list; the rest of a new one is its own folder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.destinations.custify.package import Custify
+from penstock.destinations.options import Options
+from penstock.destinations.plan import Meaning
+from penstock.destinations.port import Package
+from penstock.destinations.webhook.package import Webhook
+from penstock.settings import Destination
+
+PACKAGES: Mapping[str, Package[Any]] = {"custify": Custify(), "webhook": Webhook()}
+
+
+def package_of(destination: Destination) -> Package[Any]:
+    """Return the kind of a destination."""
+    return PACKAGES[destination.type]
+
+
+def convert(call: object, options: Options) -> Meaning:
+    """Return what an SDK call means for a destination with these options."""
+    return PACKAGES[options.type].convert(call, options)

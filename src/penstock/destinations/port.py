@@ -1,0 +1,47 @@
+"""What a destination is. A new one is a folder with these four verbs, and a line in every.py."""
+
+from typing import Protocol, TypeVar
+
+from penstock.clock import Clock
+from penstock.destinations.answer import Answer
+from penstock.destinations.options import Options
+from penstock.destinations.plan import Call, Meaning
+from penstock.event import Naming
+from penstock.settings import Destination, Settings
+
+Own = TypeVar("Own", bound=Options)
+
+
+class Api(Protocol):
+    """The far side. Adapters speak HTTP; the simulation has a hostile one."""
+
+    async def send(self, call: Call) -> Answer:
+        """Make one call and name its answer. Never raises for anything the network or the destination does."""
+
+    async def read(self, path: str) -> Answer:
+        """Make one read and name its answer. Never raises either."""
+
+    async def probe(self) -> Answer:
+        """Make a harmless read that succeeds when key and address are right."""
+
+    async def close(self) -> None:
+        """Close idle connections."""
+
+
+class Package(Protocol[Own]):
+    """One kind of destination. How a call is told from another (a person's, a company's, an event) is the call's `about`."""
+
+    #: How people call what is at the far side, at the beginning of a sentence.
+    who: str
+
+    def options(self, destination: Destination, settings: Settings) -> Own:
+        """Return how events are read for a destination, as its settings say."""
+
+    def convert(self, call: object, options: Own) -> Meaning:
+        """Return what an SDK call means. Pure; never raises, whatever JSON the call is, and never changes it."""
+
+    def naming(self, options: Own) -> Naming | None:
+        """Return whom stored events are about, so that lanes are named alike; None: as accept read it."""
+
+    def connect(self, destination: Destination, settings: Settings, clock: Clock) -> Api:
+        """Return the way to a destination."""

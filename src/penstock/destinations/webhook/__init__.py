@@ -1,0 +1,1 @@
+"""Any https address: each event as JSON, signed as Standard Webhooks."""

@@ -1,0 +1,34 @@
+"""A webhook as a destination."""
+
+from penstock.clock import Clock
+from penstock.destinations.plan import Meaning
+from penstock.destinations.webhook.api import WebhookApi
+from penstock.destinations.webhook.convert import Whole, convert
+from penstock.settings import Destination, Settings
+
+
+class Webhook:
+    """See port.Package."""
+
+    who = "The webhook"
+
+    def options(self, destination: Destination, settings: Settings) -> Whole:  # noqa: ARG002 - there is nothing to choose
+        """Return that events are passed on as they came."""
+        return Whole(
+            names_max=settings.event_names_max,
+            name_chars_max=settings.event_name_chars_max,
+            placeholder_ids=settings.placeholder_ids,
+            clock_ahead_s_max=settings.clock_ahead_s_max,
+        )
+
+    def convert(self, call: object, options: Whole) -> Meaning:
+        """Return the one call of an event."""
+        return convert(call, options)
+
+    def naming(self, options: Whole) -> None:  # noqa: ARG002 - nothing is read otherwise than by accept
+        """Return that events are about whom accept took them to be about."""
+        return
+
+    def connect(self, destination: Destination, settings: Settings, clock: Clock) -> WebhookApi:
+        """Return the way to an address."""
+        return WebhookApi(destination, settings, clock)
