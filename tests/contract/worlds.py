@@ -46,7 +46,7 @@ def file_of_schema(number: int, folder: Path, file: str, *statements: tuple[str,
         connection.create_function("packed_columns", 4, older_packing.packed_columns)
         connection.create_function("repacked", 1, older_packing.repacked)
         for step in SCHEMAS[file][:number]:
-            script = importlib.resources.files("penstock.buffer").joinpath("migrations", step)
+            script = importlib.resources.files("penstock.buffer.sqlite").joinpath("migrations", step)
             connection.executescript(script.read_text())
         for statement, values in statements:
             connection.execute(statement, values)

@@ -10,41 +10,30 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
 
-VALUES = {"event", "envelope", "errors", "timestamps", "causes", "origin", "placeholders"}
-LEAVES = VALUES | {"clock", "repeats", "settings", "vault", "apart", "pulse"}
-# stage -> the other parts of penstock it may know. cli, process and wiring know everyone, nobody knows them.
+VALUES = {"event", "envelope", "errors", "timestamps", "causes", "origin", "placeholders", "forwarded", "json_paths"}
+DOORS_OPEN = {"clock", "timeline", "machine"}
+# part -> the other parts of penstock it may know, in the order of an event's way. cli and run know everyone, nobody them.
 MAY_KNOW = {
-    "accept": LEAVES | {"buffer", "forwarded"},
-    "buffer": VALUES | {"clock", "timeline"},
-    "convert": VALUES,  # pure: not even the clock
-    "deliver": LEAVES | {"buffer", "convert", "ledger", "reading", "naming"},
-    "ledger": VALUES | {"convert"},  # pure, like convert
-    "operate": LEAVES | {"buffer", "convert", "ledger", "reading", "forwarded"},
-    "destinations/reading.py": {"settings", "convert", "ledger", "event"},
-    "sandbox": set(),  # a second reading of Custify's manual; it borrows nothing
-    "destinations/custify/naming.py": {"convert", "envelope", "event"},
-    "probe": set(),  # questions to Custify; HTTP and what is assumed are handed in
+    **dict.fromkeys(("errors.py", "causes.py", "clock.py", "timestamps.py", "placeholders.py", "origin.py"), set()),
+    **dict.fromkeys(("forwarded.py", "envelope.py", "json_paths.py", "repeats.py"), set()),
     "event.py": {"timestamps", "envelope"},
-    "envelope.py": set(),
-    "errors.py": set(),
-    "causes.py": set(),
-    "clock.py": set(),
     "timeline.py": {"clock"},
-    "repeats.py": set(),
-    "machine/alone.py": set(),
-    "machine/apart.py": {"alone"},
-    "machine/pulse.py": {"clock"},
-    "timestamps.py": set(),
-    "placeholders.py": set(),
-    "origin.py": set(),
-    "forwarded.py": set(),
-    "settings": {"errors", "origin", "forwarded", "placeholders"},
-    "machine/listening.py": {"errors"},
-    "settings/vault.py": {"errors"},
+    "machine": {"clock", "errors"},
+    "settings": VALUES | {"buffer", "machine", "clock"},
+    "buffer": VALUES | {"clock", "timeline"},
+    "accept": VALUES | DOORS_OPEN | {"settings", "buffer"},
+    "destinations": VALUES | {"clock", "settings"},
+    "ledger": VALUES | {"destinations", "settings"},  # pure: not even the clock
+    "deliver": VALUES | DOORS_OPEN | {"repeats", "settings", "buffer", "destinations", "ledger"},
+    "inspect": VALUES | DOORS_OPEN | {"settings", "buffer", "ledger"},
+    "explain": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "inspect"},
+    "admin": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "inspect", "explain"},
+    "sandbox": set(),  # a second reading of Custify's manual; it borrows nothing
 }
-# Outside its own folder, buffer is known by its ports alone.
-ONLY_PORT = {"accept", "deliver", "operate"}
-ONLY_IN = {"sqlite3": "buffer/sqlite", "nats": "buffer/jetstream", "pyreqwest": "deliver/custify", "aiohttp": "nowhere"}
+# Outside its own folder, buffer is known by its ports alone; and of the kinds of destinations, what they have in common.
+ONLY_PORT = {"accept", "settings", "deliver", "inspect", "explain", "admin"}
+ONE_KIND, ANY_KIND = {"custify", "webhook"}, {"ledger", "deliver", "accept", "inspect"}
+ONLY_IN = {"sqlite3": "buffer/sqlite", "nats": "buffer/jetstream", "pyreqwest": "destinations/http", "aiohttp": "nowhere"}
 # Time and chance come through one door. The sandbox is told the time by whoever starts it.
 DOORS = {
     "time.time": "clock.py",
@@ -82,9 +71,9 @@ def test_a_part_knows_only_what_comes_before_it() -> None:
                 continue
             assert rest[0] in MAY_KNOW[stage], f"{here}: {stage} must not know {rest[0]}"
             if rest[0] == "buffer" and stage in ONLY_PORT:
-                assert rest[1] in {"port", "control_port", "ledger_port", "names_port", "search_port"}, (
-                    f"{here}: {stage} knows the buffer by its port alone, not {module}"
-                )
+                assert rest[1] == "port", f"{here}: {stage} knows the buffer by its ports alone, not {module}"
+            if rest[0] == "destinations" and stage in ANY_KIND:
+                assert rest[1] not in ONE_KIND, f"{here}: {stage} knows no destination by name, not {module}"
 
 
 def test_a_library_with_side_effects_is_imported_in_one_place() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from penstock.clock import ManualClock
 from penstock.destinations.answer import Accepted, Barred, Refused, Throttled, Unavailable
-from penstock.destinations.custify.api import ANSWER_BYTES_MAX, LIST_BYTES_MAX, CustifyApi
+from penstock.destinations.custify.api import LIST_BYTES_MAX, CustifyApi
+from penstock.destinations.http import ANSWER_BYTES_MAX
 from penstock.destinations.plan import Call
 from penstock.ledger.guard import READS
 

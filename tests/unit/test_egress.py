@@ -6,7 +6,6 @@ import ssl
 import subprocess
 
 import pytest
-from penstock.destinations.custify.try_connection import ANSWER_S_MAX, try_connection
 
 from penstock import causes
 from penstock.clock import ManualClock
@@ -15,6 +14,7 @@ from penstock.destinations.answer import Accepted, Barred, Unavailable
 from penstock.destinations.custify.api import CustifyApi
 from penstock.destinations.egress import LOOK_AGAIN_S, Egress, Shut, Way, proxy_of
 from penstock.destinations.plan import Call
+from penstock.destinations.try_connection import ANSWER_S_MAX, tried
 from penstock.origin import origin_of
 
 KEY = "a-secret-key"
@@ -260,7 +260,10 @@ async def said_of(url: str, answer: bytes | None, **how: object) -> tuple[bool, 
     waits = Waits()
     async with listening("127.0.0.1", answer=answer or b"") as (_, port):
         asked = url.format(port=1 if answer is None else port)
-        found = await asyncio.to_thread(try_connection, asked, KEY, clock=waits.clock, sleep=waits.sleep, **how)
+        api = CustifyApi(
+            base_url=asked, api_key=KEY, call_s_max=ANSWER_S_MAX, in_flight_max=1, clock=waits.clock, **how
+        )
+        found = await tried(api, waits.clock, waits.sleep)
     reached, said = found
     return reached, said.replace(asked, "it"), waits.slept_s
 

@@ -48,9 +48,9 @@ class World:
         self.write(answer)
         judged = await self.standing.judged(answer, seq, took_s=0.1)
         if isinstance(judged, Barred):
-            self.standing.begin(why_held(judged))
+            self.standing.begin(why_held(judged, "Custify"))
         elif isinstance(judged, Down):
-            self.standing.begin(why_down(judged))
+            self.standing.begin(why_down(judged, "Custify"))
         return judged
 
 

@@ -1,7 +1,7 @@
 """What became of every value of an event, and where every value of its calls came from.
 
 Nothing here knows the mappings. convert is asked again and again, each time with one value changed, and the calls say
-what followed; see explain_trials.py. So this is for people who ask about one event, not for the stream.
+what followed; see trials.py. So this is for people who ask about one event, not for the stream.
 """
 
 import dataclasses

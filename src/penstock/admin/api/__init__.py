@@ -1,1 +1,1 @@
-"""The admin API: JSON in, JSON out."""
+"""The admin API: JSON in, JSON out, for programs that do what people do in the dashboard."""

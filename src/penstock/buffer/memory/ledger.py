@@ -1,4 +1,4 @@
-"""The ledger in memory: the contract of ledger_port.py in its plainest form."""
+"""The ledger in memory: the contract of port/ledger.py in its plainest form."""
 
 from collections.abc import Collection, Mapping, Sequence
 

@@ -1,6 +1,6 @@
 """Where the ledger is kept. The buffer does not look inside a record; ledger/record.py does.
 
-Each promise is a test in tests/contract/test_ledger_promises.py.
+Each promise is a test in tests/contract/.
 """
 
 import dataclasses

@@ -186,7 +186,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _script(name: str) -> str:
-    return importlib.resources.files("penstock.buffer").joinpath("migrations", name).read_text(encoding="utf-8")
+    return importlib.resources.files("penstock.buffer.sqlite").joinpath("migrations", name).read_text(encoding="utf-8")
 
 
 @functools.cache

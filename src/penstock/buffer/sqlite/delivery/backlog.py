@@ -1,4 +1,4 @@
-"""The backlog of one destination on SQLite: deliver's end. Opened by sqlite_delivery.py."""
+"""The backlog of one destination on SQLite: deliver's end. Opened by delivery.py."""
 
 import collections
 import functools

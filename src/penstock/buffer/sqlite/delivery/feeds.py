@@ -15,7 +15,7 @@ from penstock.buffer.sqlite.log.segments import first_seq, last_seq
 #: By source: numbers up to this one are not taken, or were.
 Begun = Mapping[str, int]
 BEGUN, READ = "begun", "read_to"
-#: How the lanes of what waits are named, up to which place, and whether all are; see sqlite_naming.py.
+#: How the lanes of what waits are named, up to which place, and whether all are; see naming.py.
 NAMED = "named"
 KNOWN = """
 SELECT 1 FROM outcome WHERE destination = ?1 AND seq = ?2 UNION ALL SELECT 1 FROM waiting WHERE destination = ?1 AND seq = ?2

@@ -1,4 +1,4 @@
--- The events of a segment are compressed together: `packed` holds what stood in several columns. See buffer/sqlite/log/packing.py.
+-- The events of a segment are compressed together: `packed` holds what stood in several columns. See buffer/packing.py.
 CREATE TABLE packed_segment (
     last_seq       INTEGER PRIMARY KEY AUTOINCREMENT,
     count          INTEGER NOT NULL,
