@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import html.parser
 import json
 import re
 
@@ -33,6 +34,8 @@ from penstock.settings.revisions import Desk
 from penstock.settings.vault import Vault
 
 PASSWORD = "correct horse battery"
+#: What the page about a mapping sends.
+MAPPING = {"mapping": "custify/1", "nested": "drop", "anonymous_fallback": "off", "page_views": "off"}
 CUSTIFY = {"name": "custify", "api_key": "a-secret-api-key", "base_url": "http://127.0.0.1:9"}
 
 
@@ -169,6 +172,56 @@ class Visitor:
     def get(self, path: str):
         return self.client.get(path)
 
+    def change(self, page: str, **changed: str):
+        """Send the form of a page about settings, changed in some fields."""
+        action = f"{page}/settings"
+        return self.post(action, **(form_of(self.get(page).text, action) | changed))
+
     def post(self, path: str, **fields: str):
         found = re.search(r'name="csrf" value="(\w+)"', self.client.get("/tokens").text)
         return self.client.post(path, data={"csrf": found[1] if found else "", **fields})
+
+
+class _Forms(html.parser.HTMLParser):
+    """What a browser would send of the form with an action."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__()
+        self.action, self.fields, self.is_inside = action, {}, False
+        self.select = self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "form":
+            self.is_inside = given.get("action") == self.action
+        elif self.is_inside and tag == "input" and "disabled" not in given:
+            if given.get("type") not in {"checkbox", "radio"} or "checked" in given:
+                self.fields[given["name"]] = given.get("value", "on" if "checked" in given else "")
+        elif self.is_inside and tag == "select":
+            self.select = given["name"]
+        elif self.is_inside and tag == "option" and (self.select not in self.fields or "selected" in given):
+            self.fields[self.select] = given.get("value")
+        elif self.is_inside and tag == "textarea":
+            self.text, self.fields[given["name"]] = given["name"], ""
+
+    def handle_data(self, data):
+        if self.text:
+            self.fields[self.text] += data
+        elif self.select and self.fields.get(self.select, "") is None:
+            self.fields[self.select] = data
+
+    def handle_endtag(self, tag):
+        if tag == "textarea":
+            self.text = ""
+        elif tag == "select":
+            self.select = ""
+        elif tag == "form":
+            self.is_inside = False
+
+
+def form_of(page: str, action: str) -> dict[str, str]:
+    """Return what a browser would send of a page's form, as it is; without what says who sends it."""
+    forms = _Forms(action)
+    forms.feed(page)
+    assert forms.fields, f"no form for {action}"
+    return {name: value for name, value in forms.fields.items() if name != "csrf"}

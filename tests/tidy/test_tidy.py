@@ -14,8 +14,7 @@ VALUES = {"event", "envelope", "errors", "timestamps", "causes", "origin", "plac
 DOORS_OPEN = {"clock", "timeline", "machine"}
 # part -> the other parts of penstock it may know, in the order of an event's way. cli and run know everyone, nobody them.
 MAY_KNOW = {
-    **dict.fromkeys(("errors.py", "causes.py", "clock.py", "timestamps.py", "placeholders.py", "origin.py"), set()),
-    **dict.fromkeys(("forwarded.py", "envelope.py", "json_paths.py", "repeats.py"), set()),
+    **{f"{value}.py": set() for value in (VALUES | {"clock", "repeats"}) - {"event"}},
     "event.py": {"timestamps", "envelope"},
     "timeline.py": {"clock"},
     "machine": {"clock", "errors"},
@@ -33,7 +32,12 @@ MAY_KNOW = {
 # Outside its own folder, buffer is known by its ports alone; and of the kinds of destinations, what they have in common.
 ONLY_PORT = {"accept", "settings", "deliver", "inspect", "explain", "admin"}
 ONE_KIND, ANY_KIND = {"custify", "webhook"}, {"ledger", "deliver", "accept", "inspect"}
-ONLY_IN = {"sqlite3": "buffer/sqlite", "nats": "buffer/jetstream", "pyreqwest": "destinations/http", "aiohttp": "nowhere"}
+ONLY_IN = {
+    "sqlite3": "buffer/sqlite",
+    "nats": "buffer/jetstream",
+    "pyreqwest": "destinations/http",
+    "aiohttp": "nowhere",
+}
 # Time and chance come through one door. The sandbox is told the time by whoever starts it.
 DOORS = {
     "time.time": "clock.py",

@@ -5,7 +5,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from dashboard_world import CUSTIFY, PASSWORD, World
+from dashboard_world import CUSTIFY, MAPPING, PASSWORD, World, form_of
 from penstock.admin.doors.access import IDLE_S, SESSION_S
 from penstock.admin.doors.looks import SHOWS
 from penstock.buffer.port.control import Kind, Role, Sort, User
@@ -297,7 +297,7 @@ def test_the_audit_log_is_kept_for_as_long_as_the_settings_say(world, admin):
 NOTHING_PERSONAL = {
     "/", "/changes", "/tokens", "/password", "/problems", "/replays", "/sources", "/sources/{name}", "/destinations",
     "/destinations/{name}", "/activity", "/activity/{sort}", "/links", "/sources/new", "/destinations/new",
-    "/destinations/new/custify", "/users", "/users/{name}", "/api/openapi.json", "/api/v1/tokens", "/api/v1/users",
+    "/destinations/new/{type}", "/users", "/users/{name}", "/api/openapi.json", "/api/v1/tokens", "/api/v1/users",
     "/api/v1/sources", "/api/v1/destinations", "/api/v1/refused", "/api/v1/destinations/{name}/dead",
     "/api/v1/destinations/{name}/attributes", "/api/v1/replays", "/api/v1/replays/{job:int}", "/api/v1/revisions",
     "/api/v1/deeds", "/api/v1/settings", "/api/v1/users/{name}/credentials", "/api/v1/audit",
@@ -338,7 +338,7 @@ def test_a_document_based_on_an_older_revision_is_not_put_in_force(world):
         ),
         ("/destinations/custify/connect", {}),
         ("/destinations/custify/remove", {"backlog": "keep"}),
-        ("/mapping/custify", {"page_views": "on"}),
+        ("/mapping/custify", MAPPING | {"page_views": "on"}),
         ("/sources/web/rotate", {}),
         ("/activity/1/back", {}),
     ],
@@ -348,12 +348,14 @@ def test_a_form_that_was_opened_before_somebody_else_changed_the_settings_does_n
     base = world.desk.revision()
     admin.post("/sources/new", name="other", type="web")
     before = world.desk.document()
-    late = admin.post(path, base=str(base), **fields)
+    if path.endswith("/settings"):
+        fields = form_of(admin.get(path.removesuffix("/settings")).text, path) | fields
+    late = admin.post(path, **fields | {"base": str(base)})
 
     assert late.status_code == 409
     assert "somebody changed the settings meanwhile" in late.text
     assert world.desk.document() == before
-    assert admin.post(path, base=str(world.desk.revision()), **fields).status_code == 303
+    assert admin.post(path, **fields | {"base": str(world.desk.revision())}).status_code == 303
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,8 @@ def test_an_api_key_is_sealed_at_rest_and_never_sent_back(world, admin):
 
 def test_an_empty_key_keeps_the_old_one_and_a_bad_change_is_refused(world, admin):
     admin.post("/destinations/new/custify", **CUSTIFY)
-    kept = admin.post("/destinations/custify/settings", base_url="http://127.0.0.1:9/", page_views="on", enabled="on")
-    refused = admin.post("/destinations/custify/settings", base_url="http://example.com", enabled="on")
+    kept = admin.change("/destinations/custify", base_url="http://127.0.0.1:9/", page_views="on", enabled="on")
+    refused = admin.change("/destinations/custify", base_url="http://example.com", enabled="on")
 
     assert kept.status_code == 303
     assert refused.status_code == 422

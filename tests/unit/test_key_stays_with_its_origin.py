@@ -28,8 +28,8 @@ def in_force(world) -> tuple[str, str]:
 
 @pytest.mark.parametrize("origin", [THEIRS, "http://127.0.0.1:10", "http://localhost:9", "https://api.custify.com"])
 def test_a_form_that_changes_the_origin_needs_the_key_again(world, admin, origin):
-    refused = admin.post("/destinations/custify/settings", base_url=origin, enabled="on")
-    changed = admin.post("/destinations/custify/settings", base_url=origin, enabled="on", api_key="its-own-key")
+    refused = admin.change("/destinations/custify", base_url=origin, enabled="on")
+    changed = admin.change("/destinations/custify", base_url=origin, enabled="on", api_key="its-own-key")
 
     assert refused.status_code == 422
     assert "entered again" in refused.text
@@ -38,7 +38,7 @@ def test_a_form_that_changes_the_origin_needs_the_key_again(world, admin, origin
 
 
 def test_another_spelling_of_the_origin_is_no_other_origin(world, admin):
-    assert admin.post("/destinations/custify/settings", base_url="HTTP://127.0.0.1:9/", enabled="on").status_code == 303
+    assert admin.change("/destinations/custify", base_url="HTTP://127.0.0.1:9/", enabled="on").status_code == 303
 
 
 @pytest.mark.parametrize("key", [None, "(set)", "sealed"])
@@ -64,7 +64,7 @@ def test_leaving_the_origin_out_is_a_change_too(world, admin):
 
 def test_a_sealed_key_of_an_older_revision_goes_nowhere_else(world, admin):
     older = world.desk.document()["destinations"]["custify"]["api_key"]
-    admin.post("/destinations/custify/settings", base_url=THEIRS, enabled="on", api_key="their-own-key")
+    admin.change("/destinations/custify", base_url=THEIRS, enabled="on", api_key="their-own-key")
     body = {"destinations": {"custify": {"type": "custify", "base_url": THEIRS, "api_key": older}}}
 
     assert admin.client.post("/api/v1/settings", json=body).status_code == 422
@@ -79,7 +79,7 @@ def test_a_document_with_the_key_itself_may_change_the_origin(world, admin):
 
 def test_an_older_revision_comes_back_with_its_own_key_and_its_own_origin(world, admin):
     before = in_force(world)
-    admin.post("/destinations/custify/settings", base_url=THEIRS, enabled="on", api_key="their-own-key")
+    admin.change("/destinations/custify", base_url=THEIRS, enabled="on", api_key="their-own-key")
     admin.post("/activity/1/back")
 
     assert in_force(world) == before

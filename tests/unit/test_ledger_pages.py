@@ -54,7 +54,7 @@ def test_the_overview_and_a_persons_page_say_it_too(admin):
 
 
 def test_a_strange_attribute_is_approved_by_a_button(world, admin):
-    admin.post("/destinations/custify/settings", base_url="http://127.0.0.1:9", attribute_guard="hold", enabled="on")
+    admin.change("/destinations/custify", base_url="http://127.0.0.1:9", attribute_guard="hold", enabled="on")
     assert "people.planName string it is new, and nearly repeats plan m1 Approve" in text_of(
         admin.get("/ledger/custify")
     )
@@ -82,7 +82,7 @@ def test_what_shadow_kept_back_is_sent_by_a_button_once_the_destination_is_live(
     admin.post("/replays", destination="custify", cause=SHADOW)
     assert "cause mode.shadow" in text_of(admin.get("/replays"))
 
-    admin.post("/destinations/custify/settings", base_url="http://127.0.0.1:9", mode="shadow", enabled="on")
+    admin.change("/destinations/custify", base_url="http://127.0.0.1:9", mode="shadow", enabled="on")
     page = text_of(admin.get("/destinations/custify"))
     assert "nothing is written to Custify" in page
     assert "Send 1 events now" not in page
@@ -91,7 +91,7 @@ def test_what_shadow_kept_back_is_sent_by_a_button_once_the_destination_is_live(
 def test_policies_are_set_a_line_each_and_exported(world, admin):
     lines = "people.custom_attributes.plan = latest\ncompany.plan=owner"
     fields = {"base_url": "http://127.0.0.1:9", "enabled": "on"}
-    admin.post("/destinations/custify/settings", policies=lines, **fields)
+    admin.change("/destinations/custify", policies=lines, **fields)
     assert dict(world.desk.settings().destinations["custify"].policies) == {
         "people.custom_attributes.plan": "latest",
         "company.plan": "owner",
@@ -99,7 +99,7 @@ def test_policies_are_set_a_line_each_and_exported(world, admin):
     assert "traits.plan latest 100 % pro" in text_of(admin.get("/mapping/custify"))
     assert '"people.custom_attributes.plan" = "latest"' in toml_of(world.desk.document())
 
-    refused = admin.post("/destinations/custify/settings", policies="people.plan = sometimes", **fields)
+    refused = admin.change("/destinations/custify", policies="people.plan = sometimes", **fields)
 
     assert refused.status_code == 422 or "sometimes" in refused.text
     assert world.desk.settings().destinations["custify"].policies["company.plan"] == "owner"

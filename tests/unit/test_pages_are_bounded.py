@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from dashboard_world import World
+from dashboard_world import MAPPING, World
 from penstock.buffer.port.control import Role, Sort, User
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.selection import Selection
@@ -81,7 +81,7 @@ def world(tmp_path_factory):
     world.snapshots.write("accept", {"refused": refused})
     world.snapshots.write("deliver", {"custify": {"hold_reason": LONG, "hold_cause": "custify.refused.401"}})
     chatter(world)
-    admin.post("/mapping/custify", mapping="custify/1", nested="drop")
+    admin.post("/mapping/custify", **MAPPING)
     return world
 
 
@@ -132,7 +132,7 @@ def addresses(world) -> list[str]:
         for message in ("many", "nested", "long", "typed", "deep", "digits") if "message_id" in route.path else ("",):
             names = {"destination": "custify", "cause": "custify.refused.7", "invitation": "x", "message_id": message}
             names["name"] = {"sources": "web", "users": "user 1"}.get(route.path.split("/")[1], "custify")
-            names["sort"] = "refusal"
+            names |= {"sort": "refusal", "type": "custify"}
             if is_page:
                 found.append(re.sub(r"{(\w+)(?::\w+)?}", lambda m, names=names: names[m[1]], route.path))
     person, company = (urllib.parse.quote(OWN[name]) for name in ("userId", "groupId"))

@@ -132,9 +132,7 @@ def deeds(world, admin) -> None:
     admin.post("/ledger/custify/forget", person=person)
     admin.post("/ledger/custify/forget", email=SECRETS["email"])
     admin.post("/replays", destination="custify", person=person, event_name=SECRETS["email"])
-    admin.post(
-        "/destinations/custify/settings", base_url="http://127.0.0.1:9", enabled="on", canary_companies=IDS["groupId"]
-    )
+    admin.change("/destinations/custify", base_url="http://127.0.0.1:9", enabled="on", canary_companies=IDS["groupId"])
     admin.post("/sources/web/rotate")
     world.control.note("admin", f"the ledger of custify was told to forget user:{person}")
     assert world.reader.settings.destinations["custify"].canary_companies == (IDS["groupId"],)
@@ -156,7 +154,7 @@ def addresses(world) -> list[str]:
         ):
             names = {"destination": "custify", "cause": "custify.refused.422", "job": "1", "message_id": message}
             names["name"] = {"sources": "web", "users": "admin"}.get(route.path.split("/")[1], "custify")
-            names |= {"sort": "look", "hash": "none"}
+            names |= {"sort": "look", "hash": "none", "type": "custify"}
             found.append(
                 re.sub(r"{(\w+)(?::\w+)?}", lambda m, names=names: urllib.parse.quote(names[m[1]]), route.path)
             )

@@ -15,7 +15,9 @@ from penstock.admin.doors.access import Access
 from penstock.admin.pages.access import AccessPages
 from penstock.admin.pages.activity import ActivityPages
 from penstock.admin.pages.changes import Changes, mark_of
+from penstock.admin.pages.destinations import DestinationPages, TryConnection
 from penstock.admin.pages.door import DoorPages
+from penstock.admin.pages.editing import Editing
 from penstock.admin.pages.event import EventPages
 from penstock.admin.pages.ledger import LedgerPages
 from penstock.admin.pages.live import LivePages
@@ -25,7 +27,7 @@ from penstock.admin.pages.overview import OverviewPages
 from penstock.admin.pages.people import PeoplePages
 from penstock.admin.pages.problems import ProblemPages
 from penstock.admin.pages.radar import RadarPages
-from penstock.admin.pages.settings import SettingsPages, TryConnection
+from penstock.admin.pages.sources import SourcePages
 from penstock.admin.pages.trial_event import SendTrial
 from penstock.admin.pages.web import Pages
 from penstock.buffer.port.control import Journal
@@ -66,6 +68,7 @@ def all_routes(p: Parts) -> list[Route]:
     """Return all routes."""
     sight = Sight(lambda: p.reader.settings, p.desk.vault)
     pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots, p.reader), sight=sight)
+    editing = Editing(pages, desk=p.desk, reader=p.reader)
     parts = (
         ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots, sight=sight),
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal, sight=sight),
@@ -91,9 +94,8 @@ def all_routes(p: Parts) -> list[Route]:
         PeoplePages(pages, reader=p.reader, search=p.search, ledger=p.ledger),
         RadarPages(pages, reader=p.reader, ledger=p.ledger),
         MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
-        NamesPages(pages, desk=p.desk, reader=p.reader),
-        SettingsPages(
-            pages, desk=p.desk, reader=p.reader, orders=p.orders, dead=p.dead, try_connection=p.try_connection
-        ),
+        NamesPages(editing),
+        SourcePages(editing),
+        DestinationPages(editing, orders=p.orders, dead=p.dead, try_connection=p.try_connection),
     )
     return [route for part in parts for route in part.routes()]

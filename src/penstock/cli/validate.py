@@ -7,7 +7,7 @@ import click
 from penstock.admin.doors.passwords import password_of_file
 from penstock.cli import config_option, config_path
 from penstock.settings import Settings, load
-from penstock.settings.source_form import warnings_of
+from penstock.settings.source_warnings import warnings_of
 
 
 @click.command("validate")

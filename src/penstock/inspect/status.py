@@ -18,7 +18,7 @@ from penstock.machine.pulse import ROLES, RoleStatus, read_pulse
 from penstock.machine.snapshot import Snapshots
 from penstock.settings import Settings
 from penstock.settings.last_known import problem_of
-from penstock.settings.source_form import warnings_of
+from penstock.settings.source_warnings import warnings_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

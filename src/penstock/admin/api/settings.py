@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from penstock.admin.api.api import DIGITS_MAX, ApiError, api_route, caller_of, eyes_of, page_of, read, whole
+from penstock.admin.pages.destinations import TryConnection
+from penstock.admin.pages.editing import NAME
 from penstock.admin.pages.mapping import shown_unsent, shown_use, stories_of
-from penstock.admin.pages.settings import NAME, TryConnection
 from penstock.buffer.port.control import Deed, Journal, Revision
 from penstock.buffer.port.shelf import Shelf
 from penstock.destinations.reading import by_source, options_of

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,7 +24,7 @@ from penstock.inspect.eyes import Eyes
 from penstock.inspect.parts import WORD_CHARS, Part, cut, part_of, short
 from penstock.inspect.status import StatusReader
 from penstock.ledger.rules import rules_of
-from penstock.settings import Settings
+from penstock.settings import Destination, Settings, forms
 from penstock.settings.revisions import Desk, Document
 
 # Events looked at, and changed ones shown.
@@ -67,6 +67,7 @@ class MappingPages:
         return visit.page(
             "mapping.html",
             name=name,
+            choices=forms.choices(Destination),
             wanted=wanted,
             is_preview=wanted != in_force,
             is_ours=self.desk.is_ours("destinations", name),
@@ -83,20 +84,15 @@ class MappingPages:
     def save(self, visit: Visit, form: Form) -> Response:
         """Put the switches in force that were looked at."""
         name = visit.request.path_params["name"]
+        forms.refuse_unknown(form, {"base", *forms.MAPPING})
+        fields = forms.read(Destination, form, forms.MAPPING, is_whole=True)
 
         def edit(document: Document) -> None:
             if name not in document["destinations"]:
                 raise SettingsError(
                     f"destinations.{name}", expected="one that was set up here", got=name, hint="change penstock.toml"
                 )
-            block: dict[str, Any] = document["destinations"][name]
-            wanted = _wanted(form, Mapping())
-            block.update(
-                mapping=wanted.name,
-                nested=wanted.nested,
-                anonymous_fallback=wanted.anonymous_fallback,
-                page_views=wanted.page_views,
-            )
+            document["destinations"][name].update(fields)
 
         self.reader.settings = self.desk.change(
             edit, by=visit.user.name, note=f"mapping of {name} changed", after=base_of(form)

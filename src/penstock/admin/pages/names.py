@@ -1,39 +1,38 @@
 """A destination gets another name, or people say whether one was called otherwise: one step, and nothing is sent again."""
 
-from typing import Any
-
 from starlette.responses import Response
 from starlette.routing import Route
 
-from penstock.admin.pages.settings import NAME
-from penstock.admin.pages.web import Form, Pages, Visit, base_of, redirect
+from penstock.admin.pages.editing import NAME, Editing, own
+from penstock.admin.pages.web import Form, Visit, redirect
 from penstock.errors import SettingsError
-from penstock.inspect.status import StatusReader
 from penstock.settings import NEW
-from penstock.settings.revisions import Desk, Document
+from penstock.settings.revisions import Document
 
 
 class NamesPages:
     """The forms about names on a destination's page."""
 
-    def __init__(self, pages: Pages, *, desk: Desk, reader: StatusReader) -> None:
-        self.pages, self.desk, self.reader = pages, desk, reader
+    def __init__(self, editing: Editing) -> None:
+        self.editing = editing
 
     def routes(self) -> list[Route]:
         """Return all routes."""
         return [
-            self.pages.act("/destinations/{name}/rename", self.rename, right="settings"),
-            self.pages.act("/destinations/{name}/was", self.was, right="settings"),
+            self.editing.pages.act("/destinations/{name}/rename", self.rename, right="settings"),
+            self.editing.pages.act("/destinations/{name}/was", self.was, right="settings"),
         ]
 
     def rename(self, visit: Visit, form: Form) -> Response:
         """Give a destination another name; its connections, backlog, history and ledger go with it."""
         old, new = visit.request.path_params["name"], form.get("name", "")
-        taken = self.desk.settings().destinations
+        taken = self.editing.desk.settings().destinations
         if not NAME.fullmatch(new) or new in taken or new in {"new", NEW}:
             expected = "a name that is not taken: letters, digits, spaces, . _ -, at most 63"
             raise SettingsError("name", expected=expected, got=new[:100])
-        self._change(visit, form, f"destination {old} renamed to {new}", lambda document: renamed(document, old, new))
+        self.editing.change(
+            visit, form, f"destination {old} renamed to {new}", lambda document: renamed(document, old, new)
+        )
         return redirect(f"/destinations/{new}", said=f"{old} is called {new} now; it goes on where it was")
 
     def was(self, visit: Visit, form: Form) -> Response:
@@ -41,29 +40,18 @@ class NamesPages:
         name, old = visit.request.path_params["name"], form.get("old", "")
 
         def edit(document: Document) -> None:
-            _own(document, name)["renamed_from"] = [old]
+            own(document, "destinations", name)["renamed_from"] = [old]
 
         note = f"destination {name} {'is a new one' if old == NEW else f'was called {old}'}"
-        self._change(visit, form, note, edit)
+        self.editing.change(visit, form, note, edit)
         return redirect(f"/destinations/{name}", said=note)
-
-    def _change(self, visit: Visit, form: Form, note: str, edit: Any) -> None:
-        self.reader.settings = self.desk.change(edit, by=visit.user.name, note=note, after=base_of(form))
 
 
 def renamed(document: Document, old: str, new: str) -> None:
     """Change a destination's name in a document, where it stood. Raises SettingsError."""
-    block = _own(document, old)
+    block = own(document, "destinations", old)
     before = [name for name in block.get("renamed_from", ()) if name not in {new, NEW}]
     block["renamed_from"] = [old, *before]
     document["destinations"] = {new if name == old else name: each for name, each in document["destinations"].items()}
     for connection in document["connections"]:
         connection["to"] = new if connection["to"] == old else connection["to"]
-
-
-def _own(document: Document, name: str) -> dict[str, Any]:
-    block: dict[str, Any] | None = document["destinations"].get(name)
-    if block is None:
-        hint = "change the file"
-        raise SettingsError(f"destinations.{name}", expected="one that was set up here", got="another", hint=hint)
-    return block

@@ -1,0 +1,105 @@
+"""What a form says about a source or a destination, read by the table of settings. Pure.
+
+A form that changes something says everything that it shows: what it leaves out is not taken for the default, or a form of
+another page, or of a script, would switch off what it never named.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+
+from penstock.errors import SettingsError
+from penstock.settings.table import Destination, Source
+from penstock.settings.text import unknown
+
+Kind = type[Source] | type[Destination]
+# A checkbox that is off sends nothing; a hidden field of its name in front of it does.
+ON, OFF = "on", "off"
+
+SOURCE = (
+    "allowed_origins", "trust", "trusted_traits", "quota", "events_per_s_max", "bytes_per_s_max", "burst_s",
+    "store_share_max",
+)  # fmt: skip
+WANTED = ("mode", "canary_companies", "canary_percent", "consent_provider", "consent_resolution", "consent_categories")
+MAPPING = ("mapping", "nested", "anonymous_fallback", "page_views")
+#: What is set in the dashboard, by the type of a destination.
+DESTINATION: Mapping[str, Sequence[str]] = {
+    "custify": (
+        "base_url", "calls_per_s_max", *MAPPING, "date_attributes", "null_clears", *WANTED, "skip_unchanged", "coalesce",
+        "changes_only", "reassert_days", "policies", "unknown_people", "park_hours", "anonymous_hours", "infer_company",
+        "attribute_guard",
+    ),
+    "webhook": ("base_url", "calls_per_s_max", *WANTED),
+}  # fmt: skip
+
+
+def read(kind: Kind, form: Mapping[str, str], fields: Collection[str], *, is_whole: bool) -> dict[str, Any]:
+    """Return what a form says of these fields, as a document keeps it; `is_whole`: it must say something of each.
+
+    Raises SettingsError that names the field. Whether values can work together is checked with all settings.
+    """
+    hints = _hints(kind)
+    if is_whole and (missing := [name for name in fields if name not in form]):
+        raise SettingsError(missing[0], expected="a value", got="none", hint="a form says all that it shows")
+    return {name: _value(name, hints[name], form[name]) for name in fields if name in form}
+
+
+def refuse_unknown(form: Mapping[str, str], known: Collection[str], *, prefixes: Sequence[str] = ()) -> None:
+    """Refuse a form with a field that nobody reads. Raises SettingsError."""
+    for name in form:
+        if name not in known and not (":" in name and name.startswith(tuple(prefixes))):
+            raise unknown(name, name, known)
+
+
+def choices(kind: Kind) -> dict[str, tuple[str, ...]]:
+    """Return what may be chosen, by field: each stands in the table alone."""
+    return {name: typing.get_args(hint) for name, hint in _hints(kind).items() if typing.get_origin(hint) is Literal}
+
+
+def listed(text: str) -> list[str]:
+    """Return the items of a text, separated by commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _hints(kind: Kind) -> Mapping[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _value(name: str, hint: Any, text: str) -> Any:
+    if hint is bool:
+        return _flag(name, text)
+    if hint is float:
+        return _number(name, text)
+    if hint == tuple[str, ...]:
+        return listed(text)
+    if typing.get_origin(hint) is Mapping:
+        return _table(name, text)
+    if typing.get_origin(hint) is Literal and text not in typing.get_args(hint):
+        raise SettingsError(name, expected=" or ".join(map(repr, typing.get_args(hint))), got=text)
+    return text
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in {ON, OFF}:
+        raise SettingsError(name, expected=f"{ON} or {OFF}", got=text)
+    return text == ON
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise SettingsError(name, expected="a number", got=text) from error
+
+
+def _table(name: str, text: str) -> dict[str, str]:
+    """Return `field = value`, one a line."""
+    table = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        field, equals, value = line.partition("=")
+        if not equals:
+            raise SettingsError(name, expected="field = value, one a line", got=line)
+        table[field.strip()] = value.strip()
+    return table
