@@ -151,7 +151,7 @@ async def test_a_file_of_the_first_schema_is_brought_forward(tmp_path):
         (3, "server", "m1", "group", "", "anon\0", 'ac"me', 1_700_000_000_002, "::1", b""),
         (7, "web", "m\0", "töck", "\U0001f600", "", "", 1_700_000_000_003, "", b"\x00\xff"),
     ]
-    first = importlib.resources.files("penstock.buffer").joinpath("migrations", "events_0001.sql").read_text()
+    first = importlib.resources.files("penstock.buffer.sqlite").joinpath("migrations", "events_0001.sql").read_text()
     with sqlite3.connect(tmp_path / EVENTS) as connection:
         connection.executescript(first + "PRAGMA user_version = 1")
         connection.executemany(f"INSERT INTO events VALUES ({', '.join('?' * 10)})", rows)
