@@ -17,7 +17,8 @@ PATHS = {
     "problem": "/problems/custify/custify.refused.422",
     "event": "/events/custify/m2", "dead": "/events/custify/m0", "people": "/people?person=u2&field=plan", "sources": "/sources",
     "source": "/sources/web", "source_new": "/sources/new", "destinations": "/destinations", "destination": "/destinations/custify",
-    "destination_pick": "/destinations/new", "destination_new": "/destinations/new/custify", "replays": "/replays",
+    "destination_pick": "/destinations/new", "destination_name": "/destinations/new/custify",
+    "destination_new": "/destinations/new/custify?name=Custify%20US", "webhook_new": "/destinations/new/webhook?name=mirror", "replays": "/replays",
     "activity": "/activity", "users": "/users", "tokens": "/tokens", "links": "/links", "rerun": "/events/custify/m2?rerun=1",
     "problems_all": "/problems/custify?person=u1", "account": "/people?company=acme", "people_all": "/people",
     "ledger": "/ledger/custify", "ledger_record": "/ledger/custify?person=u2",
@@ -69,11 +70,12 @@ async def set_up_here(page, admin_url: str, sandbox_url: str) -> None:
     await page.click("text=Rotate the key")
     await page.goto(f"{admin_url}/destinations/new/custify")
     await page.fill("#name", "Custify EU")
+    await page.click("text=Continue")
     await page.fill("#api_key", API_KEY)
     await page.fill("#base_url", sandbox_url)
     for name in KEYS:
         await page.uncheck(f"input[name='source:{name}']")
-    await page.click("text=Continue")
+    await page.click("button:has-text('Add destination')")
     await page.click("main >> button:has-text('Pause')")
     await page.goto(f"{admin_url}/people?destination=custify&person=u2")
     await page.click("text=Make a link")

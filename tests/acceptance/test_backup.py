@@ -81,5 +81,5 @@ def test_files_of_two_folders_end_the_server_with_a_sentence(penstock, tmp_path)
 
     penstock.start()
 
-    assert penstock.run.process.wait(30) == 78
+    assert penstock.process.wait(30) == 78
     assert "expected files of one data folder" in penstock.log.read_text()

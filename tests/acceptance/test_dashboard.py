@@ -97,9 +97,10 @@ async def add_source_and_destination(page, penstock, sandbox, *, api_key: str) -
     await page.click("text=Add a destination")
     await page.click("text=Select Custify")
     await page.fill("#name", "Custify EU")
+    await page.click("text=Continue")
     await page.fill("#api_key", api_key)
     await page.fill("#base_url", sandbox.url)
-    await page.click("text=Continue")
+    await page.click("button:has-text('Add destination')")
     return key
 
 
@@ -173,9 +174,10 @@ async def test_removing_a_destination_asks_what_becomes_of_what_waits(unset, san
 
     await page.goto(f"{unset.admin_url}/destinations/new/custify")
     await page.fill("#name", "Custify EU")
+    await page.click("text=Continue")
     await page.fill("#api_key", API_KEY)
     await page.fill("#base_url", sandbox.url)
-    await page.click("text=Continue")
+    await page.click("button:has-text('Add destination')")
     assert until(lambda: unset.counts()["outcomes"]["dead"]) == 1
     assert sandbox.person("ana") is None
     await page.goto(f"{unset.admin_url}/problems/Custify%20EU/destination.discarded")

@@ -45,7 +45,7 @@ def test_a_cut_log_ends_the_server_once_and_the_doctor_saves_the_rest(penstock, 
     cut(penstock.folder / "data" / "events.db")
 
     penstock.start()
-    assert penstock.run.process.wait(30) == 1
+    assert penstock.process.wait(30) == 1
     said = penstock.log.read_text()
     assert "events.db is damaged" in said
     # accept and deliver both read the log; neither is started again.
@@ -72,7 +72,7 @@ def test_damage_that_is_found_under_way_is_answered_503_and_ends_the_server_once
 
     assert penstock.send(identify(6))[0] == 503
 
-    assert penstock.run.process.wait(30) == 1
+    assert penstock.process.wait(30) == 1
     assert '"role": "accept", "code": 74' in penstock.log.read_text()
     assert penstock.log.read_text().count("store_damaged") <= 2
     assert b"1 segments cannot be unpacked" in doctor(penstock).stdout

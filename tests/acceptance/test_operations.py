@@ -76,23 +76,23 @@ def test_no_request_is_refused_while_the_settings_are_written_again_and_again(pe
 
 
 def test_a_hang_up_reads_the_settings_and_stops_nobody(penstock):
-    roles = {child.pid for child in psutil.Process(penstock.run.process.pid).children()}
+    roles = {child.pid for child in psutil.Process(penstock.process.pid).children()}
     penstock.config.write_text(penstock.config.read_text().replace("server-key", "another-key"))
 
-    penstock.run.process.send_signal(signal.SIGHUP)
+    penstock.process.send_signal(signal.SIGHUP)
 
     until(lambda: http("POST", f"{penstock.url}/v1/track", b'{"userId":"a"}', basic("another-key", ""))[0] == 200)
     assert len(logged(penstock, "reload_asked")) == 1
-    assert {child.pid for child in psutil.Process(penstock.run.process.pid).children()} == roles
+    assert {child.pid for child in psutil.Process(penstock.process.pid).children()} == roles
 
 
 def test_a_hang_up_at_the_very_start_ends_nobody(start):
     penstock = start()
     penstock.stop()
     penstock.start()
-    until(lambda: len(psutil.Process(penstock.run.process.pid).children()) == 3)
+    until(lambda: len(psutil.Process(penstock.process.pid).children()) == 3)
 
-    penstock.run.process.send_signal(signal.SIGHUP)
+    penstock.process.send_signal(signal.SIGHUP)
     penstock.until_ready()
 
     assert len(logged(penstock, "process_ended")) == 0

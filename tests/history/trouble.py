@@ -101,9 +101,9 @@ class Trouble:
         for process in self.penstock.family() if self.dice.random() < 0.5 else ():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        if self.penstock.run.process.poll() is None:
-            self.penstock.run.process.send_signal(signal.SIGTERM)
-        self.penstock.run.process.wait(S_MAX)
+        if self.penstock.process.poll() is None:
+            self.penstock.process.send_signal(signal.SIGTERM)
+        self.penstock.process.wait(S_MAX)
         psutil.wait_procs(self.penstock.family(), timeout=5)
         done = until(lambda: self._restored(path), s_max=S_MAX, what="the backup does not come back")
         self.history.note("restored", set=number)
@@ -161,9 +161,9 @@ class Trouble:
         role = _role(process)
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-        if process.pid == self.penstock.run.process.pid:
+        if process.pid == self.penstock.process.pid:
             # Who supervises is not supervised: started again as systemd would.
-            self.penstock.run.process.wait(S_MAX)
+            self.penstock.process.wait(S_MAX)
             self.penstock.start()
         return role
 
