@@ -15,7 +15,8 @@ LISTED = re.compile(
 UTC_FORM = re.compile(r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
 # How texts begin that may be a moment in one of the forms that languages print; all others are not looked into.
 PRINTED = re.compile(
-    r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? .*:|\d{1,2} [a-z]{3,9} \d{4} .*:|/Date\(", re.ASCII | re.IGNORECASE
+    r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? .*:|(?:\d{1,2}[ -])?[a-z]{3,9}\.?[ ,-].*\d:\d|/Date\(",
+    re.ASCII | re.IGNORECASE,
 )
 # The empty dates of Go, .NET and SQL are year 1; "never" and "for ever" are the last year that a date can have.
 YEAR_MIN, YEAR_MAX = 1, 9999
@@ -71,7 +72,7 @@ def as_listed(text: str) -> str:
     # Of nearly all texts the first look tells that they are no moment.
     if ":" not in text and text[:1] != "/":
         return text
-    if (text[4:5] != "-" or LISTED.fullmatch(text)) and not PRINTED.match(text):
+    if (text[4:5] not in {"-", "/"} or LISTED.fullmatch(text)) and not PRINTED.match(text):
         return text
     return as_date(text) or text
 
