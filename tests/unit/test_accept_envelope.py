@@ -143,7 +143,7 @@ GOOD = b'{"type":"track","userId":"ana","event":"E"}'
         (b'"x"', causes.NOT_AN_OBJECT, b'"x"'),
         (b"7", causes.NOT_AN_OBJECT, b"7"),
         (b"[1, 2]", causes.NOT_AN_OBJECT, b"[1, 2]"),
-        (b'{"userId":"bo","x":undefined}', causes.NOT_AN_OBJECT, rb'"{\"userId\":\"bo\",\"x\":undefined}"'),
+        (b'{"userId":"bo","x":unsaid}', causes.NOT_AN_OBJECT, rb'"{\"userId\":\"bo\",\"x\":unsaid}"'),
         (b"{'userId': 'bo'}", causes.NOT_AN_OBJECT, b"\"{'userId': 'bo'}\""),
         (b'{"userId":"bo" "x":1}', causes.NOT_AN_OBJECT, None),
         (b"0\x01", causes.NOT_AN_OBJECT, rb'"0\u0001"'),
@@ -191,7 +191,7 @@ def test_a_batch_without_one_usable_event_or_without_an_end_is_refused_as_the_co
     assert (refusal.value.status, refusal.value.text) == (400, text)
 
 
-@pytest.mark.parametrize("item", [b"null", b'{"event":"x"}', b'{"userId":"a","x":undefined}'])
+@pytest.mark.parametrize("item", [b"null", b'{"event":"x"}', b'{"userId":"a","x":unsaid}'])
 def test_rudderstacks_answer_for_the_whole_batch_is_a_setting(item):
     with pytest.raises(SdkError):
         events_of(b'{"batch":[%b,%b]}' % (GOOD, item), all_or_nothing=True)
@@ -212,6 +212,13 @@ def test_a_batch_of_bad_items_is_not_read_beyond_its_limit():
         (b'\xef\xbb\xbf{"userId":"a"}', b'{"userId":"a"}'),
         ('{"userId":"a"}'.encode("utf-16"), b'{"userId":"a"}'),
         (b'{"userId":"a","n":NaN,"m":-Infinity,"i":Infinity}', b'{"userId":"a","n":null,"m":null,"i":null}'),
+        # C, Lua and Perl print them so; and a template with a variable of JavaScript that nobody set.
+        (b'{"userId":"a","n":nan,"m":-inf,"x":undefined}', b'{"userId":"a","n":null,"m":null,"x":null}'),
+        (b'{"userId":"a","nan":"inf"}', b'{"userId":"a","nan":"inf"}'),
+        (b'\xef\xbb\xbf\xef\xbb\xbf {"userId":"a"}', b'{"userId":"a"}'),
+        (b' \xef\xbb\xbf{"userId":"a"}', b'{"userId":"a"}'),
+        ('{"userId":"a"}'.encode("utf-16-le"), b'{"userId":"a"}'),
+        ('{"userId":"a"}'.encode("utf-16-be"), b'{"userId":"a"}'),
         (b'{"userId":"a","tags":[1,2, ],}', b'{"userId":"a","tags":[1,2 ]}'),
         (b'{"userId":"a","t":"NaN, ],}"}', b'{"userId":"a","t":"NaN, ],}"}'),
         (b'{"userId":"a","t":"one\ntwo\t","n":NaN}', rb'{"userId":"a","t":"one\u000atwo\u0009","n":null}'),

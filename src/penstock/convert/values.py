@@ -19,6 +19,8 @@ FLAGS = {"true": True, "false": False, "1": True, "0": False}
 # A byte order mark, and what holds words together or apart without being seen: it comes along when ids are copied.
 UNSEEN_TEXT = "\ufeff\u200b\u200c\u200d\u2060"
 UNSEEN = dict.fromkeys(map(ord, UNSEEN_TEXT))
+# What an address has nowhere, unless somebody put it into quotation marks: a second @, and what stands between addresses.
+NO_ADDRESS = re.compile(r"@.*@|[<>,;:()\[\]\\]")
 # Deeper than any attribute a person would look for.
 FLATTEN_DEPTH_MAX = 8
 
@@ -43,9 +45,16 @@ def as_id(value: object) -> str | None:
 
 
 def as_email(value: object) -> str | None:
-    """Return an email as all of them are compared: in small letters, without spaces. A text such as "n/a" is none."""
-    text = plain_email(value) if isinstance(value, str) else ""
-    return text if "@" in text[1:-1] else None
+    """Return an email as all of them are compared: in small letters, without spaces. A text such as "n/a" is none.
+
+    Of "Ana <ana@example.com>" and "mailto:ana@example.com" it is the address; several addresses are nobody's.
+    """
+    if not isinstance(value, str):
+        return None
+    text = plain_email(value)
+    if text[-1:] == ">" or text[:7] == "mailto:":
+        text = text.rpartition("<")[2].removesuffix(">").removeprefix("mailto:")
+    return text if "@" in text[1:-1] and not NO_ADDRESS.search(text) else None
 
 
 def plain_email(text: str) -> str:
