@@ -1,6 +1,7 @@
 """The value that travels: one SDK call, stored exactly as it was accepted."""
 
 import concurrent.futures
+import json
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NewType, Protocol, TypeVar
@@ -242,10 +243,22 @@ def in_one_go(work: Generator[None, None, Result]) -> Result:
             return result
 
 
+def value_of(text: bytes) -> object:
+    """Read JSON. A number that is too large for one is infinite, as in JavaScript. Raises msgspec.DecodeError."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        # Of such a number alone; what has too many digits to be written again is refused by Python, too.
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise msgspec.DecodeError(str(error)) from error
+
+
 def _decoded(body: bytes) -> object:
     for read in (bytes, mended):
         try:
-            return msgspec.json.decode(read(body))
+            return value_of(read(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return None

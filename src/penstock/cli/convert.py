@@ -9,7 +9,7 @@ import msgspec
 from penstock.accept.lenient import readable, without_mark
 from penstock.convert import convert
 from penstock.convert.plan import Mapping, Meaning, Plan
-from penstock.event import in_one_go, mended
+from penstock.event import in_one_go, mended, value_of
 
 
 @click.command("convert")
@@ -45,10 +45,10 @@ def _decoded(line: bytes) -> object:
     """Read a line as accept reads a body: as it is, else mended where its meaning is certain."""
     for read in (bytes, mended):
         try:
-            return msgspec.json.decode(read(line))
+            return value_of(read(line))
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-    return msgspec.json.decode(in_one_go(readable(mended(without_mark(line)))))
+    return value_of(in_one_go(readable(mended(without_mark(line)))))
 
 
 def as_json(meaning: Meaning) -> dict[str, object]:
