@@ -23,6 +23,8 @@ _ESCAPE = re.compile(
 )
 # What is looked at in one go: some milliseconds of work.
 ESCAPES_OF_A_SLICE = 4_000
+# Longer numbers are infinite, and Python reads none of more than 4 300 digits.
+WHOLE_DIGITS_MAX = 400
 
 #: The order an event belongs to, as a text such as "user:42", "anon:f3…" or "company:acme".
 Lane = NewType("Lane", str)
@@ -248,11 +250,14 @@ def value_of(text: bytes) -> object:
     try:
         return msgspec.json.decode(text)
     except msgspec.ValidationError:
-        # Of such a number alone; what has too many digits to be written again is refused by Python, too.
         try:
-            return json.loads(text)
+            return json.loads(text, parse_int=_whole)
         except ValueError as error:
             raise msgspec.DecodeError(str(error)) from error
+
+
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) < WHOLE_DIGITS_MAX else float(digits)
 
 
 def _decoded(body: bytes) -> object:

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from penstock.accept.one_by_one import batch_in_slices, read_batch, read_one
 from penstock.accept.sdk_request import Origin, TooManyEvents
 from penstock.cli.convert import _decoded
 from penstock.clock import SeededDice
+from penstock.convert import convert
 from penstock.convert.plan import Filtered, Mapping, Plan, Unmappable
 from penstock.convert.wanted import Wishes
 from penstock.errors import SdkError
@@ -230,6 +232,17 @@ def test_a_batch_of_bad_items_is_not_read_beyond_its_limit():
 def test_what_is_broken_with_a_certain_meaning_is_mended_and_convert_reads_it_alike(sent, stored):
     assert read_one(sent, type_="track", origin=ORIGIN, dice=SeededDice(1)).text == stored
     assert _decoded(sent) == json.loads(stored)
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"9" * 5_000])
+def test_a_number_that_is_too_large_costs_the_event_nothing_else(number):
+    sent = b'{"type":"track","userId":"a","event":"E","properties":{"n":%b,"plan":"Pro"}}' % number
+    [event] = read_one(sent, type_="track", origin=ORIGIN, dice=SeededDice(1)).events()
+
+    ours, theirs = (convert(enriched(event), Mapping(name=name)) for name in ("custify/1", "rudderstack"))
+
+    assert ours.calls[0].body["metadata"] == {"plan": "Pro"}
+    assert msgspec.json.decode(msgspec.json.encode(theirs.calls[0].body))["metadata"]["n"] is None
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,7 @@ async def test_segments_settings_name_its_own_integration(client):
 
     segment = json.loads(answer.body)["integrations"]["Segment.io"]
     assert (segment["apiKey"], segment["apiHost"]) == (KEY, "events.example.com/v1")
+    assert (await client("GET", f"/v1/projects/{KEY}/settings/", b"", {})).status == 200
     assert (await client("GET", "/v1/projects/nobody/settings", b"", {})).status == 401
 
 

@@ -23,7 +23,8 @@ _TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 # What says nothing is matched too, in pieces, so that no search goes through megabytes in one go.
 _TOKEN = re.compile(rf'{_TEXT}|[\[{{\]}},:]|([^"\[{{\]}},:]{{1,32768}})'.encode(), re.DOTALL)
 _ODD = re.compile(
-    rf'({_TEXT})|(-?\b(?:NaN|nan|Infinity|inf|undefined)\b)|(,(?=[ \t\r\n]*[\]}}]))|\w{{1,32768}}|[^"\w,-]{{1,32768}}|[,-]', re.DOTALL
+    rf'({_TEXT})|(-?\b(?:NaN|nan|Infinity|inf|undefined)\b)|(,(?=[ \t\r\n]*[\]}}]))|\w{{1,32768}}|[^"\w,-]{{1,32768}}|[,-]',
+    re.DOTALL,
 )
 # No JSON begins with one of these bytes.
 _MARKS = codecs.BOM_UTF8 + b" \t\r\n"

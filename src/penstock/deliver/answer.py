@@ -164,12 +164,19 @@ def _wait_s(text: str, *, now: float) -> float | None:
     if said := SECONDS.fullmatch(text):
         sign, digits, fraction = said.groups()
         seconds = float("inf") if len(digits) > DIGITS_MAX else float(digits + (fraction or ""))
-        if not sign and (moment_s := seconds if seconds < 1e11 else seconds / 1000) and abs(moment_s - now) < MOMENT_WITHIN_S:
-            return max(0.0, moment_s - now)
-        return 0.0 if sign == "-" else seconds
+        ahead_s = _ahead_s(seconds, now=now)
+        return 0.0 if sign == "-" else seconds if ahead_s is None else ahead_s
     try:
         at = email.utils.parsedate_to_datetime(text)
         # "-0000" is UTC, too, for whoever does not know where it is.
         return max(0.0, (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+
+
+def _ahead_s(said: float, *, now: float) -> float | None:
+    """Return how far a moment, in seconds or milliseconds since 1970, is ahead; None for what is none."""
+    if now < MOMENT_WITHIN_S:
+        return None  # a clock that counts from its start, as in tests, has no moments
+    ahead = [moment_s - now for moment_s in (said, said / 1000) if abs(moment_s - now) < MOMENT_WITHIN_S]
+    return max(0.0, ahead[0]) if ahead else None
