@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from penstock import causes
 from penstock.accept.one_by_one import batch_in_slices, read_batch, read_one
 from penstock.accept.sdk_request import Origin, TooManyEvents
-from penstock.cli.convert import _decoded
+from penstock.cli.convert import decoded
 from penstock.clock import SeededDice
 from penstock.convert import convert
 from penstock.convert.plan import Filtered, Mapping, Plan, Unmappable
@@ -231,7 +231,7 @@ def test_a_batch_of_bad_items_is_not_read_beyond_its_limit():
 )
 def test_what_is_broken_with_a_certain_meaning_is_mended_and_convert_reads_it_alike(sent, stored):
     assert read_one(sent, type_="track", origin=ORIGIN, dice=SeededDice(1)).text == stored
-    assert _decoded(sent) == json.loads(stored)
+    assert decoded(sent) == json.loads(stored)
 
 
 @pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"9" * 5_000])

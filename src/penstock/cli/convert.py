@@ -35,13 +35,13 @@ def convert_command(mapping: Literal["custify/1", "rudderstack"], *, anonymous_f
 
 def _answer(line: bytes, options: Mapping) -> bytes:
     try:
-        event = _decoded(line)
+        event = decoded(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return msgspec.json.encode({"unmappable": f"not JSON: {error}"})
     return msgspec.json.encode(as_json(convert(event, options)))
 
 
-def _decoded(line: bytes) -> object:
+def decoded(line: bytes) -> object:
     """Read a line as accept reads a body: as it is, else mended where its meaning is certain."""
     for read in (bytes, mended):
         try:

@@ -108,7 +108,9 @@ def attributes(
     for name, value in fields.items():
         if not name or not isinstance(name, str):
             continue  # Custify could not show a field without a name
-        if not isinstance(value, dict | list):
+        # Some languages write a moment as an object.
+        is_moment = name in dates and isinstance(value, dict) and as_date_attribute(value) is not None
+        if is_moment or not isinstance(value, dict | list):
             attribute = as_attribute(value, is_date=name in dates)
             if attribute is not None or (nulls and value is None):
                 flat[name] = attribute
