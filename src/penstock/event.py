@@ -1,6 +1,7 @@
 """The value that travels: one SDK call, stored exactly as it was accepted."""
 
 import concurrent.futures
+import json
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NewType, Protocol, TypeVar
@@ -22,6 +23,8 @@ _ESCAPE = re.compile(
 )
 # What is looked at in one go: some milliseconds of work.
 ESCAPES_OF_A_SLICE = 4_000
+# Longer numbers are infinite, and Python reads none of more than 4 300 digits.
+WHOLE_DIGITS_MAX = 400
 
 #: The order an event belongs to, as a text such as "user:42", "anon:f3…" or "company:acme".
 Lane = NewType("Lane", str)
@@ -242,10 +245,25 @@ def in_one_go(work: Generator[None, None, Result]) -> Result:
             return result
 
 
+def value_of(text: bytes) -> object:
+    """Read JSON. A number that is too large for one is infinite, as in JavaScript. Raises msgspec.DecodeError."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        try:
+            return json.loads(text, parse_int=_whole)
+        except ValueError as error:
+            raise msgspec.DecodeError(str(error)) from error
+
+
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) < WHOLE_DIGITS_MAX else float(digits)
+
+
 def _decoded(body: bytes) -> object:
     for read in (bytes, mended):
         try:
-            return msgspec.json.decode(read(body))
+            return value_of(read(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return None

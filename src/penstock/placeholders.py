@@ -2,20 +2,26 @@
 
 import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 #: What languages print for nothing, for an object and for a number that is none; what databases, analytics and forms
 #: write for "nobody"; and variables of templates that nobody filled. Compared without case. What ends with an @ stands
-#: for every e-mail address that begins with it.
+#: for every e-mail address that begins with it; a * stands for anything.
 PLACEHOLDER_IDS = (
     "undefined", "null", "nil", "none", "NaN", "NA", "N/A", "#N/A", "(null)", "<null>", "<nil>", "(none)",
-    "<none>", "[object Object]", "[object Undefined]", "[object Null]", "System.Object", "Infinity", "true", "false",
-    "0", "-1", "-", "--", "?", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}",
+    "<none>", "(nil)", "Optional(nil)", "\\N", "#REF!", "#VALUE!", "#NAME?", "#NULL!", "[object *]", "%!*", "System.Object",
+    "Infinity", "-Infinity", "true", "false", "void 0", "undefined undefined", "null null", "None None", "[]", "{}", "[null]",
+    '""', "''", '"null"', '"undefined"', "0", "0.0", "-1", "-", "--", "?", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}",
     "00000000000000000000000000000000", "000000000000000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
-    "unknown", "unknown user", "anonymous", "anonymous user", "anon", "guest", "nobody", "noone", "no one", "empty",
-    "not set", "(not set)", "not_set", "not available", "not_authenticated", "unauthenticated", "id", "userid", "user_id",
-    "user id", "distinct_id", "{{userId}}", "{{user_id}}", "{{user.id}}", "%USER_ID%",
-    "YOUR_USER_ID", "<USER_ID>", "undefined@", "null@", "none@", "nan@", "unknown@", "anonymous@", "noemail@",
-    "no-email@", "no_email@", "noreply@", "no-reply@", "donotreply@", "email@example.com", "example@example.com",
+    "unknown", "unknown user", "anonymous", "anonymous user", "anonymousUser", "anonymous-user",
+    "anonymous_user", "anon", "guest", "nobody", "noone", "no one", "empty",
+    "not set", "(not set)", "not_set", "not available", "not_authenticated", "unauthenticated",
+    "not logged in", "not-logged-in", "not_logged_in", "logged_out", "notset", "id", "string", "userid", "user_id",
+    "user id", "distinct_id", "{{*}}", "${*}", "#{*}", "<%*%>", "{%*%}", "%%*%%", "[[*]]",
+    "{userId}", "{user_id}", "{$userId}", "$userId", "$user_id", ":userId", ":user_id", "@UserId", "%USER_ID%", "__USER_ID__",
+    "YOUR_USER_ID", "your-user-id", "your user id", "<USER_ID>", "<user id>", "*|UNIQID|*", "%recipient.id%", "undefined@", "null@", "none@", "nan@", "unknown@", "anonymous@", "noemail@",
+    "no-email@", "no_email@", "nomail@", "no.email@", "n/a@", "noreply@", "no-reply@", "donotreply@", "email@example.com", "example@example.com",
+    "no@email.com", "not@provided.com",
 )  # fmt: skip
 
 # A byte order mark, and what holds words together or apart without being seen: it comes along when ids are copied.
@@ -28,15 +34,33 @@ def plain_email(text: str) -> str:
     return "".join((text if text.isascii() else text.translate(UNSEEN)).split()).lower()
 
 
+class Plain(NamedTuple):
+    """A list of placeholders, as ids are compared with it."""
+
+    texts: frozenset[str]
+    #: What stands before and behind a star, by the first character; so few ids begin like one that no other is looked at.
+    around: dict[str, tuple[tuple[str, str], ...]]
+
+    def has(self, text: str) -> bool:
+        """Return whether a text, in small letters, is on the list."""
+        if text in self.texts:
+            return True
+        shapes = self.around.get(text[:1])
+        return shapes is not None and any(
+            len(text) >= len(before) + len(behind) and text.startswith(before) and text.endswith(behind)
+            for before, behind in shapes
+        )
+
+
 def is_placeholder(id_: str, placeholders: Sequence[str]) -> bool:
     """Return whether a text names nobody."""
-    return id_.strip().lower() in _plain(placeholders)
+    return _plain(placeholders).has(id_.strip().lower())
 
 
 def is_placeholder_email(email: str, placeholders: Sequence[str]) -> bool:
     """Return whether an email address, in small letters, names nobody."""
     plain = _plain(placeholders)
-    return email in plain or f"{email.partition('@')[0]}@" in plain
+    return plain.has(email) or f"{email.partition('@')[0]}@" in plain.texts
 
 
 def is_placeholder_company(id_: str, placeholders: Sequence[str]) -> bool:
@@ -44,13 +68,20 @@ def is_placeholder_company(id_: str, placeholders: Sequence[str]) -> bool:
     return id_ != "0" and is_placeholder(id_, placeholders)
 
 
-def _plain(placeholders: Sequence[str]) -> frozenset[str]:
+def _plain(placeholders: Sequence[str]) -> Plain:
     return DEFAULT if placeholders is PLACEHOLDER_IDS else _compared(tuple(placeholders))
 
 
 @functools.lru_cache(maxsize=64)
-def _compared(placeholders: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(text.strip().lower() for text in placeholders) - {""}
+def _compared(placeholders: tuple[str, ...]) -> Plain:
+    texts = frozenset(text.strip().lower() for text in placeholders) - {""}
+    # A star at the beginning would stand for everything that ends somehow; it is taken for itself.
+    shapes = [text.split("*") for text in texts if text.count("*") == 1 and not text.startswith("*")]
+    around = {
+        first: tuple((before, behind) for before, behind in shapes if before[0] == first)
+        for first in {before[0] for before, _ in shapes}
+    }
+    return Plain(texts, around)
 
 
 DEFAULT = _compared(PLACEHOLDER_IDS)

@@ -51,6 +51,20 @@ def frames(body: bytes) -> bytes:
         (None, gzip.compress),
         ("identity", gzip.compress),
         ("gzip", bytes),
+        ("deflate", bytes),
+        ("zstd", bytes),
+        ("br", bytes),
+        (None, zlib.compress),
+        (None, zstandard.compress),
+        ("gzip", zlib.compress),
+        ("deflate", gzip.compress),
+        ("zstd", gzip.compress),
+        # Some clients name a charset, or something else that is no coding.
+        ("utf-8", bytes),
+        ("UTF-8", gzip.compress),
+        ("none", bytes),
+        ("aws-chunked", bytes),
+        ("application/json", bytes),
         ("gzip", lambda body: gzip.compress(gzip.compress(body))),
     ],
 )
@@ -77,7 +91,7 @@ async def test_a_body_is_read_however_it_is_packed(coding, pack, body):
 async def test_what_cannot_be_unpacked_is_refused_by_name(coding, text):
     client = Client()
 
-    answer = await client("POST", "/v1/track", EVENT, AUTH | {"content-encoding": coding})
+    answer = await client("POST", "/v1/track", b"\x0b\x02\x80packed", AUTH | {"content-encoding": coding})
 
     assert (answer.status, answer.body) == (415, f"{text}\n".encode())
     assert client.gateway.bodies.known.held_bytes == 0

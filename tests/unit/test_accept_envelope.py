@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 from penstock import causes
 from penstock.accept.one_by_one import batch_in_slices, read_batch, read_one
 from penstock.accept.sdk_request import Origin, TooManyEvents
-from penstock.cli.convert import _decoded
+from penstock.cli.convert import decoded
 from penstock.clock import SeededDice
 from penstock.destinations.custify.options import Mapping
+from penstock.destinations.every import convert
 from penstock.destinations.plan import Filtered, Plan, Unmappable
 from penstock.destinations.reading import meaning_of
 from penstock.destinations.wanted import Wishes
@@ -144,7 +146,7 @@ GOOD = b'{"type":"track","userId":"ana","event":"E"}'
         (b'"x"', causes.NOT_AN_OBJECT, b'"x"'),
         (b"7", causes.NOT_AN_OBJECT, b"7"),
         (b"[1, 2]", causes.NOT_AN_OBJECT, b"[1, 2]"),
-        (b'{"userId":"bo","x":undefined}', causes.NOT_AN_OBJECT, rb'"{\"userId\":\"bo\",\"x\":undefined}"'),
+        (b'{"userId":"bo","x":unsaid}', causes.NOT_AN_OBJECT, rb'"{\"userId\":\"bo\",\"x\":unsaid}"'),
         (b"{'userId': 'bo'}", causes.NOT_AN_OBJECT, b"\"{'userId': 'bo'}\""),
         (b'{"userId":"bo" "x":1}', causes.NOT_AN_OBJECT, None),
         (b"0\x01", causes.NOT_AN_OBJECT, rb'"0\u0001"'),
@@ -192,7 +194,7 @@ def test_a_batch_without_one_usable_event_or_without_an_end_is_refused_as_the_co
     assert (refusal.value.status, refusal.value.text) == (400, text)
 
 
-@pytest.mark.parametrize("item", [b"null", b'{"event":"x"}', b'{"userId":"a","x":undefined}'])
+@pytest.mark.parametrize("item", [b"null", b'{"event":"x"}', b'{"userId":"a","x":unsaid}'])
 def test_rudderstacks_answer_for_the_whole_batch_is_a_setting(item):
     with pytest.raises(SdkError):
         events_of(b'{"batch":[%b,%b]}' % (GOOD, item), all_or_nothing=True)
@@ -213,6 +215,13 @@ def test_a_batch_of_bad_items_is_not_read_beyond_its_limit():
         (b'\xef\xbb\xbf{"userId":"a"}', b'{"userId":"a"}'),
         ('{"userId":"a"}'.encode("utf-16"), b'{"userId":"a"}'),
         (b'{"userId":"a","n":NaN,"m":-Infinity,"i":Infinity}', b'{"userId":"a","n":null,"m":null,"i":null}'),
+        # C, Lua and Perl print them so; and a template with a variable of JavaScript that nobody set.
+        (b'{"userId":"a","n":nan,"m":-inf,"x":undefined}', b'{"userId":"a","n":null,"m":null,"x":null}'),
+        (b'{"userId":"a","nan":"inf"}', b'{"userId":"a","nan":"inf"}'),
+        (b'\xef\xbb\xbf\xef\xbb\xbf {"userId":"a"}', b'{"userId":"a"}'),
+        (b' \xef\xbb\xbf{"userId":"a"}', b'{"userId":"a"}'),
+        ('{"userId":"a"}'.encode("utf-16-le"), b'{"userId":"a"}'),
+        ('{"userId":"a"}'.encode("utf-16-be"), b'{"userId":"a"}'),
         (b'{"userId":"a","tags":[1,2, ],}', b'{"userId":"a","tags":[1,2 ]}'),
         (b'{"userId":"a","t":"NaN, ],}"}', b'{"userId":"a","t":"NaN, ],}"}'),
         (b'{"userId":"a","t":"one\ntwo\t","n":NaN}', rb'{"userId":"a","t":"one\u000atwo\u0009","n":null}'),
@@ -223,7 +232,18 @@ def test_a_batch_of_bad_items_is_not_read_beyond_its_limit():
 )
 def test_what_is_broken_with_a_certain_meaning_is_mended_and_convert_reads_it_alike(sent, stored):
     assert read_one(sent, type_="track", origin=ORIGIN, dice=SeededDice(1)).text == stored
-    assert _decoded(sent) == json.loads(stored)
+    assert decoded(sent) == json.loads(stored)
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"9" * 5_000])
+def test_a_number_that_is_too_large_costs_the_event_nothing_else(number):
+    sent = b'{"type":"track","userId":"a","event":"E","properties":{"n":%b,"plan":"Pro"}}' % number
+    [event] = read_one(sent, type_="track", origin=ORIGIN, dice=SeededDice(1)).events()
+
+    ours, theirs = (convert(enriched(event), Mapping(name=name)) for name in ("custify/1", "rudderstack"))
+
+    assert ours.calls[0].body["metadata"] == {"plan": "Pro"}
+    assert msgspec.json.decode(msgspec.json.encode(theirs.calls[0].body))["metadata"]["n"] is None
 
 
 @pytest.mark.parametrize(

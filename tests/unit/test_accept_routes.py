@@ -235,6 +235,7 @@ async def test_segments_settings_name_its_own_integration(client):
 
     segment = json.loads(answer.body)["integrations"]["Segment.io"]
     assert (segment["apiKey"], segment["apiHost"]) == (KEY, "events.example.com/v1")
+    assert (await client("GET", f"/v1/projects/{KEY}/settings/", b"", {})).status == 200
     assert (await client("GET", "/v1/projects/nobody/settings", b"", {})).status == 401
 
 
@@ -309,3 +310,17 @@ async def test_who_sent_it_is_said_by_a_trusted_proxy_alone_and_not_by_the_sende
 
 def test_basic_auth_ignores_the_password():
     assert base64.b64decode(AUTH["authorization"].split()[1]) == b"web-key:"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"writeKey":"%b","userId":"ana","event":"E"}',
+        b'{"userId":"ana","event":"E","properties":{"n":NaN},"writeKey" : "%b"}',
+        b'{"writeKey":"%b","userId":"ana","event":"E",}',
+    ],
+)
+async def test_a_key_in_a_body_that_has_to_be_mended_is_found(client, body):
+    answer = await client("POST", "/v1/t", body % KEY.encode(), {})
+
+    assert (answer.status, [event.user_id for event in client.events]) == (200, ["ana"])

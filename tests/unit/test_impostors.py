@@ -65,6 +65,8 @@ def test_a_page_of_an_outage_is_an_outage_and_one_with_401_is_about_the_key():
         '{"error":' + "[" * 100_000,
         '{"a":{"error":0},"error":"late"} trailing',
         '{"a":NaN,"error":"x"}',
+        '{"Error":"AccessDenied"}',
+        '{"ERRORS":["x"]}',
     ],
 )
 def test_a_success_with_an_error_at_its_top_is_no_delivery(text):

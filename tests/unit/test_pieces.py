@@ -1,10 +1,13 @@
 """What `penstock send` reads is sent in requests that are small enough, in order."""
 
+import io
 import json
 
+import click
 import pytest
 
 from penstock.cli.pieces import PIECE_BYTES_MAX, PIECE_EVENTS_MAX, pieces_of
+from penstock.cli.send import _lines
 
 EVENTS = [b'{"n":%d,"text":"%s"}' % (n, b"x" * (n % 90)) for n in range(5_000)]
 
@@ -33,3 +36,21 @@ def test_an_event_stays_as_it_was_written():
     [piece] = pieces_of([event], bytes_max=100, events_max=10)
 
     assert event in piece.body
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b'\xef\xbb\xbf{"n":1}\r\n\r\n{"n":2}\r\n',
+        '{"n":1}\n{"n":2}'.encode("utf-16"),
+        b'\xef\xbb\xbf{"n":1}\n  {"n":2}  ',
+    ],
+)
+def test_a_file_is_read_as_windows_writes_it(written):
+    assert _lines(io.BytesIO(written)) == [b'{"n":1}', b'{"n":2}']
+
+
+def test_a_line_that_accept_mends_is_sent_as_it_is_and_one_that_it_does_not_is_named():
+    assert _lines(io.BytesIO(b'{"n":NaN}\n')) == [b'{"n":NaN}']
+    with pytest.raises(click.BadParameter, match="line 3: expected JSON"):
+        _lines(io.BytesIO(b'{"n":1}\n\n{"n":\n'))

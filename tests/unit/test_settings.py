@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from penstock.cli import penstock
 from penstock.errors import SettingsError
 from penstock.settings import Settings, load
 
@@ -61,6 +63,39 @@ def test_a_file_that_begins_with_a_byte_order_mark_is_read(file):
     path = file("\ufeff" + WHOLE)
 
     assert load(path, {"WEB_WRITE_KEY": "web-key"}).listen == "127.0.0.1:9000"
+
+
+def test_a_file_in_utf_16_is_read_as_windows_shell_writes_it(file):
+    path = file("")
+    path.write_bytes(WHOLE.encode("utf-16"))
+
+    assert load(path, {"WEB_WRITE_KEY": "web-key"}).listen == "127.0.0.1:9000"
+
+
+def test_what_else_is_wrong_beside_a_key_that_is_missing_is_told_too(file):
+    text = """
+[sources.a]
+burst_s = 1
+[sources.b]
+[destinations.custify]
+base_url = "custify"
+"""
+
+    assert [each.partition(":")[0] for each in mistakes(file(text), {})] == [
+        "sources.a.write_key",
+        "sources.b.write_key",
+        "destinations.custify.api_key",
+        "sources.a.burst_s",
+        "destinations.custify.base_url",
+    ]
+
+
+@pytest.mark.parametrize(("said", "meant"), [("statu", "status"), ("valdate", "validate"), ("xyzzy", None)])
+def test_a_command_that_is_nearly_one_is_suggested(said, meant):
+    told = CliRunner().invoke(penstock, [said])
+
+    assert (told.exit_code, f"No such command '{said}'." in told.output) == (2, True)
+    assert (f"Did you mean {meant}?" if meant else "Did you mean") in told.output or meant is None
 
 
 def test_the_environment_wins_over_the_file(file):
@@ -206,6 +241,7 @@ events_allow = "all"
             "PENSTOCK_AUDIT_DAYS",
             "sources.web.type",
             "sources.app.write_kee",
+            "sources.app.burst_s",
             "connections[0].to",
             "connections[1].events_allow",
             "retry_hours",

@@ -38,6 +38,22 @@ offsets = st.integers(-12 * 4, 14 * 4).map(lambda quarters: dt.timezone(dt.timed
         "2024-05-06T09:08:09+02:00[Europe/Berlin]",  # Java's ZonedDateTime
         "2024-05-06T07:08:09.0000000Z",  # .NET
         "2024-05-06t07:08:09z",  # RFC 3339 allows small letters
+        "2024-05-06T07:08:09+00:00Z",  # Python's isoformat, with a Z behind it
+        "2024-05-06T09:08:09 02:00",  # out of an address, where + is a space
+        "2024/05/06 07:08:09",
+        "2024-5-6 7:08:09",
+        "2024-05-06 07:08:09 AM",  # Java's hh:mm:ss a
+        "2024-05-06 07:08:09 Etc/UTC",
+        "2024-05-06T09:08:09+02:00[GMT+02:00]",
+        "2024-05-06T07:08:09.000\u221200:00",
+        "May 6, 2024 7:08:09 AM",  # Java's Gson
+        "May 6, 2024, 7:08:09\u202fAM",  # the same with a newer ICU
+        "6 May 2024 at 07:08:09",
+        "Mon 06 May 2024 07:08:09 AM UTC",  # the command `date`, in English
+        "Mon May  6 07:08:09 AM UTC 2024",
+        "Mon 6 May 07:08:09 UTC 2024",
+        "Mon May 06 04:08:09 BRT 2024",
+        "2024-W19-1T07:08:09Z",
         "2024-05-06T07:08:09,000Z",  # ISO 8601 allows a comma
         "Mon May 06 2024 09:08:09 GMT+0200 (Central European Summer Time)",  # JavaScript
         "Mon May 06 2024 09:08:09 GMT+0200",  # the same, in an old engine
@@ -70,6 +86,12 @@ def test_a_moment_is_read_however_a_language_prints_it(text):
         "2024-02-30",
         "2024-05-06 25:00",
         "2024-05-06T07:08:09+99:99:99x",
+        "2024-05-06T07:08:09+02:00Z",
+        "2024-05-06 07:08 09:00",
+        "2024-05-06 13:08 AM",
+        "2024-W19",
+        "2024-W54-1",
+        "Maybe 6, 2024 7:08:09",
         "Mon May 06 07:08:09 IST 2024",
         "Mon May 06 07:08:09 XYZ 2024",
         "Mon May flowers",
@@ -162,7 +184,11 @@ def test_what_was_read_once_is_read_the_same_again(value):
         ({"timestamp": 1704067200}, "2024-01-01T00:00:00.000Z"),
         ({"timestamp": "1704067200000"}, "2024-01-01T00:00:00.000Z"),
         ({"timestamp": "soon"}, ARRIVAL),
-        ({"timestamp": {"$date": 1704067200000}}, ARRIVAL),
+        ({"timestamp": {"$date": 1704067200000}}, "2024-01-01T00:00:00.000Z"),
+        ({"timestamp": {"$date": {"$numberLong": {}}}}, ARRIVAL),
+        ({"timestamp": {"seconds": 1704067200, "nanos": "0"}}, ARRIVAL),
+        ({"timestamp": {"seconds": 10**300, "nanos": 0}}, ARRIVAL),
+        ({"timestamp": {"date": [], "timezone_type": 3, "timezone": {}}}, ARRIVAL),
         ({"originalTimestamp": "2024-05-06T07:00:00Z"}, "2024-05-06T07:00:00.000Z"),
         ({"sentAt": "2024-05-06T07:08:00Z"}, ARRIVAL),
         ({"originalTimestamp": "2020-01-01T00:00:00Z", "sentAt": "2020-01-01T00:01:00Z"}, "2024-05-06T07:07:09.000Z"),

@@ -16,7 +16,7 @@ import structlog
 from penstock.accept import answers, one_by_one, replies, sdk_request
 from penstock.accept.admission import Admission
 from penstock.accept.bodies import Bodies, Protocol_
-from penstock.accept.codings import GZIP_MAGIC
+from penstock.accept.codings import coding_of
 from penstock.accept.keys import basic_user, body_key, query_of
 from penstock.accept.looks import Looks
 from penstock.accept.pixel import GIF, pixel_event
@@ -184,9 +184,9 @@ class Gateway:
             self.admission.let_in(source, page)
         room = self.bodies.known if source is not None else self.bodies.strangers
         body = await self.bodies.read(scope, protocol, room)
-        if body[:2] == GZIP_MAGIC:
+        if body[:1] != b"{" and (coding := coding_of(body)):
             # Some proxies and clients do not say so.
-            body = await self.bodies.unpacked(body, room, coding="gzip")
+            body = await self.bodies.unpacked(body, room, coding=coding)
         size = len(body)
         try:
             if source is None:

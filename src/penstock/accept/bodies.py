@@ -105,7 +105,7 @@ class Bodies:
         """
         size = len(body)
         try:
-            steps = unpacking(body, codings_of(coding), bytes_max=self._bytes_max(room))
+            steps = unpacking(body, codings_of(coding, body), bytes_max=self._bytes_max(room))
             del body
             try:
                 next(steps)

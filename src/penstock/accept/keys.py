@@ -3,14 +3,18 @@
 import base64
 import binascii
 import functools
+import re
 import urllib.parse
 
 import msgspec
+
+from penstock.accept.lenient import without_mark
 
 # No header of an SDK is longer. What is remembered is a bounded number of short texts, whatever strangers send.
 REMEMBERED_CHARS_MAX = 512
 # More than any SDK puts into an address.
 FIELDS_MAX = 500
+_KEY = re.compile(rb'"writeKey"\s{0,9}:\s{0,9}"([^"\\]{1,512})"')
 
 
 def basic_user(header: str) -> str:
@@ -33,10 +37,11 @@ def _basic_user(header: str) -> str:
 def body_key(body: bytes) -> str:
     """Return Segment's `writeKey` from the body; browsers send it there to spare the preflight."""
     try:
-        facts = msgspec.json.decode(body, type=_WithKey)
+        return msgspec.json.decode(body, type=_WithKey).key
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    return facts.key
+        # What is broken may be mended once it is known whose it is.
+        named = _KEY.search(without_mark(body))
+        return named[1].decode(errors="replace") if named else ""
 
 
 def query_of(query: str) -> dict[str, str]:

@@ -23,25 +23,31 @@ _TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 # What says nothing is matched too, in pieces, so that no search goes through megabytes in one go.
 _TOKEN = re.compile(rf'{_TEXT}|[\[{{\]}},:]|([^"\[{{\]}},:]{{1,32768}})'.encode(), re.DOTALL)
 _ODD = re.compile(
-    rf'({_TEXT})|(-?\b(?:NaN|Infinity)\b)|(,(?=[ \t\r\n]*[\]}}]))|\w{{1,32768}}|[^"\w,-]{{1,32768}}|[,-]', re.DOTALL
+    rf'({_TEXT})|(-?\b(?:NaN|nan|Infinity|inf|undefined)\b)|(,(?=[ \t\r\n]*[\]}}]))|\w{{1,32768}}|[^"\w,-]{{1,32768}}|[,-]',
+    re.DOTALL,
 )
+# No JSON begins with one of these bytes.
+_MARKS = codecs.BOM_UTF8 + b" \t\r\n"
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# With its mark, or without: every second byte of JSON's first characters is zero then.
+_UTF_16 = {
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", b"{\0": "utf-16-le", b"\0{": "utf-16-be"
+}  # fmt: skip
 _OPENS, _CLOSES = b"[{", b"]}"
 
 
 def without_mark(body: bytes) -> bytes:
-    """Return a body without the byte order mark that some editors and libraries of Windows write, as UTF-8."""
+    """Return a body without the byte order marks that some editors and libraries of Windows write, as UTF-8."""
     if encoding := _UTF_16.get(body[:2]):
         return body.decode(encoding, errors="replace").encode()
-    return body.removeprefix(codecs.BOM_UTF8)
+    return body.lstrip(_MARKS)
 
 
 def readable(text: bytes) -> Steps[bytes]:
     """Return JSON without what JavaScript would have left out, and up to its end.
 
-    Python and others write NaN and Infinity, which JavaScript writes as null; hand-written clients put a comma behind the
-    last item, and line breaks into texts.
+    Python and others write NaN and Infinity, C and Lua nan and inf, which JavaScript writes as null; templates put undefined
+    where a value was to be; hand-written clients put a comma behind the last item, and line breaks into texts.
     """
     end = yield from _end_of(text)
     if end is None:

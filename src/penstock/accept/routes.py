@@ -61,7 +61,7 @@ ROUTES: dict[str, Route] = {
     # What the JS SDK's are of Segment's SDKs.
     "/v1/m": Route(Kind.SDK_METRICS, POST, is_segments=True),
 }
-SEGMENT_SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings")
+SEGMENT_SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings/?")
 SEGMENT_ROUTE = Route(Kind.SEGMENT_SETTINGS, GET)
 
 

@@ -1,5 +1,6 @@
 """The command line: parse, call wiring, print. Data on stdout, talk on stderr; no decisions here."""
 
+import difflib
 import importlib
 import os
 import sys
@@ -55,6 +56,18 @@ class LateGroup(click.Group):
         command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, or say which may have been."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not close:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {close[0]}?", ctx) from error
 
 
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})

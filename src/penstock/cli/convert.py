@@ -10,7 +10,7 @@ from penstock.accept.lenient import readable, without_mark
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.every import convert
 from penstock.destinations.plan import Meaning, Plan
-from penstock.event import in_one_go, mended
+from penstock.event import in_one_go, mended, value_of
 
 
 @click.command("convert")
@@ -36,20 +36,20 @@ def convert_command(mapping: Literal["custify/1", "rudderstack"], *, anonymous_f
 
 def _answer(line: bytes, options: Mapping) -> bytes:
     try:
-        event = _decoded(line)
+        event = decoded(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return msgspec.json.encode({"unmappable": f"not JSON: {error}"})
     return msgspec.json.encode(as_json(convert(event, options)))
 
 
-def _decoded(line: bytes) -> object:
+def decoded(line: bytes) -> object:
     """Read a line as accept reads a body: as it is, else mended where its meaning is certain."""
     for read in (bytes, mended):
         try:
-            return msgspec.json.decode(read(line))
+            return value_of(read(line))
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-    return msgspec.json.decode(in_one_go(readable(mended(without_mark(line)))))
+    return value_of(in_one_go(readable(mended(without_mark(line)))))
 
 
 def as_json(meaning: Meaning) -> dict[str, object]:

@@ -11,7 +11,9 @@ from typing import IO
 import click
 import msgspec
 
+from penstock.accept.lenient import without_mark
 from penstock.cli import EXIT_FAILED, EXIT_PARTIAL, EXIT_UNREACHABLE, config_option, config_path
+from penstock.cli.convert import decoded
 from penstock.cli.pieces import pieces_of
 from penstock.clock import sleep
 from penstock.settings import Settings
@@ -88,9 +90,12 @@ def _event(type_: str, fields: dict[str, str | None]) -> bytes:
 
 
 def _lines(file: IO[bytes]) -> list[bytes]:
-    """Return each line as it is; nothing is sent while one of them is no JSON."""
+    """Return each line as it is; nothing is sent while one of them is no JSON, as far as accept mends it.
+
+    Windows begins files with a byte order mark, and writes UTF-16 where a shell makes them.
+    """
     lines = []
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(without_mark(file.read()).split(b"\n"), 1):
         if text := line.strip():
             _parsed(text, f"line {number}")
             lines.append(text)
@@ -99,8 +104,8 @@ def _lines(file: IO[bytes]) -> list[bytes]:
 
 def _parsed(text: str | bytes, where: str) -> object:
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+        return decoded(text.encode() if isinstance(text, str) else text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise click.BadParameter(f"{where}: expected JSON, got {text[:60]!r}: {error}") from error
 
 

@@ -14,10 +14,12 @@ from penstock.destinations.impostors import brief, error_in, is_page
 
 # The longest wait that an answer may ask for, unless the settings say otherwise: longer than windows of published limits.
 RETRY_AFTER_S_MAX = 3_600.0
-# What Retry-After may say beyond RFC 9110 §10.2.3: fractions, and a sign. More digits than that are as good as for ever.
-SECONDS, DIGITS_MAX = re.compile(r"([+-]?)([0-9]+)(\.[0-9]*)?"), 15
-# About the key, the account or the way to Custify: no other call would fare better.
-ABOUT_US = frozenset({401, 402, 403, 405, 407, 410, 421, 426, 451})
+# What Retry-After may say beyond RFC 9110 §10.2.3: fractions, a sign, a unit. More digits than that are as good as for ever.
+SECONDS, DIGITS_MAX = re.compile(r"([+-]?)([0-9]+)(\.[0-9]*)? ?(?:s|secs?|seconds?)?", re.IGNORECASE), 15
+# Limiters that mean a moment say it in seconds since 1970; so near to now it is nothing else.
+MOMENT_WITHIN_S = 86_400.0
+# About what was sent. All other 4xx are about the key, the account or the way: no other call would fare better.
+ABOUT_THE_PAYLOAD = frozenset({400, 404, 409, 413, 414, 422, 424, 431})
 # Said of one payload, also by a web server in front of the API.
 TOO_LARGE = frozenset({413, 414, 431})
 
@@ -56,7 +58,7 @@ class Barred:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Refused:
-    """Any other 4xx: this call will never be taken. A 404 may be about the way, too; see blame.py."""
+    """A 4xx about what was sent: this call will never be taken. A 404 may be about the way, too; see blame.py."""
 
     status: int
     text: str
@@ -152,9 +154,7 @@ def read_answer(
         return Barred(status, text, causes.NOT_THE_API)
     if status < 300:
         return Barred(status, text, causes.ERROR_ANSWER) if error_in(text) else Accepted(status, text)
-    if status in ABOUT_US or status < 400:
-        return Barred(status, text)
-    return Refused(status, text)
+    return Refused(status, text) if status in ABOUT_THE_PAYLOAD else Barred(status, text)
 
 
 def why_barred(answer: Barred, who: str) -> tuple[str, str]:
@@ -196,10 +196,19 @@ def _wait_s(text: str, *, now: float) -> float | None:
     if said := SECONDS.fullmatch(text):
         sign, digits, fraction = said.groups()
         seconds = float("inf") if len(digits) > DIGITS_MAX else float(digits + (fraction or ""))
-        return 0.0 if sign == "-" else seconds
+        ahead_s = _ahead_s(seconds, now=now)
+        return 0.0 if sign == "-" else seconds if ahead_s is None else ahead_s
     try:
         at = email.utils.parsedate_to_datetime(text)
         # "-0000" is UTC, too, for whoever does not know where it is.
         return max(0.0, (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+
+
+def _ahead_s(said: float, *, now: float) -> float | None:
+    """Return how far a moment, in seconds or milliseconds since 1970, is ahead; None for what is none."""
+    if now < MOMENT_WITHIN_S:
+        return None  # a clock that counts from its start, as in tests, has no moments
+    ahead = [moment_s - now for moment_s in (said, said / 1000) if abs(moment_s - now) < MOMENT_WITHIN_S]
+    return max(0.0, ahead[0]) if ahead else None

@@ -15,7 +15,7 @@ TAG = re.compile(r"<(!doctype|html|head|body|title|meta|script|form|div|p|h1|cen
 HEADLINE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 HEADLINE_CHARS_MAX, BRIEF_CHARS_MAX = 80, 500
 # Names under which APIs put what went wrong. The quotation mark in front keeps most answers from being looked into.
-ERRORS, MARK = ("error", "errors"), '"error'
+ERRORS, MARK = ("error", "errors"), re.compile('"errors?"', re.IGNORECASE)
 
 _decoder = json.JSONDecoder()
 
@@ -35,9 +35,9 @@ def error_in(text: str) -> str:
     The answer may be cut off anywhere: what stands before the cut is looked at. Attributes of that name inside a person
     are none.
     """
-    if MARK not in text:
+    if not MARK.search(text):
         return ""
-    return next((_as_text(value) for name, value in _top_of(text) if name in ERRORS and value), "")
+    return next((_as_text(value) for name, value in _top_of(text) if str(name).lower() in ERRORS and value), "")
 
 
 def brief(text: str) -> str:

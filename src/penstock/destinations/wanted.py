@@ -15,6 +15,8 @@ from penstock.destinations.plan import Filtered
 
 Provider = Literal["none", "custom", "iubenda", "ketch", "oneTrust"]
 EVERYBODY = "all"
+#: How forms and templates write false.
+NO = frozenset({"false", "no", "off", "0"})
 NAMED_TYPES = frozenset({"track", "page", "screen"})
 
 
@@ -65,21 +67,32 @@ def _by_integrations(event: Mapping[str, Any], wishes: Wishes) -> Filtered | Non
     if not all(isinstance(each, bool) for each in everybody):
         return Filtered("`integrations.All` is neither true nor false, which means no destination", causes.INTEGRATIONS)
     # What is neither yes, no nor options says nothing, as at RudderStack.
-    names = (wishes.product, wishes.name.casefold())
-    own = [each is not False for each in _said_of(names, chosen) if isinstance(each, bool | dict)]
+    said = _said_of((wishes.product, _bare(wishes.name)), chosen)
+    own = [not _is_no(each) for each in said if isinstance(each, bool | dict) or _is_no(each)]
     wanted = all(own) if own else all(everybody)
-    return (
-        None
-        if wanted
-        else Filtered(
-            f"the application switched {wishes.product.capitalize()} off in `integrations`", causes.INTEGRATIONS
-        )
+    if wanted:
+        return None
+    return Filtered(
+        f"the application switched {wishes.product.capitalize()} off in `integrations`", causes.INTEGRATIONS
     )
 
 
 def _said_of(names: tuple[str, ...], chosen: Mapping[str, object]) -> list[object]:
-    """Return what is said of some names, in any case; nothing of any is nothing, not no."""
-    return [value for key, value in chosen.items() if key.strip().casefold() in names]
+    """Return what is said of some names, however they are spelt; nothing of any is nothing, not no."""
+    return [value for key, value in chosen.items() if _bare(key) in names]
+
+
+def _bare(name: str) -> str:
+    """Return a name without its case, and without what stands between its words: "Custify EU" is custify_eu."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _is_no(value: object) -> bool:
+    """Return whether somebody switched something off, in whatever form their language writes it."""
+    if isinstance(value, dict):
+        return value.get("enabled") is False
+    text = value.strip().casefold() if isinstance(value, str) else None
+    return value is False or (isinstance(value, int) and value == 0) or text in NO
 
 
 def _by_consent(context: Mapping[str, Any], wishes: Wishes) -> Filtered | None:
@@ -88,9 +101,9 @@ def _by_consent(context: Mapping[str, Any], wishes: Wishes) -> Filtered | None:
     if not categories or wishes.consent_provider == "none" or not isinstance(management, dict):
         return None
     denied = management.get("deniedConsentIds")
-    if not isinstance(denied, list) or not all(isinstance(each, str) for each in denied):
-        return None  # a shape that nobody can read filters nothing, as at RudderStack
-    ids = {_spelt(each) for each in denied}
+    # One text stands for a list of them. Any other shape filters nothing, as at RudderStack.
+    listed = denied.split(",") if isinstance(denied, str) else denied if isinstance(denied, list) else ()
+    ids = {_spelt(each) for each in listed} - {""}
     refused = [category for category in categories if _spelt(category) in ids]
     provider = management.get("provider")
     if (provider and _spelt(provider) != _spelt(wishes.consent_provider)) or not refused:

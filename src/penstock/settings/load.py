@@ -141,8 +141,9 @@ def _block(kind: type, name: str, block: Mapping[str, object], mistakes: Mistake
     for key, field in fields.items():
         if field.default is field.default_factory is dataclasses.MISSING and key not in values:
             missing = SettingsError(f"{name}.{key}", expected="a value", got=None, hint=field.metadata["meaning"])
-            # One that is only spelt wrongly is one mistake.
-            raise misspelt.get(key, missing)
+            # One that is only spelt wrongly is one mistake. What else is wrong here is told too: a value nobody uses stands in.
+            mistakes.add([misspelt.get(key, missing)])
+            values[key] = f"{name}.{key}".encode("ascii", "replace").decode()
     return kind(name=name.partition(".")[2], **values)
 
 

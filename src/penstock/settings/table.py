@@ -269,7 +269,8 @@ class Settings:
     placeholder_ids: tuple[str, ...] = _setting(
         PLACEHOLDER_IDS,
         "Ids that name nobody, compared without case: such an id counts as absent, and an event that has no other is"
-        " rejected. What ends with @ stands for all e-mail addresses that begin so. Replaces the list (custify/1).",
+        " rejected. What ends with @ stands for all e-mail addresses that begin so, a * behind other marks for anything."
+        " Replaces the list (custify/1).",
     )
     clock_ahead_s_max: float = _setting(
         86_400.0,

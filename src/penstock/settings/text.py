@@ -1,5 +1,6 @@
 """From TOML and the environment to typed values; every error says what was expected, and what was found."""
 
+import codecs
 import difflib
 import re
 import tomllib
@@ -26,8 +27,9 @@ def read_bytes(path: Path | None) -> bytes:
 def parsed_toml(raw: bytes, path: Path | None) -> dict[str, object]:
     """Return the table of a settings file. Raises SettingsError."""
     try:
-        # With a byte order mark or without: some editors of Windows write one.
-        return tomllib.loads(raw.decode("utf-8-sig"))
+        # With a byte order mark or without: some editors of Windows write one, and its shell UTF-16 behind it.
+        coding = "utf-16" if raw[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"
+        return tomllib.loads(raw.decode(coding))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError("config", expected="TOML", got=str(path), hint=str(error)) from error
 

@@ -10,7 +10,8 @@ from penstock.timestamps import EVENTS_SINCE, LISTED, date_of, moment, to_text
 UTC_FORM = re.compile(r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
 # How texts begin that may be a moment in one of the forms that languages print; all others are not looked into.
 PRINTED = re.compile(
-    r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? .*:|\d{1,2} [a-z]{3,9} \d{4} .*:|/Date\(", re.ASCII | re.IGNORECASE
+    r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? .*:|(?:\d{1,2}[ -])?[a-z]{3,9}\.?[ ,-].*\d:\d|/Date\(",
+    re.ASCII | re.IGNORECASE,
 )
 YEAR, YEARS = re.compile(r"\d{4}", re.ASCII), range(1500, 2200)
 KINDS = ("people", "company", "event")
@@ -55,7 +56,7 @@ def as_listed(text: str) -> str:
     # Of nearly all texts the first look tells that they are no moment.
     if ":" not in text and text[:1] != "/":
         return text
-    if (text[4:5] != "-" or LISTED.fullmatch(text)) and not PRINTED.match(text):
+    if (text[4:5] not in {"-", "/"} or LISTED.fullmatch(text)) and not PRINTED.match(text):
         return text
     return as_date(text) or text
 

@@ -17,6 +17,8 @@ from penstock.placeholders import UNSEEN_TEXT, plain_email
 INT_BITS_MAX = 1024
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
+# What an address has nowhere, unless somebody put it into quotation marks: a second @, and what stands between addresses.
+NO_ADDRESS = re.compile(r"@.*@|[<>,;:()\[\]\\]")
 # Deeper than any attribute a person would look for.
 FLATTEN_DEPTH_MAX = 8
 
@@ -41,9 +43,16 @@ def as_id(value: object) -> str | None:
 
 
 def as_email(value: object) -> str | None:
-    """Return an email as all of them are compared: in small letters, without spaces. A text such as "n/a" is none."""
-    text = plain_email(value) if isinstance(value, str) else ""
-    return text if "@" in text[1:-1] else None
+    """Return an email as all of them are compared: in small letters, without spaces. A text such as "n/a" is none.
+
+    Of "Ana <ana@example.com>" and "mailto:ana@example.com" it is the address; several addresses are nobody's.
+    """
+    if not isinstance(value, str):
+        return None
+    text = plain_email(value)
+    if text[-1:] == ">" or text[:7] == "mailto:":
+        text = text.rpartition("<")[2].removesuffix(">").removeprefix("mailto:")
+    return text if "@" in text[1:-1] and not NO_ADDRESS.search(text) else None
 
 
 def as_number(value: object) -> int | float | None:
@@ -92,7 +101,9 @@ def attributes(
     for name, value in fields.items():
         if not name or not isinstance(name, str):
             continue  # Custify could not show a field without a name
-        if not isinstance(value, dict | list):
+        # Some languages write a moment as an object.
+        is_moment = name in dates and isinstance(value, dict) and as_date_attribute(value) is not None
+        if is_moment or not isinstance(value, dict | list):
             attribute = as_attribute(value, is_date=name in dates)
             if attribute is not None or (nulls and value is None):
                 flat[name] = attribute
