@@ -213,7 +213,7 @@ def why_held(answer: Barred) -> Hold:
     if answer.cause == causes.ERROR_ANSWER:
         return Hold(f"Custify answers {status} with an error: {brief(error_in(text))}", causes.ERROR_ANSWER)
     if status is None:
-        return Hold(text, answer.cause or causes.CERTIFICATE)
+        return Hold(text, answer.cause)
     if status in {401, 403}:
         return Hold(f"Custify refused the API key with {_said(status, text)}", causes.KEY_REJECTED)
     if status in {402, 451}:
