@@ -10,7 +10,7 @@ PINS := .venv-pins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-java pins demo test check fmt sim sim-long sim-seed chaos screenshots docs cases-accept bench abuse clean
+.PHONY: help setup setup-browser setup-java pins demo test check fmt sim sim-long sim-seed mutants chaos screenshots docs cases-accept bench abuse clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,6 +71,9 @@ sim-long: $(STAMP) ## Tell N stories and count the seldom states they come to, s
 
 sim-seed: $(STAMP) ## Print the story of one seed (SEED=4711; KIND=plain or ledger for the other one)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --first $(or $(SEED),4711) --story $(or $(KIND),story)
+
+mutants: $(STAMP) ## Change the code that decides, one small change at a time: every one must fail a quick test (FILES=src/penstock/…)
+	PYTHONPATH=tests $(BIN)/python tests/mutation/run.py $(FILES)
 
 chaos: $(STAMP) ## Make N troubles to real processes (kill -9, stops, full disk, clock, backups), and judge the history (N=200, SEED)
 	PYTHONPATH=tests $(BIN)/python tests/history/chaos.py --count $(or $(N),200) --seed $(or $(SEED),4711) $(ARGS)

@@ -9,9 +9,9 @@ import pytest
 from contract.worlds import SqliteWorld, event, file_of_schema
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite import file as sqlite
 from penstock.buffer.sqlite.control.orders import SqliteOrders
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, SCHEMAS, digest_of, open_writer
-from penstock.buffer.sqlite.file import file as sqlite
 from penstock.buffer.sqlite.read.shelf import SqliteShelf
 from penstock.clock import ManualClock
 from penstock.errors import SettingsError, StoreDamaged

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from contract.worlds import SqliteWorld, event, file_of_schema, incompressible
 from penstock.accept.one_by_one import read_batch
 from penstock.accept.sdk_request import Origin
+from penstock.buffer.sqlite import file as sqlite
 from penstock.buffer.sqlite.doctor.doctor import Doctor
 from penstock.buffer.sqlite.doctor.salvage import salvage
 from penstock.buffer.sqlite.file import EVENTS, open_writer
-from penstock.buffer.sqlite.file import file as sqlite
 from penstock.buffer.sqlite.log import packing
 from penstock.buffer.sqlite.log.segments import BYTES_MAX, EVENTS_MAX, event_at, events_after, events_before, part
 from penstock.clock import ManualClock, SeededDice

@@ -224,7 +224,7 @@ class Stage:
             called_too_early=self.custify.called_too_early,
             unavailable=dict(self.custify.unavailable),
             held=self.engine.hold.is_held,
-            api=self.custify.held,
+            custify=self.custify.held,
             virtual_s=0.0,
             drains=self.drains,
             interruptions=self.interruptions,

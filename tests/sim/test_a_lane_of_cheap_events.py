@@ -73,7 +73,7 @@ class Stage:
             "custify",
             backlog=world.backlog,
             ledger=world.backlog.ledger,
-            custify=self.custify,
+            api=self.custify,
             pace=Pace(as_of=clock.now()),
             policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), rules=rules, mode=mode),
             clock=clock,

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from penstock.buffer.memory.log import backlog
+from penstock.buffer.memory import backlog
 from penstock.buffer.port.outcomes import Outcome
 from penstock.deliver.decide import RetryIn
 from penstock.deliver.engine import Engine

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.worlds import MemoryWorld
-from penstock.buffer.memory.log import backlog
+from penstock.buffer.memory import backlog
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.rules.lanes import by_head, person_lane
 from penstock.deliver.books import Books

@@ -6,9 +6,9 @@ import pytest
 
 from contract.worlds import file_of_schema
 from penstock.buffer.port.control import Role, Sort, User
+from penstock.buffer.sqlite import file as sqlite
 from penstock.buffer.sqlite.control.control import SqliteControl
 from penstock.buffer.sqlite.control.journal import REFUSALS_MAX, ROWS_MAX
-from penstock.buffer.sqlite.file import file as sqlite
 from penstock.clock import ManualClock
 from penstock.errors import SettingsError, SettingsOutdated
 

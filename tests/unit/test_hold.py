@@ -1,5 +1,6 @@
 """A held destination: when it is looked at again, and what does not grow old meanwhile."""
 
+from penstock import causes
 from penstock.deliver.hold import DOWN_PROBE_S_MAX, PROBE_S_MAX, HoldState
 
 NOW = 1_000.0
@@ -111,3 +112,85 @@ def test_a_pause_survives_a_restart():
 
     assert again.paused_by == "ana"
     assert again.retry_clock(NOW + 50) == hold.retry_clock(NOW + 50)
+
+
+def test_who_never_rested_is_looked_at_now_and_has_no_time_to_make_good():
+    hold = HoldState()
+
+    assert hold.to_notes() == {
+        "hold_reason": "",
+        "hold_cause": "",
+        "paused_by": "",
+        "resting_since": 0.0,
+        "rested_s": 0.0,
+    }
+    assert HoldState.from_notes({}) == hold
+    assert hold.retry_clock(NOW) == NOW
+    assert hold.probe_is_due(0.0)
+
+
+def test_all_that_is_known_of_a_rest_survives_a_restart():
+    hold = HoldState()
+    hold.begin("503", causes.UNAVAILABLE, now=NOW)
+    hold.end(NOW + 7)
+    hold.begin("bad key", causes.KEY_REJECTED, now=NOW + 10)
+    hold.pause("ana", now=NOW + 11)
+
+    again = HoldState.from_notes(hold.to_notes())
+
+    assert again.to_notes() == hold.to_notes()
+    assert again.retry_clock(NOW + 60) == hold.retry_clock(NOW + 60) == NOW + 3
+
+
+def test_a_cause_without_a_readable_reason_is_no_outage():
+    assert not HoldState.from_notes({"hold_reason": 7, "hold_cause": causes.UNAVAILABLE}).is_down
+
+
+def test_a_probe_is_due_from_its_very_moment_on():
+    hold = HoldState()
+    hold.begin("bad key", causes.KEY_REJECTED, now=NOW)
+
+    assert not hold.probe_is_due(NOW + 4.9)
+    assert hold.probe_is_due(NOW + 5.0)
+
+
+def test_a_probe_that_is_asked_to_wait_waits_at_least_so_long():
+    hold = HoldState()
+    hold.begin("503", causes.UNAVAILABLE, now=NOW)
+    hold.probe_failed(NOW, wait_s=40.0)
+
+    assert hold.probe_at == NOW + 40.0
+
+
+def test_after_a_month_of_a_bad_key_probes_still_come_each_minute():
+    hold = HoldState()
+    hold.begin("bad key", causes.KEY_REJECTED, now=NOW)
+    for _ in range(2_000):
+        hold.probe_failed(NOW)
+
+    assert hold.probe_at == NOW + PROBE_S_MAX
+
+
+def test_a_changed_key_is_tried_at_once_and_if_it_fails_soon_again():
+    hold = HoldState()
+    hold.begin("bad key", causes.KEY_REJECTED, now=NOW)
+    for _ in range(5):
+        hold.probe_failed(NOW)
+
+    hold.probe_now()
+    assert hold.probe_is_due(0.0)
+
+    hold.probe_failed(NOW)
+    assert hold.probe_at == NOW + 5.0
+
+
+def test_who_is_paused_while_held_rests_once_from_the_first_moment_to_the_last():
+    hold = HoldState()
+    hold.begin("bad key", causes.KEY_REJECTED, now=NOW)
+    hold.pause("ana", now=NOW + 10)
+    hold.resume(NOW + 20)
+    assert hold.retry_clock(NOW + 30) == NOW
+
+    hold.end(NOW + 30)
+
+    assert hold.retry_clock(NOW + 31) == NOW + 1

@@ -21,41 +21,8 @@ from penstock.ledger.record import (
     encoded,
 )
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Part, subjects_of, together, weigh
-
-NOW = 1_700_000_000.0
-DAY = 86_400.0
-
-
-def person(user_id: str = "ana", *, companies: dict[str, bool] | None = None, attributes: dict | None = None, **fields):
-    body = {"user_id": user_id, **fields}
-    if companies is not None:
-        body["companies"] = [{"company_id": company, "remove": not wanted} for company, wanted in companies.items()]
-    return Call("/people", body | {"custom_attributes": attributes or {}})
-
-
-def company(company_id: str = "acme", **fields) -> Call:
-    return Call("/company", {"company_id": company_id, **fields, "custom_attributes": {}})
-
-
-def part(name: str, *calls: Call, at_ms: int = 0) -> Part:
-    group = next((str(call.body["company_id"]) for call in calls if call.path == "/company"), "")
-    return Part(message_id=name, at_ms=at_ms, plan=Plan(calls), group=group)
-
-
-def weighed(*parts: Part, rules: Rules | None = None, now: float = NOW, **records: Record):
-    named = {subject for each in parts for subject in subjects_of(each.plan)}
-    known = {subject: records.get(subject.replace(":", "_")) for subject in named}
-    return weigh(parts, known, rules or Rules(), now=now)
-
-
-def held(companies: dict[str, int] | None = None, *, at: float = NOW, **fields) -> Record:
-    named = {name.replace("__", "."): value for name, value in fields.items()}
-    return Record(fields=named, companies=companies or {}, asserted_at=at)
-
-
-def learned(result, subject: str, before: Record | None = None) -> Record:
-    return decoded(result.learned[subject].learn(encoded(before) if before else None))
+from penstock.ledger.weigh import subjects_of, together, weigh
+from weighing import DAY, NOW, changed, company, guess, held, learned, part, person, weighed
 
 
 def test_somebody_new_is_sent_as_the_mapping_said():
@@ -143,17 +110,11 @@ def test_of_a_repeated_group_call_only_what_changed_is_sent():
     result = weighed(
         part("m1", company(name="Acme", size=7), person(companies={"acme": True})),
         company_acme=held(name="Acme", size=6),
-        user_ana=dataclasses_replaced(held({"acme": MEMBER}), last_group="acme"),
+        user_ana=changed(held({"acme": MEMBER}), last_group="acme"),
     )
 
     assert [call.path for call in result.calls] == ["/company"]
     assert result.is_carried == (True,)
-
-
-def dataclasses_replaced(record: Record, **changes) -> Record:
-    for name, value in changes.items():
-        setattr(record, name, value)
-    return record
 
 
 def test_a_link_to_a_company_that_nobody_sent_is_said_again_once_it_was():
@@ -348,11 +309,6 @@ def test_a_name_longer_than_anybody_reads_is_not_remembered_and_so_sent_each_tim
     assert weighed(part("m1", person(attributes={name: 1})), user_ana=record).calls
 
 
-def guess(at: str, **fields) -> Call:
-    """Return an upsert whose sign-up date nobody stated."""
-    return dataclasses.replace(person(signed_up_at=at, **fields), guessed=("signed_up_at",))
-
-
 def test_a_guessed_sign_up_date_gives_way_to_a_stated_one_once():
     first = weighed(part("m1", guess("2024-05-06T00:00:00.000Z")))
     record = learned(first, "user:ana")
@@ -421,7 +377,7 @@ def test_what_a_call_without_an_answer_guessed_is_forgotten_with_its_value():
 def test_latest_cannot_be_poisoned_by_a_time_that_has_not_come():
     """A record of an older version, which believed an event of 2099."""
     rules = Rules(policies={"people.name": "latest"})
-    poisoned = dataclasses_replaced(held(name="trial"), times={"name": 4_070_908_800_000})
+    poisoned = changed(held(name="trial"), times={"name": 4_070_908_800_000})
 
     result = weighed(part("m2", person(name="paid"), at_ms=int(NOW * 1000)), rules=rules, user_ana=poisoned)
 

@@ -1,5 +1,9 @@
 """How many calls may be under way at once."""
 
+import math
+
+import pytest
+
 from penstock.deliver.width import START, Width
 
 
@@ -48,3 +52,44 @@ def test_answers_to_few_calls_say_nothing_about_many():
         width.answered(0.02, under_way=1)
 
     assert width.limit == START
+
+
+def test_the_first_answer_says_what_is_usual_and_later_ones_move_it_a_little():
+    width = Width(calls_max=64)
+    width.answered(0.5, under_way=8)
+    assert width.usual_s == 0.5
+
+    width.answered(1.5, under_way=8)
+
+    assert width.usual_s == pytest.approx(0.52)
+
+
+@pytest.mark.parametrize(("under_way", "says_something"), [(3, False), (4, True)])
+def test_with_half_of_the_calls_under_way_an_answer_says_something_about_more(under_way, says_something):
+    width = Width(calls_max=64)
+    width.answered(0.02, under_way=under_way)
+
+    assert (width.calls > START) is says_something
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-12, 0.02, 2.0])
+def test_an_answer_within_twice_the_usual_time_widens_it_alike_however_quick_it_is(seconds):
+    width = Width(calls_max=64, usual_s=1.05)
+    width.answered(seconds, under_way=8)
+
+    assert width.calls == pytest.approx(START + 0.2 * math.sqrt(START))
+
+
+def test_one_answer_of_a_minute_does_not_close_it():
+    width = Width(calls_max=64, usual_s=0.02)
+    width.answered(60.0, under_way=8)
+
+    assert width.calls == pytest.approx(START + 0.2 * (0.5 * START + math.sqrt(START) - START))
+
+
+def test_after_an_outage_it_begins_with_a_few_calls_and_not_with_more_than_it_had():
+    wide, narrow = Width(calls_max=64, calls=50.0), Width(calls_max=64, calls=2.0)
+    wide.begin_anew()
+    narrow.begin_anew()
+
+    assert (wide.limit, narrow.limit) == (START, 2)

@@ -61,7 +61,7 @@ class Pace:
 
     def __post_init__(self) -> None:
         """A limit that somebody gives is as if learned now."""
-        if not math.isinf(self.per_s) and math.isinf(self.throttled_at):
+        if math.isinf(self.throttled_at):
             self.throttled_at = self.as_of
 
     @property
@@ -163,7 +163,7 @@ class Pace:
 
     def _tokens_at(self, now: float) -> float:
         """Return the tokens of now: calls that wait for their turn are counted ahead, up to the time of the last."""
-        return self.tokens - max(0.0, self.as_of - now) * self.limit
+        return self.tokens - (self.as_of - now) * self.limit
 
     def _advance(self, now: float) -> None:
         """Let tokens and the measured rate follow the time."""

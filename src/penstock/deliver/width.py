@@ -29,7 +29,7 @@ class Width:
     @property
     def limit(self) -> int:
         """Return how many calls may be under way now."""
-        return max(1, min(self.calls_max, int(self.calls)))
+        return min(self.calls_max, int(self.calls))
 
     def answered(self, seconds: float, *, under_way: int) -> None:
         """An answer came after `seconds`, with so many calls under way."""

@@ -165,7 +165,7 @@ def why_barred(answer: Barred, who: str) -> tuple[str, str]:
     if answer.cause == causes.ERROR_ANSWER:
         return f"{who} answers {status} with an error: {brief(error_in(text))}", causes.ERROR_ANSWER
     if status is None:
-        return text, answer.cause or causes.CERTIFICATE
+        return text, answer.cause
     if status in {401, 403}:
         return f"{who} refused the API key with {said(status, text)}", causes.KEY_REJECTED
     if status in {402, 451}:

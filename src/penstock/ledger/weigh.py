@@ -114,7 +114,7 @@ def weigh(parts: Sequence[Part], records: Records, rules: Rules, *, now: float) 
     """Return what is left to send of a run; `records` holds every subject of its plans."""
     drafts: dict[str, Draft] = {}
     # A company that is about to be sent is known by the time the person is linked to it.
-    sending = {subject_of(call) for part in parts for call in part.plan.calls if call.path == "/company"}
+    sending = {subject_of(call) for part in parts for call in part.plan.calls}
     known = {subject for subject, record in records.items() if record is not None} | sending
     notes: list[tuple[Note, ...]] = []
     touched: list[set[str]] = []
@@ -149,22 +149,26 @@ class Draft:
         self.path, self.rules, self.before, self.now = path, rules, record, now
         self.after = changeable(record) if record else Record()
         self.known = known
-        self.first: Call | None = None
+        self.is_begun = False
+        #: The only call, as long as it can go out as it is.
+        self.plain: Call | None = None
         self.ids: dict[str, object] = {}
+        #: What a person without an id is found by, whoever may overwrite it.
+        self.email: dict[str, object] = {}
         self.fields: dict[str, Value] = {}
         self.links: dict[str, bool] = {}
         self.changed: set[str] = set()
         self.relinked: set[str] = set()
         #: Values that Custify holds as a guess of ours, and that somebody has now stated.
         self.confirmed: dict[str, Value] = {}
-        self.is_plain = True
         self.old_email = self.after.fields.get("email")
 
     def add(self, call: Call, part: Part, notes: list[Note]) -> bool:
         """Fold one event in; return whether it says anything that Custify does not hold."""
-        self.is_plain = self.is_plain and self.first is None
-        self.first = self.first or call
+        self.plain = None if self.is_begun else call
+        self.is_begun = True
         self.ids |= {name: call.body[name] for name in ("user_id", "company_id") if name in call.body}
+        self.email |= {name: call.body[name] for name in ("email",) if name in call.body}
         says = [
             self._take(name, value, part=part, notes=notes, guessed=name in call.guessed)
             for name, value in flat(call).items()
@@ -176,21 +180,21 @@ class Draft:
 
     def call(self) -> Call | None:
         """Return the call to make; None when Custify holds all of it."""
-        assert self.first is not None
         stale = self.is_stale
         if self.rules.skip_unchanged and self.before is not None and not (self.changed or self.relinked or stale):
             return None
         if stale:
             self._assert_again()
-        elif self.is_plain and not self.rules.changes_only:
-            return self.first
-        return Call(self.path, self._body(everything=stale or self.before is None or not self.rules.changes_only))
+        elif self.plain is not None and not self.rules.changes_only:
+            return self.plain
+        return Call(self.path, self._body(everything=stale or not self.rules.changes_only))
 
     def learned(self, subject: str, *, is_sent: bool) -> dict[str, Delta | Alias]:
         """Return what is known once the call was acknowledged; without a call, only when things happened is new."""
         group = self.after.last_group if self.before is None or self.after.last_group != self.before.last_group else ""
         if not is_sent:
-            news = {name: at for name, at in self.after.times.items() if not self._had_time(name, at)}
+            had = self.before.times if self.before is not None else {}
+            news = {name: at for name, at in self.after.times.items() if had.get(name) != at}
             is_news = news or group or self.confirmed
             return {subject: Delta(fields=self.confirmed, times=news, last_group=group)} if is_news else {}
         delta = Delta(
@@ -208,7 +212,7 @@ class Draft:
         why = withheld(policy, value, name=name, record=after, at_ms=part.at_ms, guessed=guessed, now=self.now)
         if why:
             notes.append(Note(self.path, name, why))
-            self.is_plain = False
+            self.plain = None
             return False
         self.fields[name] = value
         if policy == "latest":
@@ -239,9 +243,6 @@ class Draft:
         self.after.companies[company] = state
         return True
 
-    def _had_time(self, name: str, at: int) -> bool:
-        return self.before is not None and self.before.times.get(name) == at
-
     @property
     def is_stale(self) -> bool:
         """Return whether all that is known is due to be said again."""
@@ -263,9 +264,7 @@ class Draft:
             self.fields if everything else {name: self.fields[name] for name in self.fields if name in self.changed}
         )
         companies = self.links if everything else {company: self.links[company] for company in self.relinked}
-        if not self.ids and "email" in self.fields:
-            fields = {"email": self.fields["email"], **fields}  # what the person is found by
-        body: dict[str, Any] = self.ids | {
+        body: dict[str, Any] = (self.ids or self.email) | {
             name: sent(value) for name, value in fields.items() if not name.startswith(CUSTOM)
         }
         if companies:
@@ -278,7 +277,7 @@ class Draft:
     def _aliases(self, subject: str, *, anew: bool) -> dict[str, Delta | Alias]:
         """Return to whom e-mails belong after this call; one that is said `anew` is as fresh as its person's record."""
         email = self.fields.get("email")
-        if self.path != "/people" or email is None or not subject.startswith("user:"):
+        if email is None or not subject.startswith("user:"):
             return {}
         is_same = same(self.old_email, email)
         if is_same and not anew:

@@ -50,7 +50,7 @@ def lanes_of(named: Named, *, tied: Tied, is_waiting: Callable[[Lane], bool]) ->
     wanted = [lane for lane in (own, email, visitor) if lane and (lane == own or is_waiting(lane))]
     # Of a visitor who became somebody known by e-mail: whoever that is by now.
     others = [_person_of(email, tied)] if email else []
-    if visitor and visitor == own:
+    if visitor == own:
         others += [first := _person_of(visitor, tied), _person_of(first, tied)]
     companies = [Lane(COMPANY + company) for company in named.companies]
     return tuple(dict.fromkeys([*wanted, *filter(None, others), *companies]))

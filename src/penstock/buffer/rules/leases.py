@@ -65,13 +65,14 @@ class Leases:
 
     def expire(self, now: float) -> list[int]:
         """Take back what ran out, and return where those events wait."""
-        ran_out = [position for position, lease in tuple(self.held.items()) if lease.expires_at <= now]
-        for position in ran_out:
-            # The event loop may have ended it just now.
-            if (lease := self.held.pop(position, None)) is not None:
-                self.positions.pop(lease.token, None)
-            self.ran_out[position] += 1
-        return ran_out
+        taken = list[int]()
+        for position, lease in tuple(self.held.items()):
+            # The event loop may have ended it just now, with a verdict that knows of all its attempts.
+            if lease.expires_at <= now and self.held.pop(position, None) is not None:
+                del self.positions[lease.token]
+                self.ran_out[position] += 1
+                taken.append(position)
+        return taken
 
     def position(self, lease: Lease, now: float) -> int:
         """Return where the leased event waits. Raises LeaseLost if the lease ran out or was given to somebody else."""
