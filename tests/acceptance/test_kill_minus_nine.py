@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from former_folders import FORMER
 from history.chaos import tell
 
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "15"))
@@ -28,8 +29,9 @@ def test_whatever_is_killed_every_accepted_event_arrives_in_order(tmp_path):
     assert min(day.accepted, day.applied) > 2 * KILLS
 
 
-def test_stops_outages_and_a_backup_that_comes_back_lose_nothing_and_reorder_nothing(tmp_path):
-    day = tell(tmp_path, count=TROUBLES, seed=7, weights=WEIGHTS, begin=("mood", "backup", "stop", "restore"))
+def test_an_upgrade_stops_outages_and_a_backup_that_comes_back_lose_nothing_and_reorder_nothing(tmp_path):
+    begin = ("mood", "backup", "stop", "restore")
+    day = tell(tmp_path, count=TROUBLES, seed=7, weights=WEIGHTS, begin=begin, former=FORMER[0])
     print(day)
 
     assert day.found == []

@@ -39,17 +39,19 @@ def event(name: str, user: str = "", *, anonymous: str = "", company: str = "", 
     )
 
 
-def file_of_schema(number: int, folder: Path, file: str, *statements: tuple[str, list]) -> None:
-    """Write a file as an older Penstock did."""
+def file_of_schema(
+    number: int, folder: Path, file: str, *statements: tuple[str, list], since: int | None = None
+) -> None:
+    """Write a file as an older Penstock did, with what that one wrote; or with what one of the schema `since` had written."""
     with sqlite3.connect(folder / file) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.create_function("packed_columns", 4, older_packing.packed_columns)
         connection.create_function("repacked", 1, older_packing.repacked)
-        for step in SCHEMAS[file][:number]:
+        for done, step in enumerate(SCHEMAS[file][:number], 1):
             script = importlib.resources.files("penstock.buffer.sqlite").joinpath("migrations", step)
             connection.executescript(script.read_text())
-        for statement, values in statements:
-            connection.execute(statement, values)
+            for statement, values in statements if done == (since or number) else ():
+                connection.execute(statement, values)
         connection.execute(f"PRAGMA user_version = {number}")
     connection.close()
 

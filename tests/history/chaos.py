@@ -5,9 +5,11 @@ the same seed; what the processes make of it is theirs. The history is kept, wha
 """
 
 import argparse
+import collections
 import contextlib
 import dataclasses
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from acceptance.conftest import KEYS, Penstock, until
+from former_folders import ARRIVED, FORMER, former_folder
 from history.checker import Violation, violations
-from history.client import Client
+from history.client import Client, call_of
 from history.custify import KIND, Custify
 from history.record import History
 from history.trouble import S_MAX, Trouble, faked_clock, now_s
@@ -30,6 +33,12 @@ SETTINGS = "call_timeout_s = 0.5\ndisk_free_bytes_min = 100_000"
 DISK_MB = 512
 #: Share of troubles that come while the server works; the others hit it while it starts, too.
 WAITS_FOR_PROGRESS, PROGRESS_S_MAX = 0.7, 10.0
+#: So many troubles make a day; each begins with a data folder of another former schema.
+OF_A_DAY = 100
+#: Of a folder that an older Penstock left.
+FORMER_PEOPLE, FORMER_EVENTS = 3, 30
+#: So long nothing may arrive at the end although nothing is in its way; and so long all of it may take.
+STILL_S_MAX, SETTLE_S_MAX = 120.0, 1_800.0
 #: How often each kind is made, of a hundred.
 WEIGHTS: Mapping[str, int] = {
     "kill": 40, "stop": 12, "term": 6, "restart": 2, "mood": 14, "heal": 8, "backup": 5, "restore": 3, "full_disk": 5,
@@ -74,20 +83,26 @@ def tell(
     pause_s: tuple[float, float] = (0.05, 0.9),
     begin: Sequence[str] = (),
     disk: Path | None = None,
-    settle_s_max: float = 300.0,
+    former: tuple[int, int, int] | None = None,
 ) -> Verdict:
-    """Tell a day with `count` troubles, of which `begin` are the first; end what was started, and return the verdict."""
+    """Tell a day with `count` troubles, of which `begin` are the first; end what was started, and return the verdict.
+
+    It begins with an upgrade, if a `former` schema of the three files is given.
+    """
     began, history = now_s(), History(folder / "history.jsonl")
     custify = Custify(history, seed=seed)
     env = faked_clock(folder) if weights.get("clock") else {}
+    data = (disk or folder) / "data"
     try:
-        server = Server(folder, custify, data=(disk or folder) / "data", env=env)
+        if former:
+            _left_by_an_older_one(history, custify, data, former)
+        server = Server(folder, custify, data=data, env=env)
         try:
             trouble = Trouble(history, server, custify, seed=seed, folder=folder, disk=disk)
             dice = random.Random(seed)
             kinds = [*begin, *dice.choices([*weights], [*weights.values()], k=count - len(begin))]
             _live(history, server, trouble, kinds, seed=seed, pause_s=pause_s)
-            _settle(history, server, trouble, s_max=settle_s_max)
+            _settle(history, server, trouble)
         finally:
             server.end()
     finally:
@@ -149,26 +164,43 @@ def _progress(history: History) -> None:
         )
 
 
-def _settle(history: History, server: Server, trouble: Trouble, *, s_max: float) -> None:
-    """Let everything arrive; the figures then are the end of the history."""
+def _left_by_an_older_one(history: History, custify: Custify, data: Path, former: tuple[int, int, int]) -> None:
+    """Write a data folder as an older Penstock left it, and down what happened to its events."""
+    people = [f"old{number}" for number in range(FORMER_PEOPLE)]
+    events = [
+        {"id": f"{who}-{n}", "who": who, "n": n, "type": "identify" if n == 1 else "track"}
+        for n in range(1, FORMER_EVENTS + 1)
+        for who in people
+    ]
+    history.note("sent", request=0, events=events)
+    history.note("tried", request=0)
+    history.note("accepted", request=0)
+    for event in events[:ARRIVED]:
+        custify.apply("/people", {"user_id": event["who"], "custom_attributes": {"step": event["n"]}})
+    former_folder(data, former, [call_of(event) for event in events])
+
+
+def _settle(history: History, server: Server, trouble: Trouble) -> None:
+    """Let everything arrive, as long as something does; the figures then are the end of the history."""
     trouble.custify.mood = KIND
     until(server.status, s_max=S_MAX, what="the admin listener did not come back")
-
-    def is_settled() -> bool:
+    began = seen_at = now_s()
+    seen, waits = history.count("applied"), True
+    while waits and now_s() - seen_at < STILL_S_MAX and now_s() - began < SETTLE_S_MAX:
         trouble.look()
+        trouble.wait(0.2)
+        if history.count("applied") != seen:
+            seen, seen_at = history.count("applied"), now_s()
         status = server.status()
-        return bool(status) and status["destinations"]["custify"]["waiting"] == 0
-
-    try:
-        until(is_settled, s_max=s_max)
-    except AssertionError:
+        waits = not status or status["destinations"]["custify"]["waiting"] > 0
+    if waits:
         trouble.told["did not settle"] = 1
     counts = until(server.status, s_max=S_MAX)["destinations"]["custify"]
     history.note("end", **{name: counts[name] for name in ("received", "waiting", "outcomes")})
 
 
 def main() -> int:
-    """Tell one day; say how it ended."""
+    """Tell days until there were so many troubles, or one went wrong; say how they ended."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=4711)
@@ -179,16 +211,35 @@ def main() -> int:
     weights = KILLS_ALONE if given.kills_alone else WEIGHTS
     weights = {kind: weight for kind, weight in weights.items() if kind not in given.without.split(",")}
     disk = _own_disk(folder) if "full_disk" in weights else None
-    print(f"seed {given.seed}, history and logs in {folder}", flush=True)
+    print(f"seed {given.seed}, histories and logs in {folder}", flush=True)
     try:
-        verdict = tell(folder, count=given.count, seed=given.seed, weights=weights, disk=disk)
+        verdicts = _days(folder, given.count, given.seed, weights, disk)
     finally:
         if disk:
             subprocess.run(["umount", "-l", disk], check=True)
-    print(f"{verdict.lasted_s:.0f} s, {verdict.accepted} events accepted, {verdict.applied} calls applied")
-    print("\n".join(f"{count:6} {name}" for name, count in verdict.told.items()))
-    print("\n".join(f"{each.kind}: {each.sentence}" for each in verdict.found[:50]) or "no promise was broken")
-    return 1 if verdict.found else 0
+    accepted, applied = (sum(getattr(day, name) for day in verdicts) for name in ("accepted", "applied"))
+    print(f"{sum(day.lasted_s for day in verdicts):.0f} s, {accepted} events accepted, {applied} calls applied")
+    told = sum((collections.Counter(day.told) for day in verdicts), collections.Counter[str]())
+    print("\n".join(f"{count:6} {name}" for name, count in sorted(told.items())))
+    found = [each for day in verdicts for each in day.found]
+    print("\n".join(f"{each.kind}: {each.sentence}" for each in found[:50]) or "no promise was broken")
+    return 1 if found else 0
+
+
+def _days(folder: Path, count: int, seed: int, weights: Mapping[str, int], disk: Path | None) -> list[Verdict]:
+    """Tell one day after the other, each from the folder of another former schema; the last may be one that went wrong."""
+    verdicts = list[Verdict]()
+    for number, first in enumerate(range(0, count, OF_A_DAY)):
+        (day := folder / f"day{number}").mkdir()
+        former, troubles = FORMER[(seed + number) % len(FORMER)], min(OF_A_DAY, count - first)
+        verdict = tell(day, count=troubles, seed=seed + number, weights=weights, disk=disk, former=former)
+        verdict.told[f"upgrade from {former}"] = 1
+        verdicts.append(verdict)
+        if verdict.found:
+            break
+        shutil.rmtree(disk / "data" if disk else day / "data")
+        print(f"day {number}: {verdict.lasted_s:.0f} s, {verdict.told}", file=sys.stderr, flush=True)
+    return verdicts
 
 
 def _own_disk(folder: Path) -> Path | None:

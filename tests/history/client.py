@@ -47,7 +47,7 @@ class Client(threading.Thread):
     def _request(self, events: list[dict]) -> None:
         self.requests += 1
         self.history.note("sent", request=self.requests, events=events)
-        body = json.dumps({"batch": [_call(event) for event in events]}).encode()
+        body = json.dumps({"batch": [call_of(event) for event in events]}).encode()
         while True:
             self.history.note("tried", request=self.requests)
             if self._is_taken(body):
@@ -66,7 +66,8 @@ class Client(threading.Thread):
         return False
 
 
-def _call(event: dict) -> dict:
+def call_of(event: dict) -> dict:
+    """Return an event as an SDK sends it."""
     call = {"type": event["type"], "userId": event["who"], "messageId": event["id"]}
     if event["type"] == "identify":
         return call | {"traits": {"step": event["n"]}}

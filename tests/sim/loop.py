@@ -8,6 +8,7 @@ asks the operating system in each of them.
 import asyncio
 import collections
 import contextvars
+import functools
 import heapq
 import itertools
 import logging
@@ -50,8 +51,10 @@ class Handle:
 class VirtualTimeLoop(asyncio.AbstractEventLoop):
     """What coroutines, tasks and timers need of a loop. Callbacks are served in the order of asyncio's own loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, disk_s: float = 0.0) -> None:
         self.virtual_now = 0.0
+        #: How long the disk takes for a transaction that writes.
+        self.disk_s = disk_s
         self.ready: collections.deque[Handle] = collections.deque()
         #: By time, then by the order in which they were set.
         self.timers: list[tuple[float, int, Handle]] = []
@@ -140,12 +143,19 @@ class VirtualTimeLoop(asyncio.AbstractEventLoop):
         return asyncio.Task(coro, loop=self, **names)
 
     def run_in_executor(self, executor: Any, func: Callable, *args: Any) -> asyncio.Future:
-        """Call at once: a thread's answer would come at a time that the virtual clock never sees."""
-        future = self.create_future()
+        """Call at once: a thread's answer would come at a time that the virtual clock never sees.
+
+        Whoever wrote hears of it when the disk has it.
+        """
+        future, written = self.create_future(), _written(func)
         try:
-            future.set_result(func(*args))
+            answer = functools.partial(future.set_result, func(*args))
         except Exception as error:  # noqa: BLE001 - handed on to whoever awaits
-            future.set_exception(error)
+            answer = functools.partial(future.set_exception, error)
+        if self.disk_s and _written(func) != written:
+            self.call_later(self.disk_s, lambda: future.done() or answer())
+        else:
+            answer()
         return future
 
     def get_debug(self) -> bool:
@@ -154,6 +164,12 @@ class VirtualTimeLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Say what nobody awaited died of."""
         log.error(context["message"], exc_info=context.get("exception"))
+
+
+def _written(func: Callable) -> int:
+    """Return how many rows the connection has changed that a function of a store writes to."""
+    connection = getattr(getattr(func, "__self__", None), "connection", None)
+    return connection.total_changes if connection else 0
 
 
 def far_side(coroutine: Coroutine) -> asyncio.Task:
@@ -194,9 +210,9 @@ class LoopClock:
         self.slept_s += seconds
 
 
-def run_virtually(coroutine: Coroutine) -> tuple[Any, float]:
+def run_virtually(coroutine: Coroutine, *, disk_s: float = 0.0) -> tuple[Any, float]:
     """Run to the end in virtual time; return what the coroutine returns and the seconds that passed."""
-    loop = VirtualTimeLoop()
+    loop = VirtualTimeLoop(disk_s=disk_s)
     try:
         return loop.run_until_complete(coroutine), loop.virtual_now
     finally:

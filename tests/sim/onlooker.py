@@ -199,7 +199,7 @@ class Onlooker:
         lease = errand.leases[0]
         work = self.at_work.get(lease.token)
         said, is_several = work.said if work else None, len(errand.leases) > 1
-        if isinstance(verdict, Hold) and not self.engine.hold.is_held:
+        if isinstance(verdict, Hold) and not self.engine.hold.is_closed:
             self.holds += 1
             self.probes = 0
             self.see(Seldom.HELD_TWICE, when=self.holds > 1)
@@ -289,7 +289,7 @@ class OnlookingCustify:
         match answer:
             case Accepted():
                 on.see(Seldom.SLOW_BUT_IN_TIME, when=on.call_s_max * 2 / 3 < took_s < on.call_s_max)
-                on.see(Seldom.HELD_ACCEPTED, when=on.engine.hold.is_held)
+                on.see(Seldom.HELD_ACCEPTED, when=on.engine.hold.is_closed)
             case Throttled(after_s):
                 on.see(Seldom.THROTTLED_AGAIN, when=on.is_quiet)
                 on.see(Seldom.THROTTLED_NO_TIME, when=after_s is None)

@@ -98,6 +98,22 @@ def test_a_limit_of_calls_a_second_goes_on_whatever_the_clock_is_set_to(told, by
     told(story, per_s_max=5.0)
 
 
+@pytest.mark.parametrize("by_s", [-2 * HOUR, 2 * HOUR])
+def test_a_limit_learned_from_a_few_calls_is_left_behind_within_minutes_whatever_the_clock_is_set_to(told, by_s):
+    async def story(story: Story) -> None:
+        # What is learned in an outage: hardly a call passed in the second before the 429.
+        story.engine.pace.ceiling_per_s, story.engine.pace.per_s = 2.6, 2.5
+        story.engine.pace.throttled_at = story.clock.steady()
+        await story.send(600)
+        for _ in range(3):
+            await asyncio.sleep(2.0)
+            story.clock.set_by(by_s)
+        await asyncio.sleep(150.0)
+        assert story.ended(Outcome.DELIVERED) == 600
+
+    told(story)
+
+
 @pytest.mark.parametrize("by_s", SET_BY)
 def test_a_429_is_waited_out_as_long_as_it_asks_whatever_the_clock_is_set_to(told, by_s):
     async def story(story: Story) -> None:

@@ -22,9 +22,15 @@ CALL = Call("/people", {"user_id": "u1"})
 
 @contextlib.asynccontextmanager
 async def far_side(
-    answer: bytes, *, heard: list[bytes] | None = None, tls: ssl.SSLContext | None = None, allowed: tuple[str, ...] = ()
+    answer: bytes,
+    *,
+    heard: list[bytes] | None = None,
+    tls: ssl.SSLContext | None = None,
+    allowed: tuple[str, ...] = (),
+    call_s_max: float = 2.0,
+    byte_s: float = 0.0,
 ):
-    """A socket that answers each request with the same bytes, and an adapter that talks to it."""
+    """A socket that answers each request with the same bytes, one in `byte_s` if that is not 0, and an adapter to it."""
 
     serving: set[asyncio.Task] = set()
 
@@ -36,8 +42,10 @@ async def far_side(
             body = await reader.readexactly(length)
             if heard is not None:
                 heard.append(head + body)
-            writer.write(answer)
-            await writer.drain()
+            for part in (bytes([byte]) for byte in answer) if byte_s else [answer]:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(byte_s)
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
@@ -48,7 +56,7 @@ async def far_side(
     api = CustifyApi(
         base_url=url,
         api_key=KEY,
-        call_s_max=2.0,
+        call_s_max=call_s_max,
         in_flight_max=4,
         clock=ManualClock(),
         allowed_private_hosts=allowed,
@@ -154,6 +162,22 @@ async def test_a_body_that_breaks_off_may_be_tried_again():
 class NoNames:
     async def addresses(self, host):
         raise OSError("no such name")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http("200 OK", b"x" * 1_000),
+        b"HTTP/1.1 200 OK\r\n" + b"X-Slow: 1\r\n" * 100,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_000,
+    ],
+    ids=["the body", "the head", "no end"],
+)
+async def test_an_answer_that_trickles_in_is_none_once_the_call_has_lasted_as_long_as_it_may(answer):
+    # The pauses between its bytes are far shorter than a call may take.
+    async with far_side(answer, call_s_max=0.4, byte_s=0.01) as api:
+        assert isinstance(await api.send(CALL), Unavailable)
+        assert isinstance(await api.probe(), Unavailable)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://no-such-host.invalid"])

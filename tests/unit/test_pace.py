@@ -129,6 +129,21 @@ def test_what_was_learned_from_a_few_calls_holds_for_minutes_and_not_for_hours()
     assert now - 100.0 < 180.0
 
 
+@pytest.mark.parametrize("per_s", [0.5, 1.0, 2.6, 6.9, 14.5, 40.0])
+def test_a_limit_that_is_used_is_found_to_be_higher_however_small_it_is(per_s):
+    pace = Pace(as_of=NOW, per_s=0.97 * per_s, ceiling_per_s=per_s, throttled_at=NOW)
+    now = NOW
+    while now < NOW + 300.0 and pace.per_s < 2 * per_s + 20:
+        now += pace.wait_s(now)
+        assert pace.free_calls(now) >= 1
+        pace.sent(now)
+        # Its answer comes when the next call may nearly be made.
+        pace.wait_s(now + 0.9 / pace.limit)
+        pace.accepted()
+
+    assert pace.per_s >= 2 * per_s + 20
+
+
 def test_the_pace_never_stops_altogether():
     pace = Pace(as_of=NOW)
     now = NOW

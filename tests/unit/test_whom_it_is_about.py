@@ -6,14 +6,23 @@ import pytest
 import structlog
 
 from penstock import causes
+from penstock.buffer.port.shelf import Counts
 from penstock.clock import ManualClock
 from penstock.deliver.decide import why_down, why_held
 from penstock.deliver.pace import Pace
 from penstock.deliver.standing import Standing
 from penstock.deliver.width import START, Width
 from penstock.destinations.answer import Accepted, Barred, Down, Refused, Singled, Throttled, Unavailable
+from penstock.inspect.standing import standing_of
+from penstock.machine.pulse import RoleStatus
 
 OK, FORBIDDEN, DOWN = Accepted(200, "{}"), Barred(403, "<h1>Blocked</h1>"), Unavailable(503, "down")
+
+RUNS = RoleStatus(state="running", beat_age_s=0.0)
+
+
+def counts(waiting: int) -> Counts:
+    return Counts(received=9, waiting=waiting, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
 
 
 class World:
@@ -212,7 +221,7 @@ async def test_calls_that_fail_together_ask_once(world):
     assert (said, world.reads) == ([Down(503, "down")] * 2, 1)
 
 
-async def test_an_outage_is_looked_at_now_and_then_and_ends_with_the_first_read_that_passes(world):
+async def test_an_outage_is_looked_at_now_and_then_and_a_read_that_passes_lets_a_few_try(world):
     world.read = DOWN
     await world.judged(DOWN)
     reads, open_ = world.reads, []
@@ -225,7 +234,37 @@ async def test_an_outage_is_looked_at_now_and_then_and_ends_with_the_first_read_
     world.clock.advance(5.0)
 
     assert await world.standing.may_send()
+    assert world.standing.hold.is_down
+    world.clock.advance(0.2)
+    world.write()
     assert not world.standing.hold.is_held
+
+
+@pytest.mark.parametrize("answer", [DOWN, FORBIDDEN], ids=["no answer", "forbidden"])
+async def test_while_reads_pass_and_no_write_does_it_goes_on_resting_and_nothing_grows_old(world, answer):
+    with structlog.testing.capture_logs() as said:
+        for seq in range(3):
+            await world.judged(answer, seq)
+        began = world.standing.hold.retry_clock(world.clock.awake())
+        for _ in range(20):
+            world.clock.advance(60.0)
+            assert await world.standing.may_send()
+            assert world.standing.hold.is_held
+            await world.judged(answer)
+            assert not await world.standing.may_send()
+
+    assert world.standing.hold.retry_clock(world.clock.awake()) == began
+    assert [line["event"] for line in said] == ["went_down" if answer is DOWN else "held"]
+
+
+async def test_with_nothing_to_write_a_read_that_passes_is_all_there_is_to_know(world):
+    live = {"hold_reason": "Custify gives no usable answer", "hold_cause": causes.UNAVAILABLE, "is_on_trial": True}
+    states = [
+        standing_of(live | more, counts(waiting), RUNS, enabled=True, steady=0.0).state
+        for more, waiting in (({}, 1), ({}, 0), ({"is_on_trial": False}, 0))
+    ]
+
+    assert states == ["down", "delivering", "down"]
 
 
 async def test_an_outage_in_which_the_key_is_refused_becomes_a_hold_and_not_the_other_way_round(world):

@@ -346,7 +346,8 @@ class Engine:
         if self.is_news:
             return
         full = len(self.in_flight) >= self.width.limit
-        timeout = None if full else max(idle_s, min(self.pace.wait_s(self.clock.steady()), 1.0))
+        # Not longer than until the pace allows a call: of a small limit, what is not used at once is lost.
+        timeout = None if full else min(self.pace.wait_s(self.clock.steady()), 1.0) or idle_s
         await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 
     async def _rest(self, seconds: float) -> None:

@@ -82,6 +82,7 @@ class Served:
         return {
             "hold_reason": self.engine.hold.reason,
             "hold_cause": self.engine.hold.cause,
+            "is_on_trial": self.engine.hold.is_on_trial,
             "paused_by": self.engine.hold.paused_by,
             "wait_until": self.engine.standing.asked_until(),
             "wait_is_cut": self.engine.standing.is_cut,

@@ -1,7 +1,8 @@
 """A destination that rests, held, down or paused: since when, why, when to look again; and the retry clock that stands still.
 
 Held means that Custify bars us, down that nobody gets through: a probe looks now and then whether that is over. Down is
-held for the cause `custify.unavailable`, which no person has to mend. Paused means that a person wants it so, and a person
+held for the cause `custify.unavailable`, which no person has to mend. A read that passes proves nothing of writes: it is on
+trial then, a few calls are made, and only a write that passes ends it. Paused means that a person wants it so, and a person
 ends it. Paused and held can be true at once.
 """
 
@@ -31,11 +32,18 @@ class HoldState:
     rested_s: float = 0.0
     probes: int = 0
     probe_at: float = 0.0
+    #: A read passed, and the first writes find out whether they do.
+    is_on_trial: bool = False
 
     @property
     def is_held(self) -> bool:
         """Return whether Custify bars us, or is down."""
         return bool(self.reason)
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether no call may be made but the probe."""
+        return self.is_held and not self.is_on_trial
 
     @property
     def is_down(self) -> bool:
@@ -48,7 +56,7 @@ class HoldState:
         return bool(self.paused_by)
 
     def retry_clock(self, now: float) -> float:
-        """Return a time that does not pass while resting: an event does not grow old for want of a key."""
+        """Return a time that does not pass while resting, or on trial: an event does not grow old for want of a key."""
         present_s = now - self.resting_since if self.is_held or self.is_paused else 0.0
         return now - self.rested_s - present_s
 
@@ -83,6 +91,11 @@ class HoldState:
         first_s, most_s = (DOWN_PROBE_S_MIN, DOWN_PROBE_S_MAX) if self.is_down else (PROBE_S_MIN, PROBE_S_MAX)
         self.probe_at = now + max(wait_s, min(most_s, first_s * 2.0 ** min(self.probes, 10)))
         self.probes += 1
+        self.is_on_trial = False
+
+    def probe_passed(self) -> None:
+        """Let a few calls try; a hold that nobody begins anew ends with the first write that passes."""
+        self.is_on_trial = self.is_held
 
     def probe_now(self) -> None:
         """Look at once: the key or the address was changed."""
@@ -98,6 +111,7 @@ class HoldState:
     def end(self, now: float) -> None:
         """Go on."""
         self.reason = self.cause = ""
+        self.is_on_trial = False
         self._rested(now)
 
     def _rest(self, now: float) -> None:

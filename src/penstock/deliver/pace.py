@@ -22,8 +22,11 @@ DECREASE, DECREASE_KNOWN, AGAIN_S = 0.7, 0.97, 5.0
 INCREASE_PER_S = 1.0
 # Where it is known: the share of it regained in a second below it, close to it, and of the distance above it.
 BELOW_PER_S, CLOSE_PER_S, ABOVE_PER_S, CLOSE = 0.05, 0.0005, 0.05, 0.02
-# Beyond what is known, only a limit counts that calls came near to.
-TRIED = 0.8
+# Beyond what is known, only a limit counts that calls came near to. Just before a call, the measured rate of calls that come
+# evenly is half a call below what it is: next to nothing of a hundred, most of one.
+TRIED, BEFORE_A_CALL_PER_S = 0.8, 0.5
+# A token that lacks less is there: whoever waits for it wakes up when it nearly is, for fractions of seconds do not add up.
+NEARLY = 1e-6
 # Never slower than this, or a held-back destination could not find out that it may go on.
 PER_S_MIN = 0.5
 # A learned limit is written down again when it has moved by about a tenth.
@@ -110,14 +113,14 @@ class Pace:
     def wait_s(self, now: float) -> float:
         """Return how long to wait until one call may be sent; 0 means now."""
         self._advance(now)
-        blocked_s, limit = self.blocked_s(now), self.limit
-        return blocked_s if math.isinf(limit) else max(blocked_s, (1.0 - self._tokens_at(now)) / limit)
+        blocked_s, limit, lacks = self.blocked_s(now), self.limit, 1.0 - self._tokens_at(now)
+        return blocked_s if math.isinf(limit) or lacks <= NEARLY else max(blocked_s, lacks / limit)
 
     def free_calls(self, now: float) -> float:
         """Return how many calls may start now; math.inf when nothing limits them."""
         if self.wait_s(now) > 0:
             return 0
-        return math.inf if math.isinf(self.limit) else math.floor(self._tokens_at(now))
+        return math.inf if math.isinf(self.limit) else math.floor(self._tokens_at(now) + NEARLY)
 
     def sent(self, now: float) -> None:
         """Count a call that was sent."""
@@ -154,7 +157,7 @@ class Pace:
         distance = self.per_s / ceiling - 1.0
         if distance < -CLOSE:
             return ceiling * BELOW_PER_S
-        if self.measured_per_s < TRIED * self.per_s:
+        if self.measured_per_s + BEFORE_A_CALL_PER_S < TRIED * self.per_s:
             return 0.0
         if distance <= CLOSE:
             return ceiling * CLOSE_PER_S

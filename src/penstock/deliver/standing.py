@@ -103,18 +103,25 @@ class Standing:
         now = self.clock.awake()
         if self.hold.is_paused:
             return False
-        if not (self.hold.is_held or self.pace.must_ask):
+        if not (self.hold.is_closed or self.pace.must_ask):
             return True
-        if self.pace.blocked_s(self.clock.steady()) > 0 or (self.hold.is_held and not self.hold.probe_is_due(now)):
+        if self.pace.blocked_s(self.clock.steady()) > 0 or (self.hold.is_closed and not self.hold.probe_is_due(now)):
             return False
         return self._looked(await self._read_since(now))
 
     def begin(self, hold: Hold) -> None:
-        """Rest from now on, held or down."""
-        if not self.hold.is_held:
+        """Rest from now on, held or down; or go on resting, for the first writes fared no better."""
+        if self.hold.is_closed:
+            return
+        is_news = hold.cause != self.hold.cause
+        if self.hold.is_held:
+            self.hold.changed(hold.reason, hold.cause)
+            self.hold.probe_failed(self.clock.awake())
+        else:
             self.hold.begin(hold.reason, hold.cause, now=self.clock.awake())
-            self.width.begin_anew()
-            self.is_unwritten = True
+        self.width.begin_anew()
+        self.is_unwritten = True
+        if is_news:
             self._say_resting()
 
     def pause(self, by: str) -> None:
@@ -165,9 +172,9 @@ class Standing:
         blame = self.witness.blames(seq, began=began, now=self.clock.awake())
         if blame is Blame.EVENT:
             return answer
-        if not self.hold.is_held and answer.retry_after_s is not None:
+        if not self.hold.is_closed and answer.retry_after_s is not None:
             self._ask_for_quiet(answer.retry_after_s)
-        elif not self.hold.is_held and blame is Blame.UNCLEAR:
+        elif not self.hold.is_closed and blame is Blame.UNCLEAR:
             found = _of_read(await self._read_since(began))
             if not isinstance(found, Down):
                 return found or answer
@@ -218,7 +225,10 @@ class Standing:
         found = _of_read(answer)
         if found is None or (isinstance(found, Throttled) and self.hold.is_down):
             self.pace.must_ask = self.pace.must_ask and found is not None
-            self._end()
+            if found is None:
+                self._let_a_few_try()
+            else:
+                self._end()
             return found is None
         if isinstance(answer, Unavailable) and answer.retry_after_s is not None:
             self._ask_for_quiet(answer.retry_after_s)
@@ -246,6 +256,12 @@ class Standing:
         self.witness.passed(self.clock.awake())
         if began >= self.accused_at:
             self._end()
+
+    def _let_a_few_try(self) -> None:
+        """A read passed. Writes may be barred all the same: the first of them tells."""
+        if self.hold.is_held:
+            self.hold.probe_passed()
+            self.accused_at = min(self.accused_at, self.clock.awake())
 
     def _end(self) -> None:
         """Go on, if we rested."""

@@ -39,7 +39,7 @@ def standing_of(
     """Return how a destination stands, by deliver's last words, what is stored, and whether deliver lives."""
     moved_at = cast("float | None", live.get("moved_at"))
     still_s = None if moved_at is None else max(0.0, steady - moved_at)
-    state, cause, reason = _told(live, enabled=enabled)
+    state, cause, reason = _told(live, enabled=enabled, has_work=counts.waiting > counts.parked)
     if state in {"delivering", "throttled"} and (deliver is None or deliver.state != "running"):
         state, cause = "stopped", causes.DELIVER_STOPPED
         reason = f"deliver {deliver.in_words()}" if deliver else "deliver has not started"
@@ -54,13 +54,14 @@ def is_stalled(counts: Counts, still_s: float | None) -> bool:
     return still_s is not None and still_s >= STALLED_S and counts.waiting > counts.parked
 
 
-def _told(live: Mapping[str, object], *, enabled: bool) -> tuple[str, str, str]:
+def _told(live: Mapping[str, object], *, enabled: bool, has_work: bool) -> tuple[str, str, str]:
     """Return state, cause and reason as people and deliver want them."""
     if not enabled:
         return "disabled", "", "disabled in the settings; its backlog is kept"
     if paused_by := live.get("paused_by"):
         return "paused", causes.PAUSED, f"paused by {paused_by}"
-    if reason := live.get("hold_reason"):
+    # On trial a read has passed: with nothing to write, that is all there is to know.
+    if (reason := live.get("hold_reason")) and (has_work or not live.get("is_on_trial")):
         cause = str(live.get("hold_cause", ""))
         return "down" if cause == causes.UNAVAILABLE else "held", cause, str(reason)
     if until := live.get("wait_until"):
