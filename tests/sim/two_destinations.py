@@ -80,7 +80,7 @@ class Stage:
             clock=clock,
             dice=SeededDice(7),
         )
-        self.fleet._api = lambda destination: self.custify[destination.name]
+        self.fleet._connect = lambda destination: self.custify[destination.name]
         self.fleet.follow(
             Settings(
                 destinations={
