@@ -59,5 +59,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put those that start servers or tell stories first: at the end, no worker then waits long for the other."""
-    items.sort(key=lambda item: not {"acceptance", "sim"}.intersection(item.path.parts))
+    """Put first what takes long: at the end, no worker then waits long for the other."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """Return 0 for stories and for modules that one worker has to do alone, 1 for those with servers, 2 for the others."""
+    folders = {"acceptance", "sim"}.intersection(item.path.parts)
+    if "sim" in folders or item.get_closest_marker("xdist_group"):
+        return 0
+    return 1 if folders else 2

@@ -19,6 +19,9 @@ from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Delta
 from penstock.operate.explain import newest_first
 
+# Its store takes long to fill: one of it is enough.
+pytestmark = pytest.mark.xdist_group("hostile store")
+
 PAGE_BYTES_MAX, PARTS = 400_000, 6
 # What HTML writes with five letters each.
 LONG = "\"<&'" * 250_000

@@ -1,18 +1,22 @@
 """`penstock serve`: run everything on one machine, or one part of it."""
 
+import importlib
 import os
 import sys
 from pathlib import Path
 
 import click
 
-from penstock.cli import config_option, config_path
+from penstock.cli import config_option, config_path, importing
 from penstock.clock import SystemClock
 from penstock.errors import StoreDamaged
 from penstock.operate.supervise import EXIT_DAMAGED
 from penstock.private import tighten
 from penstock.process import ROLES, hash_seed
 from penstock.settings import load
+
+# What brings most of a role's modules with it.
+PARTS = {"accept": "penstock.accept.app", "deliver": "penstock.deliver.fleet", "operate": "penstock.operate.routes"}
 
 
 @click.command("serve")
@@ -24,7 +28,9 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
     path = config_path(config)
     settings = load(path)
     if role is not None:
-        from penstock.wiring import run_role
+        with importing():
+            importlib.import_module(PARTS[role])
+            from penstock.wiring import run_role
 
         try:
             run_role(role, path=path, supervised=supervised)
