@@ -62,7 +62,7 @@ fmt: $(STAMP) ## Put the code in shape
 sim: $(STAMP) ## Tell 200 stories of bad days, and prove that planted bugs are found
 	$(BIN)/python -m pytest -n 2 -q tests/sim
 
-sim-long: $(STAMP) ## Tell N stories, some over SQLite too; drive the stores as twins; let every write and sync fail; send N strange requests (N=100000)
+sim-long: $(STAMP) ## Tell N stories and count the seldom states they come to, some over SQLite too; drive the stores as twins; let every write and sync fail; send N strange requests (N=100000)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $(or $(N),100000)
 	PYTHONPATH=tests $(BIN)/python tests/sim/run.py --count $$(( ($(or $(N),100000) + 99) / 100 )) --store sqlite
 	$(BIN)/python -m pytest -q --timeout=0 --hypothesis-profile=deep tests/model/test_memory_and_sqlite_are_twins.py

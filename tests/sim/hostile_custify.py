@@ -8,7 +8,7 @@ from penstock.clock import Clock
 from penstock.convert.plan import Call
 from penstock.deliver.answer import Accepted, Answer, Barred, Refused, Throttled, Unavailable, read_answer
 from sim.held import Held
-from sim.loop import EPOCH
+from sim.loop import EPOCH, far_side
 
 # What is agreed to in a story: its end does not wait for an hour.
 RETRY_AFTER_S_MAX = 120.0
@@ -95,14 +95,16 @@ class HostileCustify:
 
     async def send(self, call: Call) -> Answer:
         """Serve, shielded: a client that times out, crashes or is cancelled does not stop the server."""
-        task = asyncio.create_task(self._serve(call))
+        task = far_side(self._serve(call))
         self.serving.add(task)
         task.add_done_callback(self.serving.discard)
         try:
             answer = await asyncio.wait_for(asyncio.shield(task), self.call_s_max)
         except TimeoutError:
-            self.unavailable[_mark(call)] += 1
+            self.unavailable[mark_of(call)] += 1
             return Unavailable(None, "no answer in time")
+        if isinstance(answer, Unavailable) and answer.status is None:
+            self.unavailable[mark_of(call)] += 1
         if isinstance(answer, Throttled):
             self._heard(answer)
         return answer
@@ -144,14 +146,15 @@ class HostileCustify:
         if self._happens(self.faults.throttled):
             return Throttled(self.dice.uniform(1.0, 20.0) if self._happens(0.7) else None, "slow down")
         if self._is_down() or self._happens(self.faults.unavailable):
-            self.unavailable[_mark(call)] += 1
+            self.unavailable[mark_of(call)] += 1
             return Unavailable(503, "down")
         if (odd := self._odd(call)) is not None:
-            self.unavailable[_mark(call)] += 1
+            self.unavailable[mark_of(call)] += 1
             return odd
         if self._happens(self.faults.swallowed):
             await asyncio.sleep(self.call_s_max * 2)
-            return Accepted(200, "never seen")
+            # Seen by a client alone that stood still for so long.
+            return Unavailable(None, "connection lost")
         if self._happens(self.faults.slow):
             # Applied before our timeout, answered after it or shortly before.
             await asyncio.sleep(self.dice.uniform(0.4, 0.9) * self.call_s_max)
@@ -164,7 +167,7 @@ class HostileCustify:
 
     def _odd(self, call: Call) -> Answer | None:
         """Answer as something that is not Custify, or as nobody expects of it; most often not at all."""
-        if self.faults.has_firewall and _mark(call) % DISLIKED == 0:
+        if self.faults.has_firewall and mark_of(call) % DISLIKED == 0:
             return _named(403, "<h1>Blocked</h1>", "")
         if self.odd.uniform(0.0, 1.0) >= self.faults.odd:
             return None
@@ -188,18 +191,18 @@ class HostileCustify:
 
     def _is_refused(self, call: Call) -> bool:
         # Some events are simply wrong, on good days too; a call of theirs is refused however often it comes.
-        return _mark(call) % 17 == 0 or self._happens(self.faults.refused)
+        return mark_of(call) % 17 == 0 or self._happens(self.faults.refused)
 
     def _apply(self, call: Call) -> None:
         body = call.body
-        self.held.apply(call, _mark(call))
+        self.held.apply(call, mark_of(call))
         subject = body.get("company_id") if call.path == "/company" else body.get("user_id")
         self.applied.append(
             Applied(
                 at=self.clock.steady(),
                 path=call.path,
                 subject=str(subject),
-                mark=_mark(call),
+                mark=mark_of(call),
                 deduplication_id=str(body.get("deduplication_id", "")),
             )
         )
@@ -213,7 +216,7 @@ def _named(status: int, text: str, retry_after: str) -> Answer:
     return read_answer(status, headers=headers, text=text, now=EPOCH, retry_after_s_max=RETRY_AFTER_S_MAX)
 
 
-def _mark(call: Call) -> int:
+def mark_of(call: Call) -> int:
     """Return the number that the story wrote into the event."""
     fields = call.body.get("metadata") or call.body.get("custom_attributes") or {}
     mark = fields.get("mark", -1) if isinstance(fields, dict) else -1

@@ -19,6 +19,9 @@ EPOCH = 1_700_000_000.0
 
 log = logging.getLogger(__name__)
 
+#: Whether what runs belongs to the far side, which goes on while our own process stands still.
+FAR: contextvars.ContextVar[bool] = contextvars.ContextVar("far", default=False)
+
 
 class Deadlock(Exception):
     """Every task waits and no timer is set: nothing can ever happen again."""
@@ -53,6 +56,8 @@ class VirtualTimeLoop(asyncio.AbstractEventLoop):
         #: By time, then by the order in which they were set.
         self.timers: list[tuple[float, int, Handle]] = []
         self.numbers = itertools.count()
+        #: Until when only the far side does anything; 0: everybody may.
+        self.stands_until = 0.0
 
     def run_until_complete(self, coroutine: Coroutine) -> Any:
         task = self.create_task(coroutine)
@@ -67,6 +72,8 @@ class VirtualTimeLoop(asyncio.AbstractEventLoop):
     def _turn(self) -> None:
         """Serve everything that is due, or jump to the next timer."""
         ready = self.ready
+        if self.stands_until:
+            self._stand_still()
         if not ready:
             self._jump()
         while ready:
@@ -83,6 +90,30 @@ class VirtualTimeLoop(asyncio.AbstractEventLoop):
         self.virtual_now = max(self.virtual_now, timers[0][0])
         while timers and timers[0][0] <= self.virtual_now:
             self.ready.append(heapq.heappop(timers)[2])
+
+    def stand_still(self, seconds: float) -> None:
+        """Let our process stand still, as a stopped one does: its timers run out meanwhile, and answers wait."""
+        self.stands_until = self.virtual_now + seconds
+
+    def _stand_still(self) -> None:
+        until, self.stands_until, ours = self.stands_until, 0.0, list[Handle]()
+        while True:
+            while self.ready:
+                handle = self.ready.popleft()
+                if not handle.context.get(FAR, False):
+                    ours.append(handle)
+                elif not handle.is_cancelled:
+                    handle.context.run(handle.callback, *handle.arguments)
+            far = [t for t in self.timers if t[0] <= until and t[2].context.get(FAR, False) and not t[2].is_cancelled]
+            if not far:
+                break
+            timer = min(far)
+            self.timers.remove(timer)
+            self.virtual_now = max(self.virtual_now, timer[0])
+            self.ready.append(timer[2])
+        heapq.heapify(self.timers)
+        self.virtual_now = max(self.virtual_now, until)
+        self.ready.extend(ours)
 
     def call_soon(self, callback: Callable, *args: Any, context: contextvars.Context | None = None) -> Any:
         handle = Handle(callback, args, context)
@@ -125,6 +156,13 @@ class VirtualTimeLoop(asyncio.AbstractEventLoop):
         log.error(context["message"], exc_info=context.get("exception"))
 
 
+def far_side(coroutine: Coroutine) -> asyncio.Task:
+    """Let the far side do something, whatever becomes of our own process meanwhile."""
+    context = contextvars.copy_context()
+    context.run(FAR.set, True)
+    return asyncio.get_running_loop().create_task(coroutine, context=context)
+
+
 class LoopClock:
     """penstock's clock, told by the loop; somebody may set the wall's."""
 
@@ -146,6 +184,10 @@ class LoopClock:
 
     def set_by(self, seconds: float) -> None:
         self.set_by_s += seconds
+
+    def stand_still(self, seconds: float) -> None:
+        """Stop our process, and let it go on so many seconds later."""
+        self.loop.stand_still(seconds)
 
     def sleep(self, seconds: float) -> None:
         """Let time pass while the machine sleeps: the loop's own timers stand still."""

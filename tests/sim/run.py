@@ -28,6 +28,7 @@ from penstock.ledger.rules import OFF, Rules
 from sim.checks import wrong
 from sim.ledger_checks import wrong_with_ledger
 from sim.loop import EPOCH
+from sim.seldom import SEEDS_MIN, Tally
 from sim.story import History, tell
 
 STORES = {"memory": MemoryWorld, "sqlite": SqliteWorld}
@@ -52,12 +53,14 @@ class Told:
     outcomes: collections.Counter[Outcome] = dataclasses.field(default_factory=collections.Counter)
     #: The first seed that is wrong, and why; nothing more was told after it.
     complaint: str = ""
+    tally: Tally = dataclasses.field(default_factory=Tally)
 
     def add(self, other: "Told") -> None:
         self.seeds += other.seeds
         self.virtual_s += other.virtual_s
         self.outcomes.update(other.outcomes)
         self.complaint = self.complaint or other.complaint
+        self.tally.add(other.tally)
 
     def __str__(self) -> str:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
@@ -99,7 +102,7 @@ def tell_one(seed: int, store: str, kind: str) -> Told:
         return Told(complaint=f"seed {seed}, {kind}: the story ended with {error!r}")
     complaints = KINDS[kind][1](history)
     said = "\n  ".join([f"seed {seed}, {kind}:", *complaints]) if complaints else ""
-    return Told(1, history.virtual_s, collections.Counter(history.outcomes), said)
+    return Told(1, history.virtual_s, collections.Counter(history.outcomes), said, Tally.of(seed, history.seen))
 
 
 def tell_all(seeds: range, store: str, processes: int) -> Iterator[Told]:
@@ -126,7 +129,16 @@ def main(seeds: range, store: str, processes: int) -> int:
         if total.complaint:
             print(total.complaint, f"see it with: make sim-seed SEED={_seed_of(total.complaint)}", sep="\n")
             return 1
-    return 0
+    return seldom(total.tally, seeds=len(seeds)) if store == "memory" else 0
+
+
+def seldom(tally: Tally, *, seeds: int) -> int:
+    """Print how often stories came to seldom states; 1 where so many stories never came to one."""
+    print("stories that came to it, the first of them, and what it is:", *tally.table(), sep="\n")
+    if not tally.missing:
+        return 0
+    print(f"{len(tally.missing)} states were never come to;", f"with {SEEDS_MIN} seeds over memory each is")
+    return 1 if seeds >= SEEDS_MIN else 0
 
 
 def show(seed: int, store: str, kind: str) -> int:
@@ -138,11 +150,13 @@ def show(seed: int, store: str, kind: str) -> int:
     print(f"faults {history.faults}")
     print(f"crashes at {[round(at) for at in history.script.crashes_at]} s, key refused {history.script.key_bad},")
     print(f"clock set {history.clocks.set_by}, slept {history.clocks.slept}")
+    print(f"interrupted {history.interruptions}")
     print(f"paused {history.script.paused}, replayed {sorted(history.replayed)}")
     for call in history.applied:
         print(f"{call.at - EPOCH:9.2f} s  {call.path:<9} {call.subject:<4} m{call.mark}")
     for story in history.stories:
         print(f"{story.event.message_id:<5} {story.state:<10} {len(story.attempts)} attempts  {story.reason}")
+    print("seldom:", "; ".join(sorted(history.seen)))
     complaints = KINDS[kind][1](history)
     print(*complaints, sep="\n")
     return 1 if complaints else 0

@@ -5,7 +5,7 @@ everything must end (liveness). tests/sim/checks.py says what "wrong" is.
 """
 
 import asyncio
-import contextlib
+import collections
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,15 +22,18 @@ from penstock.ledger.rules import OFF, Rules
 from penstock.naming import NamedBy
 from sim.held import Held
 from sim.hostile_custify import Applied, Faults, HostileCustify
+from sim.interruptions import SEEDS as INTERRUPTIONS
+from sim.interruptions import Interruptions, meet_elsewhere, stand_still, stop_and_start, write_interruptions
+from sim.liveness import Drain, drained, last_answers, waits_of, why_not
 from sim.loop import LoopClock, run_virtually
-from sim.script import Script, Trouble, write_clocks, write_script
+from sim.onlooker import Onlooker, OnlookingCustify
+from sim.onlooking_backlog import OnlookingBacklog
+from sim.script import Script, Sent, Trouble, write_clocks, write_script
 
 # How long a visitor's event waits for a sign-in.
 VISITOR_S = 900.0
 CALL_S_MAX, IDLE_S_MAX = 10.0, 10.0
 ODD_SEEDS = 2**32
-# After Custify healed: the longest backoff, the longest probe interval, the longest Retry-After, and the work itself.
-LIVENESS_S = 3_600.0
 # Far from every seed of a story.
 CLOCKS = 10**9
 
@@ -59,6 +62,13 @@ class History:
     #: What Custify holds in the end.
     custify: Held
     virtual_s: float
+    #: How the backlog ended once faults stopped, and once what died was replayed.
+    drains: Sequence[Drain]
+    interruptions: Interruptions
+    #: Seldom states that the story came to; see tests/sim/seldom.py.
+    seen: collections.Counter[str]
+    #: By mark: how often a lease ran out.
+    ran_out: collections.Counter[int]
 
     @property
     def replayed(self) -> frozenset[int]:
@@ -122,6 +132,7 @@ async def _tell(seed: int, make_world: Callable[[Any], Any], engine: type[Engine
     stage = Stage(world=world, custify=custify, clock=clock, dice=dice, script=script, engine=engine, rules=rules)
     # Dice of their own: what else happens in a story does not depend on its clocks.
     stage.clocks = write_clocks(SeededDice(seed + CLOCKS), until=script.safety_s)
+    stage.interruptions = write_interruptions(SeededDice(seed + INTERRUPTIONS), until=script.safety_s)
     try:
         await stage.play()
         return stage.history(seed, faults)
@@ -144,30 +155,51 @@ class Stage:
         rules: Rules,
     ) -> None:
         self.world, self.custify, self.clock, self.dice = world, custify, clock, dice
-        self.script, self.engine_class, self.rules = script, engine, rules
+        self.onlooker = Onlooker(clock, custify, call_s_max=CALL_S_MAX)
+        self.script, self.engine_class, self.rules = script, self.onlooker.engine_of(engine), rules
         self.mapping = Mapping(anonymous_fallback=script.anonymous_fallback)
         world.naming = NamedBy(self.mapping)
         self.paused, self.applied_before_replay, self.died = False, 0, list[Story]()
         self.orders_changed, self.clocks = asyncio.Event(), Trouble()
-        self._start_engine()
+        self.interruptions, self.drains = Interruptions(), list[Drain]()
+        #: Whoever ends the process, and begins it again, does so alone.
+        self.process = asyncio.Lock()
+        #: Nobody asks for files while they are opened again: after a stand-still, much is due at once.
+        self.files = asyncio.Lock()
+        self.start_engine()
 
     async def play(self) -> None:
         """Safety phase, then liveness phase."""
         orders = asyncio.create_task(self._pass_orders_on())
         async with asyncio.TaskGroup() as actors:
             actors.create_task(self._senders())
-            actors.create_task(self._crashes())
+            actors.create_task(self._crashes(self.script.crashes_at))
             actors.create_task(self._rotations())
             actors.create_task(self._pauses())
-            actors.create_task(self._sets(self.clocks.set_by, self.clock.set_by))
-            actors.create_task(self._sets(self.clocks.slept, self.clock.sleep))
-            actors.create_task(self._at(self.script.safety_s))
+            actors.create_task(self._sets(self.clocks.set_by, self.onlooker.clock_is_set, self.clock.set_by))
+            actors.create_task(self._sets(self.clocks.slept, self.onlooker.machine_sleeps, self.clock.sleep))
+            actors.create_task(stand_still(self))
+            actors.create_task(stop_and_start(self))
+            actors.create_task(meet_elsewhere(self))
+            actors.create_task(self.at(self.script.safety_s))
         self.custify.heal()
+        begun = set(self.onlooker.at_work)
+        await last_answers(lambda: not begun.isdisjoint(self.onlooker.at_work))
         await self._until_nothing_waits()
-        await self._replay_while_others_send()
+        if not self.drains[-1].still:
+            await self._replay_while_others_send()
         orders.cancel()
         self.engine.stop()
         await self.running
+
+    def park_s_of(self, story: Story) -> float:
+        """Return how long an event may still be parked: until its visitor signs in, and then for its person."""
+        named, on = self.world.naming(story.event), self.onlooker
+        retry_clock = self.engine.hold.retry_clock(self.clock.awake())
+        parked_s = retry_clock - on.parked_since.get(story.seq, retry_clock)
+        is_visitor = not (self.mapping.anonymous_fallback or named.user_id or named.email)
+        may_be_stranger = not self.rules.is_off and story.event.type == "track"
+        return max(0.0, VISITOR_S * is_visitor + self.rules.park_s * may_be_stranger - max(0.0, parked_s))
 
     def history(self, seed: int, faults: Faults) -> History:
         counts = self.world.counts()
@@ -190,9 +222,14 @@ class Stage:
             held=self.engine.hold.is_held,
             custify=self.custify.held,
             virtual_s=0.0,
+            drains=self.drains,
+            interruptions=self.interruptions,
+            seen=self.onlooker.seen,
+            ran_out=self.onlooker.ran_out,
         )
 
-    def _start_engine(self) -> None:
+    def start_engine(self) -> None:
+        self.backlog = OnlookingBacklog(self.world.backlog, self.onlooker)
         policy = DeliveryPolicy(
             mapping=self.mapping,
             retry=RetryPolicy(
@@ -206,51 +243,64 @@ class Stage:
         )
         self.engine = self.engine_class(
             "custify",
-            backlog=LatentBacklog(self.world.backlog, self.dice),
+            backlog=LatentBacklog(self.backlog, self.dice),
             ledger=self.world.backlog.ledger,
-            custify=self.custify,
+            custify=OnlookingCustify(self.onlooker),
             pace=Pace(per_s_max=self.script.per_s_max, as_of=self.clock.steady()),
             policy=policy,
             clock=self.clock,
             dice=self.dice,
         )
+        self.onlooker.starts(self.engine)
         self.running = asyncio.create_task(self.engine.run())
         self.orders_changed.set()
 
     async def _senders(self) -> None:
         for request in self.script.sent:
-            await self._at(request.at)
+            await self.at(request.at)
+            await self._send(request)
+
+    async def _send(self, request: Sent) -> None:
+        self.onlooker.sends(request)
+        async with self.files:
             await self.world.append(*request.events)
 
-    async def _crashes(self) -> None:
-        for at in self.script.crashes_at:
-            await self._at(at)
-            doomed = [self.running, *self.engine.in_flight]
-            for task in doomed:
-                task.cancel()
-            await asyncio.gather(*doomed, return_exceptions=True)
+    async def _crashes(self, times: Sequence[float], *, began: float = 0.0) -> None:
+        for at in times:
+            await self.at(began + at)
+            async with self.process:
+                await self._crash()
+
+    async def _crash(self) -> None:
+        self.onlooker.crashes_now(replayed=bool(self.backlog.replayed))
+        doomed = [self.running, *self.engine.in_flight]
+        for task in doomed:
+            task.cancel()
+        await asyncio.gather(*doomed, return_exceptions=True)
+        async with self.files:
             await self.world.crash_and_reopen()
-            self.custify.forget_quiet()
-            self._start_engine()
+        self.custify.forget_quiet()
+        self.start_engine()
 
     async def _rotations(self) -> None:
         for start, end in self.script.key_bad:
-            await self._at(start)
+            await self.at(start)
             self.custify.key_is_good = False
-            await self._at(end)
+            await self.at(end)
             self.custify.key_is_good = True
 
     async def _pauses(self) -> None:
         for start, end in self.script.paused:
-            await self._at(start)
+            await self.at(start)
             self._order(paused=True)
-            await self._at(end)
+            await self.at(end)
             self._order(paused=False)
 
-    async def _sets(self, times: Sequence[tuple[float, float]], set_by: Callable[[float], None]) -> None:
+    async def _sets(self, times: Sequence[tuple[float, float]], *each: Callable[[float], None]) -> None:
         for at, seconds in sorted(times):
-            await self._at(at)
-            set_by(seconds)
+            await self.at(at)
+            for done in each:
+                done(seconds)
 
     def _timed(self, stories: Sequence[Story]) -> list[Story]:
         """Return stories with awake seconds for times of the wall's clock, which do not compare once it was set."""
@@ -289,20 +339,26 @@ class Stage:
         self.applied_before_replay = len(self.custify.applied)
         selection = Selection(ended_before=max(self.clock.told) + 1.0)
         order = ReplayOrder(id=1, destination="custify", selection=selection, asked_at=0.0, asked_by="", stopped=False)
-        replays, began = Replays(self.world.backlog), asyncio.get_running_loop().time()
+        began = asyncio.get_running_loop().time()
+        crashes = asyncio.create_task(self._crashes(self.interruptions.crashes_in_replay_at, began=began))
         for request in self.script.late:
-            await self._at(began + request.at)
-            await self.world.append(*request.events)
-            await replays.step([order])
-        await replays.step([order])
+            await self.at(began + request.at)
+            await self._send(request)
+            await self._replay(order)
+        await self._replay(order)
+        await crashes
         await self._until_nothing_waits()
 
-    async def _until_nothing_waits(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LIVENESS_S):
-                while self.world.counts().waiting:
-                    await asyncio.sleep(5.0)
+    async def _replay(self, order: ReplayOrder) -> None:
+        async with self.files:
+            await Replays(self.backlog).step([order])
 
-    async def _at(self, virtual_s: float) -> None:
+    async def _until_nothing_waits(self) -> None:
+        # An engine that begins just now has yet to recall its rests.
+        await asyncio.sleep(1.0)
+        waits = waits_of(self, idle_s=IDLE_S_MAX)
+        self.drains.append(await drained(waits, waiting=lambda: self.world.counts().waiting, why=lambda: why_not(self)))
+
+    async def at(self, virtual_s: float) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, virtual_s - loop.time()))
