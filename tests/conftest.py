@@ -3,7 +3,7 @@
 import collections
 import os
 import shutil
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
@@ -42,11 +42,10 @@ def _remembered(_logger: object, method: str, line: MutableMapping[str, Any]) ->
 
 
 @pytest.fixture(autouse=True)
-def _logs() -> Iterator[None]:
+def _logs() -> None:
     """Begin with the logs of this test alone, whatever the one before has set up."""
     remember_logs()
     _said.clear()
-    yield
 
 
 @pytest.hookimpl(wrapper=True)

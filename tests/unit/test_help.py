@@ -10,7 +10,9 @@ from penstock.cli import COMMANDS, penstock
 
 # Of an eighty columns' line, what is left beside the longest name.
 SENTENCE_CHARS_MAX = 67
-OWN = "import json, sys; from penstock.cli import main\ntry: main()\nexcept SystemExit: print(json.dumps([*sys.modules]))"
+OWN = (
+    "import json, sys; from penstock.cli import main\ntry: main()\nexcept SystemExit: print(json.dumps([*sys.modules]))"
+)
 
 
 def test_help_names_every_command_with_a_whole_sentence():

@@ -74,9 +74,11 @@ class LateGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each command is for, and import none."""
-        ours = [(name, command.get_short_help_str()) for name, command in self.commands.items()]
         with formatter.section("Commands"):
-            formatter.write_dl([*((name, sentence) for name, (_, sentence) in COMMANDS.items()), *ours])
+            formatter.write_dl([(name, self._sentence(name)) for name in self.list_commands(ctx)])
+
+    def _sentence(self, name: str) -> str:
+        return COMMANDS[name][1] if name in COMMANDS else self.commands[name].get_short_help_str()
 
 
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
