@@ -1,11 +1,15 @@
 """A dashboard without a server: the whole application over a folder, and browsers that send forms as our pages do."""
 
 import asyncio
+import atexit
+import contextlib
 import dataclasses
+import functools
 import html.parser
 import json
 import re
 
+import anyio.from_thread
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
@@ -37,6 +41,16 @@ PASSWORD = "correct horse battery"
 #: What the page about a mapping sends.
 MAPPING = {"mapping": "custify/1", "nested": "drop", "anonymous_fallback": "off", "page_views": "off"}
 CUSTIFY = {"name": "custify", "api_key": "a-secret-api-key", "base_url": "http://127.0.0.1:9"}
+
+
+@functools.cache
+def portal() -> anyio.from_thread.BlockingPortal:
+    """Return the one event loop of all dashboards, as a server has one: a loop and a thread for each request cost more than
+    most pages do.
+    """
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(anyio.from_thread.start_blocking_portal())
 
 
 class World:
@@ -141,7 +155,9 @@ class World:
     def client(self, address: str = "testclient", **more) -> TestClient:
         """Return whoever calls from an address."""
         base_url = more.pop("base_url", "http://testserver")
-        return TestClient(self.app, base_url=base_url, client=(address, 50_000), follow_redirects=False, **more)
+        client = TestClient(self.app, base_url=base_url, client=(address, 50_000), follow_redirects=False, **more)
+        client.portal = portal()
+        return client
 
     def masking(self, fields: str) -> Settings:
         """Return the settings with some fields masked for those who may not see what names a person."""
@@ -165,6 +181,8 @@ class Visitor:
 
     def __init__(self, client: TestClient) -> None:
         self.client = client
+        #: What forms carry, by the cookies it belongs to.
+        self.csrf: dict[tuple, str] = {}
 
     def sign_in(self, name: str, password: str = PASSWORD):
         return self.client.post("/signin", data={"name": name, "password": password, "next": "/"})
@@ -178,8 +196,15 @@ class Visitor:
         return self.post(action, **(form_of(self.get(page).text, action) | changed))
 
     def post(self, path: str, **fields: str):
-        found = re.search(r'name="csrf" value="(\w+)"', self.client.get("/tokens").text)
-        return self.client.post(path, data={"csrf": found[1] if found else "", **fields})
+        return self.client.post(path, data={"csrf": self.csrf_now(), **fields})
+
+    def csrf_now(self) -> str:
+        """Return what a page opened now has in its forms; a session has one and the same in all of them."""
+        cookies = tuple((cookie.name, cookie.value) for cookie in self.client.cookies.jar)
+        if not self.csrf.get(cookies):
+            found = re.search(r'name="csrf" value="(\w+)"', self.client.get("/tokens").text)
+            self.csrf[cookies] = found[1] if found else ""
+        return self.csrf[cookies]
 
 
 class _Forms(html.parser.HTMLParser):

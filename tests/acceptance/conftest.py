@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -266,9 +267,22 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def running_sandbox(tmp_path_factory) -> Iterator[Sandbox]:
+def disk() -> Iterator[Path]:
+    """Return a folder on a real disk: what these tests hear a yes for has been synced to one."""
+    with tempfile.TemporaryDirectory(prefix="penstock-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def tmp_path(disk) -> Path:
+    """Return a folder of this test."""
+    return Path(tempfile.mkdtemp(dir=disk))
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(disk) -> Iterator[Sandbox]:
     """Start one sandbox for all tests of this process."""
-    running = Sandbox(tmp_path_factory.mktemp("sandbox"))
+    running = Sandbox(Path(tempfile.mkdtemp(dir=disk)))
     yield running
     running.end()
 
@@ -283,7 +297,7 @@ def sandbox(running_sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def share(tmp_path_factory, running_sandbox) -> Iterator[Callable[..., Penstock]]:
+def share(disk, running_sandbox) -> Iterator[Callable[..., Penstock]]:
     """Start a Penstock for all tests of a module: they send other people's events each, and reset nothing.
 
     The module is one xdist_group, so that it is started once.
@@ -292,7 +306,7 @@ def share(tmp_path_factory, running_sandbox) -> Iterator[Callable[..., Penstock]
     started: list[Penstock] = []
 
     def begin(**settings) -> Penstock:
-        started.append(Penstock(tmp_path_factory.mktemp("shared"), running_sandbox, **settings))
+        started.append(Penstock(Path(tempfile.mkdtemp(dir=disk)), running_sandbox, **settings))
         return started[-1]
 
     yield begin

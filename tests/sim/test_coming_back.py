@@ -5,7 +5,6 @@ import dataclasses
 
 import msgspec
 import pytest
-import structlog
 
 from contract.worlds import SqliteWorld, event
 from penstock.clock import SeededDice
@@ -16,19 +15,10 @@ from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.width import START
 from penstock.destinations.custify.options import Mapping
 from sim.loop import LoopClock, run_virtually
-from sim.run import be_quiet
 from sim.steady_custify import LATENCY_S, Bucket, SteadyCustify, Window
 
 PEOPLE, PER_S, OUTAGE_S = 400, 50, 60.0
 BACKLOG = PER_S * OUTAGE_S
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    """Ten thousand events are ten thousand lines."""
-    be_quiet()
-    yield
-    structlog.reset_defaults()
 
 
 class Stage:

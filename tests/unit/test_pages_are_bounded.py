@@ -20,6 +20,9 @@ from penstock.explain.questions import newest_first
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Delta
 
+# Its store takes long to fill: one of it is enough.
+pytestmark = pytest.mark.xdist_group("hostile store")
+
 PAGE_BYTES_MAX, PARTS = 400_000, 6
 # What HTML writes with five letters each.
 LONG = "\"<&'" * 250_000

@@ -19,6 +19,9 @@ from penstock.buffer.port.outcomes import Outcome
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Delta
 
+# What is planted fills one store, for all of them.
+pytestmark = pytest.mark.xdist_group("planted store")
+
 # Each looks like something else, and none is part of another.
 SECRETS = {
     "email": "planted.email@example.com",

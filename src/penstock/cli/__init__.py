@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,28 +17,40 @@ if TYPE_CHECKING:
 
 EXIT_FAILED, EXIT_UNREACHABLE, EXIT_PARTIAL, EXIT_CONFIG = 1, 4, 5, 78
 
-# Command -> the module that has it, imported when asked for: `penstock version` must not load an HTTP server.
+# Command -> the module that has it, imported when asked for, and what `penstock --help` says of it: neither that nor
+# `penstock version` must load an HTTP server.
 COMMANDS = {
-    "demo": "penstock.cli.demo",
-    "serve": "penstock.cli.serve",
-    "sandbox": "penstock.cli.sandbox",
-    "probe": "penstock.cli.probe",
-    "send": "penstock.cli.send",
-    "convert": "penstock.cli.convert",
-    "explain": "penstock.cli.explain",
-    "validate": "penstock.cli.validate",
-    "status": "penstock.cli.status",
-    "tail": "penstock.cli.tail",
-    "dead": "penstock.cli.dead",
-    "replay": "penstock.cli.replay",
-    "ledger": "penstock.cli.ledger",
-    "backup": "penstock.cli.backup",
-    "restore": "penstock.cli.backup",
-    "doctor": "penstock.cli.doctor",
-    "export": "penstock.cli.apply",
-    "plan": "penstock.cli.apply",
-    "apply": "penstock.cli.apply",
+    "demo": ("demo", "Start everything with a Custify sandbox and send sample traffic."),
+    "serve": ("serve", "Accept events, keep them, deliver them to Custify."),
+    "sandbox": ("sandbox", "Run a local Custify, to try things with."),
+    "probe": ("probe", "Ask a test workspace where Custify is otherwise than assumed."),
+    "send": ("send", "Send events as an SDK would, one or a file of JSON lines."),
+    "convert": ("convert", "Print what events would be to Custify."),
+    "explain": ("explain", "Say where each value of an event went, and why."),
+    "validate": ("validate", "Check the settings; with a file, whether it could be applied."),
+    "status": ("status", "Show how many events were accepted, delivered and wait."),
+    "tail": ("tail", "Show the newest events and how they stand."),
+    "dead": ("dead", "Show dead and rejected events by cause, with advice."),
+    "replay": ("replay", "Send dead and rejected events again, counts first."),
+    "ledger": ("ledger", "Show what Custify acknowledged, or forget it."),
+    "backup": ("backup", "Copy the store of one moment, while it is used."),
+    "restore": ("backup", "Put a backup in place, or prove that it could be."),
+    "doctor": ("doctor", "Check the store and its figures; save what can be saved."),
+    "export": ("apply", "Print what was set up in the dashboard as TOML."),
+    "plan": ("apply", "Show what `apply FILE` would change."),
+    "apply": ("apply", "Put the sources and destinations of a file in force."),
 }
+
+
+def leave(code: int) -> NoReturn:
+    """End this process once all is said.
+
+    granian's and reqwest's threads may still call into Python while the interpreter is taken down, and would abort the
+    process; so it is left without being taken down.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 class LateGroup(click.Group):
@@ -52,7 +64,7 @@ class LateGroup(click.Group):
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(COMMANDS[cmd_name])
+        module = importlib.import_module(f"penstock.cli.{COMMANDS[cmd_name][0]}")
         command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command)
         return command
@@ -68,6 +80,14 @@ class LateGroup(click.Group):
             if not close:
                 raise
             raise click.UsageError(f"{error.message} Did you mean {close[0]}?", ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command is for, and import none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._sentence(name)) for name in self.list_commands(ctx)])
+
+    def _sentence(self, name: str) -> str:
+        return COMMANDS[name][1] if name in COMMANDS else self.commands[name].get_short_help_str()
 
 
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})

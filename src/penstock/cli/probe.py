@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from penstock.cli import EXIT_FAILED, EXIT_PARTIAL, EXIT_UNREACHABLE
+from penstock.cli import EXIT_FAILED, EXIT_PARTIAL, EXIT_UNREACHABLE, leave
 from penstock.clock import SystemClock, SystemDice
 from penstock.destinations.custify.api import CustifyApi
 from penstock.destinations.custify.probe.asking import Asking, Stopped, Unclear
@@ -79,13 +78,13 @@ def probe_command(
         people, companies = _finished(lambda: _with(base_url, key, _held, how))
     except (Stopped, Unclear, Shut, ValueError) as error:
         click.echo(f"penstock: {error}", err=True)
-        sys.exit(EXIT_UNREACHABLE)
+        leave(EXIT_UNREACHABLE)
     if run is not None:
-        sys.exit(_clean_up(base_url, key, names, how))
+        leave(_clean_up(base_url, key, names, how))
     click.echo(_what_it_does(names, base_url, people, companies), err=True)
     if not yes:
         click.confirm("Is this a test workspace, and may it begin?", abort=True, err=True)
-    sys.exit(_examine(base_url, key, names, **how))
+    leave(_examine(base_url, key, names, **how))
 
 
 def _examine(

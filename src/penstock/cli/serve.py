@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli import config_option, config_path
+from penstock.cli import config_option, config_path, leave
 from penstock.clock import SystemClock
 from penstock.errors import StoreDamaged
 from penstock.machine.private import tighten
@@ -31,10 +31,7 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
         except StoreDamaged as error:
             click.echo(f"penstock: {error}", err=True)
             sys.exit(EXIT_DAMAGED)
-        # granian's and reqwest's threads may still call into Python while the interpreter is taken down, and would
-        # abort the process: everything is written by now, so it is left without being taken down.
-        sys.stderr.flush()
-        os._exit(0)
+        leave(0)
 
     from penstock.admin.doors.passwords import password_of_file
     from penstock.machine.snapshot import Snapshots

@@ -225,8 +225,9 @@ def bare(templates: jinja2.Environment, template: str, *, status: int = 200, **f
     return HTMLResponse(text, status)
 
 
+@functools.cache
 def page_templates() -> jinja2.Environment:
-    """Return what pages are made from."""
+    """Return what pages are made from: compiled once in a process, however many dashboards are in it."""
     folder = importlib.resources.files("penstock.admin") / "templates"
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
     # What SDKs send is shown here: everything is escaped, whatever the template is called.

@@ -1,0 +1,38 @@
+"""`penstock --help` is asked for often, and by machines that are slow: it says what there is, and loads none of it."""
+
+import json
+import subprocess
+import sys
+
+from click.testing import CliRunner
+
+from penstock.cli import COMMANDS, penstock
+
+# Of an eighty columns' line, what is left beside the longest name.
+SENTENCE_CHARS_MAX = 67
+OWN = (
+    "import json, sys; from penstock.cli import main\ntry: main()\nexcept SystemExit: print(json.dumps([*sys.modules]))"
+)
+
+
+def test_help_names_every_command_with_a_whole_sentence():
+    said = CliRunner().invoke(penstock, ["--help"]).output.splitlines()
+
+    for name, (_, sentence) in COMMANDS.items():
+        assert f"  {name:<8}  {sentence}" in said
+        assert sentence.endswith(".")
+        assert len(sentence) <= SENTENCE_CHARS_MAX
+
+
+def test_every_command_that_help_names_is_there():
+    for name in COMMANDS:
+        assert CliRunner().invoke(penstock, [name, "--help"]).exit_code == 0
+
+
+def test_help_loads_neither_a_server_nor_any_command():
+    done = subprocess.run([sys.executable, "-c", OWN, "--help"], capture_output=True, check=True, timeout=60)
+    loaded = json.loads(done.stdout.splitlines()[-1])
+
+    ours = {name for name in loaded if name.startswith("penstock")}
+    assert ours == {"penstock", "penstock.cli", "penstock.errors"}
+    assert not {"asyncio", "granian", "structlog", "msgspec", "cryptography"} & set(loaded)
