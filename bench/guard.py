@@ -28,7 +28,7 @@ from penstock.destinations.plan import Call, Plan
 from penstock.event import Event, MessageId, enriched
 from penstock.ledger.likeness import COMPARED_MAX
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Part, subjects_of, weigh
+from penstock.ledger.weigh import Weighable, subjects_of, weigh
 
 NEW, KNOWN = int(os.environ.get("BENCH_NAMES", "30000")), int(os.environ.get("BENCH_KNOWN", "10000"))
 CPU_S_GOAL, TURN_MS_GOAL, GROWTH_GOAL = 0.5, 50.0, 8.0
@@ -102,7 +102,7 @@ def steps(count: int) -> Mapping[str, Callable[[], object]]:
     call = enriched(event)
     plan = convert(call, WIDE)
     assert isinstance(plan, Plan)
-    part, rules = Part(message_id="m1", at_ms=event.received_at_ms, plan=plan), Rules()
+    part, rules = Weighable(message_id="m1", at_ms=event.received_at_ms, plan=plan), Rules()
     records = dict.fromkeys(subjects_of(plan))
     weighed = weigh([part], records, rules, now=NOW)
     lease = type("Leased", (), {"event": event})()

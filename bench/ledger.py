@@ -35,7 +35,7 @@ import structlog
 
 from day import SEED, SMALL, WHOLE, Body, Company, Person, day, uuid
 from penstock.accept.one_by_one import read_batch
-from penstock.accept.sdk_request import Origin
+from penstock.accept.sdk_request import Arrival
 from penstock.buffer.port.ledger import CallFigures
 from penstock.buffer.port.outcomes import Attempt
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
@@ -56,7 +56,7 @@ from penstock.destinations.reading import options_of
 from penstock.event import Batch, Event, enriched
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.rules import rules_of
-from penstock.ledger.weigh import Part, subjects_of, weigh
+from penstock.ledger.weigh import Weighable, subjects_of, weigh
 from penstock.settings import Destination, Settings
 from sandbox_client import Sandbox
 from sim.loop import LoopClock, run_virtually
@@ -144,7 +144,7 @@ async def store(folder: Path, bodies: Sequence[Body], clock: Clock) -> None:
 
 
 def read(bodies: Sequence[Body]) -> Batch:
-    origin = Origin(source="web", received_at_ms=1_772_500_000_000, ip="127.0.0.1")
+    origin = Arrival(source="web", received_at_ms=1_772_500_000_000, ip="127.0.0.1")
     return read_batch(json.dumps({"batch": bodies}).encode(), origin=origin, dice=SystemDice())
 
 
@@ -295,10 +295,10 @@ def learned_of(bodies: Sequence[Body]) -> Mapping[str, Delta | Alias]:
     return weigh(parts, records, rules_of(WITH), now=SystemClock().now()).learned
 
 
-def part_of(event: Event) -> Part:
+def part_of(event: Event) -> Weighable:
     plan = convert(enriched(event), options_of(WITH, Settings()))
     assert isinstance(plan, Plan)
-    return Part(message_id=event.message_id, at_ms=event.received_at_ms, plan=plan, group=event.company_id)
+    return Weighable(message_id=event.message_id, at_ms=event.received_at_ms, plan=plan, group=event.company_id)
 
 
 def main() -> None:

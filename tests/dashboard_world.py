@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from penstock.accept.one_by_one import read_batch
-from penstock.accept.sdk_request import Origin
+from penstock.accept.sdk_request import Arrival
 from penstock.admin.app import create_app
 from penstock.admin.doors.access import Access
 from penstock.admin.routes import Parts, all_routes
@@ -117,7 +117,7 @@ class World:
         async def store() -> None:
             log = SqliteLog(self.folder, clock=self.clock, disk_free_bytes_min=0, waiting_events_max=10**9)
             await log.open()
-            origin = Origin("web", int(self.clock.now() * 1000), "10.0.0.1")
+            origin = Arrival("web", int(self.clock.now() * 1000), "10.0.0.1")
             body = json.dumps(shared | {"batch": list(events)}).encode()
             await log.append([read_batch(body, origin=origin, dice=SeededDice(1))])
             await log.close()

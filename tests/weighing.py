@@ -5,7 +5,7 @@ import dataclasses
 from penstock.destinations.plan import Call, Plan
 from penstock.ledger.record import Record, decoded, encoded
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Part, subjects_of, weigh
+from penstock.ledger.weigh import Weighable, subjects_of, weigh
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -22,12 +22,12 @@ def company(company_id: str = "acme", **fields) -> Call:
     return Call("/company", {"company_id": company_id, **fields, "custom_attributes": {}})
 
 
-def part(name: str, *calls: Call, at_ms: int = 0) -> Part:
+def part(name: str, *calls: Call, at_ms: int = 0) -> Weighable:
     group = next((str(call.body["company_id"]) for call in calls if call.path == "/company"), "")
-    return Part(message_id=name, at_ms=at_ms, plan=Plan(calls), group=group)
+    return Weighable(message_id=name, at_ms=at_ms, plan=Plan(calls), group=group)
 
 
-def weighed(*parts: Part, rules: Rules | None = None, now: float = NOW, **records: Record):
+def weighed(*parts: Weighable, rules: Rules | None = None, now: float = NOW, **records: Record):
     named = {subject for each in parts for subject in subjects_of(each.plan)}
     known = {subject: records.get(subject.replace(":", "_")) for subject in named}
     return weigh(parts, known, rules or Rules(), now=now)

@@ -76,19 +76,19 @@ def origin_of(text: str) -> Origin:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Address:
+class WebAddress:
     """Where at an origin requests go."""
 
     origin: Origin
     path: str
 
 
-def address_of(text: str) -> Address:
+def address_of(text: str) -> WebAddress:
     """Read an address with a path, without a question mark. Raises ValueError with what was expected."""
     found = ADDRESS.fullmatch(text)
     if found is None:
         raise ValueError("an address such as https://hooks.example.com/penstock, without a question mark")
-    return Address(origin_of(found[1]), found[2] or "/")
+    return WebAddress(origin_of(found[1]), found[2] or "/")
 
 
 def host_of(text: str) -> str:

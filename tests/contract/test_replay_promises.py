@@ -4,7 +4,7 @@ import pytest
 
 from contract.worlds import DESTINATION, event
 from penstock.buffer.port.backlog import Ending, Priority
-from penstock.buffer.port.dead_letters import Progress
+from penstock.buffer.port.dead_letters import ReplayProgress
 from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.buffer.port.selection import Selection
 
@@ -163,7 +163,7 @@ async def test_an_event_that_dies_again_is_left_to_another_replay(world):
     await world.backlog.settle(Ending(lease=lease, outcome=DEAD, cause="custify.refused.422", reason="again"))
 
     assert (await replay(world)).replayed == 0
-    assert world.dead.progress(1) == Progress(replayed=1, waiting=0, outcomes={DEAD: 1}, is_read=True)
+    assert world.dead.progress(1) == ReplayProgress(replayed=1, waiting=0, outcomes={DEAD: 1}, is_read=True)
     assert (await replay(world, job=2)).replayed == 1
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contract.worlds import SqliteWorld, event, file_of_schema, incompressible
 from penstock.accept.one_by_one import read_batch
-from penstock.accept.sdk_request import Origin
+from penstock.accept.sdk_request import Arrival
 from penstock.buffer.sqlite import file as sqlite
 from penstock.buffer.sqlite.doctor.doctor import Doctor
 from penstock.buffer.sqlite.doctor.salvage import salvage
@@ -22,7 +22,7 @@ from penstock.clock import ManualClock, SeededDice
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.event import Batch, Event, items_of
 
-ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
+ORIGIN = Arrival("web", 1_700_000_000_000, "10.0.0.7")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 any_events = st.lists(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from model.test_convert_properties import events, ids
 from penstock.accept.one_by_one import read_batch
-from penstock.accept.sdk_request import Origin
+from penstock.accept.sdk_request import Arrival
 from penstock.buffer.rules.lanes import lanes_of
 from penstock.clock import SeededDice
 from penstock.destinations.custify.convert import convert
@@ -20,7 +20,7 @@ from penstock.destinations.reading import call_of
 from penstock.errors import SdkError
 from penstock.ledger.record import subject_of
 
-ORIGIN = Origin(source="web", received_at_ms=1_714_979_300_123, ip="10.0.0.7")
+ORIGIN = Arrival(source="web", received_at_ms=1_714_979_300_123, ip="10.0.0.7")
 company = st.fixed_dictionaries(
     {}, optional={"id": ids, "company_id": ids, "remove": st.booleans(), "name": st.just("Acme"), "plan": st.none()}
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from model.test_convert_properties import events, ids
 from penstock.accept.one_by_one import read_batch
-from penstock.accept.sdk_request import Origin
+from penstock.accept.sdk_request import Arrival
 from penstock.cli import penstock
 from penstock.cli.convert import as_json
 from penstock.clock import SeededDice
@@ -21,7 +21,7 @@ from through_the_door import delivered
 
 # Some day in 2024; the times of the events are around it, before it and far beyond.
 ARRIVED_AT_MS = 1_714_979_300_123
-ORIGIN = Origin(source="web", received_at_ms=ARRIVED_AT_MS, ip="10.0.0.7")
+ORIGIN = Arrival(source="web", received_at_ms=ARRIVED_AT_MS, ip="10.0.0.7")
 people = st.builds(
     lambda event, user_id, number: event | {"userId": user_id, "messageId": f"m{number}"},
     events,

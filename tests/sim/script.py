@@ -4,7 +4,7 @@ import dataclasses
 
 import msgspec
 
-from penstock.accept.sdk_request import Origin, one_in_slices
+from penstock.accept.sdk_request import Arrival, one_in_slices
 from penstock.clock import SeededDice
 from penstock.event import Event, in_one_go
 from penstock.timestamps import from_ms, to_text
@@ -226,7 +226,7 @@ def _named(dice, user_id: str, traits: dict[str, object]) -> dict[str, object]:
 
 def one_event(text: bytes, *, kind: str, mark: int) -> list[Event]:
     """Return the event of a request's body, as accept reads it."""
-    origin = Origin(source="web", received_at_ms=int(EPOCH * 1000) + mark, ip="")
+    origin = Arrival(source="web", received_at_ms=int(EPOCH * 1000) + mark, ip="")
     return in_one_go(one_in_slices(text, type_=kind, origin=origin, dice=SeededDice(mark))).events()
 
 

@@ -12,7 +12,7 @@ from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrde
 from penstock.clock import SeededDice
 from penstock.deliver.fleet import Fleet
 from penstock.destinations.answer import Accepted, Answer, Unavailable
-from penstock.inspect.standing import STALLED_S, Standing, standing_of
+from penstock.inspect.standing import STALLED_S, DestinationState, standing_of
 from penstock.machine.pulse import RoleStatus
 from penstock.settings import Connection, Destination, Settings
 from sim.loop import LoopClock, run_virtually
@@ -51,7 +51,7 @@ class Slow(SteadyCustify):
 class Look:
     """What was shown of a destination at one time, and what was so."""
 
-    standing: Standing
+    standing: DestinationState
     waiting: int
     #: Seconds since Custify took a write, or since there was something to write.
     still_s: float

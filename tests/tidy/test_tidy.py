@@ -2,7 +2,9 @@
 
 import ast
 import functools
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,6 +156,48 @@ def test_every_package_opens_with_its_promise() -> None:
     for package in SRC.rglob("__init__.py"):
         docstring = ast.get_docstring(ast.parse(package.read_text())) or ""
         assert len(docstring) > 40, f"{package}: says nothing about what comes in and what goes out"
+
+
+def types_of(file: Path) -> Iterator[str]:
+    """Yield the types that a file names: classes, and other names for types; no variables of types."""
+    for node in parsed(file).body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, is_variable = node.targets[0].id, "TypeVar" in ast.unparse(node.value)
+            yield from [name] if name[0].isupper() and not name.isupper() and not is_variable else ()
+
+
+def test_the_name_of_a_type_stands_in_one_module() -> None:
+    places: dict[str, Path] = {}
+    # The sandbox reads Custify's manual for itself, in its own words.
+    for file in (file for file in FILES if file.relative_to(SRC).parts[0] != "sandbox"):
+        for name in types_of(file):
+            assert name not in places, f"{name} stands in {places[name]} and in {file}"
+            places[name] = file
+
+
+PYTHON_FILE = re.compile(r"(?<![\w/.*{<-])((?:[a-z_0-9-]+/)*[a-z_0-9]+\.py)\b")
+
+
+def prose_of(file: Path) -> Iterator[str]:
+    """Yield what a file says to people: pages whole, of code the comments and docstrings."""
+    if file.suffix == ".md":
+        yield file.read_text()
+        return
+    for token in tokenize.generate_tokens(io.StringIO(file.read_text()).readline):
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and token.string.startswith('"""')):
+            yield token.string
+
+
+def test_every_file_that_is_named_exists() -> None:
+    code = [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").rglob("*.py")]
+    known = [f"/{file.relative_to(ROOT).as_posix()}" for file in code]
+    pages = [page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if page.name != "CHANGELOG.md"]
+    for file in [*code, *pages]:
+        for prose in prose_of(file):
+            for named in PYTHON_FILE.findall(prose):
+                assert any(path.endswith(f"/{named}") for path in known), f"{file}: there is no {named}"
 
 
 def test_nothing_waits_for_someday() -> None:

@@ -14,7 +14,7 @@ from penstock.accept import room as room_module
 from penstock.accept.app import PIECE_EVENTS_MAX, PIECES_AT_ONCE
 from penstock.accept.bodies import STRANGER_BYTES_MAX, WHOLE_BYTES_MAX
 from penstock.accept.lenient import CHARS_OF_A_TOKEN, CUT_DEPTH_MAX, DEPTH_MAX, TOKENS_OF_A_SLICE
-from penstock.accept.sdk_request import Origin, TooManyEvents, batch_in_slices, plain_batch, plain_one
+from penstock.accept.sdk_request import Arrival, TooManyEvents, batch_in_slices, plain_batch, plain_one
 from penstock.accept.turns import REST_S, RESTS_MAX, WAITING_MAX
 from penstock.buffer.memory.log import MemoryBuffer
 from penstock.clock import ManualClock, SeededDice
@@ -23,7 +23,7 @@ from penstock.event import in_one_go
 from penstock.settings import Settings
 from sim.loop import VirtualTimeLoop
 
-ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
+ORIGIN = Arrival("web", 1_700_000_000_000, "10.0.0.7")
 EVENT = b'{"userId":"a"}'
 SERVER = {"authorization": "Basic " + base64.b64encode(b"server-key:").decode()}
 SMALL = AUTH | {"content-length": str(len(EVENT))}

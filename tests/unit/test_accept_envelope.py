@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from penstock import causes
 from penstock.accept.one_by_one import batch_in_slices, read_batch, read_one
-from penstock.accept.sdk_request import Origin, TooManyEvents
+from penstock.accept.sdk_request import Arrival, TooManyEvents
 from penstock.cli.convert import decoded
 from penstock.clock import SeededDice
 from penstock.destinations.custify.options import Mapping
@@ -20,7 +20,7 @@ from penstock.destinations.wanted import Wishes
 from penstock.errors import SdkError
 from penstock.event import enriched, in_one_go
 
-ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
+ORIGIN = Arrival("web", 1_700_000_000_000, "10.0.0.7")
 TRACK = {"type": "track", "userId": "ana", "event": "Paid"}
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from penstock.accept.codings import unpacking
 from penstock.accept.one_by_one import read_batch, read_one
-from penstock.accept.sdk_request import Origin
+from penstock.accept.sdk_request import Arrival
 from penstock.clock import SeededDice
 from penstock.errors import SdkError
 from penstock.event import Event, enriched, in_one_go, mended
 
-ORIGIN = Origin("web", 1_700_000_000_000, "10.0.0.7")
+ORIGIN = Arrival("web", 1_700_000_000_000, "10.0.0.7")
 
 
 def one(event: object, type_: str = "track") -> Event:

@@ -7,7 +7,7 @@ import pytest
 from penstock.destinations.plan import Call, Plan
 from penstock.ledger.record import LEFT, MEMBER, Alias, Delta, Record, kept
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Part, subjects_of, together, weigh
+from penstock.ledger.weigh import Weighable, subjects_of, together, weigh
 from weighing import DAY, NOW, changed, company, guess, held, learned, part, person, weighed
 
 
@@ -146,7 +146,7 @@ def test_a_group_call_of_another_company_is_remembered_though_nothing_is_sent():
 
 
 def test_an_event_of_no_group_says_nothing_of_one():
-    result = weigh([Part(message_id="m1", at_ms=0, plan=Plan((person(),)))], {"user:ana": None}, Rules(), now=NOW)
+    result = weigh([Weighable(message_id="m1", at_ms=0, plan=Plan((person(),)))], {"user:ana": None}, Rules(), now=NOW)
 
     assert learned(result, "user:ana").last_group == ""
 

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from penstock.inspect.masking import EVERYTHING, MASK, Mask, Rules
+from penstock.inspect.masking import EVERYTHING, MASK, Mask, MaskRules
 from penstock.inspect.sensitive import is_id, is_personal, redacted
 
 EVENT = {
     "userId": "u1",
     "traits": {"email": "Ana@Example.com", "first_name": "Ana", "plan": "pro", "phone": 5551234, "address": {"city": "Porto"}},
 }  # fmt: skip
-RULES = Rules(masked="email, phone, firstName, address", shown="plan, feature")
+RULES = MaskRules(masked="email, phone, firstName, address", shown="plan, feature")
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_of_an_address_the_query_is_masked():
 
 
 def test_an_id_is_replaced_by_its_pseudonym_everywhere():
-    rules = Rules(shown="plan", pseudonym=lambda id_: f"~{len(id_)}")
+    rules = MaskRules(shown="plan", pseudonym=lambda id_: f"~{len(id_)}")
     event = {
         "userId": "ana-silva",
         "messageId": "m1",

@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from penstock.ledger.likeness import CHARS_MAX, COMPARED_MAX, HALF_MAX, Names
+from penstock.ledger.likeness import CHARS_MAX, COMPARED_MAX, HALF_MAX, KnownNames
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 LONG, SHORT = "subscription_renewal", "billingmail"
 
 
-def known(*names: str) -> Names:
-    index = Names()
+def known(*names: str) -> KnownNames:
+    index = KnownNames()
     for name in names:
         index.add(name)
     return index

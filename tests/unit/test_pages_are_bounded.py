@@ -162,7 +162,7 @@ def test_every_page_has_a_bounded_number_of_bytes(world, role, part):
 
 def test_a_page_explains_within_a_bounded_number_of_steps(world, monkeypatch):
     admin, spent = world.visitor(Role.ADMIN), []
-    real = trials.Steps
+    real = trials.TrialSteps
 
     class Counted(real):
         def __init__(self) -> None:

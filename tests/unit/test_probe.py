@@ -6,14 +6,14 @@ import json
 import pytest
 
 from penstock.destinations.custify.probe.asking import Asking, Stopped
-from penstock.destinations.custify.probe.names import MARK, Names
+from penstock.destinations.custify.probe.names import MARK, RunNames
 from penstock.destinations.custify.probe.removing import all_of, remove
 from penstock.destinations.custify.probe.report import as_json, otherwise, report
-from penstock.destinations.custify.probe.run import QUESTIONS, Findings, examine
+from penstock.destinations.custify.probe.run import QUESTIONS, Examination, examine
 from penstock.sandbox.assumptions import ASSUMPTIONS
 from sandbox_client import Sandbox
 
-RUN = Names("00c0ffee")
+RUN = RunNames("00c0ffee")
 
 
 class World:
@@ -37,7 +37,7 @@ class World:
     def asking(self, **bounds) -> Asking:
         return Asking(self, **{"sleep": self.sleep, "calls_max": 500, "calls_per_s_max": 4.0, **bounds})
 
-    async def examine(self, *, wait_s: float = 0.0, **bounds) -> Findings:
+    async def examine(self, *, wait_s: float = 0.0, **bounds) -> Examination:
         return await examine(
             self.asking(**bounds), self.asking(), RUN, patience_s=60.0, wait_s=wait_s, tell=self.told.append
         )

@@ -23,7 +23,7 @@ from penstock.deliver.watchman import Watchman
 from penstock.destinations.answer import Accepted
 from penstock.destinations.custify.options import Mapping
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Part
+from penstock.ledger.weigh import Weighable
 from penstock.machine.apart import Apart, Budget
 from penstock.machine.pulse import Pulse
 from penstock.settings import Settings
@@ -234,7 +234,7 @@ def test_the_largest_event_that_ingest_takes_needs_a_fraction_of_the_budget():
     policy = DeliveryPolicy(options=Mapping(names_max=100_000), retry=RetryPolicy())
 
     meaning, at_ms = apart.run(reads.meaning_of, large, policy)
-    part = Part(message_id="large", at_ms=at_ms, plan=meaning)
+    part = Weighable(message_id="large", at_ms=at_ms, plan=meaning)
     _, subjects = apart.run(books.surveyed, [part])
     weighed = apart.run(books.weighed_at, [part], dict.fromkeys(subjects), Rules(guard="warn"), 1.0)
 

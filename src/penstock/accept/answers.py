@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from penstock.accept.replies import OK, SEGMENT_OK, Reply
-from penstock.accept.routes import Kind, Route
+from penstock.accept.routes import Route, RouteKind
 
 # Java's and Ruby's put it before or behind all events; the others into each of them.
 LIBRARY_BYTES_MAX = 4_096
@@ -36,7 +36,7 @@ def accepted(route: Route, headers: Mapping[str, str], body: bytes) -> Reply:
 
 def not_allowed_text(route: Route, method: str, headers: Mapping[str, str]) -> str:
     """Return what helps whoever sent events to the bare address; empty for every other wrong method."""
-    if route.kind is not Kind.HEALTH or method != "POST":
+    if route.kind is not RouteKind.HEALTH or method != "POST":
         return ""
     host = headers.get("host") or "HOST"
     return (

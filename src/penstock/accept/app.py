@@ -22,11 +22,11 @@ from penstock.accept.looks import Looks
 from penstock.accept.pixel import GIF, pixel_event
 from penstock.accept.refused import Refusals
 from penstock.accept.replies import Reply, refusal
-from penstock.accept.routes import Kind, Route, find_route
-from penstock.accept.sdk_request import Origin
-from penstock.accept.slices import Steps
+from penstock.accept.routes import Route, RouteKind, find_route
+from penstock.accept.sdk_request import Arrival
+from penstock.accept.slices import Slices
 from penstock.accept.sources import Sources
-from penstock.accept.turns import Turns
+from penstock.accept.turns import SourceTurns
 from penstock.buffer.port.log import Log
 from penstock.clock import Clock, Dice
 from penstock.errors import BufferUnavailable, SdkError, StoreDamaged
@@ -42,7 +42,7 @@ NO_QUERY_KEY = SdkError(401, "failed to read writekey from query params")
 UNKNOWN_KEY = SdkError(401, "invalid write key")
 DISABLED = SdkError(404, "source is disabled")
 # A tuple: members of an enum are compared faster than they are hashed, and this is asked of every request.
-TAKING = (Kind.EVENT, Kind.BATCH, Kind.BEACON)
+TAKING = (RouteKind.EVENT, RouteKind.BATCH, RouteKind.BEACON)
 # Of a large request so much is stored with one sync. A piece is what the log keeps together, so that it cuts nothing again.
 PIECE_EVENTS_MAX, PIECE_BYTES_MAX, PIECES_AT_ONCE = 128, 128 * 1024, 2
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
@@ -89,7 +89,7 @@ class Gateway:
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
         self.refusals, self.admission = Refusals(), Admission(clock=clock)
-        self.turns = Turns()
+        self.turns = SourceTurns()
         self.bodies = Bodies(
             body_bytes_max=limits.body_bytes_max, bodies_bytes_max=limits.bodies_bytes_max, turns=self.turns
         )
@@ -141,7 +141,7 @@ class Gateway:
         try:
             if route.kind in TAKING:
                 return await self._take(route, scope, protocol)
-            if route.kind is Kind.PIXEL:
+            if route.kind is RouteKind.PIXEL:
                 return await self._pixel(route, scope)
             return self.looks.answer(route, scope, path_key=path_key, problem=self.problem)
         except SdkError as error:
@@ -177,8 +177,8 @@ class Gateway:
     async def _take(self, route: Route, scope: Any, protocol: Protocol_) -> Reply:
         """Key, body, events, log, answer."""
         headers = scope.headers
-        source = None if route.kind is Kind.BEACON else self._source_of_header(scope)
-        if route.kind is Kind.BEACON:
+        source = None if route.kind is RouteKind.BEACON else self._source_of_header(scope)
+        if route.kind is RouteKind.BEACON:
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
         if source is not None and (page := headers.get("origin")):
             self.admission.let_in(source, page)
@@ -192,7 +192,7 @@ class Gateway:
             if source is None:
                 source = self._enabled(body_key(body), missing=NO_HEADER_KEY)
                 self._let_in(source, scope)
-            origin = Origin(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
+            origin = Arrival(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
             batch = self._plain(route, body, origin)
             reply = answers.accepted(route, headers, body)
             if batch is None:
@@ -234,9 +234,9 @@ class Gateway:
         if origin := scope.headers.get("origin"):
             self.admission.let_in(source, origin)
 
-    def _plain(self, route: Route, body: bytes, origin: Origin) -> Batch | None:
+    def _plain(self, route: Route, body: bytes, origin: Arrival) -> Batch | None:
         """Take an SDK's body apart in one go; None when another one must wait for its turn. Raises SdkError."""
-        if route.kind is Kind.EVENT:
+        if route.kind is RouteKind.EVENT:
             return sdk_request.plain_one(body, type_=route.type, origin=origin, dice=self.dice)
         batch = sdk_request.plain_batch(body, origin=origin, dice=self.dice)
         # What has too many is read again, as far as it takes to refuse it.
@@ -249,7 +249,7 @@ class Gateway:
         forwarded = ",".join(scope.headers.get_all("x-forwarded-for"))
         return client_of(scope.client, forwarded, self.limits.trusted_proxies)
 
-    async def _in_turn(self, route: Route, body: bytes, source: Source, origin: Origin) -> list[str]:
+    async def _in_turn(self, route: Route, body: bytes, source: Source, origin: Arrival) -> list[str]:
         """Take any body apart and store its events, when it is its turn; return their types. Raises SdkError."""
         async with self.turns.turn(source.name):
             try:
@@ -279,8 +279,8 @@ class Gateway:
             left -= sum(len(piece.heads) for piece in some)
             await self.turns.rest()
 
-    def _steps(self, route: Route, body: bytes, origin: Origin) -> Steps[Batch]:
-        if route.kind is Kind.EVENT:
+    def _steps(self, route: Route, body: bytes, origin: Arrival) -> Slices[Batch]:
+        if route.kind is RouteKind.EVENT:
             return sdk_request.one_in_slices(body, type_=route.type, origin=origin, dice=self.dice)
         return one_by_one.batch_in_slices(
             body,
@@ -317,7 +317,7 @@ class Gateway:
                 return image
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
             self._let_in(source, scope)
-            route, origin = Route(Kind.EVENT, (), route.type), Origin(source.name, now_ms, self._client_ip(scope))
+            route, origin = Route(RouteKind.EVENT, (), route.type), Arrival(source.name, now_ms, self._client_ip(scope))
             batch = self._plain(route, body, origin)
             if batch is None:
                 await self._in_turn(route, body, source, origin)

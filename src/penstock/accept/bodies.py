@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from penstock.accept.codings import codings_of, unpacking
 from penstock.accept.room import GONE, NO_ROOM, Room
 from penstock.accept.slices import TOO_LARGE
-from penstock.accept.turns import Turns
+from penstock.accept.turns import SourceTurns
 
 # A client that is still sending cannot read why it is refused; so much more is read and forgotten before we hang up.
 DISCARDED_BYTES_MAX = 64 * 1024 * 1024
@@ -37,7 +37,7 @@ class Protocol_(Protocol):  # noqa: N801 - RSGI's own word
 class Bodies:
     """Reads the bodies of one process's requests. As long as one is held, its length is taken from its room."""
 
-    def __init__(self, *, body_bytes_max: int, bodies_bytes_max: int, turns: Turns) -> None:
+    def __init__(self, *, body_bytes_max: int, bodies_bytes_max: int, turns: SourceTurns) -> None:
         self.body_bytes_max, self.turns = body_bytes_max, turns
         strangers_bytes_max = bodies_bytes_max // STRANGERS_SHARE
         #: Whose key is known before the body is read must not suffer from those whose key is in it.

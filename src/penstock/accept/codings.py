@@ -10,7 +10,7 @@ import zlib
 
 import zstandard
 
-from penstock.accept.slices import CORRUPT, PLAIN_BYTES_MAX, TOO_LARGE, Steps
+from penstock.accept.slices import CORRUPT, PLAIN_BYTES_MAX, TOO_LARGE, Slices
 from penstock.errors import SdkError
 
 #: How gzip and zstd begin.
@@ -57,7 +57,7 @@ def is_json(body: bytes) -> bool:
     return body[:1] == b"{" or body[:16].lstrip(_BEFORE_JSON)[:1] == b"{"
 
 
-def unpacking(body: bytes, codings: list[str], *, bytes_max: int) -> Steps[bytes]:
+def unpacking(body: bytes, codings: list[str], *, bytes_max: int) -> Slices[bytes]:
     """Unpack a body. Raises SdkError when it is corrupt, or larger than `bytes_max` at any step."""
     for named in codings:
         coding = coding_of(body) or named
@@ -79,7 +79,7 @@ def _has_zlib_header(body: bytes) -> bool:
     return len(body) > 1 and body[0] & 0x0F == zlib.DEFLATED and not (body[0] << 8 | body[1]) % 31
 
 
-def _inflating(body: bytes, window: int, *, bytes_max: int) -> Steps[bytes]:
+def _inflating(body: bytes, window: int, *, bytes_max: int) -> Slices[bytes]:
     """Unpack what zlib can; of gzip all members. What follows the last one, padding mostly, is left, as gzip(1) does."""
     inflater, pieces, size = zlib.decompressobj(window), list[bytes](), 0
     while True:
@@ -102,7 +102,7 @@ def _inflating(body: bytes, window: int, *, bytes_max: int) -> Steps[bytes]:
         yield
 
 
-def _unzstd(body: bytes, *, bytes_max: int) -> Steps[bytes]:
+def _unzstd(body: bytes, *, bytes_max: int) -> Slices[bytes]:
     # A window is memory: it is made when it is this body's turn, so that only one is there at a time.
     yield
     pieces, size = list[bytes](), 0

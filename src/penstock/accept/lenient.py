@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import AnyStr
 
-from penstock.accept.slices import PLAIN_BYTES_MAX, Steps
+from penstock.accept.slices import PLAIN_BYTES_MAX, Slices
 
 # So many tokens are looked at in one go: less than a millisecond. A long one counts as several.
 TOKENS_OF_A_SLICE, CHARS_OF_A_TOKEN = 1_000, 32
@@ -43,7 +43,7 @@ def without_mark(body: bytes) -> bytes:
     return body.lstrip(_MARKS)
 
 
-def readable(text: bytes) -> Steps[bytes]:
+def readable(text: bytes) -> Slices[bytes]:
     """Return JSON without what JavaScript would have left out, and up to its end.
 
     Python and others write NaN and Infinity, C and Lua nan and inf, which JavaScript writes as null; templates put undefined
@@ -67,7 +67,7 @@ class Cut(Exception):
     """A request whose parts cannot be told apart."""
 
 
-def cut(text: bytes, *, items_max: int) -> Steps[tuple[bytes, list[bytes]]]:
+def cut(text: bytes, *, items_max: int) -> Slices[tuple[bytes, list[bytes]]]:
     """Return a request without what its list `batch` holds, and the text of each item of it, whatever that is.
 
     One item more than `items_max` is enough; the rest is not looked at then. Raises Cut when there is no such list, or
@@ -121,7 +121,7 @@ class _Walk:
         self.start, self.end = token.end(), token.start() if is_last else 0
 
 
-def _end_of(text: bytes) -> Steps[int | None]:
+def _end_of(text: bytes) -> Slices[int | None]:
     """Return where the first JSON value ends; what follows may not be another one. None when it is too deep to be read."""
     depth = 0
     for token in _with_pauses(_TOKEN.finditer(text)):

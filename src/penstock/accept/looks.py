@@ -9,13 +9,13 @@ import msgspec
 from penstock.accept import replies
 from penstock.accept.keys import basic_user, query_of
 from penstock.accept.replies import Reply, json_reply, refusal
-from penstock.accept.routes import Kind, Route
+from penstock.accept.routes import Route, RouteKind
 from penstock.accept.source_config import ingest_address, rudder_source_config, segment_settings
 from penstock.accept.sources import Sources
 from penstock.settings import Source
 
 #: Remembers a refusal: the request's scope, the status, the text.
-Note = Callable[[Any, int, str], None]
+NoteRefusal = Callable[[Any, int, str], None]
 
 
 class Looks:
@@ -26,7 +26,7 @@ class Looks:
         *,
         sources: Sources,
         enabled: Callable[[str], Source],
-        note: Note,
+        note: NoteRefusal,
         public_url: str,
         version: str,
         started_at: str,
@@ -37,24 +37,24 @@ class Looks:
     def answer(self, route: Route, scope: Any, *, path_key: str, problem: Callable[[], str]) -> Reply:
         """Answer what is not an event. Raises SdkError."""
         match route.kind:
-            case Kind.SOURCE_CONFIG:
+            case RouteKind.SOURCE_CONFIG:
                 return self._source_config(scope)
-            case Kind.SEGMENT_SETTINGS:
+            case RouteKind.SEGMENT_SETTINGS:
                 source = self.enabled(urllib.parse.unquote(path_key))
                 protocol, host = ingest_address(scope.scheme, scope.headers, public_url=self.public_url)
                 return json_reply(segment_settings(source, protocol=protocol, host=host))
-            case Kind.HEALTH:
+            case RouteKind.HEALTH:
                 return refusal(503, "Cannot connect to db") if problem() else self._health()
-            case Kind.READY:
+            case RouteKind.READY:
                 trouble = problem()
                 return refusal(503, trouble) if trouble else replies.OK
-            case Kind.VERSION:
+            case RouteKind.VERSION:
                 return self._version()
-            case Kind.ROBOTS:
+            case RouteKind.ROBOTS:
                 return Reply(200, b"User-agent: * \nDisallow: / \n", (("content-type", replies.TEXT),))
-            case Kind.SDK_METRICS:
+            case RouteKind.SDK_METRICS:
                 return replies.SEGMENT_OK if route.is_segments else json_reply(b"{}")
-            case Kind.CLUSTER:
+            case RouteKind.CLUSTER:
                 return json_reply(b'{"nodeCount":1}')
             case _:
                 return replies.OK

@@ -13,9 +13,9 @@ from penstock.accept.sdk_request import (
     NO_IDENTITY,
     NOT_AN_EVENT,
     UNREADABLE,
-    Call,
-    Origin,
+    Arrival,
     Request,
+    SdkCall,
     Shared,
     TooManyEvents,
     head_of,
@@ -23,7 +23,7 @@ from penstock.accept.sdk_request import (
     plain_one,
     shared_of,
 )
-from penstock.accept.slices import Steps
+from penstock.accept.slices import Slices
 from penstock.clock import Dice
 from penstock.errors import SdkError
 from penstock.event import Batch, Head, MessageId, in_one_go, mending
@@ -34,8 +34,8 @@ _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def batch_in_slices(
-    body: bytes, *, origin: Origin, dice: Dice, events_max: int, all_or_nothing: bool = False
-) -> Steps[Batch]:
+    body: bytes, *, origin: Arrival, dice: Dice, events_max: int, all_or_nothing: bool = False
+) -> Slices[Batch]:
     """Read all events of /v1/batch, whatever they are like. Raises SdkError when not one of them can be used.
 
     With `all_or_nothing`, it raises as soon as one of them cannot be used.
@@ -59,14 +59,14 @@ def batch_in_slices(
     return (yield from _each(items, shared_of(request), refused, origin=origin, dice=dice))
 
 
-def read_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch:
+def read_one(body: bytes, *, type_: str, origin: Arrival, dice: Dice) -> Batch:
     """Read the one event of /v1/<type>, without a pause. Raises SdkError."""
     batch = plain_one(body, type_=type_, origin=origin, dice=dice)
     return batch or in_one_go(sdk_request.one_in_slices(body, type_=type_, origin=origin, dice=dice))
 
 
 def read_batch(
-    body: bytes, *, origin: Origin, dice: Dice, events_max: int = 10_000, all_or_nothing: bool = False
+    body: bytes, *, origin: Arrival, dice: Dice, events_max: int = 10_000, all_or_nothing: bool = False
 ) -> Batch:
     """Read all events of /v1/batch, without a pause. Raises SdkError."""
     batch = plain_batch(body, origin=origin, dice=dice)
@@ -75,14 +75,14 @@ def read_batch(
     )
 
 
-def _request_of(rest: bytes) -> Steps[Request]:
+def _request_of(rest: bytes) -> Slices[Request]:
     try:
         return sdk_request.request_of(rest)
     except msgspec.DecodeError:
         return sdk_request.request_of((yield from lenient.readable(rest)))
 
 
-def _each(items: list[bytes], shared: Shared, refused: SdkError, *, origin: Origin, dice: Dice) -> Steps[Batch]:
+def _each(items: list[bytes], shared: Shared, refused: SdkError, *, origin: Arrival, dice: Dice) -> Slices[Batch]:
     heads, bodies = list[Head](), list[bytes]()
     for number, item in enumerate(items, 1):
         call, text = yield from _read(item)
@@ -97,7 +97,7 @@ def _each(items: list[bytes], shared: Shared, refused: SdkError, *, origin: Orig
     return Batch(source=origin.source, received_at_ms=came, heads=heads, text=text, envelope=shared.envelope)
 
 
-def _read(item: bytes) -> Steps[tuple[Call | None, bytes]]:
+def _read(item: bytes) -> Slices[tuple[SdkCall | None, bytes]]:
     """Return what is asked of an item, and the item as JSON: as it came, mended, or as the text of what cannot be read."""
     for text in (item, (yield from lenient.readable(item))):
         try:
@@ -107,7 +107,7 @@ def _read(item: bytes) -> Steps[tuple[Call | None, bytes]]:
     return None, msgspec.json.encode(item.decode(errors="replace"))
 
 
-def _call_in(text: bytes) -> Call | None:
+def _call_in(text: bytes) -> SdkCall | None:
     """Return what is asked of an event; None of other JSON. Raises what UNREADABLE lists."""
     try:
         return sdk_request.call_in(text)
@@ -117,9 +117,9 @@ def _call_in(text: bytes) -> Call | None:
         return None
 
 
-def _head_of(call: Call | None, shared: Shared, *, origin: Origin, dice: Dice) -> Head:
+def _head_of(call: SdkCall | None, shared: Shared, *, origin: Arrival, dice: Dice) -> Head:
     if call is None:
-        return _nobody(Call(), origin, dice)
+        return _nobody(SdkCall(), origin, dice)
     try:
         return head_of(call, type_="", ip=origin.ip, dice=dice, shared=shared)
     except SdkError as error:
@@ -128,7 +128,7 @@ def _head_of(call: Call | None, shared: Shared, *, origin: Origin, dice: Dice) -
         return _nobody(call, origin, dice)
 
 
-def _nobody(call: Call, origin: Origin, dice: Dice) -> Head:
+def _nobody(call: SdkCall, origin: Arrival, dice: Dice) -> Head:
     """Return the head of an event that cannot be used: it is in nobody's lane, and in nobody's way."""
     return Head(
         message_id=MessageId((call.message_id or "").strip() or dice.fresh_id()),

@@ -10,7 +10,7 @@ KINDS_MAX, TEXT_CHARS_MAX, KEY_CHARS_MAX = 50, 120, 4
 
 
 @dataclasses.dataclass(slots=True)
-class Refused:
+class RefusedRequests:
     """One kind of mistake, and when it was made last."""
 
     status: int
@@ -31,7 +31,7 @@ class Refusals:
     """Counts mistakes by their kind."""
 
     def __init__(self) -> None:
-        self.kinds: dict[tuple[object, ...], Refused] = {}
+        self.kinds: dict[tuple[object, ...], RefusedRequests] = {}
 
     def note(self, status: int, text: str, *, method: str, path: str, key: str, agent: str, now: float) -> None:
         """Remember a refusal."""
@@ -44,7 +44,7 @@ class Refusals:
             hint,
             agent[:TEXT_CHARS_MAX],
         )
-        refused = self.kinds.pop(kind, None) or Refused(*kind)
+        refused = self.kinds.pop(kind, None) or RefusedRequests(*kind)
         refused.count, refused.last_at = refused.count + 1, now
         self.kinds[kind] = refused
         if len(self.kinds) > KINDS_MAX:

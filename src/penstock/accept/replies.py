@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-Headers = list[tuple[str, str]]
+HeaderPairs = list[tuple[str, str]]
 TEXT, JSON = "text/plain; charset=utf-8", "application/json; charset=utf-8"
 # RudderStack's own: how long a browser may remember a preflight, in seconds.
 PREFLIGHT_S = "900"
@@ -41,7 +41,7 @@ def not_allowed(allowed: str, text: str = "") -> Reply:
     return refusal(405, text, ("allow", allowed))
 
 
-def cors_headers(origin: str | None) -> Headers:
+def cors_headers(origin: str | None) -> HeaderPairs:
     """Return what every answer carries, errors too: a page must be able to read why it was refused."""
     if not origin:
         return [("vary", "Origin")]
@@ -52,10 +52,10 @@ def cors_headers(origin: str | None) -> Headers:
     ]
 
 
-def preflight(headers: Mapping[str, str]) -> Headers:
+def preflight(headers: Mapping[str, str]) -> HeaderPairs:
     """Return the answer to OPTIONS, which a browser asks without credentials."""
     vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
-    answer: Headers = [("vary", vary), ("access-control-max-age", PREFLIGHT_S)]
+    answer: HeaderPairs = [("vary", vary), ("access-control-max-age", PREFLIGHT_S)]
     for asked, granted in (
         ("origin", "access-control-allow-origin"),
         ("access-control-request-method", "access-control-allow-methods"),

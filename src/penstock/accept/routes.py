@@ -9,7 +9,7 @@ EVENT_TYPES = ("identify", "track", "page", "screen", "group", "alias", "merge")
 SEGMENT_SHORT = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 
 
-class Kind(enum.Enum):
+class RouteKind(enum.Enum):
     """What a path is for."""
 
     EVENT = "event"
@@ -31,7 +31,7 @@ class Kind(enum.Enum):
 class Route:
     """A path's meaning; `type` is the event type it fixes."""
 
-    kind: Kind
+    kind: RouteKind
     methods: tuple[str, ...]
     type: str = ""
     #: Segment's SDKs alone send there.
@@ -40,29 +40,29 @@ class Route:
 
 POST, GET = ("POST",), ("GET", "HEAD")
 ROUTES: dict[str, Route] = {
-    **{f"/v1/{name}": Route(Kind.EVENT, POST, name) for name in EVENT_TYPES},
-    **{f"/v1/{short}": Route(Kind.EVENT, POST, name, is_segments=True) for short, name in SEGMENT_SHORT.items()},
-    **{path: Route(Kind.BATCH, POST) for path in ("/v1/batch", "/v1/import")},
-    "/v1/b": Route(Kind.BATCH, POST, is_segments=True),
-    "/beacon/v1/batch": Route(Kind.BEACON, POST),
-    "/pixel/v1/track": Route(Kind.PIXEL, GET, "track"),
-    "/pixel/v1/page": Route(Kind.PIXEL, GET, "page"),
-    "/sourceConfig": Route(Kind.SOURCE_CONFIG, GET),
-    "/": Route(Kind.HEALTH, GET),
-    "/health": Route(Kind.HEALTH, GET),
-    "/livez": Route(Kind.LIVE, GET),
-    "/readyz": Route(Kind.READY, GET),
-    "/version": Route(Kind.VERSION, GET),
-    "/robots.txt": Route(Kind.ROBOTS, GET),
+    **{f"/v1/{name}": Route(RouteKind.EVENT, POST, name) for name in EVENT_TYPES},
+    **{f"/v1/{short}": Route(RouteKind.EVENT, POST, name, is_segments=True) for short, name in SEGMENT_SHORT.items()},
+    **{path: Route(RouteKind.BATCH, POST) for path in ("/v1/batch", "/v1/import")},
+    "/v1/b": Route(RouteKind.BATCH, POST, is_segments=True),
+    "/beacon/v1/batch": Route(RouteKind.BEACON, POST),
+    "/pixel/v1/track": Route(RouteKind.PIXEL, GET, "track"),
+    "/pixel/v1/page": Route(RouteKind.PIXEL, GET, "page"),
+    "/sourceConfig": Route(RouteKind.SOURCE_CONFIG, GET),
+    "/": Route(RouteKind.HEALTH, GET),
+    "/health": Route(RouteKind.HEALTH, GET),
+    "/livez": Route(RouteKind.LIVE, GET),
+    "/readyz": Route(RouteKind.READY, GET),
+    "/version": Route(RouteKind.VERSION, GET),
+    "/robots.txt": Route(RouteKind.ROBOTS, GET),
     # The JS SDK posts its own error counts here when told to; we tell it not to, older copies do all the same.
-    "/rsaMetrics": Route(Kind.SDK_METRICS, POST),
+    "/rsaMetrics": Route(RouteKind.SDK_METRICS, POST),
     # RudderStack's Go SDK asks how many nodes it should spread events over; older releases send nothing before they know.
-    "/cluster-info": Route(Kind.CLUSTER, GET),
+    "/cluster-info": Route(RouteKind.CLUSTER, GET),
     # What the JS SDK's are of Segment's SDKs.
-    "/v1/m": Route(Kind.SDK_METRICS, POST, is_segments=True),
+    "/v1/m": Route(RouteKind.SDK_METRICS, POST, is_segments=True),
 }
 SEGMENT_SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings/?")
-SEGMENT_ROUTE = Route(Kind.SEGMENT_SETTINGS, GET)
+SEGMENT_ROUTE = Route(RouteKind.SEGMENT_SETTINGS, GET)
 
 
 def find_route(path: str, *, prefix: str) -> tuple[Route | None, str]:

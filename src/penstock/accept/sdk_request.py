@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 
 from penstock.accept import lenient
-from penstock.accept.slices import PLAIN_BYTES_MAX, PLAIN_EVENTS_MAX, TOO_LARGE, Steps, lists_of
+from penstock.accept.slices import PLAIN_BYTES_MAX, PLAIN_EVENTS_MAX, TOO_LARGE, Slices, lists_of
 from penstock.clock import Dice
 from penstock.envelope import ENVELOPE_BYTES_MAX, NOTHING, Envelope
 from penstock.errors import SdkError
@@ -33,7 +33,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 Text = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)]
 
 
-class Call(msgspec.Struct, rename="camel", gc=False):
+class SdkCall(msgspec.Struct, rename="camel", gc=False):
     """What accept reads of an event as SDKs send it; all else passes through unread."""
 
     user_id: Text | None = None
@@ -79,7 +79,7 @@ class Shared(msgspec.Struct, frozen=True):
     envelope: bytes = b""
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True):
     """What is known of a request beside its body."""
 
     source: str
@@ -87,8 +87,8 @@ class Origin(msgspec.Struct, frozen=True):
     ip: str
 
 
-call_of = msgspec.json.Decoder(Call).decode
-calls_of = msgspec.json.Decoder(list[Call] | None).decode
+call_of = msgspec.json.Decoder(SdkCall).decode
+calls_of = msgspec.json.Decoder(list[SdkCall] | None).decode
 odd_call_of = msgspec.json.Decoder(OddCall).decode
 odd_calls_of = msgspec.json.Decoder(list[OddCall]).decode
 request_of = msgspec.json.Decoder(Request).decode
@@ -107,7 +107,7 @@ class TooManyEvents(SdkError):
         super().__init__(TOO_LARGE.status, TOO_LARGE.text)
 
 
-def plain_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch | None:
+def plain_one(body: bytes, *, type_: str, origin: Arrival, dice: Dice) -> Batch | None:
     """Read the one event of /v1/<type>, as SDKs send it, in one go; None when `one_in_slices` must. Raises SdkError."""
     if len(body) > PLAIN_BYTES_MAX:
         return None
@@ -117,7 +117,7 @@ def plain_one(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Batch |
         return None
 
 
-def plain_batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch | None:
+def plain_batch(body: bytes, *, origin: Arrival, dice: Dice) -> Batch | None:
     """Read the events of /v1/batch, as SDKs send them, in one go; None when `batch_in_slices` must. Raises SdkError."""
     if len(body) > PLAIN_BYTES_MAX:
         return None
@@ -134,20 +134,20 @@ def plain_batch(body: bytes, *, origin: Origin, dice: Dice) -> Batch | None:
     return _batch_of(heads, text, origin=origin, shared=shared)
 
 
-def one_in_slices(body: bytes, *, type_: str, origin: Origin, dice: Dice) -> Steps[Batch]:
+def one_in_slices(body: bytes, *, type_: str, origin: Arrival, dice: Dice) -> Slices[Batch]:
     """Read the one event of /v1/<type>, whatever it is like; the path's type wins. Raises SdkError."""
 
-    def read(text: bytes) -> Steps[Batch]:
+    def read(text: bytes) -> Slices[Batch]:
         yield
         return _batch_of_one(call_in(text), text, type_=type_, origin=origin, dice=dice)
 
     return (yield from _reading(read, lenient.without_mark(body)))
 
 
-def batch_in_slices(body: bytes, *, origin: Origin, dice: Dice, events_max: int) -> Steps[Batch]:
+def batch_in_slices(body: bytes, *, origin: Arrival, dice: Dice, events_max: int) -> Slices[Batch]:
     """Read all events of /v1/batch, or none of them, whatever they are like. Raises SdkError."""
 
-    def read(body: bytes) -> Steps[Batch]:
+    def read(body: bytes) -> Slices[Batch]:
         yield
         yield from _counted(body, events_max)
         request = request_of(body)
@@ -167,7 +167,7 @@ def batch_in_slices(body: bytes, *, origin: Origin, dice: Dice, events_max: int)
     return (yield from _reading(read, lenient.without_mark(body)))
 
 
-def _counted(body: bytes, events_max: int) -> Steps[None]:
+def _counted(body: bytes, events_max: int) -> Slices[None]:
     """Look for too many events in what is too large to be looked through in one go. Raises TooManyEvents."""
     if len(body) <= PLAIN_BYTES_MAX or body.count(b"}") <= events_max:
         return
@@ -192,7 +192,7 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _reading(read: Callable[[bytes], Steps[Batch]], body: bytes) -> Steps[Batch]:
+def _reading(read: Callable[[bytes], Slices[Batch]], body: bytes) -> Slices[Batch]:
     """Read a body; what cannot be read once more, with what is not Unicode replaced."""
     try:
         return (yield from read(body))
@@ -220,13 +220,13 @@ def shared_of(request: Request) -> Shared:
 
 
 def _batch_of_one(
-    call: Call, text: bytes, *, type_: str, origin: Origin, dice: Dice, shared: Shared = NOTHING_SHARED
+    call: SdkCall, text: bytes, *, type_: str, origin: Arrival, dice: Dice, shared: Shared = NOTHING_SHARED
 ) -> Batch:
     heads, came = [head_of(call, type_=type_, ip=origin.ip, dice=dice, shared=shared)], origin.received_at_ms
     return Batch(source=origin.source, received_at_ms=came, heads=heads, text=text, envelope=shared.envelope)
 
 
-def _batch_of(heads: list[Head], text: bytes, *, origin: Origin, shared: Shared) -> Batch:
+def _batch_of(heads: list[Head], text: bytes, *, origin: Arrival, shared: Shared) -> Batch:
     if not heads:
         raise EMPTY_BATCH.again()
     if len(heads) == 1:
@@ -235,7 +235,7 @@ def _batch_of(heads: list[Head], text: bytes, *, origin: Origin, shared: Shared)
     return Batch(source=origin.source, received_at_ms=came, heads=heads, text=text, envelope=shared.envelope)
 
 
-def _calls(text: bytes) -> Iterable[Call]:
+def _calls(text: bytes) -> Iterable[SdkCall]:
     """Read what is asked of each event, as it should be, or as it is, for some are odd."""
     try:
         return calls_of(text) or ()
@@ -243,7 +243,7 @@ def _calls(text: bytes) -> Iterable[Call]:
         return map(_plain, odd_calls_of(text))
 
 
-def call_in(text: bytes) -> Call:
+def call_in(text: bytes) -> SdkCall:
     """Read what is asked of one event, whatever its values are. Raises msgspec's errors when it is no JSON object."""
     try:
         return call_of(text)
@@ -251,7 +251,7 @@ def call_in(text: bytes) -> Call:
         return _plain(odd_call_of(text))
 
 
-def head_of(call: Call, *, type_: str, ip: str, dice: Dice, shared: Shared) -> Head:
+def head_of(call: SdkCall, *, type_: str, ip: str, dice: Dice, shared: Shared) -> Head:
     """Return what names and orders an event. Raises SdkError when neither it nor its batch names anybody."""
     user_id = (call.user_id or "").strip() or shared.user_id
     anonymous_id = (call.anonymous_id or "").strip() or shared.anonymous_id
@@ -268,9 +268,9 @@ def head_of(call: Call, *, type_: str, ip: str, dice: Dice, shared: Shared) -> H
     )
 
 
-def _plain(odd: OddCall) -> Call:
+def _plain(odd: OddCall) -> SdkCall:
     type_, request_ip = _value(odd.type), _value(odd.request_ip)
-    return Call(
+    return SdkCall(
         user_id=_id(odd.user_id),
         anonymous_id=_id(odd.anonymous_id),
         message_id=_message_id(odd.message_id),
@@ -302,7 +302,7 @@ def _message_id(raw: msgspec.Raw) -> str:
     return _id(raw) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
-def _company_id(call: Call) -> str:
+def _company_id(call: SdkCall) -> str:
     """Return the company a group call writes, wherever it names it."""
     if named := _id(call.group_id):
         return named

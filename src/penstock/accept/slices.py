@@ -13,7 +13,7 @@ from penstock.errors import SdkError
 
 Result = TypeVar("Result")
 #: Work with pauses: each `yield` is a moment at which something else may be done.
-Steps = Generator[None, None, Result]
+Slices = Generator[None, None, Result]
 
 TOO_LARGE = SdkError(413, "request size exceeds max limit")
 CORRUPT = SdkError(400, "failed to uncompress request body")

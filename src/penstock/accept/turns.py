@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import TypeVar
 
 from penstock.accept.room import NO_ROOM
-from penstock.accept.slices import Steps
+from penstock.accept.slices import Slices
 from penstock.clock import cpu_s
 
 Result = TypeVar("Result")
@@ -20,7 +20,7 @@ SPENT_S_MAX, REST_S = 0.001, 0.002
 RESTS_MAX = 5
 
 
-class Turns:
+class SourceTurns:
     """Whose turn it is."""
 
     def __init__(self) -> None:
@@ -41,12 +41,12 @@ class Turns:
         finally:
             self.waiting[source] -= 1
 
-    async def work(self, steps: Steps[Result]) -> Result:
+    async def work(self, steps: Slices[Result]) -> Result:
         """Do work in slices when it is its turn. Raises SdkError when too many wait, or what the work raises."""
         async with self.turn():
             return await self.go(steps)
 
-    async def go(self, steps: Steps[Result]) -> Result:
+    async def go(self, steps: Slices[Result]) -> Result:
         """Do work in slices, for it is its turn. Raises what the work raises."""
         began_s = cpu_s()
         while True:

@@ -51,7 +51,7 @@ to = "custify"
 @click.option("--once", is_flag=True, help="End when everything sent has arrived (exit 0), or when it has not (1).")
 def demo_command(*, once: bool) -> None:
     """Start ingest, admin listener and a Custify sandbox, send sample traffic, show what arrived."""
-    ending = Ending()
+    ending = DemoEnd()
     with tempfile.TemporaryDirectory(prefix="penstock-demo-") as folder, ending.heard():
         path = Path(folder) / "penstock.toml"
         settings = load(None)
@@ -72,7 +72,7 @@ def _config(settings: Settings, folder: Path) -> str:
     return CONFIG.format(data_dir=data_dir, sandbox=settings.sandbox_listen, **WRITE_KEYS)
 
 
-class Ending:
+class DemoEnd:
     """Ends the demo when somebody asks for it, once, and never between the start of a process and our knowing of it."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Ended(BaseException):
 
 
 @contextlib.contextmanager
-def _running(command: str, path: Path, ending: Ending) -> Iterator["subprocess.Popen[bytes]"]:
+def _running(command: str, path: Path, ending: DemoEnd) -> Iterator["subprocess.Popen[bytes]"]:
     """Run one of our own commands beside us, and end it cleanly."""
     process = None
     try:

@@ -13,10 +13,10 @@ from penstock.cli import EXIT_FAILED, EXIT_PARTIAL, EXIT_UNREACHABLE, leave
 from penstock.clock import SystemClock, SystemDice
 from penstock.destinations.custify.api import CustifyApi
 from penstock.destinations.custify.probe.asking import Asking, Stopped, Unclear
-from penstock.destinations.custify.probe.names import ATTRIBUTES, COMPANIES, MARK, PEOPLE, RUN, Names
+from penstock.destinations.custify.probe.names import ATTRIBUTES, COMPANIES, MARK, PEOPLE, RUN, RunNames
 from penstock.destinations.custify.probe.removing import all_of, remove
 from penstock.destinations.custify.probe.report import as_json, otherwise, report
-from penstock.destinations.custify.probe.run import QUESTIONS, Findings, examine
+from penstock.destinations.custify.probe.run import QUESTIONS, Examination, examine
 from penstock.destinations.egress import Shut
 from penstock.sandbox.assumptions import ASSUMPTIONS
 from penstock.timestamps import from_ms, to_text
@@ -73,7 +73,7 @@ def probe_command(
         raise click.UsageError("which key? --api-key-file FILE, or the variable CUSTIFY_API_KEY")
     if run is not None and not RUN.fullmatch(run):
         raise click.BadParameter("expected the eight hexadecimal digits that the run printed", param_hint="--clean-up")
-    names = Names(run or SystemDice().fresh_id()[:8])
+    names = RunNames(run or SystemDice().fresh_id()[:8])
     try:
         people, companies = _finished(lambda: _with(base_url, key, _held, how))
     except (Stopped, Unclear, Shut, ValueError) as error:
@@ -90,7 +90,7 @@ def probe_command(
 def _examine(
     base_url: str,
     key: str,
-    names: Names,
+    names: RunNames,
     *,
     as_facts: bool,
     file: Path | None,
@@ -127,7 +127,7 @@ def _hand_over(text: str, file: Path | None) -> None:
     click.echo(text, nl=False)
 
 
-def _exit_code(findings: Findings) -> int:
+def _exit_code(findings: Examination) -> int:
     if findings.left or findings.stopped:
         for sentence in (findings.stopped, *findings.left):
             if sentence:
@@ -136,7 +136,7 @@ def _exit_code(findings: Findings) -> int:
     return EXIT_FAILED if otherwise(findings, ASSUMPTIONS) else 0
 
 
-def _clean_up(base_url: str, key: str, names: Names, how: dict[str, Any]) -> int:
+def _clean_up(base_url: str, key: str, names: RunNames, how: dict[str, Any]) -> int:
     left = _finished(lambda: _with(base_url, key, lambda asking, _: remove(all_of(names, asking), asking), how))
     for sentence in left:
         click.echo(sentence)
@@ -194,7 +194,7 @@ def _finished(begin: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         raise click.Abort from None
 
 
-def _what_it_does(names: Names, base_url: str, people: str, companies: str) -> str:
+def _what_it_does(names: RunNames, base_url: str, people: str, companies: str) -> str:
     return "\n".join(
         (
             f"This asks {base_url} {len(QUESTIONS)} questions. The workspace has {people} people and {companies} companies.",

@@ -19,7 +19,7 @@ from penstock.ledger.modes import Mode
 from penstock.ledger.people import found, look_ups, minimal, with_company
 from penstock.ledger.record import Alias, Delta, Record, decoded, email_subject, person_subject
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Part, Records, Weighed, subjects_of, together, weigh, whose
+from penstock.ledger.weigh import Records, Weighable, Weighed, subjects_of, together, weigh, whose
 
 # What a look-up found is believed this long: an unknown person with many events is looked up once.
 LOOK_UP_S, LOOK_UPS_MAX = 60.0, 10_000
@@ -228,13 +228,13 @@ def is_busy() -> Answer:
     return Throttled(BUSY_S, "another event of the same person or company is under way")
 
 
-def surveyed(parts: Sequence[Part]) -> tuple[int, set[str]]:
+def surveyed(parts: Sequence[Weighable]) -> tuple[int, set[str]]:
     """Return how many of the parts, from the first, become one errand, and everybody whom they are about."""
     count = max(1, together(parts))
     return count, {subject for part in parts[:count] for subject in subjects_of(part.plan)}
 
 
-def weighed_at(parts: Sequence[Part], records: Records, rules: Rules, now: float) -> Weighed:
+def weighed_at(parts: Sequence[Weighable], records: Records, rules: Rules, now: float) -> Weighed:
     """Return what is left to send of a run."""
     return weigh(parts, records, rules, now=now)
 

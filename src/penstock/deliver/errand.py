@@ -13,7 +13,7 @@ from penstock.destinations.answer import Recognised, Suspicious
 from penstock.destinations.plan import Call, Filtered, Meaning, Plan, Unmappable
 from penstock.ledger.guard import Displaced, Suspicion
 from penstock.ledger.record import Alias, Delta
-from penstock.ledger.weigh import CARRIED_BY, Note, Part, Weighed
+from penstock.ledger.weigh import CARRIED_BY, Note, Weighable, Weighed
 
 #: In front of a subject: what Custify would hold if the destination were live.
 SHADOW = "~"
@@ -30,12 +30,12 @@ class Read:
     #: When it happened, milliseconds since 1970.
     at_ms: int
 
-    def part(self) -> Part:
+    def part(self) -> Weighable:
         """Return the event as the ledger weighs it."""
         plan = self.meaning if isinstance(self.meaning, Plan) else Plan(())
         companies = [str(call.body.get("company_id", "")) for call in plan.calls if call.path == "/company"]
         group = companies[0] if companies and self.lease.event.type == "group" else ""
-        return Part(message_id=self.lease.event.message_id, at_ms=self.at_ms, plan=plan, group=group)
+        return Weighable(message_id=self.lease.event.message_id, at_ms=self.at_ms, plan=plan, group=group)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

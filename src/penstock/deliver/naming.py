@@ -30,10 +30,10 @@ class Ask:
     old: str
 
 
-Naming = Serve | Rename | Ask
+NameVerdict = Serve | Rename | Ask
 
 
-def naming_of(name: str, settings: Settings, known: Mapping[str, Known], given_up: Collection[str]) -> Naming:
+def naming_of(name: str, settings: Settings, known: Mapping[str, Known], given_up: Collection[str]) -> NameVerdict:
     """Return what a destination of the settings is. `given_up` are those whose backlog nobody wants any more."""
     destination, gone = settings.destinations[name], known.keys() - settings.destinations.keys()
     if name in known or NEW in destination.renamed_from:

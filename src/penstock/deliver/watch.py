@@ -36,7 +36,7 @@ CLEARED_MAX = 10_000
 SLICE = 100
 
 Item = TypeVar("Item")
-Read = Callable[[str], Awaitable[Answer]]
+ReadList = Callable[[str], Awaitable[Answer]]
 # Does a pure step: `steps.run` of the event's leases.
 Step = Callable[..., Awaitable[Any]]
 
@@ -61,7 +61,7 @@ class Watch:
         self.approved: frozenset[str] = frozenset()
 
     async def suspicions(
-        self, calls: Sequence[Call], message_id: str, read: Read, step: Step = _at_once
+        self, calls: Sequence[Call], message_id: str, read: ReadList, step: Step = _at_once
     ) -> list[Suspicion]:
         """Return what is strange about the attributes of calls, the first few; each is looked at once, unless it stays
         strange. `step` does the looking, wherever it is done.
@@ -101,7 +101,7 @@ class Watch:
             self.cleared.clear()
         self.cleared.add((name, type_))
 
-    async def _attributes(self, path: str, read: Read) -> Attributes | None:
+    async def _attributes(self, path: str, read: ReadList) -> Attributes | None:
         """Return Custify's attributes; None while it does not tell."""
         known, until = self.known.get(path, (None, 0.0))
         if self.clock.steady() < until:

@@ -1,11 +1,10 @@
 """How a destination wants the events of a source read: what holds for every kind of destination."""
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from penstock.placeholders import PLACEHOLDER_IDS
-
-Trust = Literal["trusted", "traits", "events"]
+from penstock.settings.table import Trust
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

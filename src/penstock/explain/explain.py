@@ -14,11 +14,11 @@ from penstock.destinations.options import Options
 from penstock.destinations.plan import Filtered, Meaning, Plan, Unmappable
 from penstock.destinations.times import Happened, happened
 from penstock.explain.page import LEAVES_MAX, Page, page_of
-from penstock.explain.part import Part
+from penstock.explain.part import Outermost
 from penstock.explain.passing import passed_on
 from penstock.explain.readings import SENTENCES, Reading, is_deep
 from penstock.explain.reasons import Reasons, Unsent, losers
-from penstock.explain.trials import Findings, Place, Sent, Steps, Trials, sent_of
+from penstock.explain.trials import Findings, Place, Sent, Trials, TrialSteps, sent_of
 from penstock.json_paths import Path, as_text, leaves, pruned
 
 EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",), ("receivedAt",)})
@@ -91,11 +91,11 @@ def explain(
     if not isinstance(meaning, Plan):
         return _explanation(page, mapping, meaning, list(_unsent_at_all(page.looked_at, meaning)), len(page.looked_at))
     part = None
-    trials = Trials(event, mapping, Steps())
+    trials = Trials(event, mapping, TrialSteps())
     sent = trials.sent
     if not page.is_all:
-        trials, whole = Trials(pruned(event, page.kept), mapping, Steps()), trials
-        part = Part(trials, whole)
+        trials, whole = Trials(pruned(event, page.kept), mapping, TrialSteps()), trials
+        part = Outermost(trials, whole)
     findings, tried = _findings(trials, page, part)
     lines = list(_event_lines(trials, page, findings, sent))
     return _with_rest(_explanation(page, mapping, meaning, lines, tried), sent, event, mapping)
@@ -183,7 +183,7 @@ def _explanation(page: Page, mapping: Options, meaning: Meaning, lines: list[Lin
     )
 
 
-def _findings(trials: Trials, page: Page, part: Part | None) -> tuple[dict[Path, Findings], int]:
+def _findings(trials: Trials, page: Page, part: Outermost | None) -> tuple[dict[Path, Findings], int]:
     """Return what was found of a page's leaves, and how many were tried before the trials were too many."""
     passed, found, tried = passed_on(trials, page.looked_at), {}, 0
     for path in page.ranked:

@@ -62,7 +62,7 @@ class FieldUse:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Unsent:
+class UnsentTrait:
     """A trait or property that reaches no field."""
 
     source: str
@@ -76,7 +76,7 @@ class Fields:
     """What became of everything that came lately."""
 
     uses: list[FieldUse]
-    unsent: list[Unsent]
+    unsent: list[UnsentTrait]
 
 
 def fields(stories: Sequence[Story], mapping_of: Callable[[str], Mapping]) -> Fields:
@@ -156,7 +156,7 @@ def _is_made(source: str) -> bool:
     return source == MADE
 
 
-def _unsent(explanations: Sequence[Explanation], traits: collections.Counter[str]) -> list[Unsent]:
+def _unsent(explanations: Sequence[Explanation], traits: collections.Counter[str]) -> list[UnsentTrait]:
     found: dict[str, str] = {}
     for explanation in explanations:
         for line in explanation.lines:
@@ -164,7 +164,7 @@ def _unsent(explanations: Sequence[Explanation], traits: collections.Counter[str
             if line.call is None and source.startswith(("traits.", "context.traits.", "properties.")):
                 found.setdefault(source, line.why)
     return [
-        Unsent(source=source, why=why, count=max((traits[trait] for trait in _around(source)), default=0) or 1)
+        UnsentTrait(source=source, why=why, count=max((traits[trait] for trait in _around(source)), default=0) or 1)
         for source, why in sorted(found.items())
     ]
 

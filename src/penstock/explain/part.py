@@ -7,7 +7,7 @@ from penstock.explain.trials import Findings, Place, Trials
 from penstock.json_paths import Path
 
 
-class Part:
+class Outermost:
     """The outermost leaves of an event that has too many, and what can be said of the whole event by trying them."""
 
     def __init__(self, trials: Trials, whole: Trials) -> None:

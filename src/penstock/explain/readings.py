@@ -71,7 +71,7 @@ def _written(value: object) -> object:
 
 
 #: A reading, and which of the forms of that name.
-Way = tuple[Reading, int]
+Conversion = tuple[Reading, int]
 INDEX = re.compile(r"\d{1,7}", re.ASCII)
 # In the order of what is most worth saying.
 WHOLE: tuple[tuple[Reading, Callable[[object], object]], ...] = (
@@ -100,7 +100,7 @@ class Readable:
         is_scalar = value is not None and not isinstance(value, dict | list)
         self.texts = {values.as_text(value), as_js_text(value)} - {None, ""} if is_scalar else set()
 
-    def ways(self, shown: object, field: Path) -> set["Way"]:
+    def ways(self, shown: object, field: Path) -> set["Conversion"]:
         """Return the ways in which a field's value may show this one."""
         found = {(reading, n) for n, (reading, form) in enumerate(self.forms) if same(form, shown)}
         return found | set(self._inside(shown, field)) if isinstance(shown, str) else found
@@ -108,7 +108,7 @@ class Readable:
     def _is(self, found: object) -> bool:
         return type(found) is type(self.value) if is_deep(self.value) else same(self.value, found)
 
-    def _inside(self, shown: str, field: Path) -> Iterator["Way"]:
+    def _inside(self, shown: str, field: Path) -> Iterator["Conversion"]:
         # Only fields of Custify's own are put together, never attributes.
         if len(field) == 1 and any(text and text in shown and text != shown for text in self.texts):
             yield Reading.PART, 0

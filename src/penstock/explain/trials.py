@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from penstock.destinations.custify.options import Mapping as Options
 from penstock.destinations.every import convert
 from penstock.destinations.plan import Meaning, Plan
-from penstock.explain.readings import ORDER, Readable, Reading, Way, probes, same
+from penstock.explain.readings import ORDER, Conversion, Readable, Reading, probes, same
 from penstock.json_paths import MISSING, Path, at, leaves, replaced, with_all
 
 
@@ -45,7 +45,7 @@ STEP_CHARS = 500
 
 
 @dataclasses.dataclass(slots=True)
-class Steps:
+class TrialSteps:
     """Counts what trials cost, so that no event costs without end."""
 
     left: int = STEPS_MAX
@@ -78,7 +78,7 @@ def sent_of(meaning: Meaning, like: Sequence[str] = ()) -> Sent:
 class Trials:
     """One event, one mapping, and what convert answers to variations of the event."""
 
-    def __init__(self, event: object, mapping: Options, steps: Steps, *, size: int = 0) -> None:
+    def __init__(self, event: object, mapping: Options, steps: TrialSteps, *, size: int = 0) -> None:
         self.event, self.mapping, self.steps = event, mapping, steps
         #: Steps that each trial takes.
         self.size = size or sum(1 + _weight(value) for _, value in leaves(event))
@@ -100,7 +100,7 @@ class Trials:
 
     def afresh(self) -> "Trials":
         """Return the same trials with steps of their own."""
-        return Trials(self.event, self.mapping, Steps(), size=self.size)
+        return Trials(self.event, self.mapping, TrialSteps(), size=self.size)
 
     def _meaning(self, event: object) -> Meaning:
         self.steps.left -= self.size
@@ -153,7 +153,9 @@ class Trial:
     #: Places that changed to something that is no reading of what was put in.
     steered: set[Place] = dataclasses.field(default_factory=set)
 
-    def note(self, place: Place, probe: object, ways: set[Way], claimed: set[Way], seen: tuple[object, object]) -> None:
+    def note(
+        self, place: Place, probe: object, ways: set[Conversion], claimed: set[Conversion], seen: tuple[object, object]
+    ) -> None:
         """Note that a place changed, and whether it now shows the other value as it showed the leaf."""
         self.matters = True
         if ways & claimed:

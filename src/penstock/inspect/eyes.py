@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from penstock.event import Event, enriched
-from penstock.inspect.masking import Mask, Rules
+from penstock.inspect.masking import Mask, MaskRules
 from penstock.settings import Settings
 from penstock.settings.vault import Vault
 
@@ -67,7 +67,7 @@ class Eyes:
         self.personal, self.ids = shows_all or may("personal"), shows_all or may("ids")
         self.keys = may("settings")
         self.pseudonyms = pseudonyms
-        self.rules = Rules(
+        self.rules = MaskRules(
             personal=self.personal,
             pseudonym=None if self.ids else pseudonyms.short,
             masked=settings.masked_fields,

@@ -44,7 +44,7 @@ TYPES = frozenset({"identify", "track", "group", "page", "screen", "alias"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class MaskRules:
     """What somebody is shown."""
 
     #: Everything but ids.
@@ -66,13 +66,13 @@ class Rules:
         return self.pseudonym is not None and is_id(name) and not is_among(name, self.shown)
 
 
-EVERYTHING = Rules(personal=True)
+EVERYTHING = MaskRules(personal=True)
 
 
 class Mask:
     """Hides what belongs to one event. With rules that show everything it does nothing."""
 
-    def __init__(self, rules: Rules, document: object = None) -> None:
+    def __init__(self, rules: MaskRules, document: object = None) -> None:
         self.rules = rules
         self.is_idle = rules.personal and rules.pseudonym is None
         self.document = document

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from penstock.buffer.port.dead_letters import DeadLetters, Progress
+from penstock.buffer.port.dead_letters import DeadLetters, ReplayProgress
 from penstock.buffer.port.orders import ReplayOrder
 from penstock.buffer.port.outcomes import REPLAYABLE
 from penstock.buffer.port.selection import Selection
@@ -37,7 +37,7 @@ class Replay:
     left: int
 
 
-def replay_of(order: ReplayOrder, progress: Progress | None) -> Replay:
+def replay_of(order: ReplayOrder, progress: ReplayProgress | None) -> Replay:
     """Return what a person wants to know of a replay."""
     outcomes = {outcome.value: count for outcome, count in progress.outcomes.items()} if progress else {}
     return Replay(
@@ -118,7 +118,7 @@ def problems_as_json(dead: DeadLetters, destination: str) -> list[dict[str, obje
     ]
 
 
-def _state(order: ReplayOrder, progress: Progress | None) -> str:
+def _state(order: ReplayOrder, progress: ReplayProgress | None) -> str:
     if progress is not None and progress.is_read:
         return "running" if progress.waiting else "done"
     if order.stopped:

@@ -19,7 +19,7 @@ STATES = ("delivering", "throttled", "stalled", "held", "paused", "disabled", "s
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class DestinationState:
     """How a destination stands."""
 
     #: One of STATES.
@@ -35,7 +35,7 @@ class Standing:
 
 def standing_of(
     live: Mapping[str, object], counts: Counts, deliver: RoleStatus | None, *, enabled: bool, steady: float
-) -> Standing:
+) -> DestinationState:
     """Return how a destination stands, by deliver's last words, what is stored, and whether deliver lives."""
     moved_at = cast("float | None", live.get("moved_at"))
     still_s = None if moved_at is None else max(0.0, steady - moved_at)
@@ -46,7 +46,7 @@ def standing_of(
     elif state == "delivering" and is_stalled(counts, still_s):
         state, cause, reason = "stalled", causes.STALLED, _why(live, counts, still_s or 0.0)
     wait_until = cast("float | None", live.get("wait_until"))
-    return Standing(state=state, cause=cause, reason=reason, still_s=still_s, wait_until=wait_until)
+    return DestinationState(state=state, cause=cause, reason=reason, still_s=still_s, wait_until=wait_until)
 
 
 def is_stalled(counts: Counts, still_s: float | None) -> bool:

@@ -12,7 +12,7 @@ from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.inspect.room import room_notices
 from penstock.inspect.sensitive import redacted
-from penstock.inspect.standing import STALLED_S, Standing, standing_of
+from penstock.inspect.standing import STALLED_S, DestinationState, standing_of
 from penstock.machine.ends import read_ends, with_ends
 from penstock.machine.pulse import ROLES, RoleStatus, read_pulse
 from penstock.machine.snapshot import Snapshots
@@ -108,7 +108,7 @@ class StatusReader:
         names, roles = self.settings.destinations, self.roles()
         steady = self.clock.steady() if self.steady is None else self.steady()
 
-        def standing(name: str, counts: Counts) -> Standing:
+        def standing(name: str, counts: Counts) -> DestinationState:
             enabled = names[name].enabled
             return standing_of(_table(deliver.get(name)), counts, roles.get("deliver"), enabled=enabled, steady=steady)
 
@@ -161,7 +161,7 @@ class StatusReader:
         return {name: SourceStatus(lost=lost.get(name, {}), warnings=warnings_of(source)) for name, source in known}
 
     def _destination(
-        self, name: str, live: Mapping[str, object], damage: str, standing: Callable[[str, Counts], Standing]
+        self, name: str, live: Mapping[str, object], damage: str, standing: Callable[[str, Counts], DestinationState]
     ) -> DestinationStatus:
         try:
             counts, calls = self.shelf.counts(name, self.settings.sources_of(name)), self.ledger.calls(name)

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from penstock.destinations.plan import Call
-from penstock.ledger.likeness import Names
+from penstock.ledger.likeness import KnownNames
 from penstock.timestamps import LISTED, moment, parsed
 
 Type = Literal["date", "number", "boolean", "string"]
@@ -68,7 +68,7 @@ class Attributes:
 
     def __init__(self, types: Mapping[str, Type | None]) -> None:
         self.types: dict[str, Type | None] = {}
-        self.names, self.ours = Names(), 0
+        self.names, self.ours = KnownNames(), 0
         for name, type_ in types.items():
             self.hold(name, type_)
 

@@ -26,7 +26,7 @@ NOTHING_SAID = re.compile(r"[\W_]+")
 DIGITS = re.compile(r"\d+")
 
 
-class Names:
+class KnownNames:
     """Known names, to be found by those that nearly repeat them."""
 
     def __init__(self) -> None:

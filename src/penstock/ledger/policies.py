@@ -1,11 +1,10 @@
 """Who may overwrite what: the policy of each field of Custify. Pure."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from penstock.ledger.record import NULL, Record, Value
+from penstock.settings.table import Policy
 
-Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "owner"]
 MEANING: Mapping[Policy, str] = {
     "always": "every event that names the field sets it",
     "set_once": "only the first value is sent; one that was guessed gives way to one that somebody states",

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from penstock.ledger.guard import GuardMode
-from penstock.ledger.policies import DEFAULTS, NEEDS_HELD, Policy
-from penstock.settings import Destination, Switch
+from penstock.ledger.policies import DEFAULTS, NEEDS_HELD
+from penstock.settings import Destination, Policy, Switch
 
-Unknown = Literal["park", "create", "send"]
+UnknownPeople = Literal["park", "create", "send"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Rules:
     #: Seconds after which all that is known of somebody is sent again in full.
     reassert_s: float = 30 * 86_400.0
     #: What becomes of an event of somebody Custify does not know.
-    unknown: Unknown = "park"
+    unknown: UnknownPeople = "park"
     #: How long such an event waits for its person, in seconds.
     park_s: float = 86_400.0
     #: An event that names no company gets that of its person, where there is no doubt.
@@ -62,7 +62,7 @@ def rules_of(destination: Destination) -> Rules:
         return OFF
     ours = destination.mapping == "custify/1"
     policies: dict[str, Policy] = {**(DEFAULTS if ours else {}), **destination.policies}
-    unknown: Unknown = (
+    unknown: UnknownPeople = (
         ("park" if ours else "send") if destination.unknown_people == "auto" else destination.unknown_people
     )
     guard: GuardMode = (

@@ -42,7 +42,7 @@ CARRIED_BY = "sent with the call of "
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Weighable:
     """One event on its way, with its plan."""
 
     message_id: str
@@ -95,7 +95,7 @@ def whose(call: Call, records: Records) -> str:
     return f"user:{alias.user_id}" if alias and alias.user_id else subject
 
 
-def together(parts: Sequence[Part]) -> int:
+def together(parts: Sequence[Weighable]) -> int:
     """Return how many of the parts, from the first, may become one plan: upserts of the same person and company."""
     paths: dict[str, str] = {}
     emails: set[object] = set()
@@ -110,7 +110,7 @@ def together(parts: Sequence[Part]) -> int:
     return len(parts)
 
 
-def weigh(parts: Sequence[Part], records: Records, rules: Rules, *, now: float) -> Weighed:
+def weigh(parts: Sequence[Weighable], records: Records, rules: Rules, *, now: float) -> Weighed:
     """Return what is left to send of a run; `records` holds every subject of its plans."""
     drafts: dict[str, Draft] = {}
     # A company that is about to be sent is known by the time the person is linked to it.
@@ -163,7 +163,7 @@ class Draft:
         self.confirmed: dict[str, Value] = {}
         self.old_email = self.after.fields.get("email")
 
-    def add(self, call: Call, part: Part, notes: list[Note]) -> bool:
+    def add(self, call: Call, part: Weighable, notes: list[Note]) -> bool:
         """Fold one event in; return whether it says anything that Custify does not hold."""
         self.plain = None if self.is_begun else call
         self.is_begun = True
@@ -207,7 +207,7 @@ class Draft:
         )
         return {subject: delta} | self._aliases(subject, anew=delta.asserted_at is not None)
 
-    def _take(self, name: str, value: Value, *, part: Part, notes: list[Note], guessed: bool) -> bool:
+    def _take(self, name: str, value: Value, *, part: Weighable, notes: list[Note], guessed: bool) -> bool:
         policy, after = self.rules.policy(self.path, name), self.after
         why = withheld(policy, value, name=name, record=after, at_ms=part.at_ms, guessed=guessed, now=self.now)
         if why:

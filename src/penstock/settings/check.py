@@ -32,10 +32,10 @@ BODIES_AT_ONCE_MIN = 2
 DAY_S = 86_400
 
 
-Found = Iterator[SettingsError]
+Mistaken = Iterator[SettingsError]
 
 
-def check(settings: Settings) -> Found:
+def check(settings: Settings) -> Mistaken:
     """Yield what is wrong with values that are of the right type and still cannot work."""
     for name in ("listen", "admin_listen", "sandbox_listen"):
         try:
@@ -74,7 +74,7 @@ def host_and_port(name: str, value: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _check_address(name: str, text: str, *, path: bool) -> Found:
+def _check_address(name: str, text: str, *, path: bool) -> Mistaken:
     """Refuse what is no plain address of a web server; ingest may lie under a path."""
     host = r"([a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
     plain = rf"https?://{host}(:[0-9]{{1,5}})?{'(/[A-Za-z0-9_.~-]+)*' if path else ''}"
@@ -83,7 +83,7 @@ def _check_address(name: str, text: str, *, path: bool) -> Found:
         yield SettingsError(name, expected="an address such as https://penstock.example.com", got=text, hint=hint)
 
 
-def _check_proxies(trusted: tuple[str, ...]) -> Found:
+def _check_proxies(trusted: tuple[str, ...]) -> Mistaken:
     for text in trusted:
         try:
             networks_of([text])
@@ -93,14 +93,14 @@ def _check_proxies(trusted: tuple[str, ...]) -> Found:
             )
 
 
-def _check_waits(settings: Settings) -> Found:
+def _check_waits(settings: Settings) -> Mistaken:
     if not 1 <= settings.retry_after_s_max <= DAY_S:
         yield SettingsError(
             "retry_after_s_max", expected="1 to 86400", got=settings.retry_after_s_max, hint="it is in seconds"
         )
 
 
-def _check_sources(settings: Settings) -> Found:
+def _check_sources(settings: Settings) -> Mistaken:
     owner: dict[str, str] = {}
     for name, source in settings.sources.items():
         if not source.write_key:
@@ -117,7 +117,7 @@ def _check_sources(settings: Settings) -> Found:
         yield from _check_strangers(f"sources.{name}", source)
 
 
-def _check_strangers(name: str, source: Source) -> Found:
+def _check_strangers(name: str, source: Source) -> Mistaken:
     """Refuse what cannot bound whoever has the source's key."""
     for origin in source.allowed_origins:
         if not PAGE.fullmatch(origin):
@@ -138,7 +138,7 @@ def _check_strangers(name: str, source: Source) -> Found:
         yield SettingsError(f"{name}.store_share_max", expected="0 to 1", got=source.store_share_max)
 
 
-def _check_destinations(settings: Settings) -> Found:
+def _check_destinations(settings: Settings) -> Mistaken:
     try:
         allowed = frozenset(map(host_of, settings.allowed_private_hosts))
     except ValueError as error:
@@ -152,12 +152,12 @@ def _check_destinations(settings: Settings) -> Found:
         yield from _check_way(f"destinations.{name}", destination, allowed)
 
 
-def _check_begin(name: str, text: str) -> Found:
+def _check_begin(name: str, text: str) -> Mistaken:
     if not re.fullmatch(r"auto|all|now|[1-9][0-9]{0,3} ?(d|days?)", text):
         yield SettingsError(name, expected="auto, all, now or a number of days, such as 7 days", got=text)
 
 
-def _check_destination(name: str, destination: Destination) -> Found:
+def _check_destination(name: str, destination: Destination) -> Mistaken:
     if not destination.api_key:
         yield SettingsError(
             f"{name}.api_key", expected="Custify's API key", got="", hint="Settings, Developer, API Key"
@@ -182,7 +182,7 @@ def _check_destination(name: str, destination: Destination) -> Found:
     yield from _check_ledger(name, destination)
 
 
-def _check_way(name: str, destination: Destination, allowed: frozenset[str]) -> Found:
+def _check_way(name: str, destination: Destination, allowed: frozenset[str]) -> Mistaken:
     """Refuse where no call can be made to: an origin for Custify's API, an address and a secret for a webhook."""
     address = destination.base_url
     if destination.type == "webhook":
@@ -197,7 +197,7 @@ def _check_way(name: str, destination: Destination, allowed: frozenset[str]) -> 
     yield from _check_origin(f"{name}.base_url", address, allowed)
 
 
-def _check_origin(name: str, text: str, allowed: frozenset[str]) -> Found:
+def _check_origin(name: str, text: str, allowed: frozenset[str]) -> Mistaken:
     """Refuse what is no origin, and what can be told from it alone; where a name leads is judged at each connection."""
     try:
         origin = origin_of(text)
@@ -224,7 +224,7 @@ def _without_user(text: str) -> str:
     return re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)
 
 
-def _check_ledger(name: str, destination: Destination) -> Found:
+def _check_ledger(name: str, destination: Destination) -> Mistaken:
     for key in ("reassert_days", "park_hours"):
         if getattr(destination, key) <= 0:
             yield SettingsError(f"{name}.{key}", expected="a number above 0", got=getattr(destination, key))

@@ -13,7 +13,7 @@ from penstock.errors import SettingsError
 from penstock.settings.table import Destination, Source
 from penstock.settings.text import unknown
 
-Kind = type[Source] | type[Destination]
+Block = type[Source] | type[Destination]
 # A checkbox that is off sends nothing; a hidden field of its name in front of it does.
 ON, OFF = "on", "off"
 
@@ -34,7 +34,7 @@ DESTINATION: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 
 
-def read(kind: Kind, form: Mapping[str, str], fields: Collection[str], *, is_whole: bool) -> dict[str, Any]:
+def read(kind: Block, form: Mapping[str, str], fields: Collection[str], *, is_whole: bool) -> dict[str, Any]:
     """Return what a form says of these fields, as a document keeps it; `is_whole`: it must say something of each.
 
     Raises SettingsError that names the field. Whether values can work together is checked with all settings.
@@ -52,7 +52,7 @@ def refuse_unknown(form: Mapping[str, str], known: Collection[str], *, prefixes:
             raise unknown(name, name, known)
 
 
-def choices(kind: Kind) -> dict[str, tuple[str, ...]]:
+def choices(kind: Block) -> dict[str, tuple[str, ...]]:
     """Return what may be chosen, by field: each stands in the table alone."""
     return {name: typing.get_args(hint) for name, hint in _hints(kind).items() if typing.get_origin(hint) is Literal}
 
@@ -62,7 +62,7 @@ def listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
 
-def _hints(kind: Kind) -> Mapping[str, Any]:
+def _hints(kind: Block) -> Mapping[str, Any]:
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 

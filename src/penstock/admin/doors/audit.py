@@ -20,7 +20,7 @@ FLUSH_S = 10.0
 #: Refusals that are told apart within that time; what strangers send must not cost a disk sync each.
 REFUSALS_MAX = 20
 STRANGERS, MORE = "others", "more of the kind"
-Line = tuple[Sort, str, str]
+AuditLine = tuple[Sort, str, str]
 
 
 class Audit:
@@ -29,7 +29,7 @@ class Audit:
     def __init__(self, journal: Journal, *, clock: Clock) -> None:
         self.journal, self.clock, self.lock = journal, clock, threading.Lock()
         #: Counts since the last look at the clock.
-        self.counts: dict[Line, int] = {}
+        self.counts: dict[AuditLine, int] = {}
         self.flushed_at = clock.steady()
 
     def note(self, by: str, what: str) -> None:
@@ -74,7 +74,7 @@ class Audit:
         if is_new:
             self._write(line, 1)
 
-    def _write(self, line: Line, times: int) -> None:
+    def _write(self, line: AuditLine, times: int) -> None:
         sort, by, what = line
         try:
             self.journal.note(by, what, sort=sort, times=times)

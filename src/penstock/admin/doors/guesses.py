@@ -6,7 +6,7 @@ import threading
 
 from penstock.admin.doors.audit import Audit
 from penstock.admin.doors.devices import device_of
-from penstock.admin.doors.throttle import Limit, Mark, Throttle, Wait, network_of
+from penstock.admin.doors.throttle import GuessedAt, Limit, Throttle, Wait, network_of
 from penstock.buffer.port.control import User
 
 #: Addresses that knew a password lately, and for how long they are counted by themselves.
@@ -30,7 +30,7 @@ class Guesses:
         self.throttle, self.audit, self.lock = throttle, audit, threading.Lock()
         self.known: collections.OrderedDict[tuple[str, str], float] = collections.OrderedDict()
 
-    def marks(self, name: str, knock: Knock, user: User | None) -> list[Mark]:
+    def marks(self, name: str, knock: Knock, user: User | None) -> list[GuessedAt]:
         """Return what an attempt for a name counts for. Known browsers and addresses are counted by themselves."""
         address = network_of(knock.address)
         if device := device_of(knock.device, user.password_hash if user else "", name):
@@ -39,15 +39,15 @@ class Guesses:
             return [(Limit.KNOWN, f"{address} {name}")]
         return [(Limit.ADDRESS, address), (Limit.NAME, name[:NAME_CHARS_MAX])]
 
-    def is_known(self, marks: list[Mark]) -> bool:
+    def is_known(self, marks: list[GuessedAt]) -> bool:
         """Return whether this is a browser or an address that knew the password lately."""
         return all(limit is Limit.KNOWN for limit, _ in marks)
 
-    def begin(self, marks: list[Mark], way: str, knock: Knock, user: User | None) -> Wait | None:
+    def begin(self, marks: list[GuessedAt], way: str, knock: Knock, user: User | None) -> Wait | None:
         """Let an attempt begin that takes a while, or say how long it must wait."""
         return self._told(self.throttle.begin(marks), way, knock, user)
 
-    def right(self, marks: list[Mark], name: str, knock: Knock) -> None:
+    def right(self, marks: list[GuessedAt], name: str, knock: Knock) -> None:
         """Count that the attempt was right after all."""
         self.throttle.succeeded(marks)
         self._know(name, network_of(knock.address))

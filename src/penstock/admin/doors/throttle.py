@@ -34,7 +34,7 @@ class Limit(enum.Enum):
 #: How many wrong guesses are free, the first wait and the longest, in seconds.
 WAITS = {Limit.NAME: (5, 2.0, 60.0), Limit.ADDRESS: (10, 1.0, 300.0), Limit.KNOWN: (5, 2.0, 60.0)}
 #: One thing that guesses are counted for.
-Mark = tuple[Limit, str]
+GuessedAt = tuple[Limit, str]
 
 
 @dataclasses.dataclass(slots=True)
@@ -61,7 +61,7 @@ class Throttle:
             limit: collections.OrderedDict() for limit in Limit
         }
 
-    def begin(self, marks: Sequence[Mark]) -> Wait | None:
+    def begin(self, marks: Sequence[GuessedAt]) -> Wait | None:
         """Let an attempt begin, or say how long to wait. Until `succeeded` it counts as wrong: many may come at once."""
         with self.lock:
             wait = self._wait(marks)
@@ -69,7 +69,7 @@ class Throttle:
                 self._charge(marks)
             return wait
 
-    def judge(self, marks: Sequence[Mark], *, right: bool) -> Wait | None:
+    def judge(self, marks: Sequence[GuessedAt], *, right: bool) -> Wait | None:
         """Count an attempt whose answer was known at once; say how long it must wait, if it came too early."""
         with self.lock:
             wait = self._wait(marks)
@@ -79,7 +79,7 @@ class Throttle:
                 self._clear(marks)
             return wait
 
-    def succeeded(self, marks: Sequence[Mark]) -> None:
+    def succeeded(self, marks: Sequence[GuessedAt]) -> None:
         """Take back what an attempt was counted for. An address stays what it was: its owner may guess at others."""
         with self.lock:
             for limit, key in marks:
@@ -87,17 +87,17 @@ class Throttle:
                     trail.failures -= 1
             self._clear(marks)
 
-    def _clear(self, marks: Sequence[Mark]) -> None:
+    def _clear(self, marks: Sequence[GuessedAt]) -> None:
         for limit, key in marks:
             if limit is not Limit.ADDRESS:
                 self.trails[limit].pop(key, None)
 
-    def _wait(self, marks: Sequence[Mark]) -> Wait | None:
+    def _wait(self, marks: Sequence[GuessedAt]) -> Wait | None:
         now = self.clock.steady()
         seconds = max((_wait_s(limit, self.trails[limit].get(key), now) for limit, key in marks), default=0.0)
         return Wait(seconds) if seconds > 0 else None
 
-    def _charge(self, marks: Sequence[Mark]) -> None:
+    def _charge(self, marks: Sequence[GuessedAt]) -> None:
         now = self.clock.steady()
         for limit, key in marks:
             trails = self.trails[limit]

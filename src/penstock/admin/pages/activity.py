@@ -17,7 +17,7 @@ from penstock.settings.revisions import Desk, differences
 SHOWN, CHANGES, DEEDS_MAX = 50, 20, 10_000
 SORTS = {Sort.LOOK: "Who came in and looked", Sort.REFUSAL: "Who was refused"}
 #: When, and which revision with the one before it, or which deed.
-Found = tuple[float, Revision | None, Deed | None, Revision | None]
+Occurrence = tuple[float, Revision | None, Deed | None, Revision | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class ActivityPages:
         upto = min(place_of(url, "deeds"), DEEDS_MAX) + SHOWN + 1
         revisions = self.desk.revisions.revisions(limit=upto + 1)
         older = [*revisions, None][1:]
-        found: list[Found] = [(new.at, new, None, old) for new, old in zip(revisions, older, strict=True)]
+        found: list[Occurrence] = [(new.at, new, None, old) for new, old in zip(revisions, older, strict=True)]
         found = found[:upto] + [(deed.at, None, deed, None) for deed in self.journal.deeds(limit=upto)]
         found.sort(key=lambda each: -each[0])
         in_force = revisions[0].number if revisions else 0
@@ -78,7 +78,7 @@ class ActivityPages:
         return redirect("/activity", said=f"revision {number} is in force again")
 
 
-def _entry(eyes: Eyes, found: Found) -> Entry:
+def _entry(eyes: Eyes, found: Occurrence) -> Entry:
     _, revision, deed, older = found
     if deed is not None:
         return _deed(eyes, deed)

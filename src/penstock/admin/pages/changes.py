@@ -24,13 +24,13 @@ LOOKS_MAX, SIGN_OF_LIFE = 300, 15
 # Pages that are told at once; the others ask by themselves, now and then.
 STREAMS_MAX = 100
 NOTHING_NEW = b": nothing new\n\n"
-Wait = Callable[[float], Awaitable[None]]
+WaitFor = Callable[[float], Awaitable[None]]
 
 
 class Changes:
     """The stream of changes."""
 
-    def __init__(self, pages: Pages, *, is_stopping: Callable[[], bool], wait: Wait = asyncio.sleep) -> None:
+    def __init__(self, pages: Pages, *, is_stopping: Callable[[], bool], wait: WaitFor = asyncio.sleep) -> None:
         self.pages, self.is_stopping, self.wait, self.streams = pages, is_stopping, wait, 0
 
     def routes(self) -> list[Route]:

@@ -18,7 +18,7 @@ from penstock.destinations.reading import by_source, options_of
 from penstock.errors import SettingsError
 from penstock.explain.budget import within_budget
 from penstock.explain.compare import Change, changed
-from penstock.explain.fields import FieldUse, Unsent, fields
+from penstock.explain.fields import FieldUse, UnsentTrait, fields
 from penstock.explain.questions import newest_first
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.parts import WORD_CHARS, Part, cut, part_of, short
@@ -115,7 +115,7 @@ def shown_use(use: FieldUse, eyes: Eyes) -> FieldUse:
     return dataclasses.replace(use, field=cut(eyes.name(use.field)), sources=sources, example=example)
 
 
-def shown_unsent(unsent: Unsent, eyes: Eyes) -> Unsent:
+def shown_unsent(unsent: UnsentTrait, eyes: Eyes) -> UnsentTrait:
     """Return a trait that reaches no field as somebody is shown it."""
     return dataclasses.replace(unsent, source=cut(eyes.name(unsent.source)), why=cut(eyes.text(unsent.why)))
 

@@ -51,7 +51,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
+class PersonTimeline:
     """What came of somebody, the newest first."""
 
     rows: list[Row]
@@ -161,14 +161,14 @@ class PeoplePages:
         named = {"person": subject.person} if subject.person else {"company": subject.company}
         return held(self.ledger, subject.destination, subject_of(named))
 
-    def _timeline(self, subject: Subject, before: int | None, eyes: Eyes) -> Timeline:
+    def _timeline(self, subject: Subject, before: int | None, eyes: Eyes) -> PersonTimeline:
         query = Query(person=subject.person, company=subject.company)
         found = self.search.find(subject.destination, query, before_seq=before, limit=PAGE)
         sources = set(self.reader.settings.sources_of(subject.destination))
         rows = [row_of(story, subject.destination, eyes) for story in found.stories if story.event.source in sources]
         status = self.reader.read().destinations[subject.destination]
         waiting = sum(row.story.state in UNTAKEN for row in rows)
-        return Timeline(
+        return PersonTimeline(
             rows=rows,
             next_seq=found.next_seq,
             taken=next((row for row in rows if row.story.state in TAKEN), None),

@@ -32,7 +32,7 @@ from penstock.buffer.rules.lanes import (
     ties_of,
 )
 from penstock.buffer.rules.leases import Leases, within
-from penstock.buffer.rules.shares import Turns
+from penstock.buffer.rules.shares import PriorityTurns
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event, Lane, Named, Naming, as_became
 
@@ -57,7 +57,7 @@ class Waiting:
 
 
 @dataclasses.dataclass(slots=True)
-class Replay:
+class ReplayJob:
     """How far a replay has come."""
 
     cursor: int = 0
@@ -92,8 +92,8 @@ class MemoryBacklog:
         self.ended: dict[int, Story] = {}
         self.attempts: dict[int, list[Attempt]] = collections.defaultdict(list)
         self.kept: dict[str, object] = {}
-        self.replays: dict[int, Replay] = {}
-        self.turns = Turns()
+        self.replays: dict[int, ReplayJob] = {}
+        self.turns = PriorityTurns()
         self.minutes: dict[int, collections.Counter[Outcome]] = collections.defaultdict(collections.Counter)
         self.ledger = MemoryLedger()
 
@@ -178,7 +178,7 @@ class MemoryBacklog:
     async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         self._take_in()
-        replay = self.replays.setdefault(job, Replay())
+        replay = self.replays.setdefault(job, ReplayJob())
         # One that has come to its end is not begun again, whoever asks.
         looked_at = [] if replay.is_read else self.selectable(selection, after_seq=replay.cursor, limit=limit)
         again = [seq for seq in looked_at if selection.takes(self.events[seq - 1])]
@@ -216,7 +216,7 @@ class MemoryBacklog:
 
     def forget_leases(self) -> None:
         """What a crash does."""
-        self.leases, self.turns = Leases(), Turns()
+        self.leases, self.turns = Leases(), PriorityTurns()
 
     def _end(self, position: int, ending: Ending) -> None:
         lease, now = ending.lease, self.clock.now()

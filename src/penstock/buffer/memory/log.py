@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from penstock.buffer.memory.backlog import MemoryBacklog
-from penstock.buffer.port.dead_letters import Problem, Progress, Selected
+from penstock.buffer.port.dead_letters import Problem, ReplayProgress, Selected
 from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.port.outcomes import TAKEN, Outcome, is_replayable
 from penstock.buffer.port.query import Query, keys_of
@@ -158,12 +158,12 @@ class MemoryBuffer:
         ids = sorted(key.removeprefix(kind) for key in last if key.startswith(kind + prefix))
         return [Seen(id=id_, last_seq=last[kind + id_]) for id_ in ids[:limit]]
 
-    def progress(self, job: int) -> Progress | None:
+    def progress(self, job: int) -> ReplayProgress | None:
         """Return how far a replay has come."""
         for backlog in self.backlogs.values():
             if job in backlog.replays:
                 replay = backlog.replays[job]
-                return Progress(
+                return ReplayProgress(
                     replayed=replay.replayed,
                     waiting=backlog.waiting_of(job),
                     outcomes=replay.outcomes,

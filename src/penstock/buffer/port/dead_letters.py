@@ -22,7 +22,7 @@ class Problem:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class ReplayProgress:
     """How far a replay has come; replayed == waiting + the sum of outcomes, always."""
 
     replayed: int
@@ -41,7 +41,7 @@ class DeadLetters(Protocol):
     def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> "Selected":
         """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""
 
-    def progress(self, job: int) -> Progress | None:
+    def progress(self, job: int) -> ReplayProgress | None:
         """Return how far a replay has come; None while deliver has not begun with it."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from penstock.buffer.port.backlog import Priority
 
 
-class Turns:
+class PriorityTurns:
     """Keeps the virtual times of one backlog; in memory, for a restart may begin a new round."""
 
     def __init__(self) -> None:

@@ -4,8 +4,7 @@ import dataclasses
 from typing import ClassVar, Literal
 
 from penstock.destinations.options import Options
-
-MappingName = Literal["custify/1", "rudderstack"]
+from penstock.settings.table import MappingName
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

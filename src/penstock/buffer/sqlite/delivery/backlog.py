@@ -25,11 +25,11 @@ from penstock.buffer.port.selection import Selection
 from penstock.buffer.rules.begin import ALL
 from penstock.buffer.rules.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.rules.leases import Leases, within
-from penstock.buffer.rules.shares import Turns
+from penstock.buffer.rules.shares import PriorityTurns
 from penstock.buffer.sqlite.delivery.feeds import Feeds, notes_of, remembered
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedger
-from penstock.buffer.sqlite.delivery.naming import Names
+from penstock.buffer.sqlite.delivery.naming import LaneNames
 from penstock.buffer.sqlite.delivery.quiet import Quiet
 from penstock.buffer.sqlite.group_commit import Answer, GroupCommit
 from penstock.buffer.sqlite.log import epochs
@@ -73,8 +73,8 @@ class SqliteBacklog:
         naming: Callable[[], Naming | None] = lambda: None,
     ) -> None:
         self.name, self.sources, self.clock, self.group, self.ledger = name, sources, clock, group, ledger
-        self.feeds, self.names = Feeds(name, sources, begin), Names(name, naming)
-        self.leases, self.turns, self.quiet = Leases(), Turns(), quiet
+        self.feeds, self.names = Feeds(name, sources, begin), LaneNames(name, naming)
+        self.leases, self.turns, self.quiet = Leases(), PriorityTurns(), quiet
         self.lanes = SqliteLanes(name, under_way=self.leases.held, clock=clock)
         #: Events no longer under way that must let those in front pass, live or unparked; None: look for all, after a start.
         self.stepping_back: set[int] | None = None

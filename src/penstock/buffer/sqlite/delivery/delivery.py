@@ -18,7 +18,7 @@ from penstock.buffer.sqlite.delivery.retention import BEGINNING, DAY_S
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, SqliteTransactions, as_store_errors, open_writer, transaction
 from penstock.buffer.sqlite.group_commit import GroupCommit
 from penstock.buffer.sqlite.log import epochs
-from penstock.buffer.sqlite.log.epochs import Gap, gaps_of
+from penstock.buffer.sqlite.log.epochs import LogGap, gaps_of
 from penstock.buffer.sqlite.times import Times
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, LogForked
@@ -51,7 +51,7 @@ class DeliveryStore:
         self.swept: Sequence[str] = BEGINNING
         self.must_scrub = False
 
-    def gaps(self) -> Sequence[Gap]:
+    def gaps(self) -> Sequence[LogGap]:
         """Return which events the log lacks. Raises BufferUnavailable, StoreDamaged."""
         return gaps_of(self.data_dir)
 

@@ -19,7 +19,7 @@ NAMED_AT_ONCE = 500
 NEXT = "SELECT position, seq FROM waiting WHERE destination = ? AND position > ? ORDER BY position LIMIT ?"
 
 
-class Names:
+class LaneNames:
     """How one destination reads its events, and whether all that waits there stands in lanes that are named so."""
 
     def __init__(self, destination: str, naming: Callable[[], Naming | None]) -> None:

@@ -11,7 +11,7 @@ from penstock.clock import Clock
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Mark:
+class FileMark:
     """How things stand: another log, or news of the backlog, is another mark."""
 
     log_version: int
@@ -24,23 +24,23 @@ class Quiet:
     def __init__(self, log: sqlite3.Connection, *, clock: Clock) -> None:
         self.log, self.clock = log, clock
         self.news = 0
-        self.kept: Mark | None = None
+        self.kept: FileMark | None = None
         self.until = float("-inf")
 
     def lasts(self) -> bool:
         """Return whether a look would find nothing, as it did last time."""
         return self.kept is not None and self.clock.steady() < self.until and self.mark() == self.kept
 
-    def mark(self) -> Mark | None:
+    def mark(self) -> FileMark | None:
         """Return how things stand now; None when that cannot be told, and the writer must be asked."""
         try:
             # Another number once anybody else has committed: SQLite's own word, where a file's time can miss a commit.
             version = self.log.execute("PRAGMA data_version").fetchone()[0]
         except sqlite3.Error:
             return None
-        return Mark(version, self.news)
+        return FileMark(version, self.news)
 
-    def keep(self, mark: Mark | None, *, until: float) -> None:
+    def keep(self, mark: FileMark | None, *, until: float) -> None:
         """Remember that a look which began at a mark found nothing, and when the next event is due, in steady seconds."""
         self.kept, self.until = mark, until
 

@@ -16,7 +16,7 @@ from penstock.buffer.sqlite import folder
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes
 from penstock.buffer.sqlite.delivery.naming import name_anew
 from penstock.buffer.sqlite.doctor import places
-from penstock.buffer.sqlite.doctor.log import Found, Repair, forked, missing, without_payload
+from penstock.buffer.sqlite.doctor.log import Ailment, Repair, forked, missing, without_payload
 from penstock.buffer.sqlite.doctor.salvage import log_rows
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, as_store_errors, damage_of, open_reader, open_writer
 from penstock.buffer.sqlite.log.segments import event_at, events_after, is_whole
@@ -72,7 +72,7 @@ class Doctor:
         """Return what can be found in moments, however much is stored: at each start. Opens the files as their writer."""
         return self._look(self._sums)
 
-    def _look(self, at: Callable[[sqlite3.Connection, str], Iterator[Found]]) -> list[Finding]:
+    def _look(self, at: Callable[[sqlite3.Connection, str], Iterator[Ailment]]) -> list[Finding]:
         with self._open() as connection:
             connection.execute("BEGIN")
             if found := [Finding(EVENTS, *each) for each in forked(connection)]:
@@ -107,7 +107,7 @@ class Doctor:
             connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
             yield connection
 
-    def _destination(self, connection: sqlite3.Connection, name: str) -> Iterator[Found]:
+    def _destination(self, connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
         self.tell(f"{DELIVERY}: {name}: outcomes")
         yield from _twice(connection, name)
         self.tell(f"{DELIVERY}: {name}: waiting events")
@@ -132,7 +132,7 @@ class Doctor:
                 bad += not is_whole(row)
         return f"{bad} segments cannot be unpacked" if bad else ""
 
-    def _sums(self, connection: sqlite3.Connection, name: str) -> Iterator[Found]:
+    def _sums(self, connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
         """received == waiting + the sum of outcomes; what is missing is looked for in the log."""
         received, cursor = connection.execute(
             "SELECT received, cursor FROM destination WHERE name = ?", [name]
@@ -177,7 +177,7 @@ def _has_a_log(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _places(connection: sqlite3.Connection, name: str) -> Iterator[Found]:
+def _places(connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
     """Every waiting event stands in each of its lanes, and `blocked` counts those with somebody in front."""
     wrong, orphans = places.wrong(connection, name), places.orphans(connection, name)
     if wrong or orphans:
@@ -185,7 +185,7 @@ def _places(connection: sqlite3.Connection, name: str) -> Iterator[Found]:
         yield sentence, lambda connection: places.place_anew(connection, name)
 
 
-def _twice(connection: sqlite3.Connection, name: str) -> Iterator[Found]:
+def _twice(connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
     """No event waits and has an outcome at once. It is sent again: a repeat is harmless, a loss is not."""
     rows = connection.execute(
         "SELECT seq, outcome FROM outcome WHERE destination = ?1 AND seq IN"

@@ -5,17 +5,17 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
 from penstock.buffer.sqlite.log import epochs
-from penstock.buffer.sqlite.log.epochs import Gap
+from penstock.buffer.sqlite.log.epochs import LogGap
 
 Repair = Callable[[sqlite3.Connection], None]
-Found = tuple[str, Repair | None]
+Ailment = tuple[str, Repair | None]
 LOST = """
 SELECT position, seq FROM waiting WHERE destination = ? AND seq <= coalesce((SELECT last_seq - count
 FROM segment WHERE last_seq >= waiting.seq ORDER BY last_seq LIMIT 1), waiting.seq)
 """
 
 
-def forked(connection: sqlite3.Connection) -> Iterator[Found]:
+def forked(connection: sqlite3.Connection) -> Iterator[Ailment]:
     """Both files were written on while they were apart. What this log has from there on is sent: a repeat is harmless."""
     seq = epochs.forked_at(connection)
     if seq is not None:
@@ -23,13 +23,13 @@ def forked(connection: sqlite3.Connection) -> Iterator[Found]:
         yield sentence, functools.partial(_forget_from, seq=seq)
 
 
-def missing(connection: sqlite3.Connection, *, at: float) -> Iterator[Found]:
+def missing(connection: sqlite3.Connection, *, at: float) -> Iterator[Ailment]:
     """Numbers were given whose events are gone. They are never given again; the repair is that somebody has read it."""
     for gap in epochs.gaps(connection, connection):
         yield str(gap), functools.partial(_note, gap=gap, at=at)
 
 
-def without_payload(connection: sqlite3.Connection, name: str) -> Iterator[Found]:
+def without_payload(connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
     """Every waiting event is in the log. One that is not can never be sent; it must not stop its lane for ever."""
     rows = connection.execute(LOST, [name]).fetchall()
     if rows:
@@ -48,7 +48,7 @@ def _bury(connection: sqlite3.Connection, *, name: str, rows: Sequence[tuple[int
         connection.execute(count, [name])
 
 
-def _note(connection: sqlite3.Connection, *, gap: Gap, at: float) -> None:
+def _note(connection: sqlite3.Connection, *, gap: LogGap, at: float) -> None:
     """Write down that the gap was seen; one at the end of the log begins an epoch behind it."""
     seen = "UPDATE log.epoch SET after_seq = first_seq - 1 WHERE after_seq = ? AND first_seq = ?"
     if not connection.execute(seen, [gap.first - 1, gap.last + 1]).rowcount:

@@ -39,7 +39,7 @@ FROM destination WHERE name = ?3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Known:
+class KnownLog:
     """What delivery.db knows of the log: the last number, and the last epoch."""
 
     seq: int = 0
@@ -47,7 +47,7 @@ class Known:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class LogGap:
     """Numbers whose events are not in the log any more, though they were given."""
 
     first: int
@@ -65,20 +65,20 @@ class Gap:
         )
 
 
-def known_to(delivery: sqlite3.Connection | None) -> Known:
+def known_to(delivery: sqlite3.Connection | None) -> KnownLog:
     """Return what a delivery.db knows of the log."""
     tables = {row[0] for row in delivery.execute("SELECT name FROM main.sqlite_master")} if delivery else set()
     if delivery is None or "destination" not in tables:
-        return Known()
+        return KnownLog()
     cursor = delivery.execute("SELECT coalesce(max(cursor), 0) FROM main.destination").fetchone()[0]
     if "epoch" not in tables:  # of an older schema
-        return Known(cursor)
+        return KnownLog(cursor)
     newest = "SELECT coalesce(max(number), 0), coalesce(max(first_seq), 1) FROM main.epoch"
     epoch, first = delivery.execute(newest).fetchone()
-    return Known(max(cursor, first - 1), epoch)
+    return KnownLog(max(cursor, first - 1), epoch)
 
 
-def begin(log: sqlite3.Connection, known: Known, *, at: float, file: str = "main") -> int:
+def begin(log: sqlite3.Connection, known: KnownLog, *, at: float, file: str = "main") -> int:
     """Begin an epoch of the log, in a transaction; return the number behind which it goes on.
 
     `file` is the name that events.db is attached by.
@@ -107,7 +107,7 @@ def forked_at(delivery: sqlite3.Connection) -> int | None:
     return found
 
 
-def gaps(delivery: sqlite3.Connection | None, log: sqlite3.Connection | None) -> list[Gap]:
+def gaps(delivery: sqlite3.Connection | None, log: sqlite3.Connection | None) -> list[LogGap]:
     """Return what is missing in the log, as long as retention has not gone over it."""
     if log is None:
         return []
@@ -122,13 +122,13 @@ def gaps(delivery: sqlite3.Connection | None, log: sqlite3.Connection | None) ->
     return [_gap(delivery, *each) for each in found]
 
 
-def gaps_of(data_dir: Path) -> list[Gap]:
+def gaps_of(data_dir: Path) -> list[LogGap]:
     """Return what is missing in the log of a data folder. Raises BufferUnavailable, StoreDamaged, FoldersMixed."""
     with snapshot(data_dir / DELIVERY) as delivery, snapshot(data_dir / EVENTS) as log:
         return gaps(delivery, log)
 
 
-def _gap(delivery: sqlite3.Connection | None, first: int, last: int) -> Gap:
+def _gap(delivery: sqlite3.Connection | None, first: int, last: int) -> LogGap:
     names = [row[0] for row in delivery.execute("SELECT name FROM destination")] if delivery else []
 
     def counted(select: str) -> Mapping[str, int]:
@@ -137,11 +137,11 @@ def _gap(delivery: sqlite3.Connection | None, first: int, last: int) -> Gap:
         )
         return {name: count for name, count in counts.items() if count}
 
-    return Gap(first=first, last=last, ended=counted(ENDED), waiting=counted(WAITING))
+    return LogGap(first=first, last=last, ended=counted(ENDED), waiting=counted(WAITING))
 
 
-def known_beside(data_dir: Path) -> Known:
+def known_beside(data_dir: Path) -> KnownLog:
     """Ask delivery.db; what cannot be read of a damaged one, the doctor finds. Raises BufferUnavailable."""
     with contextlib.suppress(StoreDamaged), snapshot(data_dir / DELIVERY, any_schema=True) as delivery:
         return known_to(delivery)
-    return Known()
+    return KnownLog()

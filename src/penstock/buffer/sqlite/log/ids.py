@@ -48,11 +48,11 @@ class MessageIds:
         #: Each id that came is in one of them; new ones go into the last.
         self.filters = [Filter()]
         #: The ids behind the last run, and the run that is being written.
-        self.recent, self.unfinished = Places(), Unfinished.nothing()
+        self.recent, self.unfinished = Places(), UnfinishedRun.nothing()
 
     def read(self) -> None:
         """Learn from the file what is stored, and write the runs that it lacks."""
-        self.recent, self.unfinished = Places(), Unfinished.nothing()
+        self.recent, self.unfinished = Places(), UnfinishedRun.nothing()
         mark = self.connection.execute(MARK).fetchone()[0]
         # What was written of a run that was not finished.
         self.connection.execute("DELETE FROM message WHERE run > ?", [mark])
@@ -87,7 +87,7 @@ class MessageIds:
             return
         while self.unfinished:
             self._go_on(rows_max=RUN_IDS)
-        self.recent, self.unfinished = Places(), Unfinished(last_seq, self.recent, self.filters[-1])
+        self.recent, self.unfinished = Places(), UnfinishedRun(last_seq, self.recent, self.filters[-1])
         if len(self.filters[-1].runs) == FILTER_RUNS - 1:
             self.filters.append(Filter())
 
@@ -116,7 +116,7 @@ class MessageIds:
         if len(rows) < rows_max:
             insert(self.connection, "run", ((run, source) for source in self.unfinished.places.of))
             self._cover(self.unfinished.filter, run)
-            self.unfinished = Unfinished.nothing()
+            self.unfinished = UnfinishedRun.nothing()
 
     def _read_runs(self) -> None:
         """Let the filters cover the runs that are there: one that was taken back goes, one that is not known yet comes."""
@@ -182,7 +182,7 @@ class Places:
                 yield source, some[0], encode(some).decode(), encode(seqs).decode()
 
 
-class Unfinished:
+class UnfinishedRun:
     """A run that is being written."""
 
     def __init__(self, last_seq: int, places: Places, filter_: "Filter") -> None:
@@ -194,7 +194,7 @@ class Unfinished:
         return bool(self.last_seq)
 
     @classmethod
-    def nothing(cls) -> "Unfinished":
+    def nothing(cls) -> "UnfinishedRun":
         """Return what stands for no run."""
         return cls(0, Places(), Filter(b""))
 

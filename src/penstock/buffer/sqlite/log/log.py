@@ -25,7 +25,7 @@ from penstock.buffer.sqlite.file import (
 from penstock.buffer.sqlite.group_commit import GroupCommit
 from penstock.buffer.sqlite.log import epochs, segments
 from penstock.buffer.sqlite.log.ids import MessageIds
-from penstock.buffer.sqlite.log.segments import Part
+from penstock.buffer.sqlite.log.segments import SegmentPart
 from penstock.buffer.sqlite.times import Times
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, ShareUsedUp
@@ -107,7 +107,7 @@ class SqliteLog:
         if problem := self.problem():
             raise BufferUnavailable(problem)
         # Encoded while they are at hand: events that wait for a sync would only be in the way of those that come.
-        parts: list[Part] = []
+        parts: list[SegmentPart] = []
         for batch in batches:
             if problem := self.shares.used_up.get(batch.source, ""):
                 raise ShareUsedUp(problem)
@@ -201,7 +201,7 @@ class SqliteLog:
             return settled_below(delivery, destinations)
 
 
-async def _cut(batch: Batch, parts: list[Part]) -> None:
+async def _cut(batch: Batch, parts: list[SegmentPart]) -> None:
     """Make a large batch ready too, and let others be answered meanwhile: thousands of events take their time."""
     for part in segments.parts(batch):
         parts.append(part)
@@ -221,7 +221,7 @@ class Appends:
         self.begin_epoch, self.has_epoch = begin_epoch, False
         self.connection, self.ids, self.shares = connection, MessageIds(connection), shares
         self.transactions = SqliteTransactions(connection, before_commit=self._finish)
-        self.last_seq, self.fresh, self.fresh_count = 0, list[Part](), 0
+        self.last_seq, self.fresh, self.fresh_count = 0, list[SegmentPart](), 0
         #: SQLite's word for the state that memory agrees with; None: it may not agree with any.
         self.version: int | None = None
 
@@ -236,11 +236,11 @@ class Appends:
             self.version, self.has_epoch = None, False
             raise
 
-    def take(self, parts: Sequence[Part]) -> int:
+    def take(self, parts: Sequence[SegmentPart]) -> int:
         """Take those events that are not stored yet; return how many."""
         return sum(map(self._take, parts))
 
-    def _take(self, part: Part) -> int:
+    def _take(self, part: SegmentPart) -> int:
         if not self.has_epoch:
             self.last_seq, self.has_epoch = self.begin_epoch(self.connection), True
         suspects = self.ids.suspects(part.ids)

@@ -37,7 +37,7 @@ FIRST = "SELECT last_seq - count + 1 FROM segment ORDER BY last_seq LIMIT 1"
 SEQ_MAX = 2**62
 
 
-class Part(NamedTuple):
+class SegmentPart(NamedTuple):
     """A batch as it goes into a segment: alone, or with others behind it."""
 
     source: str
@@ -45,7 +45,7 @@ class Part(NamedTuple):
     received_at_ms: int
     encoding: bytes
 
-    def without(self, known: Container[str]) -> "list[Part]":
+    def without(self, known: Container[str]) -> "list[SegmentPart]":
         """Return what is left of it without some ids, and without its own repeats."""
         batch, first_of_each = packing.decoded(self.encoding), dict[str, tuple[Head, bytes | msgspec.Raw]]()
         for head, body in batch.pairs():
@@ -59,18 +59,18 @@ def fits(batch: Batch) -> bool:
     return len(batch.heads) == 1 or (len(batch.heads) <= EVENTS_MAX and len(batch.text) <= BYTES_MAX)
 
 
-def parts(batch: Batch) -> Iterator[Part]:
+def parts(batch: Batch) -> Iterator[SegmentPart]:
     """Make ready what is too large for a segment, piece by piece."""
     return map(part, batch.cut(batch.pairs(), events_max=EVENTS_MAX, bytes_max=BYTES_MAX))
 
 
-def part(batch: Batch) -> Part:
+def part(batch: Batch) -> SegmentPart:
     """Make ready what fits into a segment."""
     ids = [head.message_id for head in batch.heads]
-    return Part(batch.source, ids, batch.received_at_ms, packing.encoded(batch))
+    return SegmentPart(batch.source, ids, batch.received_at_ms, packing.encoded(batch))
 
 
-def write(connection: sqlite3.Connection, parts: Sequence[Part], *, after_seq: int) -> int:
+def write(connection: sqlite3.Connection, parts: Sequence[SegmentPart], *, after_seq: int) -> int:
     """Append events, one at least; the first gets the number after `after_seq`. Return the number of the last."""
     rows = _rows(list(_together(parts)), after_seq=after_seq)
     insert(connection, "segment", rows)
@@ -178,9 +178,9 @@ def is_whole(row: Sequence[Any]) -> bool:
     return True
 
 
-def _together(parts: Sequence[Part]) -> Iterator[list[Part]]:
+def _together(parts: Sequence[SegmentPart]) -> Iterator[list[SegmentPart]]:
     """Put parts together that fit into one segment: small requests that came at once, above all."""
-    some: list[Part] = []
+    some: list[SegmentPart] = []
     count = size = 0
     for part in parts:
         count, size = count + len(part.ids), size + len(part.encoding)
@@ -192,7 +192,7 @@ def _together(parts: Sequence[Part]) -> Iterator[list[Part]]:
         yield some
 
 
-def _rows(segments: Sequence[Sequence[Part]], *, after_seq: int) -> list[tuple[int, int, str, int, bytes]]:
+def _rows(segments: Sequence[Sequence[SegmentPart]], *, after_seq: int) -> list[tuple[int, int, str, int, bytes]]:
     """Return rows of `segment`; the first event gets the number after `after_seq`."""
     frames = packing.packed_each([[part.encoding for part in parts] for parts in segments])
     counts = [sum(len(part.ids) for part in parts) for parts in segments]

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from penstock.buffer.port.dead_letters import Problem, Progress, Selected
+from penstock.buffer.port.dead_letters import Problem, ReplayProgress, Selected
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
@@ -52,7 +52,7 @@ class SqliteDeadLetters:
                     return Selected(stories=taken, next_seq=seq)
         return Selected(stories=taken, next_seq=rows[-1][0] if len(rows) == limit else None)
 
-    def progress(self, job: int) -> Progress | None:
+    def progress(self, job: int) -> ReplayProgress | None:
         """Return how far a replay has come."""
         with snapshot(self.data_dir / DELIVERY) as delivery:
             row = None
@@ -63,7 +63,7 @@ class SqliteDeadLetters:
             waiting = delivery.execute("SELECT count(*) FROM waiting WHERE job = ?", [job]).fetchone()[0]
             tally = delivery.execute("SELECT outcome, count FROM replay_tally WHERE job = ?", [job])
             outcomes = {Outcome(outcome): count for outcome, count in tally}
-        return Progress(replayed=row[0], waiting=waiting, outcomes=outcomes, is_read=bool(row[1]))
+        return ReplayProgress(replayed=row[0], waiting=waiting, outcomes=outcomes, is_read=bool(row[1]))
 
 
 def _story(delivery: sqlite3.Connection, events: sqlite3.Connection, destination: str, seq: int) -> Story | None:

@@ -26,7 +26,7 @@ from penstock.destinations.plan import Call, Filtered, Meaning, Plan, Unmappable
 from penstock.timestamps import parsed, to_text
 
 Body = dict[str, Any]
-Sources = dict[str, tuple[str, ...]]
+LookedUp = dict[str, tuple[str, ...]]
 
 UNSUPPORTED = "Message type not supported"
 TIME = ("timestamp", "originalTimestamp")
@@ -41,7 +41,7 @@ def _both(*traits: str) -> tuple[str, ...]:
 USER_ID = ("userId", *_both("userId", "id"))
 EMAIL = (*_both("email"), "properties.email")
 # Each field in the order in which it is sent, with its sources in the order of their precedence.
-IDENTIFY: Sources = {
+IDENTIFY: LookedUp = {
     "user_id": USER_ID,
     "email": EMAIL,
     "phone": (*_both("phone"), "properties.phone"),
@@ -53,11 +53,11 @@ IDENTIFY: Sources = {
     "custom_attributes": ("traits", "context.traits"),
 }
 # On group the person is described by context.traits alone, but for the user id.
-MEMBER: Sources = {
+MEMBER: LookedUp = {
     field: USER_ID if field == "user_id" else tuple(path for path in paths if path.startswith(("context.", *TIME)))
     for field, paths in IDENTIFY.items()
 }
-COMPANY: Sources = {
+COMPANY: LookedUp = {
     "company_id": ("groupId", "traits.groupId"),
     "name": ("traits.name",),
     "industry": ("traits.industry",),
@@ -67,7 +67,7 @@ COMPANY: Sources = {
     "monthly_revenue": ("traits.monthly_revenue", "traits.monthlyRevenue", "traits.mrr"),
     "churned": ("traits.churned",),
 }
-EVENT: Sources = {"user_id": USER_ID, "email": EMAIL, "name": ("event",), "created_at": TIME}
+EVENT: LookedUp = {"user_id": USER_ID, "email": EMAIL, "name": ("event",), "created_at": TIME}
 PERSON_ORDER, EVENT_ORDER = (*IDENTIFY, "companies"), (*EVENT, "company_id", "metadata")
 # Deleted from the custom attributes. Custify's own snake_case names are among them, the camelCase ones are not.
 PERSON_RESERVED = (
@@ -204,7 +204,7 @@ def _processed_times(event: Body) -> Body:
     return {field: to_text(moment) for field, moment in times.items()}
 
 
-def _person(message: Body, sources: Sources, mapping: Mapping) -> Call:
+def _person(message: Body, sources: LookedUp, mapping: Mapping) -> Call:
     """Join the name, link the company, clean the custom attributes, ask who it is: in RudderStack's order."""
     body = _fields(message, sources)
     if "name" not in body and (name := _joined_name(message)) is not MISSING:
@@ -251,7 +251,7 @@ def _mapped_to_destination(body: Body, message: Body) -> Body:
     return traits if id_ is MISSING or not isinstance(key, str) or not key else traits | {key: id_}
 
 
-def _fields(message: Body, sources: Sources) -> Body:
+def _fields(message: Body, sources: LookedUp) -> Body:
     """Return each field that has a value worth keeping."""
     found = ((name, first(message, paths)) for name, paths in sources.items())
     return {name: value for name, value in found if value is not MISSING}

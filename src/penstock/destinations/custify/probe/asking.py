@@ -24,7 +24,7 @@ class Stopped(Exception):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Reply:
+class Reaction:
     """An answer as it came; header names are lower-case."""
 
     status: int
@@ -50,7 +50,7 @@ class Reply:
             raise Unclear(f"the answer is not JSON ({self.status}): {self.text[:BODY_CHARS_SHOWN]}") from error
 
 
-class Custify(Protocol):
+class Workspace(Protocol):
     """One workspace."""
 
     async def exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], str]:
@@ -62,7 +62,7 @@ class Asking:
 
     def __init__(
         self,
-        custify: Custify,
+        custify: Workspace,
         *,
         sleep: Callable[[float], Awaitable[None]],
         calls_max: int,
@@ -80,7 +80,7 @@ class Asking:
 
     async def ask(
         self, method: str, path: str, body: Mapping[str, object] | None = None, *, again: bool = True
-    ) -> Reply:
+    ) -> Reaction:
         """Make a call. With `again`, one that does no harm twice is tried again. Raises Unclear or Stopped."""
         tries_left = TRIES_MAX if again else 1
         while True:
@@ -96,14 +96,14 @@ class Asking:
                 raise Unclear(f"{method} {path.partition('?')[0]}: {status}")
             await self.sleep(TRY_AGAIN_S)
 
-    async def _once(self, method: str, path: str, body: Mapping[str, object] | None) -> Reply | None:
+    async def _once(self, method: str, path: str, body: Mapping[str, object] | None) -> Reaction | None:
         if self.calls >= self.calls_max:
             raise Stopped(f"{self.calls_max} calls were made, and no more are made in one run")
         await self.sleep(self.pause_s)
         self.calls += 1
         raw = None if body is None else json.dumps(body).encode()
         try:
-            reply = Reply(*await self.custify.exchange(method, path, raw))
+            reply = Reaction(*await self.custify.exchange(method, path, raw))
         except OSError as error:
             self.unanswered += 1
             self._note(method, path, raw, f"no answer ({error})")
@@ -112,7 +112,7 @@ class Asking:
         self._note(method, path, raw, f"{reply.status} {_short(reply.text)}")
         return reply
 
-    async def _wait(self, reply: Reply) -> None:
+    async def _wait(self, reply: Reaction) -> None:
         self.throttled += 1
         if self.throttled > THROTTLED_MAX:
             raise Stopped(f"Custify asked {THROTTLED_MAX} times for fewer calls; try fewer calls a second")
@@ -120,7 +120,7 @@ class Asking:
         asked_s = float(text) if text.isascii() and text.isdigit() else RETRY_AFTER_S
         await self.sleep(min(asked_s, WAIT_S_MAX))
 
-    def _judged(self, reply: Reply) -> Reply:
+    def _judged(self, reply: Reaction) -> Reaction:
         if reply.status in {401, 403}:
             raise Stopped(f"the key was refused ({reply.status}): is it of this workspace, and may it write?")
         return reply

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from penstock.destinations.custify.probe.asking import Reply, Unclear
-from penstock.destinations.custify.probe.bench import Bench
+from penstock.destinations.custify.probe.asking import Reaction, Unclear
+from penstock.destinations.custify.probe.bench import Workbench
 from penstock.destinations.custify.probe.records import WITH_OFFSET, as_date
 
 #: Looked at after so many seconds, as long as patience lasts.
@@ -14,10 +14,10 @@ COUNTS = ("value", "count", "total", "events", "eventCount")
 
 
 @dataclasses.dataclass
-class Sent:
+class SentEvents:
     """What was sent, how each event was answered, and what is seen of it later."""
 
-    replies: dict[str, Reply] = dataclasses.field(default_factory=dict)
+    replies: dict[str, Reaction] = dataclasses.field(default_factory=dict)
     #: Our labels of companies -> Custify's ids.
     companies: dict[str, str] = dataclasses.field(default_factory=dict)
     #: Usage by company, as answered.
@@ -27,9 +27,9 @@ class Sent:
     seen_after_s: float | None = None
 
 
-async def send(b: Bench) -> Sent:
+async def send(b: Workbench) -> SentEvents:
     """Send every event, in this order; the one that must be seen comes last."""
-    sent, n = Sent(), b.names
+    sent, n = SentEvents(), b.names
     await _people_and_companies(b, sent)
     known, here = {"user_id": n.user("counted")}, {"company_id": n.company("counted")}
 
@@ -52,7 +52,7 @@ async def send(b: Bench) -> Sent:
     return sent
 
 
-async def look(b: Bench, sent: Sent) -> None:
+async def look(b: Workbench, sent: SentEvents) -> None:
     """Wait until the last event is seen, and note what is seen then. Raises Unclear when it never is."""
     waited_s = 0.0
     for pause_s in _pauses(b.patience_s):
@@ -71,7 +71,7 @@ async def look(b: Bench, sent: Sent) -> None:
     sent.last = await _usage(b, sent.companies["counted"], "eventLastOccurrence")
 
 
-async def repeat(b: Bench, sent: Sent) -> str:
+async def repeat(b: Workbench, sent: SentEvents) -> str:
     """Send an event again whose identifier was seen a while ago; return the code of what became of it."""
     await b.write_event(
         "twice",
@@ -100,13 +100,13 @@ def count(usage: Any, name: str) -> int:
     return sum(count(each, name) for each in usage.values())
 
 
-Judge = Callable[[Bench, Sent], str]
+Judge = Callable[[Workbench, SentEvents], str]
 
 
 def _judged_by(label: str, company: str, *, one: str, none: str) -> Judge:
     """Judge by whether an event is seen at a company."""
 
-    def judge(b: Bench, sent: Sent) -> str:
+    def judge(b: Workbench, sent: SentEvents) -> str:
         if sent.replies[label].refused:
             return "refused"
         return one if _seen(b, sent, company, label) else none
@@ -114,18 +114,18 @@ def _judged_by(label: str, company: str, *, one: str, none: str) -> Judge:
     return judge
 
 
-def _of_both(b: Bench, sent: Sent) -> str:
+def _of_both(b: Workbench, sent: SentEvents) -> str:
     if sent.replies["of both companies"].refused:
         return "refused"
     seen = [_seen(b, sent, company, "of both companies") > 0 for company in ("counted", "second")]
     return "all" if all(seen) else "one" if any(seen) else "none"
 
 
-def _twice(b: Bench, sent: Sent) -> str:
+def _twice(b: Workbench, sent: SentEvents) -> str:
     return "ignored" if _seen(b, sent, "counted", "twice") == 1 else "counted"
 
 
-def _offset(b: Bench, sent: Sent) -> str:
+def _offset(b: Workbench, sent: SentEvents) -> str:
     if sent.replies["with an offset"].refused:
         return "refused"
     found = _beside(sent.last, b.names.event("with an offset"))
@@ -147,14 +147,14 @@ JUDGES: Mapping[str, Judge] = {
 }
 
 
-def refused_at_once(sent: Sent, question: str) -> bool:
+def refused_at_once(sent: SentEvents, question: str) -> bool:
     """Return whether a question is answered by the call alone."""
     label = {"event_of_unknown_person": "of nobody yet", "event_of_unknown_company": "of no company yet",
              "event_nested_metadata": "nested"}.get(question, "")  # fmt: skip
     return bool(label) and sent.replies[label].refused
 
 
-async def _people_and_companies(b: Bench, sent: Sent) -> None:
+async def _people_and_companies(b: Workbench, sent: SentEvents) -> None:
     n = b.names
     for label in ("counted", "second"):
         await b.write_company(company_id=n.company(label), name=n.company(label))
@@ -166,7 +166,7 @@ async def _people_and_companies(b: Bench, sent: Sent) -> None:
     await b.person(n.user("in-both"))
 
 
-async def _who_was_unknown(b: Bench, sent: Sent) -> None:
+async def _who_was_unknown(b: Workbench, sent: SentEvents) -> None:
     """Make known, afterwards, whose events came too early."""
     n = b.names
     await b.write_person(user_id=n.user("unknown"), companies=[{"company_id": n.company("counted")}])
@@ -182,11 +182,11 @@ def _pauses(patience_s: float) -> list[float]:
     return pauses
 
 
-async def _usage(b: Bench, company: str, type_: str) -> Any:
+async def _usage(b: Workbench, company: str, type_: str) -> Any:
     return (await b.asking.ask("GET", f"/company/usage/{company}?type={type_}")).json
 
 
-def _seen(b: Bench, sent: Sent, company: str, label: str) -> int:
+def _seen(b: Workbench, sent: SentEvents, company: str, label: str) -> int:
     return count(sent.usage[company], b.names.event(label))
 
 

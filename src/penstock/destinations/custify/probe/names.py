@@ -22,7 +22,7 @@ NUMBER_BASE = 990_000_000_000_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Names:
+class RunNames:
     """The names of one run, which is eight hexadecimal digits."""
 
     run: str

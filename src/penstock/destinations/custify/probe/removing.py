@@ -2,18 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 
-from penstock.destinations.custify.probe.asking import Asking, Reply, Stopped, Unclear
-from penstock.destinations.custify.probe.bench import Bench, Record
-from penstock.destinations.custify.probe.names import COMPANIES, PEOPLE, Names
+from penstock.destinations.custify.probe.asking import Asking, Reaction, Stopped, Unclear
+from penstock.destinations.custify.probe.bench import Facts, Workbench
+from penstock.destinations.custify.probe.names import COMPANIES, PEOPLE, RunNames
 
 ROUNDS_MAX = 3
 # What a call wrote that went unanswered may come to be after it was given up.
 LATE_S = 60.0
 
 
-async def remove(bench: Bench, asking: Asking) -> list[str]:
+async def remove(bench: Workbench, asking: Asking) -> list[str]:
     """Remove people, then companies; return what is left, a sentence each. Never raises Unclear or Stopped."""
-    b = Bench(asking, bench.names)
+    b = Workbench(asking, bench.names)
     if bench.asking.unanswered:
         await asking.sleep(LATE_S)
     ids = [*bench.people_made]
@@ -21,9 +21,9 @@ async def remove(bench: Bench, asking: Asking) -> list[str]:
     return left + [sentence for id_ in bench.companies_made if (sentence := await _company(b, id_))]
 
 
-def all_of(names: Names, asking: Asking) -> Bench:
+def all_of(names: RunNames, asking: Asking) -> Workbench:
     """Return a bench on which everything lies that a run may have made."""
-    bench = Bench(asking, names)
+    bench = Workbench(asking, names)
     by_id = [("user_id", names.user(label)) for label in PEOPLE] + [("user_id", str(names.number))]
     by_email = [("email", names.email(label)) for label in PEOPLE]
     bench.people_made = dict.fromkeys(by_id + by_email)
@@ -31,18 +31,18 @@ def all_of(names: Names, asking: Asking) -> Bench:
     return bench
 
 
-async def _person(b: Bench, name: str, id_: str) -> str:
-    async def find() -> list[Record]:
+async def _person(b: Workbench, name: str, id_: str) -> str:
+    async def find() -> list[Facts]:
         return await (b.people(user_id=id_) if name == "user_id" else b.people(email=id_))
 
     return await _gone(b, "/people", name, id_, find)
 
 
-async def _company(b: Bench, id_: str) -> str:
+async def _company(b: Workbench, id_: str) -> str:
     return await _gone(b, "/company", "company_id", id_, lambda: b.companies(id_))
 
 
-async def _gone(b: Bench, path: str, name: str, id_: str, find: Callable[[], Awaitable[list[Record]]]) -> str:
+async def _gone(b: Workbench, path: str, name: str, id_: str, find: Callable[[], Awaitable[list[Facts]]]) -> str:
     """Delete who is found until nobody is; return what is left, empty for nothing."""
     try:
         for _ in range(ROUNDS_MAX):
@@ -57,7 +57,7 @@ async def _gone(b: Bench, path: str, name: str, id_: str, find: Callable[[], Awa
     return f"{name} {id_} is still there"
 
 
-async def _delete(b: Bench, path: str, record: Record, name: str, id_: str) -> Reply:
+async def _delete(b: Workbench, path: str, record: Facts, name: str, id_: str) -> Reaction:
     """Delete by Custify's own id; where that is not offered, by ours."""
     reply = await b.asking.ask("DELETE", f"{path}/{record['id']}")
     if reply.ok or name == "email":

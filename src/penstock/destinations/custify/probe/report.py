@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from penstock.destinations.custify.probe.names import ATTRIBUTES
-from penstock.destinations.custify.probe.run import QUESTIONS, Findings, Found
+from penstock.destinations.custify.probe.run import QUESTIONS, Examination, Told
 
 
 class Assumed(Protocol):
@@ -27,16 +27,16 @@ class Assumed(Protocol):
         """Return what builds on it."""
 
 
-def otherwise(findings: Findings, assumptions: Mapping[str, Assumed]) -> list[str]:
+def otherwise(findings: Examination, assumptions: Mapping[str, Assumed]) -> list[str]:
     """Return the questions that Custify answers otherwise than is assumed."""
     return [n for n, found in findings.found.items() if found.answer and found.answer != assumptions[n].assumed]
 
 
-def report(findings: Findings, assumptions: Mapping[str, Assumed], *, origin: str, when: str) -> str:
+def report(findings: Examination, assumptions: Mapping[str, Assumed], *, origin: str, when: str) -> str:
     """Return the report as Markdown."""
     differing = otherwise(findings, assumptions)
     as_assumed = [name for name, found in findings.found.items() if found.answer and name not in differing]
-    open_ = [name for name in QUESTIONS if not findings.found.get(name, Found()).answer]
+    open_ = [name for name in QUESTIONS if not findings.found.get(name, Told()).answer]
     lines = [f"# What Custify does: {origin}, {when}", "", *_summary(findings, differing, as_assumed, open_)]
     if differing:
         lines += ["", "## Otherwise than the sandbox and our mapping assume", ""]
@@ -52,17 +52,17 @@ def report(findings: Findings, assumptions: Mapping[str, Assumed], *, origin: st
     return "\n".join([*lines, "", *_limits(findings), "", *_left(findings)]) + "\n"
 
 
-def as_json(findings: Findings, assumptions: Mapping[str, Assumed], *, origin: str, when: str) -> dict[str, object]:
+def as_json(findings: Examination, assumptions: Mapping[str, Assumed], *, origin: str, when: str) -> dict[str, object]:
     """Return the report as facts."""
     answers = [
         {
             "question": name,
             "asked": assumptions[name].asked,
-            "answer": findings.found.get(name, Found()).answer or None,
+            "answer": findings.found.get(name, Told()).answer or None,
             "assumed": assumptions[name].assumed,
-            "why_not": "" if findings.found.get(name, Found()).answer else _why(findings, name),
+            "why_not": "" if findings.found.get(name, Told()).answer else _why(findings, name),
             "relies": assumptions[name].relies,
-            "calls": findings.found.get(name, Found()).said,
+            "calls": findings.found.get(name, Told()).said,
         }
         for name in QUESTIONS
     ]
@@ -81,7 +81,7 @@ def as_json(findings: Findings, assumptions: Mapping[str, Assumed], *, origin: s
     }
 
 
-def _summary(findings: Findings, differing: list[str], as_assumed: list[str], open_: list[str]) -> list[str]:
+def _summary(findings: Examination, differing: list[str], as_assumed: list[str], open_: list[str]) -> list[str]:
     counts = (
         f"{len(differing)} answers are otherwise than assumed, {len(as_assumed)} as assumed, {len(open_)} not found out"
     )
@@ -89,22 +89,22 @@ def _summary(findings: Findings, differing: list[str], as_assumed: list[str], op
     return [*lines, "", f"**It ended early: {findings.stopped}.**"] if findings.stopped else lines
 
 
-def _differing(found: Found, assumed: Assumed, name: str) -> list[str]:
+def _differing(found: Told, assumed: Assumed, name: str) -> list[str]:
     lines = [f"### {assumed.asked} (`{name}`)", "", f"- Custify: {_answer(found, assumed)}."]
     lines += [f"- Assumed: {assumed.answers[assumed.assumed]}.", f"- What builds on it: {assumed.relies}", ""]
     return [*lines, "```", *found.said, "```", ""]
 
 
-def _answer(found: Found, assumed: Assumed) -> str:
+def _answer(found: Told, assumed: Assumed) -> str:
     return assumed.answers.get(found.answer, found.answer)
 
 
-def _why(findings: Findings, name: str) -> str:
+def _why(findings: Examination, name: str) -> str:
     found = findings.found.get(name)
     return found.why if found and found.why else f"not asked: {findings.stopped or 'the run ended'}"
 
 
-def _limits(findings: Findings) -> list[str]:
+def _limits(findings: Examination) -> list[str]:
     said = ", ".join(f"`{name}: {value}`" for name, value in sorted(findings.limits.items())) or "none"
     lines = ["## Limits", "", f"- Headers that speak of limits: {said}. 429: {findings.throttled} times."]
     if findings.seen_after_s is not None:
@@ -116,7 +116,7 @@ def _limits(findings: Findings) -> list[str]:
     return lines
 
 
-def _left(findings: Findings) -> list[str]:
+def _left(findings: Examination) -> list[str]:
     names = ", ".join(f"`{name}`" for name in ATTRIBUTES)
     lines = ["## Left behind", ""]
     if findings.left:

@@ -8,12 +8,12 @@ from typing import Any
 
 from penstock.destinations.custify.probe import events, records
 from penstock.destinations.custify.probe.asking import Asking, Stopped, Unclear
-from penstock.destinations.custify.probe.bench import Bench
-from penstock.destinations.custify.probe.names import Names
+from penstock.destinations.custify.probe.bench import Workbench
+from penstock.destinations.custify.probe.names import RunNames
 from penstock.destinations.custify.probe.removing import remove
 
 #: In this order: some go on with what an earlier one made.
-RECORDS: Mapping[str, Callable[[Bench], Awaitable[str]]] = {
+RECORDS: Mapping[str, Callable[[Workbench], Awaitable[str]]] = {
     name: getattr(records, name)
     for name in (
         "nobody", "deletion_of_nobody", "numeric_user_id", "numeric_company_id", "null_field", "null_attribute",
@@ -28,7 +28,7 @@ QUESTIONS = (*RECORDS, *events.JUDGES, LATER)
 
 
 @dataclasses.dataclass(slots=True)
-class Found:
+class Told:
     """What came of one question."""
 
     #: Code of the answer; empty when it could not be found out.
@@ -40,11 +40,11 @@ class Found:
 
 
 @dataclasses.dataclass(slots=True)
-class Findings:
+class Examination:
     """What came of a run."""
 
-    names: Names
-    found: dict[str, Found] = dataclasses.field(default_factory=dict)
+    names: RunNames
+    found: dict[str, Told] = dataclasses.field(default_factory=dict)
     #: Why the run ended before its end; empty if it did not.
     stopped: str = ""
     #: What could not be removed, a sentence each.
@@ -61,17 +61,17 @@ class Findings:
 async def examine(
     asking: Asking,
     removing: Asking,
-    names: Names,
+    names: RunNames,
     *,
     patience_s: float,
     wait_s: float,
     tell: Callable[[str], None],
-) -> Findings:
+) -> Examination:
     """Ask everything; return what was found, also when the task is cancelled or nothing can be asked any more.
 
     `removing` makes the calls that take away what was made, so that no bound of `asking` keeps them from it.
     """
-    bench, findings = Bench(asking, names, patience_s=patience_s), Findings(names)
+    bench, findings = Workbench(asking, names, patience_s=patience_s), Examination(names)
     try:
         await _ask_all(bench, findings, wait_s=wait_s, tell=tell)
     except Stopped as error:
@@ -96,12 +96,12 @@ async def _to_its_end(work: Coroutine[Any, Any, list[str]]) -> list[str]:
     return task.result()
 
 
-async def _ask_all(bench: Bench, findings: Findings, *, wait_s: float, tell: Callable[[str], None]) -> None:
+async def _ask_all(bench: Workbench, findings: Examination, *, wait_s: float, tell: Callable[[str], None]) -> None:
     for name, question in RECORDS.items():
         tell(f"asking: {name}")
         findings.found[name] = await _one(bench, lambda question=question: question(bench))  # type: ignore[misc]
     tell("asking about events")
-    sent: events.Sent | None = None
+    sent: events.SentEvents | None = None
 
     async def send_and_look() -> str:
         nonlocal sent
@@ -117,8 +117,8 @@ async def _ask_all(bench: Bench, findings: Findings, *, wait_s: float, tell: Cal
     findings.found[LATER] = await _later(bench, sent, findings, whole, wait_s=wait_s, tell=tell)
 
 
-async def _one(bench: Bench, ask: Callable[[], Awaitable[str]]) -> Found:
-    found, bench.asking.said = Found(), []
+async def _one(bench: Workbench, ask: Callable[[], Awaitable[str]]) -> Told:
+    found, bench.asking.said = Told(), []
     try:
         found.answer = await ask()
     except Unclear as error:
@@ -127,29 +127,29 @@ async def _one(bench: Bench, ask: Callable[[], Awaitable[str]]) -> Found:
     return found
 
 
-def _judged(bench: Bench, name: str, judge: events.Judge, sent: events.Sent | None, whole: Found) -> Found:
+def _judged(bench: Workbench, name: str, judge: events.Judge, sent: events.SentEvents | None, whole: Told) -> Told:
     if sent is not None and events.refused_at_once(sent, name):
-        return Found("refused", said=whole.said)
+        return Told("refused", said=whole.said)
     if sent is None or whole.why:
-        return Found(why=whole.why, said=whole.said)
+        return Told(why=whole.why, said=whole.said)
     try:
-        return Found(judge(bench, sent), said=whole.said)
+        return Told(judge(bench, sent), said=whole.said)
     except Unclear as error:
-        return Found(why=str(error), said=whole.said)
+        return Told(why=str(error), said=whole.said)
 
 
 async def _later(
-    bench: Bench,
-    sent: events.Sent | None,
-    findings: Findings,
-    whole: Found,
+    bench: Workbench,
+    sent: events.SentEvents | None,
+    findings: Examination,
+    whole: Told,
     *,
     wait_s: float,
     tell: Callable[[str], None],
-) -> Found:
+) -> Told:
     seen = sent
     if seen is None or whole.why:
-        return Found(why=whole.why)
+        return Told(why=whole.why)
     if wait_s:
         tell(f"waiting {wait_s:.0f} s to use an identifier again")
         await bench.asking.sleep(wait_s)
