@@ -169,8 +169,8 @@ def test_a_page_explains_within_a_bounded_number_of_steps(world, monkeypatch):
             super().__init__()
             spent.append(self)
 
-    monkeypatch.setattr("penstock.explain.explain.Steps", Counted)
-    monkeypatch.setattr(trials, "Steps", Counted)
+    monkeypatch.setattr("penstock.explain.explain.TrialSteps", Counted)
+    monkeypatch.setattr(trials, "TrialSteps", Counted)
     for path in (each for each in addresses(world) if each.startswith(("/events", "/mapping", "/people?person"))):
         spent.clear()
         admin.get(path)
