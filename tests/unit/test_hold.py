@@ -194,3 +194,36 @@ def test_who_is_paused_while_held_rests_once_from_the_first_moment_to_the_last()
     hold.end(NOW + 30)
 
     assert hold.retry_clock(NOW + 31) == NOW + 1
+
+
+def test_a_read_that_passes_puts_a_hold_on_trial_and_only_its_end_ends_it():
+    hold = HoldState()
+    assert not hold.is_on_trial
+
+    hold.begin("bad key", "custify.key_rejected", now=NOW)
+    assert hold.is_closed
+    hold.probe_passed()
+    assert (hold.is_held, hold.is_on_trial, hold.is_closed) == (True, True, False)
+
+    hold.probe_failed(NOW + 5)
+    assert (hold.is_on_trial, hold.is_closed) == (False, True)
+
+    hold.probe_passed()
+    hold.end(NOW + 10)
+    assert (hold.is_held, hold.is_on_trial, hold.is_closed) == (False, False, False)
+
+
+def test_where_nothing_is_held_a_read_that_passes_tries_nothing():
+    hold = HoldState()
+    hold.probe_passed()
+
+    assert (hold.is_on_trial, hold.is_closed) == (False, False)
+
+
+def test_an_event_does_not_grow_old_while_a_hold_is_on_trial():
+    hold = HoldState()
+    before = hold.retry_clock(NOW)
+    hold.begin("503", causes.UNAVAILABLE, now=NOW)
+    hold.probe_passed()
+
+    assert hold.retry_clock(NOW + 60) == before

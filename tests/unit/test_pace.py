@@ -206,3 +206,14 @@ def test_notes_of_another_time_teach_nothing():
     pace.recall({"pace_per_s": "fast", "blocked_until": None})
 
     assert (pace.per_s, pace.blocked_until) == (math.inf, 0.0)
+
+
+def test_the_longer_of_quiet_and_of_the_next_turn_is_waited_for():
+    pace = Pace(per_s_max=1.0, as_of=NOW)
+    while pace.wait_s(NOW) == 0:
+        pace.sent(NOW)
+    assert 0 < pace.wait_s(NOW) <= 1.0
+
+    pace.quiet(NOW, 10.0)
+
+    assert pace.wait_s(NOW) == 10.0
