@@ -12,6 +12,7 @@ from typing import Any
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.shelf import Story
 from penstock.deliver.hold import PROBE_S_MAX
+from penstock.deliver.standing import TRIAL_S
 from sim.hostile_custify import RETRY_AFTER_S_MAX
 
 # One event: to look, to take it, up to two look-ups and two calls, each asked for and answered in 0.3 s, to write it down.
@@ -108,7 +109,8 @@ def waits_of(stage: Any, *, idle_s: float) -> Waits:
         events=len(waiting),
         calls_per_s=engine.pace.limit,
         quiet_s=min(RETRY_AFTER_S_MAX, max(0.0, on.quiet_until - now, engine.pace.blocked_s(now))),
-        rest_s=min(PROBE_S_MAX, max(1.0, hold.probe_at - awake)) if hold.is_held else 0.0,
+        # A hold with nothing to be written ends a while after a read passed, and no event grows old until then.
+        rest_s=TRIAL_S + min(PROBE_S_MAX, max(1.0, hold.probe_at - awake)) if hold.is_held else 0.0,
         backoff_s=min(engine.policy.retry.delay_s_max, max([0.0, *retries])),
         park_s=max([0.0, *parks]),
         idle_s=idle_s,

@@ -34,6 +34,12 @@ def test_nothing_is_replayed_behind_what_stands_still():
     assert history.replayed == frozenset()
 
 
+def test_an_event_that_waits_for_its_person_does_so_no_longer_because_a_hold_was_never_tried_out_by_a_write():
+    history = told(1218, "memory", "ledger")
+
+    assert [said for drain in history.drains for said in drain.complaints()] == []
+
+
 @pytest.mark.parametrize("kind", ["plain", "ledger"])
 def test_a_story_ends_within_what_it_waits_for(kind):
     history = told(4, "memory", kind)

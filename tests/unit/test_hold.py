@@ -202,20 +202,20 @@ def test_a_read_that_passes_puts_a_hold_on_trial_and_only_its_end_ends_it():
 
     hold.begin("bad key", "custify.key_rejected", now=NOW)
     assert hold.is_closed
-    hold.probe_passed()
+    hold.probe_passed(NOW)
     assert (hold.is_held, hold.is_on_trial, hold.is_closed) == (True, True, False)
 
     hold.probe_failed(NOW + 5)
     assert (hold.is_on_trial, hold.is_closed) == (False, True)
 
-    hold.probe_passed()
+    hold.probe_passed(NOW)
     hold.end(NOW + 10)
     assert (hold.is_held, hold.is_on_trial, hold.is_closed) == (False, False, False)
 
 
 def test_where_nothing_is_held_a_read_that_passes_tries_nothing():
     hold = HoldState()
-    hold.probe_passed()
+    hold.probe_passed(NOW)
 
     assert (hold.is_on_trial, hold.is_closed) == (False, False)
 
@@ -224,6 +224,6 @@ def test_an_event_does_not_grow_old_while_a_hold_is_on_trial():
     hold = HoldState()
     before = hold.retry_clock(NOW)
     hold.begin("503", causes.UNAVAILABLE, now=NOW)
-    hold.probe_passed()
+    hold.probe_passed(NOW)
 
     assert hold.retry_clock(NOW + 60) == before

@@ -10,7 +10,7 @@ from penstock.buffer.port.shelf import Counts
 from penstock.clock import ManualClock
 from penstock.deliver.decide import why_down, why_held
 from penstock.deliver.pace import Pace
-from penstock.deliver.standing import Standing
+from penstock.deliver.standing import TRIAL_S, Standing
 from penstock.deliver.width import START, Width
 from penstock.destinations.answer import Accepted, Barred, Down, Refused, Singled, Throttled, Unavailable
 from penstock.inspect.standing import standing_of
@@ -383,3 +383,33 @@ async def test_that_a_key_may_write_is_known_after_a_restart(world):
     world.standing.recall(notes)
 
     assert await world.judged(FORBIDDEN) == Singled(FORBIDDEN, counts=False)
+
+
+async def on_trial(world) -> None:
+    """Let a destination be held, and then a read pass."""
+    world.read = Barred(401, "bad key")
+    await world.judged(Barred(401, "bad key"))
+    world.read = OK
+    world.clock.advance(5.0)
+    assert await world.standing.may_send()
+    assert world.standing.hold.is_on_trial
+
+
+async def test_a_trial_in_which_nothing_is_to_be_written_ends_after_a_while(world):
+    await on_trial(world)
+
+    world.standing.found_nothing_due()
+    assert world.standing.hold.is_held, "a write may be due in a moment"
+    world.clock.advance(TRIAL_S)
+    world.standing.found_nothing_due()
+
+    assert not world.standing.hold.is_held
+
+
+async def test_a_hold_that_is_not_on_trial_does_not_end_for_want_of_work(world):
+    world.read = Barred(401, "bad key")
+    await world.judged(Barred(401, "bad key"))
+    world.clock.advance(10 * TRIAL_S)
+    world.standing.found_nothing_due()
+
+    assert world.standing.hold.is_closed

@@ -265,7 +265,10 @@ class Engine:
                 return ()
             together = TOGETHER_MAX if self.policy.rules.coalesce else 0
             shares, lease_s = self.policy.shares, self.policy.lease_s
-            return await self.backlog.lease(limit=limit, lease_s=lease_s, shares=shares, together=together)
+            leases = await self.backlog.lease(limit=limit, lease_s=lease_s, shares=shares, together=together)
+            if not (leases or self.in_flight):
+                self.standing.found_nothing_due()
+            return leases
         except BufferUnavailable as error:
             self._hear("buffer_unavailable", reason=error.reason)
             await self._rest(DISK_REST_S)

@@ -34,6 +34,8 @@ class HoldState:
     probe_at: float = 0.0
     #: A read passed, and the first writes find out whether they do.
     is_on_trial: bool = False
+    #: Since when.
+    tried_since: float = 0.0
 
     @property
     def is_held(self) -> bool:
@@ -93,9 +95,10 @@ class HoldState:
         self.probes += 1
         self.is_on_trial = False
 
-    def probe_passed(self) -> None:
+    def probe_passed(self, now: float) -> None:
         """Let a few calls try; a hold that nobody begins anew ends with the first write that passes."""
-        self.is_on_trial = self.is_held
+        if not self.is_on_trial:
+            self.is_on_trial, self.tried_since = self.is_held, now
 
     def probe_now(self) -> None:
         """Look at once: the key or the address was changed."""

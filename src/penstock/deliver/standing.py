@@ -35,6 +35,8 @@ NOT_FOUND = 404
 SHOWN_S = 15.0
 # A read that passed lately says that the way is right: a look-up's 404 then means that nobody of that name is there.
 READ_BELIEVED_S = 60.0
+# So long without anything to write, reads pass, and that is all there is to know.
+TRIAL_S = 60.0
 
 
 class Standing:
@@ -108,6 +110,11 @@ class Standing:
         if self.pace.blocked_s(self.clock.steady()) > 0 or (self.hold.is_closed and not self.hold.probe_is_due(now)):
             return False
         return self._looked(await self._read_since(now))
+
+    def found_nothing_due(self) -> None:
+        """No event is due, and no call under way: a trial that nobody takes part in ends, or no event would grow old."""
+        if self.hold.is_on_trial and self.clock.awake() - self.hold.tried_since >= TRIAL_S:
+            self._end()
 
     def begin(self, hold: Hold) -> None:
         """Rest from now on, held or down; or go on resting, for the first writes fared no better."""
@@ -260,7 +267,7 @@ class Standing:
     def _let_a_few_try(self) -> None:
         """A read passed. Writes may be barred all the same: the first of them tells."""
         if self.hold.is_held:
-            self.hold.probe_passed()
+            self.hold.probe_passed(self.clock.awake())
             self.accused_at = min(self.accused_at, self.clock.awake())
 
     def _end(self) -> None:
