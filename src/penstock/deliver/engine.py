@@ -263,16 +263,20 @@ class Engine:
             limit = int(min(free, self.pace.free_calls(self.clock.steady())))
             if limit < 1:
                 return ()
-            together = TOGETHER_MAX if self.policy.rules.coalesce else 0
-            shares, lease_s = self.policy.shares, self.policy.lease_s
-            leases = await self.backlog.lease(limit=limit, lease_s=lease_s, shares=shares, together=together)
-            if not (leases or self.in_flight):
-                self.standing.found_nothing_due()
-            return leases
+            return await self._due(limit)
         except BufferUnavailable as error:
             self._hear("buffer_unavailable", reason=error.reason)
             await self._rest(DISK_REST_S)
             return ()
+
+    async def _due(self, limit: int) -> Sequence[Lease]:
+        """Take events that are due. Raises BufferUnavailable."""
+        together = TOGETHER_MAX if self.policy.rules.coalesce else 0
+        shares, lease_s = self.policy.shares, self.policy.lease_s
+        leases = await self.backlog.lease(limit=limit, lease_s=lease_s, shares=shares, together=together)
+        if not (leases or self.in_flight):
+            self.standing.found_nothing_due()
+        return leases
 
     async def _has_moved(self) -> bool:
         """Forget what another Custify held, once nothing is under way to it; return whether that is done."""
