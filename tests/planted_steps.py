@@ -3,7 +3,7 @@
 import os
 import signal
 
-from penstock.deliver import books, reads, watch
+from penstock.deliver import reads, watch, weighing
 
 #: Set by a test to its own pid: what goes wrong in the loop alone.
 PARENT = "PLANTED_PARENT"
@@ -37,12 +37,12 @@ def meaning_of(event, policy):
     return REAL_MEANING(event, policy)
 
 
-def weighed_at(parts, records, rules, now):
+def weighed_at(known, rules, now):
     """Weigh a run."""
-    for part in parts:
+    for part in known.parts:
         if part.message_id.startswith("weigh"):
             _go_wrong(part.message_id)
-    return REAL_WEIGHED(parts, records, rules, now)
+    return REAL_WEIGHED(known, rules, now)
 
 
 def looked_at(new, known, message_id):
@@ -52,4 +52,4 @@ def looked_at(new, known, message_id):
     return REAL_LOOKED(new, known, message_id)
 
 
-REAL_MEANING, REAL_WEIGHED, REAL_LOOKED = reads.meaning_of, books.weighed_at, watch.looked_at
+REAL_MEANING, REAL_WEIGHED, REAL_LOOKED = reads.meaning_of, weighing.weighed_at, watch.looked_at

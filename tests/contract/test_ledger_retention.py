@@ -17,7 +17,6 @@ from penstock.buffer.sqlite.file import CONTROL, DELIVERY
 from penstock.clock import ManualClock
 from penstock.deliver.books import Books
 from penstock.deliver.errand import SHADOW
-from penstock.deliver.steps import Steps, Trusting
 from penstock.deliver.wishes import LedgerWishes
 from penstock.ledger.record import Alias, Delta
 
@@ -151,8 +150,7 @@ async def test_whoever_is_forgotten_by_one_name_is_forgotten_by_all_and_so_is_th
     await learn(world, "m1", user_ana=ANA, user_bob=Delta(), **{"email_ana@example.com": Alias("ana")})
     await learn(world, "m2", **{f"{SHADOW}user_ana": shadow})
     orders = SqliteLedgerOrders(world.folder, clock=clock)
-    steps = Steps(DESTINATION, Trusting())
-    books = Books(world.store.ledger(DESTINATION), clock=clock, steps=steps)
+    books = Books(world.store.ledger(DESTINATION), clock=clock)
     wishes = LedgerWishes(DESTINATION, backlog=world.backlog, books=books, orders=orders)
     wishes.is_live = True
     number = orders.ask_forget(DESTINATION, named, by="ana")

@@ -11,11 +11,11 @@ from contract.worlds import MemoryWorld
 from penstock.buffer.memory import backlog
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.rules.lanes import by_head, person_lane
-from penstock.deliver.books import Books
 from penstock.deliver.decide import RetryIn, Settle
 from penstock.deliver.engine import Engine
 from penstock.deliver.errand import Run
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.deliver.runs import Runs
 from penstock.destinations.answer import Barred, Throttled, Unavailable
 from penstock.destinations.custify.naming import NamedBy
 from penstock.destinations.plan import Plan
@@ -181,6 +181,6 @@ async def run_over_calls(self, reads, rules, mode):
 
 
 def test_runs_that_go_on_behind_an_event_that_needs_a_call_are_found(monkeypatch):
-    monkeypatch.setattr(Books, "run", run_over_calls)
+    monkeypatch.setattr(Runs, "free", run_over_calls)
 
     assert "which was sent earlier, had not" in found()

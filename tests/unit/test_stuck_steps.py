@@ -11,11 +11,13 @@ import pytest
 import planted_steps
 from contract.worlds import MemoryWorld, event
 from penstock import causes
+from penstock.buffer.port.backlog import Lease
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import ManualClock, SeededDice
-from penstock.deliver import books, reads, watch
+from penstock.deliver import reads, watch, weighing
 from penstock.deliver.decide import JUDGE_AGAIN_S, RetryPolicy
 from penstock.deliver.engine import Engine
+from penstock.deliver.errand import Read
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
 from penstock.deliver.steps import BUDGET, Watched
@@ -52,7 +54,7 @@ def planted(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(planted_steps.__file__).parent))
     monkeypatch.setenv(planted_steps.PARENT, str(os.getpid()))
     monkeypatch.setattr(reads, "meaning_of", planted_steps.meaning_of)
-    monkeypatch.setattr(books, "weighed_at", planted_steps.weighed_at)
+    monkeypatch.setattr(weighing, "weighed_at", planted_steps.weighed_at)
     monkeypatch.setattr(watch, "looked_at", planted_steps.looked_at)
 
 
@@ -235,10 +237,13 @@ def test_the_largest_event_that_ingest_takes_needs_a_fraction_of_the_budget():
 
     meaning, at_ms = apart.run(reads.meaning_of, large, policy)
     part = Weighable(message_id="large", at_ms=at_ms, plan=meaning)
-    _, subjects = apart.run(books.surveyed, [part])
-    weighed = apart.run(books.weighed_at, [part], dict.fromkeys(subjects), Rules(guard="warn"), 1.0)
+    lease = Lease(event=large, seq=1, attempt=1, first_failed_at=None, token=1, expires_at=0.0)
+    _, subjects = apart.run(weighing.surveyed, [part])
+    run, records = [Read(lease=lease, meaning=meaning, at_ms=at_ms)], dict.fromkeys(subjects)
+    known = weighing.Gathered(run=run, parts=[part], records=records)
+    errand = apart.run(weighing.weighed_at, known, Rules(guard="warn"), 1.0)
 
-    assert len(weighed.calls) == 1
+    assert len(errand.calls) == 1
     apart.close()
 
 

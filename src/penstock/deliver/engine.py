@@ -10,7 +10,6 @@ import functools
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from collections.abc import Mapping as Table
 from typing import Any
 
 import structlog
@@ -21,10 +20,14 @@ from penstock.buffer.port.ledger import Ledger
 from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
 from penstock.clock import Clock, Dice
 from penstock.deliver.attempts import attempt_of, unsent
-from penstock.deliver.books import Books, is_busy
+from penstock.deliver.books import Books
+from penstock.deliver.busy import Busy
 from penstock.deliver.decide import Hold, Park, RetryIn, Said, Settle, Verdict, decide
 from penstock.deliver.errand import SHADOW, Errand, Read, run_of
+from penstock.deliver.gather import gather
+from penstock.deliver.guarding import Guard
 from penstock.deliver.hold import HoldState
+from penstock.deliver.notes import Notes
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
 from penstock.deliver.progress import Progress
@@ -33,9 +36,10 @@ from penstock.deliver.runs import Runs
 from penstock.deliver.standing import NOT_FOUND, Standing
 from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
 from penstock.deliver.watchman import StepSpent
+from penstock.deliver.weighing import weighed
 from penstock.deliver.width import Width
 from penstock.destinations.answer import Accepted, Answer, Barred, Refused, Throttled
-from penstock.destinations.plan import Call, Filtered, Unmappable
+from penstock.destinations.plan import Call
 from penstock.destinations.port import Api
 from penstock.errors import BufferUnavailable, LeaseLost
 from penstock.repeats import Repeats
@@ -67,21 +71,19 @@ class Engine:
         self.name, self.backlog, self.api = name, backlog, api
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
         self.steps, self.repeats = Steps(name, bench or Trusting()), Repeats()
-        self.books = Books(ledger, clock=clock, steps=self.steps)
-        self.runs = Runs(backlog, self.books)
+        self.books, self.busy = Books(ledger, clock=clock), Busy()
+        self.guard = Guard(ledger, clock=clock, steps=self.steps)
+        self.runs = Runs(backlog, self.books, self.busy, steps=self.steps, clock=clock)
         self.width = Width(calls_max=policy.in_flight_max)
-        #: The Custify that the ledger is about; empty before the first one.
-        self.origin = ""
         #: An event ended while the backlog was being looked at: the next of its lane may have been missed.
         self.is_news = False
-        #: Something was learned of the steps that must survive a restart.
-        self.is_unwritten = False
         self.in_flight: set[asyncio.Task[None]] = set()
         self.observe: Callable[[Attempt], None] = lambda _: None
         self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
         self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=self._probe)
         self.standing.who = policy.retry.who
+        self.notes = Notes(name, backlog, steps=self.steps, standing=self.standing)
 
     @property
     def hold(self) -> HoldState:
@@ -90,10 +92,7 @@ class Engine:
 
     async def run(self) -> None:
         """Deliver until `stop`; then let calls under way finish."""
-        notes = await self.backlog.notes()
-        self._recall(notes)
-        await self.backlog.remember({"running": True, "account": self.policy.account} | self.steps.to_notes())
-        if notes.get("running"):
+        if await self.notes.begin(self.policy):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
             await self._rest(self.policy.call_s_max)
@@ -114,7 +113,7 @@ class Engine:
         """Go on with other settings; a destination that rests is looked at again at once."""
         if (policy.account, policy.origin) != (self.policy.account, self.policy.origin):
             self.standing.witness.start_anew()
-        self.api, self.policy, self.pace.per_s_max, self.is_unwritten = api, policy, per_s_max, True
+        self.api, self.policy, self.pace.per_s_max, self.notes.is_unwritten = api, policy, per_s_max, True
         self.width.calls_max = policy.in_flight_max
         self.standing.ask_now()
 
@@ -134,15 +133,19 @@ class Engine:
         """Bring one event to an end, with those it carries along, or give it a time to try again."""
         attempts: list[Attempt] = []
         try:
-            answer, errand, reads = await self._attempted(lease, attempts)
+            reads, errand = await self._prepared(run_of(lease), attempts)
+            said = await self._sent(errand, attempts)
+            if isinstance(said, Refused) and len(errand.leases) > 1:
+                # One of them is to blame, and nobody knows which: the first goes by itself.
+                reads, errand = await self._prepared([lease], attempts)
+                said = await self._sent(errand, attempts)
             took_s = attempts[-1].duration_ms / 1000 if attempts else 0.0
-            answer = await self.standing.judged(answer, lease.seq, took_s=took_s)
-            verdict = self.verdict(answer, lease)
-            is_free = errand.needs_no_call and isinstance(answer, Accepted | Unmappable | Filtered) and not attempts
-            if not is_free or not await self._end_run(reads):
+            said = await self.standing.judged(said, lease.seq, took_s=took_s)
+            verdict = self.verdict(said, lease)
+            if not errand.ends_free(said, attempts) or not await self._end_run(reads):
                 await self.apply(verdict, errand, attempts)
         finally:
-            self.books.release(lease.token)
+            self.busy.release(lease.token)
         self.log.debug(
             "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
         )
@@ -187,7 +190,7 @@ class Engine:
                     await retry(at=now + delay_s, first_failed_at=self._failed_at(lease, counts), counts=counts)
                 case Hold(_, _, counts):
                     self.standing.begin(verdict)
-                    await self._write_notes()
+                    await self.notes.write(self.policy)
                     await retry(at=now, first_failed_at=self._failed_at(lease, counts), counts=counts)
                 case Park(delay_s, subjects, room, otherwise):
                     known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
@@ -206,17 +209,30 @@ class Engine:
     async def _probe(self) -> Answer:
         return await self.api.probe()
 
-    async def _attempted(self, lease: Lease, attempts: list[Attempt]) -> tuple[Said, Errand, Sequence[Read]]:
-        """Attempt an event with those it carries along; by itself, if one of them is to blame and nobody knows which."""
+    async def _prepared(self, leases: Sequence[Lease], attempts: list[Attempt]) -> tuple[Sequence[Read], Errand]:
+        """Read events, gather what is known of whom they are about, weigh: what is left to do, its records reserved."""
+        first, policy = leases[0], self.policy
+        look_up = functools.partial(self._looked_up, attempts=attempts, until=first.expires_at)
         try:
-            reads = await read(run_of(lease), self.steps, self.policy)
-            with contextlib.suppress(StepSpent):
-                answer, errand = await self._attempt(reads, attempts)
-                if not isinstance(answer, Refused) or len(errand.leases) == 1:
-                    return answer, errand, reads
-            return *await self._attempt(reads[:1], attempts), reads[:1]
+            reads = await read(leases, self.steps, policy)
+            known = await gather(reads, policy, self.books, self.steps, look_up)
+            errand = await weighed(known, policy.rules, self.steps, now=self.clock.now())
+            errand = await self.guard.guarded(errand, policy.rules, look_up)
+            return reads, self.busy.reserved(errand, first.token)
         except Unfinished as found:
-            return found.said, Errand(leases=[lease], instead=found.said), ()
+            return (), Errand(leases=[first], instead=found.said)
+        except StepSpent:
+            # One of several is to blame, and nobody knows which.
+            return await self._prepared(leases[:1], attempts)
+
+    async def _sent(self, errand: Errand, attempts: list[Attempt]) -> Said:
+        """Make the calls of an errand, if it has any; in shadow mode, note what would be sent."""
+        if errand.instead is not None:
+            return errand.instead
+        if errand.is_shadow:
+            attempts += [unsent(call, at=self.clock.now()) for call in errand.calls]
+            return Accepted(200, "")
+        return await self.send(errand.calls, attempts, until=errand.leases[0].expires_at)
 
     async def _end_run(self, reads: Sequence[Read]) -> bool:
         """End events that need no call, with those right behind them that need none either; False: there are none."""
@@ -228,33 +244,22 @@ class Engine:
         self._note_ends(endings)
         return bool(endings)
 
-    async def _attempt(self, reads: Sequence[Read], attempts: list[Attempt]) -> tuple[Said, Errand]:
-        """Find out what is left to do for the first of these, and those that can go along, and do it."""
-        rules, mode, until = self.policy.rules, self.policy.mode, reads[0].lease.expires_at
-
-        async def look_up(path: str) -> Answer:
-            answer = await self._call("GET", path, functools.partial(self.api.read, path), attempts, until=until)
-            is_misled = (
-                isinstance(answer, Refused) and answer.status == NOT_FOUND and not await self.standing.is_way_right()
-            )
-            return Barred(NOT_FOUND, answer.text, causes.ROUTE) if is_misled else answer
-
-        errand = await self.books.errand(reads, rules, mode, look_up)
-        if errand.instead is not None:
-            return errand.instead, errand
-        if not self.books.take(errand, reads[0].lease.token):
-            return is_busy(), errand
-        if errand.is_shadow:
-            attempts += [unsent(call, at=self.clock.now()) for call in errand.calls]
-            return Accepted(200, ""), errand
-        return await self.send(errand.calls, attempts, until=until), errand
+    async def _looked_up(self, path: str, *, attempts: list[Attempt], until: float) -> Answer:
+        """Make a read; a 404 is only believed where reads are answered."""
+        answer = await self._call("GET", path, functools.partial(self.api.read, path), attempts, until=until)
+        is_missing = isinstance(answer, Refused) and answer.status == NOT_FOUND
+        if is_missing and not await self.standing.is_way_right():
+            return Barred(NOT_FOUND, answer.text, causes.ROUTE)
+        return answer
 
     async def _lease(self) -> Sequence[Lease]:
         """Take as many events as may be under way now; none while held or paused."""
         try:
-            await self._write_notes()
-            if self.policy.origin != self.origin and not await self._has_moved():
-                return ()
+            await self.notes.write(self.policy)
+            if self.policy.origin != self.notes.origin:
+                if self.in_flight:
+                    return ()
+                await self.notes.moved_to(self.policy.origin, self.books)
             if not await self.standing.may_send():
                 self.progress.rests()
                 return ()
@@ -277,17 +282,6 @@ class Engine:
         if not (leases or self.in_flight):
             self.standing.found_nothing_due()
         return leases
-
-    async def _has_moved(self) -> bool:
-        """Forget what another Custify held, once nothing is under way to it; return whether that is done."""
-        if self.in_flight:
-            return False
-        if self.origin:
-            count = await self.books.forget()
-            self.log.info("ledger_forgot", order="base_url changed", records=count)
-        self.origin = self.policy.origin
-        await self.backlog.remember({"origin": self.origin})
-        return True
 
     async def _call(
         self, method: str, path: str, make: Callable[[], Awaitable[Answer]], attempts: list[Attempt], *, until: float
@@ -315,18 +309,6 @@ class Engine:
         attempts.append(attempt_of(method, path, answer, at=at, took_s=took_s))
         self.observe(attempts[-1])
         return answer
-
-    def _recall(self, notes: Table[str, object]) -> None:
-        """Go on with what was learned before a restart."""
-        self.steps.recall(notes)
-        self.standing.recall(notes, quiet_s_max=self.policy.retry_after_s_max)
-        self.origin = str(notes.get("origin", ""))
-
-    async def _write_notes(self) -> None:
-        if self.is_unwritten or self.standing.is_unwritten or self.pace.is_news:
-            self.is_unwritten = self.standing.is_unwritten = False
-            account = {"account": self.policy.account}
-            await self.backlog.remember(self.standing.to_notes() | self.steps.to_notes() | account)
 
     def _start(self, lease: Lease) -> None:
         task = asyncio.create_task(self.deliver(lease))
@@ -366,10 +348,7 @@ class Engine:
         """Let calls under way end; those that cannot are given up and come back after the next start."""
         if self.in_flight:
             await asyncio.wait(self.in_flight, timeout=2 * self.policy.call_s_max)
-        self.is_unwritten = True
-        await self._write_notes()
-        if not self.in_flight:
-            await self.backlog.remember({"running": False})
+        await self.notes.end(self.policy, is_all_done=not self.in_flight)
         for task in self.in_flight:
             task.cancel()
         await asyncio.gather(*self.in_flight, return_exceptions=True)
@@ -378,7 +357,7 @@ class Engine:
 
     def _note_ends(self, endings: Sequence[Ending]) -> None:
         """Say which verdicts that were written are bad ones; who has ended is no suspect any more."""
-        self.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
+        self.notes.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
         for ending in endings:
             self.standing.witness.ended(ending.lease.seq)
         # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.

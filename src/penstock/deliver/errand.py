@@ -9,7 +9,7 @@ from penstock import causes
 from penstock.buffer.port.backlog import NOTHING_LEARNED, CallCount, Ending, Learned, Lease
 from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.deliver.decide import Said, Settle, Verdict
-from penstock.destinations.answer import Recognised, Suspicious
+from penstock.destinations.answer import Accepted, Recognised, Suspicious
 from penstock.destinations.plan import Call, Filtered, Meaning, Plan, Unmappable
 from penstock.ledger.guard import Displaced, Suspicion
 from penstock.ledger.record import Alias, Delta
@@ -96,12 +96,11 @@ class Errand:
                     counts.append(CallCount(self._key(path), kind, count))
         return counts
 
-    @property
-    def needs_no_call(self) -> bool:
-        """Return whether the first event ends, and nothing is sent or looked up for it."""
-        if self.instead is not None:
-            return isinstance(self.instead, Unmappable | Filtered)
-        return not (self.calls or self.is_shadow)
+    def ends_free(self, said: Said, attempts: Sequence[Attempt]) -> bool:
+        """Return whether the first event ends, and nothing was sent or looked up for it."""
+        if attempts or self.is_shadow or self.calls:
+            return False
+        return isinstance(said, Accepted | Unmappable | Filtered)
 
     def _key(self, name: str) -> str:
         return SHADOW + name if self.is_shadow else name
@@ -192,5 +191,5 @@ def errand_of(run: Sequence[Read], weighed: Weighed, *, seen: Mapping[str, Delta
 
 def planned(run: Sequence[Read]) -> dict[str, int]:
     """Return how many calls of each path the plans of a run ask for."""
-    paths = [call.path for read in run for call in read.part().plan.calls]
+    paths = [call.path for read in run if isinstance(read.meaning, Plan) for call in read.meaning.calls]
     return {path: paths.count(path) for path in sorted(set(paths))}

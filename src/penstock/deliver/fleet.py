@@ -197,7 +197,7 @@ class Fleet:
                     served.engine.resume()
                 served.heed_resume(resumed.get(name, 0.0))
                 is_live = served.destination.mode == "live"
-                served.engine.books.watch.approved = await served.wishes.step(is_live=is_live)
+                served.engine.guard.watch.approved = await served.wishes.step(is_live=is_live)
                 if await served.replays.step([order for order in replays if order.destination == name]):
                     served.engine.progress.moved(self.clock.steady())
         except (BufferUnavailable, StoreDamaged) as error:

@@ -6,14 +6,24 @@ What needs a call ends a run: it goes back, and is handed out again as the first
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 from penstock.buffer.port.backlog import Backlog, Ending, Lease
+from penstock.clock import Clock
 from penstock.deliver.books import Books
+from penstock.deliver.busy import Busy
 from penstock.deliver.decide import Said, Verdict
-from penstock.deliver.errand import RUN_BYTES_MAX, Read
+from penstock.deliver.errand import RUN_BYTES_MAX, Errand, Read, Run
+from penstock.deliver.gather import on_record
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.reads import read_behind
+from penstock.deliver.steps import Steps, Unfinished
+from penstock.deliver.watchman import StepSpent
+from penstock.deliver.weighing import weighed
+from penstock.destinations.plan import Meaning, Plan, Unmappable
+from penstock.ledger.modes import Mode
+from penstock.ledger.rules import Rules
 
 # Events asked for behind the first: few, for most lanes are short; then so many times more, as long as all end.
 BEHIND_MIN, GROWTH = 8, 8
@@ -28,8 +38,8 @@ READ_AT_ONCE = 32
 class Runs:
     """The runs of one destination."""
 
-    def __init__(self, backlog: Backlog, books: Books) -> None:
-        self.backlog, self.books = backlog, books
+    def __init__(self, backlog: Backlog, books: Books, busy: Busy, *, steps: Steps, clock: Clock) -> None:
+        self.backlog, self.books, self.busy, self.steps, self.clock = backlog, books, busy, steps, clock
         #: How many more events may be held.
         self.room = BEHIND_MAX
 
@@ -40,12 +50,12 @@ class Runs:
 
         More of their lane is asked for while all of them end. Raises LeaseLost, and writes nothing then.
         """
-        run, limit, held = await self.books.run(reads, policy.rules, policy.mode), BEHIND_MIN, 0
+        run, limit, held = await self.free(reads, policy.rules, policy.mode), BEHIND_MIN, 0
         try:
             while run.is_whole and (limit := min(limit, self.room)) > 0:
                 self.room, held = self.room - limit, held + limit
                 more = await self._grown(run.reads, policy, limit)
-                grown = await self.books.run(more, policy.rules, policy.mode)
+                grown = await self.free(more, policy.rules, policy.mode)
                 if len(grown.reads) <= len(run.reads):
                     break
                 run, limit = grown, limit * GROWTH if len(more) == len(reads) + held else 0
@@ -56,13 +66,49 @@ class Runs:
         finally:
             self.room += held
 
+    async def free(self, reads: Sequence[Read], rules: Rules, mode: Mode) -> Run:
+        """Return those of these events, from the first on, that end without a call; their records are reserved."""
+        free = list(itertools.takewhile(lambda read: _may_end(read.meaning, rules, mode), reads))
+        plans = [read for read in free if isinstance(read.meaning, Plan)]
+        errand = await self._no_ops(plans if rules.coalesce else plans[:1], rules) if plans else None
+        if errand is not None and not self.busy.take(errand, reads[0].lease.token):
+            errand = None
+        done = {lease.token for lease in errand.leases} if errand else set()
+        ends = itertools.takewhile(lambda r: not isinstance(r.meaning, Plan) or r.lease.token in done, free)
+        return Run(reads=list(ends), errand=errand)
+
+    async def _no_ops(self, plans: Sequence[Read], rules: Rules) -> Errand | None:
+        """Return the errand of those of these upserts, from the first on, of which Custify holds everything.
+
+        None as well when one is to blame that it cannot be told; that is found out when it is the first of its lane.
+        """
+        try:
+            known = await on_record(plans, self.books, self.steps, is_shadow=False)
+            errand = await weighed(known, rules, self.steps, now=self.clock.now())
+            if errand.calls and (count := errand.is_carried.index(True)):
+                # What was said before the first that is carried may have been taken back behind it.
+                known = known.up_to(count)
+                errand = await weighed(known, rules, self.steps, now=self.clock.now())
+        except (StepSpent, Unfinished):
+            return None
+        return None if errand.calls else errand
+
     async def _grown(self, reads: Sequence[Read], policy: DeliveryPolicy, limit: int) -> Sequence[Read]:
         """Return events again, with those right behind them."""
         bytes_max = min(limit * BODY_BYTES, RUN_BYTES_MAX)
         first = await self.backlog.lease_behind(reads[0].lease, limit=limit, bytes_max=bytes_max)
         grown = [dataclasses.replace(reads[0], lease=first), *reads[1:]]
-        for each in read_behind(first.followers[len(reads) - 1 :], self.books.steps, policy):
+        for each in read_behind(first.followers[len(reads) - 1 :], self.steps, policy):
             grown.append(each)
             if len(grown) % READ_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return grown
+
+
+def _may_end(meaning: Meaning, rules: Rules, mode: Mode) -> bool:
+    """Return whether an event may come to nothing: it has no plan, or Custify may hold all of it."""
+    if not isinstance(meaning, Plan):
+        # A visitor's event may wait for somebody to sign in.
+        return not (isinstance(meaning, Unmappable) and meaning.visitor)
+    is_upsert = all(call.about != "event" for call in meaning.calls)
+    return is_upsert and rules.skip_unchanged and mode.is_live_for(meaning)

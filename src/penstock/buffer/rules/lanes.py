@@ -1,15 +1,47 @@
 """Which lanes an event waits in. Pure.
 
-Whom an event is about, its destination says (`Naming`), by the function that its mapping names people by. A person's lane is
-named by the user id, else by the e-mail address; a visitor's by the anonymous id. An event that names a person by two of
-them ties one to the other: from then on what names that person by e-mail or anonymous id alone waits in the lane of the user
-id as well. Lanes are never merged: on a shared computer, or with a server that sends one constant anonymousId, merging
-would chain strangers together for ever.
+*The states.* A lane is a list of waiting events, by position: live ones first, then replayed ones, each in the order they
+came. Whom an event is about, its destination says (`Naming`), by the function that its mapping names people by. An event
+stands in the lanes that it was given when it was taken in, until it ends or is parked, or events are read in another way:
 
-Why the order of one person holds: an event with a user id waits for everything earlier of that user, and, if it names an
-e-mail or an anonymous id that still has events waiting, for those; if the e-mail was last seen with another user, for that
-one too, for Custify may take both for one. An event without a user id waits for its own lane and, once tied, for everything
-earlier of the person it was last seen with.
+    its own       of the user id, else of the e-mail address, else of the visitor (the anonymous id)
+    lesser names  its e-mail and its visitor, but only while somebody stands there, or is parked for it
+    better names  of an e-mail, the person it is tied to; of a visitor, that person, and whom that one is tied to
+    companies     each that it writes
+
+An event that names a person by two names ties the lesser to the better one. What is tied has one of three states:
+
+    nobody ── first person ──▶ one person ── another person ──▶ several, the last of them known
+                                 │    ▲
+                                 └────┘  the same person; or a user id in place of the e-mail it was known by
+
+Until it is forgotten with its person, a tie never goes back from several, nor from a user id to an e-mail. Its person is the
+one to wait for, in each state; only in the second may a visitor's events be given to that person (`became`).
+
+*The rule.* An event is handed out when it stands first in all of its lanes, and nobody in them is under way; those right
+behind it in all of their lanes may go along with it.
+
+*What follows from it, always:*
+
+1. Two events with a lane in common go one after the other, by position.
+2. Nobody waits in a ring: one waits for smaller positions alone, so the smallest that is not parked can always go.
+3. An event stands in its own lane, at most two lesser and two better ones, and its companies: however many share a name.
+
+*Why that keeps the order of one person.* Take an earlier event A and a later one B that still finds A waiting. By 1 they need
+a lane in common:
+
+    A and B name the user                     the user's lane
+    A names the e-mail alone, B both          the e-mail's lane: A stands in it, so B joins it
+    A names both, B the e-mail alone          the user's lane: A has tied the e-mail to it
+    A names the visitor alone, B the person   the visitor's lane, as with the e-mail; or A is parked, and comes back, in front
+                                              of B, in the transaction that takes B in
+    A names the person, B the visitor alone   the person's lane, over one tie, or two: visitor, e-mail, user
+    A with another user, B with A's e-mail    that user's lane: Custify may take both for one
+
+If A has ended, there is nothing to wait for, and B joins no lane of a lesser name. That is why lanes need not be merged: on a
+shared computer, or with a server that sends one constant anonymousId, merging would chain strangers together for ever.
+Ties are read before an event's own are noted, and in the order of the log; so lanes depend on what came before alone, and
+every store names them alike.
 """
 
 from collections.abc import Callable, Sequence

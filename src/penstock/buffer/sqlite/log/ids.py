@@ -1,9 +1,39 @@
 """Which message ids are stored. An id that was stored is always known; what is new is found to be new without the disk.
 
 Ids are random, so an index of them all would have a page of its own written for each event. Instead the last ones are
-kept in memory, and written in runs that never change: a run is begun when enough ids have come, and written a little with
-every commit, so that none waits for a whole one. Filters in memory say which ids may have come before; only these, about
-one new id in a thousand, are looked for. An id is known as long as its event is stored, or a little longer.
+kept in memory, and written in runs that never change: sorted, 128 to a row, so that an id is found by one look-up in each.
+
+*The states* of an id that is stored, in this order:
+
+    recent       in memory, by source, with its place in the log
+    unfinished   in memory still, and in rows of `message` for a run that has no row in `run` yet
+    in a run     in rows of `message`, and the run in `run`: from then on it is looked for on disk alone
+    gone         retention took all events of its run, and the run behind them
+
+    recent ── 65 536 have come ──▶ unfinished ── its last row is written ──▶ in a run ── all events gone ──▶ gone
+
+Beside it, each id is in the filter that was the newest when it came. A filter covers up to 16 runs, says "maybe" or "no", and
+never forgets; the newest takes in ids before they are stored.
+
+*What holds between two transactions:*
+
+1. Runs cut the log: a run has the ids of the events up to its `last_seq`, from where the run before it ends; the unfinished
+   one and the recent ones are what comes behind the last run. So what memory holds can be read again from the log.
+2. A row of `message` is never changed. Rows of a run that `run` does not name do not count: a reader does not see them, and a
+   start takes them away and begins that run anew.
+3. A filter suspects every id of its runs, of the unfinished run if that is its own, and, the newest, all recent ones.
+4. At most one run is unfinished: for each id that comes, two of it are written, so it is done long before the next begins.
+5. Memory agrees with one state of the file, which SQLite names (`data_version`). After a failed write, or another's, it is
+   read again before anything is asked (log.py); so nothing is known that was not stored.
+
+*Why it is exact.* A stored id is known: by 3 its filter suspects it; by 1 it is recent, unfinished or in a run of that
+filter, and all three are looked into. An id that is not stored is not known: a suspicion, which about one new id in a thousand
+meets, is compared as text. Two equal ids in one request are found because the newest filter takes in the first before it is
+asked for the second. Within a source, that is; sources may use the same ids.
+
+*Why it is cheap.* A new id costs a word of memory in each filter, one filter for a million ids; a commit writes a few rows
+at the end of the file's trees; a start reads the ids behind the last run, and the filters that were stored full, if this
+process hashes as the one that wrote them did.
 """
 
 import array

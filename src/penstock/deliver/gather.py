@@ -1,0 +1,56 @@
+"""What has a say in what is sent for some events, fetched once: their records, and whom look-ups find. It decides nothing."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from penstock.deliver.books import Books, LookUp
+from penstock.deliver.errand import SHADOW, Read
+from penstock.deliver.policy import DeliveryPolicy
+from penstock.deliver.steps import Steps
+from penstock.deliver.weighing import Gathered, needs_known, surveyed
+from penstock.destinations.plan import Plan
+from penstock.ledger.record import Record
+from penstock.ledger.rules import Rules
+from penstock.ledger.weigh import whose
+
+
+async def gather(
+    reads: Sequence[Read], policy: DeliveryPolicy, books: Books, steps: Steps, look_up: LookUp
+) -> Gathered:
+    """Return what is known for the first of these events, and for those that can go along with it.
+
+    Raises Unfinished, and StepSpent for several events.
+    """
+    first, rules, mode = reads[0], policy.rules, policy.mode
+    is_shadow = isinstance(first.meaning, Plan) and not mode.is_live_for(first.meaning)
+    if not isinstance(first.meaning, Plan) or rules.is_off:
+        return Gathered(run=[first], is_shadow=is_shadow, is_plain=True)
+    alike = [first]
+    for read in reads[1:] if rules.coalesce else ():
+        if not isinstance(read.meaning, Plan) or mode.is_live_for(read.meaning) is is_shadow:
+            break
+        alike.append(read)
+    return await _looked_up(await on_record(alike, books, steps, is_shadow=is_shadow), rules, books, look_up)
+
+
+async def on_record(run: Sequence[Read], books: Books, steps: Steps, *, is_shadow: bool) -> Gathered:
+    """Return those of a run, from the first on, that become one errand, and the records of whom they are about."""
+    parts = [read.part() for read in run]
+    count, subjects = await steps.run([read.lease for read in run], surveyed, parts)
+    records = await books.records(subjects, SHADOW if is_shadow else "")
+    return Gathered(run=run[:count], parts=parts[:count], records=records, is_shadow=is_shadow)
+
+
+async def _looked_up(known: Gathered, rules: Rules, books: Books, look_up: LookUp) -> Gathered:
+    """Add those who must be known, and of whom there is no record; up to the first look-up that is not answered."""
+    found: dict[str, Record] = {}
+    for call in (call for part in known.parts for call in part.plan.calls if needs_known(call, rules)):
+        subject = whose(call, known.records)
+        if not subject or subject in found or known.records.get(subject) is not None:
+            continue
+        person = await books.person(call, rules, look_up)
+        if isinstance(person, Record):
+            found[subject] = person
+        elif person is not None:
+            return dataclasses.replace(known, unanswered=person, is_plain=True)
+    return dataclasses.replace(known, found=found, records={**known.records, **found}) if found else known
