@@ -1,5 +1,8 @@
 """The process stands still in the middle of a delivery, for longer than its lease: what comes of it comes once and in order."""
 
+import asyncio
+import math
+
 import msgspec
 import pytest
 
@@ -7,7 +10,7 @@ from contract.worlds import MemoryWorld, SqliteWorld, event
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import ManualClock, SeededDice
 from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import Engine
+from penstock.deliver.engine import LATE_S_MAX, Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.destinations.answer import Accepted
@@ -91,5 +94,24 @@ async def test_a_call_that_could_outlive_the_lease_is_left_to_the_next_one(stage
     await engine.deliver(lease)
     assert custify.paths == []
 
+    await engine.deliver(await leased(world, engine))
+    assert world.counts().outcomes == {Outcome.DELIVERED: 1}
+
+
+async def test_a_call_whose_turn_passed_while_the_process_stood_still_waits_for_another(stage, monkeypatch):
+    world, engine, custify = stage
+    engine.pace.per_s_max = 2.0
+    while not engine.pace.wait_s(custify.clock.steady()):
+        engine.pace.sent(custify.clock.steady())
+
+    async def slept(wait_s):
+        custify.clock.advance(wait_s + LATE_S_MAX + 0.1)
+
+    monkeypatch.setattr(asyncio, "sleep", slept)
+    await engine.deliver(await leased(world, engine))
+    assert custify.paths == []
+    assert world.counts().waiting == 1
+
+    engine.pace.per_s_max = math.inf
     await engine.deliver(await leased(world, engine))
     assert world.counts().outcomes == {Outcome.DELIVERED: 1}

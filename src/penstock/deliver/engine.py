@@ -48,6 +48,8 @@ log = structlog.get_logger()
 
 # How soon an engine that had something to do looks for new events again; the longer it finds none, the later.
 IDLE_S_MIN = 0.01
+# A call that comes to its turn so late has missed it: others have theirs by now.
+LATE_S_MAX = 1.0
 # How long an engine rests when its own disk is full before it looks again.
 DISK_REST_S = 5.0
 
@@ -295,6 +297,9 @@ class Engine:
         self.pace.sent(now + wait_s)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+            if self.clock.steady() - now > wait_s + LATE_S_MAX:
+                # The process stood still: all whose turn has passed would call at once.
+                return Throttled(0.0, "its turn has passed")
             if (blocked_s := self.pace.blocked_s(self.clock.steady())) > 0:
                 # Another call was throttled while this one waited for its turn.
                 return Throttled(blocked_s, "waiting for the pace")
