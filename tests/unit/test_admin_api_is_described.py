@@ -18,7 +18,8 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from dashboard_world import World
-from penstock.admin.api.openapi import ROUTES, describe
+from penstock.admin.api.openapi import describe
+from penstock.admin.api.table import ROUTES
 from penstock.buffer.port.control import Kind, Role, User
 from penstock.settings.revisions import opened
 
@@ -82,7 +83,7 @@ def test_every_route_is_described_and_every_description_has_a_route():
     routes = {
         (method.lower(), plain(r.path)) for r in world.routes if r.path.startswith("/api") for method in r.methods
     }
-    described = {(method, path) for method, path, *_ in ROUTES}
+    described = {(route.method, route.path) for route in ROUTES}
 
     assert described == {route for route in routes if route[0] != "head"} | {("get", "/api/v1/status")}
 

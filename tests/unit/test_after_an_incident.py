@@ -348,8 +348,8 @@ def test_a_form_that_was_opened_before_somebody_else_changed_the_settings_does_n
     base = world.desk.revision()
     admin.post("/sources/new", name="other", type="web")
     before = world.desk.document()
-    if path.endswith("/settings"):
-        fields = form_of(admin.get(path.removesuffix("/settings")).text, path) | fields
+    if path.endswith(("/settings", "/connect")):
+        fields = form_of(admin.get(path.rpartition("/")[0]).text, path) | fields
     late = admin.post(path, **fields | {"base": str(base)})
 
     assert late.status_code == 409

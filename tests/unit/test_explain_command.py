@@ -34,6 +34,7 @@ to = "older"
 from = "shop"
 to = "older"
 """
+HERE = ("--destination", "custify")
 
 
 def event(name, user="ana", source="web", **fields):
@@ -185,7 +186,7 @@ async def test_the_event_that_last_set_a_field_is_named_and_those_that_did_not_a
     )
     await settle(world, Outcome.DELIVERED)
 
-    said = explain("--person", "ana", "--field", "plan", world=world)
+    said = explain("--person", "ana", "--field", "plan", *HERE, world=world)
 
     assert said.exit_code == 0
     assert said.stdout.startswith("not (yet) in Custify: identify m5 from web")
@@ -203,7 +204,7 @@ async def test_a_person_is_found_by_their_email_too_and_a_field_by_its_whole_nam
     await settle(world, Outcome.NO_OP)
 
     for field in ("session_count", "email"):
-        told = json.loads(explain("--person", "ana@example.com", "--field", field, "--json", world=world).stdout)
+        told = json.loads(explain("--person", "ana@example.com", "--field", field, "--json", *HERE, world=world).stdout)
         assert told["set_by"]["message_id"] == "m1"
         assert [line["field"] for line in told["lines"]] == [field]
 
@@ -212,7 +213,7 @@ async def test_the_company_a_person_belongs_to_comes_from_a_group_call(world):
     await world.append(event("m1", type="group", groupId="acme"))
     await settle(world, Outcome.DELIVERED)
 
-    told = json.loads(explain("--person", "ana", "--field", "companies", "--json", world=world).stdout)
+    told = json.loads(explain("--person", "ana", "--field", "companies", "--json", *HERE, world=world).stdout)
 
     assert [(line["field"], line["source"]) for line in told["lines"]] == [
         ("companies[0].company_id", "groupId"),
@@ -225,10 +226,10 @@ async def test_a_field_nobody_set_ends_with_1_and_says_how_far_it_looked(world):
     for _ in range(6):
         await settle(world, Outcome.DELIVERED)
 
-    said = explain("--person", "ana", "--field", "plan", "--newest", "5", world=world)
+    said = explain("--person", "ana", "--field", "plan", "--newest", "5", *HERE, world=world)
 
     assert (said.exit_code, said.stdout) == (1, "plan of ana at custify: none of the newest 5 events set it\n")
-    assert explain("--person", "ana", "--field", "plan", "--newest", "6", world=world).exit_code == 0
+    assert explain("--person", "ana", "--field", "plan", "--newest", "6", *HERE, world=world).exit_code == 0
 
 
 def test_an_event_with_very_many_values_is_explained_page_by_page():

@@ -8,14 +8,15 @@ import msgspec
 
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.shelf import Story
-from penstock.causes import explained
 from penstock.cli import config_option, settings_to_look_with
-from penstock.cli.selection import destination_of, filter_options, printable, selection_of
+from penstock.cli.destination import destination_of, destination_option
+from penstock.cli.selection import filter_options, printable, selection_of
+from penstock.inspect.stored_event import stored_event
 
 
 @click.command("dead")
 @config_option
-@click.option("--destination", help="Which destination; needed when there are several.")
+@destination_option
 @filter_options
 @click.option("--events", is_flag=True, help="List the events instead of their causes.")
 @click.option("-n", "count", default=20, show_default=True, help="List so many events at most.")
@@ -62,20 +63,11 @@ def _lines(story: Story) -> list[str]:
 
 
 def _facts(story: Story) -> dict[str, object]:
+    event = story.event
     return {
-        "message_id": story.event.message_id,
-        "source": story.event.source,
-        "type": story.event.type,
-        "user_id": story.event.user_id,
-        "anonymous_id": story.event.anonymous_id,
-        "outcome": story.state,
-        "cause": story.cause,
-        "advice": explained(story.cause).advice,
-        "reason": story.reason,
-        "ended_at": story.ended_at,
-        "attempts": story.attempts,
-        "body": msgspec.Raw(story.event.body) if _is_json(story.event.body) else None,
-        "beside": msgspec.Raw(story.event.envelope) if story.event.envelope else None,
+        **msgspec.structs.asdict(stored_event(story)),
+        "body": msgspec.Raw(event.body) if _is_json(event.body) else None,
+        "beside": msgspec.Raw(event.envelope) if event.envelope else None,
     }
 
 

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from penstock.cli import EXIT_FAILED, config_option, settings_to_look_with
+from penstock.cli.destination import destination_of, destinations_of
 from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable
 from penstock.destinations.custify.options import Mapping
 from penstock.event import mended
@@ -35,7 +36,7 @@ NESTED = click.Choice(["drop", "flatten", "json"])
 @click.option("--person", help="Which event last set a field of this person (user id or email)?")
 @click.option("--field", help="With --person: the field in Custify, such as plan or signed_up_at.")
 @click.option("--newest", default=10_000, show_default=True, help="With --person: look at the newest N events.")
-@click.option("--destination", help="Only this destination; default: all, and for --person the first in the settings.")
+@click.option("--destination", help="Which destination; default: all. With --person needed when there are several.")
 @click.option(
     "--from",
     "first",
@@ -73,24 +74,17 @@ def explain_command(
     if file is not None:
         return _explain_file(file.read(), _mapping(reading), first=first, as_json=as_json)
     settings = settings_to_look_with(config)
-    names = _destinations(settings, destination)
     if message_id is not None:
+        names = destinations_of(settings, destination)
         return _explain_stored(settings, message_id, names, first=first, as_json=as_json)
-    return _explain_field(settings, names[0], person or "", field or "", newest, as_json=as_json)
+    name = destination_of(settings, destination)
+    return _explain_field(settings, name, person or "", field or "", newest, as_json=as_json)
 
 
 def _mapping(reading: dict[str, object]) -> Mapping:
     given = {name: value for name, value in reading.items() if value and name != "mapping"}
     name: Literal["custify/1", "rudderstack"] = "rudderstack" if reading["mapping"] == "rudderstack" else "custify/1"
     return Mapping(name=name, **given)  # type: ignore[arg-type]
-
-
-def _destinations(settings: Settings, chosen: str | None) -> list[str]:
-    if not settings.destinations:
-        raise click.UsageError("there is no destination in the settings")
-    if chosen is not None and chosen not in settings.destinations:
-        raise click.BadParameter(f"unknown destination; known: {', '.join(settings.destinations)}")
-    return [chosen] if chosen is not None else list(settings.destinations)
 
 
 def _explain_file(body: bytes, mapping: Mapping, *, first: int, as_json: bool) -> None:

@@ -7,7 +7,8 @@ import click
 import msgspec
 
 from penstock.cli import config_option, config_path
-from penstock.cli.selection import destination_of, printable
+from penstock.cli.destination import destination_of, destination_option
+from penstock.cli.selection import printable
 from penstock.inspect.ledger import HeldRecord, held, subject_of, suspicions
 
 NAME_ONE = "give one of --person, --email, --company"
@@ -21,7 +22,7 @@ def ledger_command() -> None:
 def _who(command: click.decorators.FC) -> click.decorators.FC:
     for option in reversed(
         (
-            click.option("--destination", help="Which destination; needed when there are several."),
+            destination_option,
             click.option("--person", help="A user id."),
             click.option("--email", help="An e-mail address."),
             click.option("--company", help="A company id."),
@@ -78,7 +79,7 @@ def forget_command(
 
 @ledger_command.command("attributes")
 @config_option
-@click.option("--destination", help="Which destination; needed when there are several.")
+@destination_option
 @click.option("--approve", metavar="ATTRIBUTE", help="Let one through that is held, such as people.planName.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 def attributes_command(config: Path | None, destination: str | None, approve: str | None, *, as_json: bool) -> None:

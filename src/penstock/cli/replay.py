@@ -11,7 +11,8 @@ import msgspec
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
 from penstock.cli import EXIT_PARTIAL, config_option, config_path
-from penstock.cli.selection import destination_of, filter_options, printable, selection_of
+from penstock.cli.destination import destination_of, destination_option
+from penstock.cli.selection import filter_options, printable, selection_of
 from penstock.inspect.replays import Replay, count_by_cause, replay_of
 from penstock.settings import Settings
 
@@ -21,7 +22,7 @@ LOOK_S = 0.5
 
 @click.command("replay")
 @config_option
-@click.option("--destination", help="Which destination; needed when there are several.")
+@destination_option
 @filter_options
 @click.option("--dry-run", is_flag=True, help="Show the counts and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

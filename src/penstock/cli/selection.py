@@ -7,7 +7,6 @@ import click
 
 from penstock.buffer.port.selection import Selection
 from penstock.clock import SystemClock
-from penstock.settings import Settings
 from penstock.timestamps import parsed
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -37,18 +36,6 @@ def selection_of(filters: dict[str, Any]) -> Selection:
     """Return the selection of the options above. Raises click.BadParameter."""
     since, until = (_time(name, filters.pop(name)) for name in ("since", "until"))
     return Selection(since=since, until=until, **filters)
-
-
-def destination_of(settings: Settings, name: str | None) -> str:
-    """Return the destination that is meant: the only one, or the one named. Raises click.UsageError."""
-    known = ", ".join(settings.destinations)
-    if name is None and len(settings.destinations) == 1:
-        return next(iter(settings.destinations))
-    if name is None:
-        raise click.UsageError(f"which destination? --destination is one of: {known or 'none is set up'}")
-    if name not in settings.destinations:
-        raise click.BadParameter(f"expected one of {known or 'none'}, got {name}", param_hint="--destination")
-    return name
 
 
 def printable(text: str) -> str:

@@ -25,11 +25,11 @@ from penstock.explain.explain import as_json as explanation_as_json
 from penstock.explain.page import LEAVES_MAX
 from penstock.inspect.ledger import notes_of
 from penstock.inspect.masking import NOTHING_HIDDEN, Mask
+from penstock.inspect.stored_event import stored_event
 from penstock.json_paths import as_text
 from penstock.ledger.record import CUSTOM, email_subject
 from penstock.ledger.weigh import Note
 from penstock.settings import Settings
-from penstock.timestamps import from_ms, to_text
 
 #: Outcomes after which Custify holds what the event's calls say.
 HELD = frozenset({Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED})
@@ -213,9 +213,8 @@ def account_as_json(account: Account, mask: Mask = NOTHING_HIDDEN) -> dict[str, 
     story = account.story
     return {
         "destination": account.destination,
-        **story_as_json(story, mask),
+        **msgspec.structs.asdict(stored_event(story, mask)),
         "set_when_accepted": account.set_when_accepted,
-        "attempts": [dataclasses.asdict(attempt) for attempt in story.attempts],
         "ledger": [dataclasses.asdict(note) for note in account.ledger],
         "explanation": explanation_as_json(account.explanation),
     }
@@ -226,25 +225,10 @@ def history_as_json(
 ) -> dict[str, object]:
     """Return a field's history as plain JSON, for programs."""
     return {
-        "set_by": story_as_json(history.setter, mask_of(history.setter.event)) if history.setter else None,
+        "set_by": stored_event(history.setter, mask_of(history.setter.event)) if history.setter else None,
         "lines": [dataclasses.asdict(line) for line in history.lines],
-        "not_held": [story_as_json(story, mask_of(story.event)) for story in history.not_held],
+        "not_held": [stored_event(story, mask_of(story.event)) for story in history.not_held],
         "looked_at": history.looked_at,
-    }
-
-
-def story_as_json(story: Story, mask: Mask = NOTHING_HIDDEN) -> dict[str, object]:
-    """Return what names a stored event, and how it stands."""
-    return {
-        "message_id": mask.message_id(story.event.message_id),
-        "seq": story.seq,
-        "type": mask.title(story.event.type),
-        "source": story.event.source,
-        "received_at": to_text(from_ms(story.event.received_at_ms)),
-        "state": story.state,
-        "reason": story.reason,
-        "cause": story.cause,
-        "ended_at": None if story.ended_at is None else to_text(from_ms(round(story.ended_at * 1000))),
     }
 
 

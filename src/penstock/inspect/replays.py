@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 import msgspec
 
@@ -104,7 +105,17 @@ def counted(dead: DeadLetters, destination: str, selection: Selection) -> Count:
     return Count(number, is_all=False)
 
 
-def problems_as_json(dead: DeadLetters, destination: str) -> list[dict[str, object]]:
+class ProblemTold(TypedDict):
+    """Events that ended badly, by cause."""
+
+    cause: str
+    outcome: str
+    count: int
+    meaning: str
+    advice: str
+
+
+def problems_as_json(dead: DeadLetters, destination: str) -> list[ProblemTold]:
     """Return the dead and rejected events by cause, each with its meaning and advice."""
     return [
         {

@@ -16,6 +16,8 @@ from penstock.settings.text import unknown
 Block = type[Source] | type[Destination]
 # A checkbox that is off sends nothing; a hidden field of its name in front of it does.
 ON, OFF = "on", "off"
+# Of a field that nobody knows, or its value, no more is repeated.
+NAME_CHARS = 100
 
 SOURCE = (
     "allowed_origins", "trust", "trusted_traits", "quota", "events_per_s_max", "bytes_per_s_max", "burst_s",
@@ -34,22 +36,57 @@ DESTINATION: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FormFields:
+    """What a form says: fields that it must have, fields that it may have, and flags, which it has with `on` or not at all."""
+
+    needed: Sequence[str] = ()
+    optional: Sequence[str] = ()
+    flags: Sequence[str] = ()
+
+
+NO_FIELDS = FormFields()
+# The revision that a page was made from; any form may say it.
+BASE = "base"
+
+
+def check(form: Mapping[str, str], fields: FormFields) -> None:
+    """Refuse a form that says something nobody reads, or leaves out what it shows. Raises SettingsError that names it."""
+    refuse_unknown(form, {BASE, *fields.needed, *fields.optional, *fields.flags})
+    refuse_missing(form, fields.needed)
+    for name in fields.flags:
+        if form.get(name, ON) != ON:
+            raise SettingsError(name, expected=f"{ON}, or no such field", got=form[name][:NAME_CHARS])
+
+
 def read(kind: Block, form: Mapping[str, str], fields: Collection[str], *, is_whole: bool) -> dict[str, Any]:
     """Return what a form says of these fields, as a document keeps it; `is_whole`: it must say something of each.
 
     Raises SettingsError that names the field. Whether values can work together is checked with all settings.
     """
     hints = _hints(kind)
-    if is_whole and (missing := [name for name in fields if name not in form]):
-        raise SettingsError(missing[0], expected="a value", got="none", hint="a form says all that it shows")
+    if is_whole:
+        refuse_missing(form, fields)
     return {name: _value(name, hints[name], form[name]) for name in fields if name in form}
 
 
-def refuse_unknown(form: Mapping[str, str], known: Collection[str], *, prefixes: Sequence[str] = ()) -> None:
+def refuse_unknown(form: Mapping[str, str], known: Collection[str]) -> None:
     """Refuse a form with a field that nobody reads. Raises SettingsError."""
     for name in form:
-        if name not in known and not (":" in name and name.startswith(tuple(prefixes))):
-            raise unknown(name, name, known)
+        if name not in known:
+            raise unknown(name[:NAME_CHARS], name[:NAME_CHARS], known)
+
+
+def refuse_missing(form: Mapping[str, str], needed: Collection[str]) -> None:
+    """Refuse a form that leaves something out. Raises SettingsError."""
+    for name in needed:
+        if name not in form:
+            raise SettingsError(name, expected="a value", got="none", hint="a form says all that it shows")
+
+
+def of_each(names: Collection[str], *beginnings: str) -> list[str]:
+    """Return the fields of a form that each source has, such as `mode:web`."""
+    return [f"{beginning}:{name}" for name in names for beginning in beginnings]
 
 
 def choices(kind: Block) -> dict[str, tuple[str, ...]]:

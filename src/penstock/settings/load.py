@@ -12,6 +12,7 @@ from penstock.errors import SettingsError
 from penstock.settings.check import check
 from penstock.settings.environment import from_environment, strangers
 from penstock.settings.mistakes import Mistakes
+from penstock.settings.not_yet import NOT_YET, refusal_of
 from penstock.settings.table import SCALARS, Connection, Destination, Settings, Source
 from penstock.settings.text import References, closest, parsed_toml, read_bytes, typed, unknown
 
@@ -107,9 +108,10 @@ def _with_dashboard(table: Table, dashboard: Table) -> Table:
 
 
 def _scalars(table: Table, mistakes: Mistakes) -> dict[str, typing.Any]:
-    known = {f.name: f for f in dataclasses.fields(Settings)}
+    known = {f.name for f in dataclasses.fields(Settings)}
     hints = typing.get_type_hints(Settings)
-    mistakes.add(unknown(key, key, known) for key in table if key not in known)
+    mistakes.add(unknown(key, key, known) for key in table if key not in known | NOT_YET.keys())
+    mistakes.add(filter(None, (refusal_of(key, key, table[key]) for key in NOT_YET.keys() & table.keys())))
     values = {}
     for field in SCALARS:
         if field.name in table:

@@ -245,8 +245,6 @@ class Settings:
         " the internet; this machine is reached over http, for the sandbox.",
     )
     secret_key_file: str = _setting("", "File with the key that encrypts secrets at rest.")
-    engine: Literal["sqlite", "nats"] = _setting("sqlite", "Where events wait.")
-    nats_url: str = _setting("", "NATS server, with engine `nats`.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Lowest level that is logged.")
     log_format: Literal["auto", "json", "text"] = _setting(
         "auto", "`json`, `text`, or text on a terminal and JSON elsewhere."

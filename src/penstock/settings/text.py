@@ -67,11 +67,11 @@ class References:
         return self.environ[reference]
 
 
-def unknown(name: str, key: str, known: Iterable[str]) -> SettingsError:
+def unknown(name: str, key: str, known: Iterable[str], *, what: str = "a known setting") -> SettingsError:
     """Return the error for a key nobody knows, with a suggestion."""
-    close = closest(key, known)
-    hint = f"did you mean {close}?" if close else f"known are {', '.join(sorted(known))}"
-    return SettingsError(name, expected="a known setting", got=key, hint=hint)
+    close, names = closest(key, known), ", ".join(sorted(known))
+    hint = f"did you mean {close}?" if close else f"known are {names}" if names else "there is none here"
+    return SettingsError(name, expected=what, got=key, hint=hint)
 
 
 def closest(key: str, known: Iterable[str]) -> str:

@@ -3,24 +3,28 @@
 A token is made on a page, by somebody who signed in: one that could make others would be worth more than its scope.
 """
 
-import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.admin.api.api import ApiError, api_route, caller_of, eyes_of, page_of, read
-from penstock.admin.api.settings import deeds_as_json
+from penstock.admin.api.api import api_route, caller_of, eyes_of, page_of
+from penstock.admin.api.body import ApiError
+from penstock.admin.api.settings import deeds_shown
+from penstock.admin.api.shapes import (
+    AuditAnswer,
+    CredentialsAnswer,
+    EndedAllAnswer,
+    EndedAnswer,
+    InviteRequest,
+    LinkAnswer,
+    RemovedAnswer,
+    TokensAnswer,
+    UsersAnswer,
+)
 from penstock.admin.doors.access import Access
 from penstock.buffer.port.control import Credential, Journal, Kind, Sort
 from penstock.errors import SettingsError
 from penstock.inspect.eyes import Sight
 from penstock.inspect.status import StatusReader
-
-
-class InviteRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What POST /api/v1/users takes."""
-
-    name: str
-    role: str
 
 
 class AccessApi:
@@ -45,14 +49,14 @@ class AccessApi:
             api_route("POST", "/api/v1/tokens/{hash}/end", self.end_token, right="look"),
         ]
 
-    def users(self, _: Request, __: bytes) -> object:
+    def users(self, _: Request, __: object) -> UsersAnswer:
         """Return everybody, and whether they have chosen a password yet."""
         users = self.access.users.users()
         return {"users": [{"name": u.name, "role": u.role, "invited": not u.password_hash} for u in users]}
 
-    def invite(self, request: Request, body: bytes) -> object:
+    def invite(self, request: Request, wanted: InviteRequest) -> LinkAnswer:
         """Add somebody, or let somebody choose a new password."""
-        wanted, who = read(body, InviteRequest), caller_of(request).name
+        who = caller_of(request).name
         try:
             invitation = self.access.add(wanted.name, wanted.role, by=who)
         except SettingsError as error:
@@ -60,21 +64,21 @@ class AccessApi:
         self.journal.note(who, f"{wanted.name} was invited as {wanted.role} by the API")
         return self._link(invitation)
 
-    def remove(self, request: Request, _: bytes) -> object:
+    def remove(self, request: Request, _: object) -> RemovedAnswer:
         """Remove somebody, with their sessions and tokens."""
         name, who = self._somebody_else(request), caller_of(request).name
         self.access.users.remove_user(name)
         self.journal.note(who, f"{name} was removed by the API, with all sessions, tokens and links")
         return {"removed": name}
 
-    def reset(self, request: Request, _: bytes) -> object:
+    def reset(self, request: Request, _: object) -> LinkAnswer:
         """Take somebody's password, sessions, tokens and links away, and let them choose a new password."""
         name, who = self._somebody_else(request), caller_of(request).name
         invitation = self.access.reset(name, by=who)
         self.journal.note(who, f"the password of {name} was reset by the API; all sessions, tokens and links ended")
         return self._link(invitation)
 
-    def credentials(self, request: Request, _: bytes) -> object:
+    def credentials(self, request: Request, _: object) -> CredentialsAnswer:
         """Return somebody's sessions, invitations, tokens and links, without their secrets."""
         name = self._known(request)
         return {
@@ -91,21 +95,21 @@ class AccessApi:
             ]
         }
 
-    def end_all(self, request: Request, _: bytes) -> object:
+    def end_all(self, request: Request, _: object) -> EndedAllAnswer:
         """End all of them."""
         name, who = self._known(request), caller_of(request).name
         ended = self.access.users.end_credentials(name, kinds=set(Kind))
         self.journal.note(who, f"all sessions, tokens and links of {name} were ended by the API")
         return {"ended": ended}
 
-    def end(self, request: Request, _: bytes) -> object:
+    def end(self, request: Request, _: object) -> EndedAnswer:
         """End one of them."""
         name, who = self._known(request), caller_of(request).name
         found = self._end(name, request.path_params["hash"], set(Kind))
         self.journal.note(who, f"a {found.kind} of {name} was ended by the API")
         return {"ended": found.hash}
 
-    def audit(self, request: Request, _: bytes) -> object:
+    def audit(self, request: Request, _: object) -> AuditAnswer:
         """Return what the audit log keeps of a sort, the newest first."""
         given = dict(request.query_params)
         first, limit = page_of(given)
@@ -114,9 +118,10 @@ class AccessApi:
             raise ApiError(400, "sort", expected=", ".join(Sort), got=sort[:100])
         self.access.audit.flush()
         deeds = self.journal.deeds(limit=limit + 1, skip=first, sort=Sort(sort))
-        return deeds_as_json("entries", deeds, eyes_of(request, self.sight), first=first, limit=limit)
+        shown, next_ = deeds_shown(deeds, eyes_of(request, self.sight), first=first, limit=limit)
+        return {"entries": shown, "next": next_}
 
-    def tokens(self, request: Request, _: bytes) -> object:
+    def tokens(self, request: Request, _: object) -> TokensAnswer:
         """Return one's own tokens, without their secrets."""
         own = [c for c in self.access.users.credentials(caller_of(request).name) if c.kind is Kind.TOKEN]
         return {
@@ -126,7 +131,7 @@ class AccessApi:
             ]
         }
 
-    def end_token(self, request: Request, _: bytes) -> object:
+    def end_token(self, request: Request, _: object) -> EndedAnswer:
         """End one of one's own tokens."""
         who = caller_of(request).name
         found = self._end(who, request.path_params["hash"], {Kind.TOKEN})
@@ -152,6 +157,6 @@ class AccessApi:
             raise ApiError(404, "name", expected="somebody else who is known", got=name[:100])
         return name
 
-    def _link(self, invitation: str) -> dict[str, str]:
+    def _link(self, invitation: str) -> LinkAnswer:
         """Return a link that works once; whole, where one knows from outside what this listener is called."""
         return {"link": f"{self.reader.settings.public_url}/welcome/{invitation}"}

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from penstock.admin.api.body import ApiError, read_as
+from penstock.admin.api.table import described
 from penstock.admin.doors.access import Caller
 from penstock.admin.doors.bodies import BODY_S_MAX, TooLarge, read_body
 from penstock.admin.doors.looks import SHOWS, look_of
@@ -16,6 +18,7 @@ from penstock.buffer.port.query import Query
 from penstock.buffer.port.shelf import Story
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
 from penstock.inspect.eyes import Eyes, Sight
+from penstock.inspect.stored_event import StoredEvent, stored_event
 
 # Events in one answer: unless asked otherwise, and at most.
 PAGE, PAGE_MAX = 100, 1_000
@@ -23,28 +26,21 @@ BODY_BYTES_MAX = 65_536
 DIGITS_MAX = 15
 
 Wanted = TypeVar("Wanted")
-Handler = Callable[[Request, bytes], object]
-
-
-class ApiError(Exception):
-    """A request that cannot be done: what was expected, what came, what to do."""
-
-    def __init__(self, status: int, name: str, *, expected: str, got: object, hint: str = "") -> None:
-        self.status = status
-        self.facts = {"name": name, "expected": expected, "got": got, "hint": hint}
-        super().__init__(f"{name}: expected {expected}, got {got!r}")
+#: Is given the request, and its body as the type that the table of routes says; None for what has no body.
+Handler = Callable[[Request, Any], object]
 
 
 def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
     """Return a route whose handler runs in a thread and answers with JSON, to callers who have the right."""
+    takes = described(method, path).takes
 
     async def endpoint(request: Request) -> Response:
         caller = caller_of(request)
         if right not in caller.rights:
             return PlainTextResponse(f"your role is {caller.role.value}, and this needs the right: {right}", 403)
         try:
-            body = await _body(request) if method == "POST" else b""
-            answer = await run_in_threadpool(handler, request, body)
+            wanted = read_as(await _body(request), takes) if takes is not None else None
+            answer = await run_in_threadpool(handler, request, wanted)
         except ApiError as error:
             return _json({"error": error.facts}, error.status)
         except SettingsError as error:
@@ -77,14 +73,6 @@ def eyes_of(request: Request, sight: Sight) -> Eyes:
     return eyes
 
 
-def read(body: bytes, kind: type[Wanted], *, strict: bool = True) -> Wanted:
-    """Return a body as its type. Raises ApiError."""
-    try:
-        return msgspec.json.decode(body, type=kind, strict=strict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ApiError(400, "body", expected=kind.__name__, got=str(error)) from error
-
-
 def converted(given: dict[str, str], kind: type[Wanted]) -> Wanted:
     """Return the fields of a query string as their type; an unknown one is an error. Raises ApiError."""
     known = getattr(kind, "__struct_fields__", ())
@@ -115,24 +103,10 @@ def page_of(given: dict[str, str], *, default: int = PAGE, most: int = PAGE_MAX)
     return whole(given, "from", 0), min(max(whole(given, "limit", default), 1), most)
 
 
-def story_as_json(story: Story, eyes: Eyes) -> dict[str, Any]:
+def shown_event(story: Story, eyes: Eyes) -> StoredEvent:
     """Return an event and how it stands, as it may be shown."""
     mask = eyes.mask(story.event)
-    story = mask.story(story)
-    return {
-        "message_id": mask.message_id(story.event.message_id),
-        "source": story.event.source,
-        "type": mask.title(story.event.type),
-        "user_id": eyes.person(story.event.user_id),
-        "anonymous_id": eyes.person(story.event.anonymous_id),
-        "received_at": story.event.received_at_ms / 1000,
-        "seq": story.seq,
-        "state": story.state,
-        "cause": story.cause,
-        "reason": story.reason,
-        "ended_at": story.ended_at,
-        "attempts": story.attempts,
-    }
+    return stored_event(mask.story(story), mask)
 
 
 async def _body(request: Request) -> bytes:

@@ -2,22 +2,28 @@
 
 import dataclasses
 
-import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
 from penstock.admin.api.api import (
     PAGE,
     PAGE_MAX,
-    ApiError,
     api_route,
     caller_of,
     converted,
     eyes_of,
     page_of,
-    read,
-    story_as_json,
+    shown_event,
     whole,
+)
+from penstock.admin.api.body import ApiError
+from penstock.admin.api.shapes import (
+    EventsAnswer,
+    PauseAnswer,
+    ProblemsAnswer,
+    ReplayAnswer,
+    ReplayRequest,
+    ReplaysAnswer,
 )
 from penstock.buffer.port.control import Journal
 from penstock.buffer.port.dead_letters import DeadLetters
@@ -26,15 +32,6 @@ from penstock.buffer.port.selection import Selection
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.replays import Replay, count_by_cause, problems_as_json, replay_of, shown_selection
 from penstock.inspect.status import StatusReader
-
-
-class ReplayRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What POST /api/v1/replays takes."""
-
-    destination: str
-    selection: Selection = msgspec.field(default_factory=Selection)
-    #: Only count.
-    dry_run: bool = False
 
 
 class DeliveryApi:
@@ -59,11 +56,11 @@ class DeliveryApi:
             api_route("POST", "/api/v1/replays/{job:int}/resume", self.go_on, right="act"),
         ]
 
-    def problems(self, request: Request, _: bytes) -> object:
+    def problems(self, request: Request, _: object) -> ProblemsAnswer:
         """Return dead and rejected events by cause, with advice."""
         return {"problems": problems_as_json(self.dead, self._destination(request))}
 
-    def events(self, request: Request, _: bytes) -> object:
+    def events(self, request: Request, _: object) -> EventsAnswer:
         """Return one page of the dead and rejected events of a selection."""
         given = dict(request.query_params)
         after, limit = whole(given, "after", 0), whole(given, "limit", PAGE)
@@ -72,18 +69,18 @@ class DeliveryApi:
         page = self.dead.select(
             self._destination(request), selection, after_seq=after, limit=min(max(limit, 1), PAGE_MAX)
         )
-        events = [story_as_json(story, eyes) for story in page.stories]
+        events = [shown_event(story, eyes) for story in page.stories]
         return {"events": events, "next": page.next_seq}
 
-    def pause(self, request: Request, _: bytes) -> object:
+    def pause(self, request: Request, _: object) -> PauseAnswer:
         """Let a destination rest."""
         return self._pause(request, paused=True)
 
-    def resume(self, request: Request, _: bytes) -> object:
+    def resume(self, request: Request, _: object) -> PauseAnswer:
         """Let a destination go on."""
         return self._pause(request, paused=False)
 
-    def replays(self, request: Request, _: bytes) -> object:
+    def replays(self, request: Request, _: object) -> ReplaysAnswer:
         """Return replays, the newest first, a page at a time."""
         given = dict(request.query_params)
         first, limit = page_of(given)
@@ -93,9 +90,8 @@ class DeliveryApi:
         ]
         return {"replays": shown, "next": first + limit if first + limit < len(orders) else None}
 
-    def ask(self, request: Request, body: bytes) -> object:
+    def ask(self, request: Request, wanted: ReplayRequest) -> ReplayAnswer:
         """Count a selection and, unless it is a dry run, order its replay."""
-        wanted = read(body, ReplayRequest)
         destination = self._known(wanted.destination)
         counts = count_by_cause(self.dead, destination, wanted.selection)
         job, who = None, caller_of(request).name
@@ -104,25 +100,25 @@ class DeliveryApi:
             self.journal.note(who, f"replay {job} at {destination} ordered by the API, {sum(counts.values())} events")
         return {"replay": None if job is None else self._replay(job, request), "counts": dict(counts)}
 
-    def replay(self, request: Request, _: bytes) -> object:
+    def replay(self, request: Request, _: object) -> Replay:
         """Return one replay."""
         return self._replay(request.path_params["job"], request)
 
-    def stop(self, request: Request, _: bytes) -> object:
+    def stop(self, request: Request, _: object) -> Replay:
         """Stop a replay."""
         return self._stop(request, stopped=True)
 
-    def go_on(self, request: Request, _: bytes) -> object:
+    def go_on(self, request: Request, _: object) -> Replay:
         """Let a stopped replay go on."""
         return self._stop(request, stopped=False)
 
-    def _pause(self, request: Request, *, paused: bool) -> object:
+    def _pause(self, request: Request, *, paused: bool) -> PauseAnswer:
         name = self._destination(request)
         self.orders.pause(name, paused=paused, by=caller_of(request).name)
         self.journal.note(caller_of(request).name, f"{name} {'paused' if paused else 'resumed'} by the API")
         return {"destination": name, "paused": paused}
 
-    def _stop(self, request: Request, *, stopped: bool) -> object:
+    def _stop(self, request: Request, *, stopped: bool) -> Replay:
         job = request.path_params["job"]
         self._replay(job, request)
         self.orders.stop_replay(job, stopped=stopped)

@@ -1,30 +1,16 @@
 """The admin API of the ledger: what Custify is known to hold, forgetting it, and attributes that look like mistakes."""
 
-import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.admin.api.api import ApiError, api_route, caller_of, eyes_of, read
+from penstock.admin.api.api import api_route, caller_of, eyes_of
+from penstock.admin.api.body import ApiError
+from penstock.admin.api.shapes import ApproveAnswer, ApproveRequest, AttributesAnswer, ForgetAnswer, ForgetRequest
 from penstock.buffer.port.control import Journal
 from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
 from penstock.inspect.eyes import Sight
-from penstock.inspect.ledger import WHO, held, is_suspicious, shown, shown_suspicion, subject_of, suspicions
+from penstock.inspect.ledger import WHO, HeldRecord, held, is_suspicious, shown, shown_suspicion, subject_of, suspicions
 from penstock.inspect.status import StatusReader
-
-
-class ForgetRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What POST …/ledger/forget takes: one of these."""
-
-    person: str = ""
-    email: str = ""
-    company: str = ""
-    all: bool = False
-
-
-class ApproveRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What POST …/attributes/approve takes."""
-
-    attribute: str
 
 
 class LedgerApi:
@@ -46,7 +32,7 @@ class LedgerApi:
             api_route("POST", f"{base}/attributes/approve", self.approve, right="act"),
         ]
 
-    def record(self, request: Request, _: bytes) -> object:
+    def record(self, request: Request, _: object) -> HeldRecord | None:
         """Return what is known of one person, e-mail or company."""
         name, eyes = self._destination(request), eyes_of(request, self.sight)
         given = {kind: eyes.opened(text) for kind, text in request.query_params.items()}
@@ -58,27 +44,27 @@ class LedgerApi:
             raise ApiError(404, "record", expected="somebody Custify is known to hold", got=subject[:200])
         return shown(record, eyes_of(request, self.sight))
 
-    def forget(self, request: Request, body: bytes) -> object:
+    def forget(self, request: Request, wanted: ForgetRequest) -> ForgetAnswer:
         """Order that one record, or all, are forgotten."""
-        name, wanted = self._destination(request), read(body, ForgetRequest)
+        name = self._destination(request)
         subject = subject_of({kind: getattr(wanted, kind) for kind in WHO})
-        if bool(subject) is wanted.all:
-            raise ApiError(400, "who", expected=f"one of {', '.join(WHO)}, or all", got=subject[:200])
+        if len([kind for kind in (*WHO, "all") if getattr(wanted, kind)]) != 1:
+            raise ApiError(422, "who", expected=f"one of {', '.join(WHO)}, or all", got=subject[:200])
         who = caller_of(request).name
         order = self.orders.ask_forget(name, subject, by=who)
         self.journal.note(who, f"the ledger of {name} was told by the API to forget: {subject or 'everything'}")
         return {"order": order}
 
-    def attributes(self, request: Request, _: bytes) -> object:
+    def attributes(self, request: Request, _: object) -> AttributesAnswer:
         """Return the attributes that look like mistakes, and which were approved."""
         name = self._destination(request)
         eyes, approved = eyes_of(request, self.sight), self.orders.asked(name, after=0).approved
         found = [shown_suspicion(each, eyes) for each in suspicions(self.ledger, name)]
         return {"attributes": found, "approved": sorted(map(eyes.name, approved))}
 
-    def approve(self, request: Request, body: bytes) -> object:
+    def approve(self, request: Request, wanted: ApproveRequest) -> ApproveAnswer:
         """Let an attribute through."""
-        name, wanted, who = self._destination(request), read(body, ApproveRequest), caller_of(request).name
+        name, who = self._destination(request), caller_of(request).name
         if not is_suspicious(self.ledger, name, wanted.attribute):
             raise ApiError(404, "attribute", expected="one that the guard named", got=wanted.attribute[:200])
         self.orders.approve(name, wanted.attribute, by=who)

@@ -5,8 +5,17 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.admin.api.api import ApiError, api_route, eyes_of, page_of, query_of, story_as_json, whole
+from penstock.admin.api.api import api_route, eyes_of, page_of, query_of, shown_event, whole
+from penstock.admin.api.body import ApiError
 from penstock.admin.api.openapi import describe
+from penstock.admin.api.shapes import (
+    CompaniesAnswer,
+    DestinationsAnswer,
+    EventsAnswer,
+    PeopleAnswer,
+    RefusedAnswer,
+    SourcesAnswer,
+)
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
 from penstock.explain.page import LEAVES_MAX
@@ -42,7 +51,7 @@ class ReadApi:
             api_route("GET", "/api/openapi.json", self.description, right="look"),
         ]
 
-    def sources(self, _: Request, __: bytes) -> object:
+    def sources(self, _: Request, __: object) -> SourcesAnswer:
         """Return the sources; their write keys stay here."""
         settings = self.reader.settings
         return {
@@ -57,7 +66,7 @@ class ReadApi:
             ]
         }
 
-    def destinations(self, _: Request, __: bytes) -> object:
+    def destinations(self, _: Request, __: object) -> DestinationsAnswer:
         """Return the destinations with their settings; the API keys stay here."""
         settings = self.reader.settings
         return {
@@ -75,7 +84,7 @@ class ReadApi:
             ]
         }
 
-    def events(self, request: Request, _: bytes) -> object:
+    def events(self, request: Request, _: object) -> EventsAnswer:
         """Return one page of the events that fit, the newest first."""
         names, given = self._names(), dict(request.query_params)
         destination = given.pop("destination", names[0] if len(names) == 1 else "")
@@ -84,9 +93,9 @@ class ReadApi:
         eyes = eyes_of(request, self.sight)
         query, before, limit = query_of({key: eyes.opened(text) for key, text in given.items()})
         found = self.search.find(destination, query, before_seq=before or None, limit=limit)
-        return {"events": [story_as_json(story, eyes) for story in found.stories], "next": found.next_seq}
+        return {"events": [shown_event(story, eyes) for story in found.stories], "next": found.next_seq}
 
-    def explain(self, request: Request, _: bytes) -> object:
+    def explain(self, request: Request, _: object) -> object:
         """Return what became of the values of one event, at each destination, a page at a time."""
         eyes, given = eyes_of(request, self.sight), dict(request.query_params)
         message_id = eyes.opened(request.path_params["message_id"])
@@ -100,21 +109,21 @@ class ReadApi:
         mask = eyes.mask(accounts[0].story.event)
         return {"accounts": [account_as_json(masked(account, mask), mask) for account in accounts]}
 
-    def people(self, request: Request, _: bytes) -> object:
+    def people(self, request: Request, _: object) -> PeopleAnswer:
         """Return ids of people that begin with a text."""
         eyes = eyes_of(request, self.sight)
         return {"people": [eyes.person_link(seen.id) for seen in self.search.people(prefix_of(request, eyes))]}
 
-    def companies(self, request: Request, _: bytes) -> object:
+    def companies(self, request: Request, _: object) -> CompaniesAnswer:
         """Return ids of companies that begin with a text."""
         eyes = eyes_of(request, self.sight)
         return {"companies": [eyes.company_link(seen.id) for seen in self.search.companies(prefix_of(request, eyes))]}
 
-    def refused(self, request: Request, _: bytes) -> object:
+    def refused(self, request: Request, _: object) -> RefusedAnswer:
         """Return the kinds of requests that ingest refused lately, the newest first."""
         return {"refused": refused_shown(self.snapshots, eyes_of(request, self.sight))}
 
-    def explain_field(self, request: Request, _: bytes) -> object:
+    def explain_field(self, request: Request, _: object) -> object:
         """Return the event that a field of a person comes from, and what would set it."""
         names, given = self._names(), dict(request.query_params)
         destination = given.pop("destination", names[0] if len(names) == 1 else "")
@@ -127,7 +136,7 @@ class ReadApi:
         history = last_set(self.shelf, self.reader.settings, destination, person=person, field=field, look_at=look_at)
         return history_as_json(masked_history(history, eyes.mask), eyes.mask)
 
-    def description(self, _: Request, __: bytes) -> object:
+    def description(self, _: Request, __: object) -> object:
         """Return the OpenAPI document."""
         return describe(self.reader.version)
 

@@ -7,7 +7,19 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.admin.api.api import DIGITS_MAX, ApiError, api_route, caller_of, eyes_of, page_of, read, whole
+from penstock.admin.api.api import DIGITS_MAX, api_route, caller_of, eyes_of, page_of, whole
+from penstock.admin.api.body import ApiError
+from penstock.admin.api.shapes import (
+    BackAnswer,
+    ChangedAnswer,
+    DeedsAnswer,
+    DeedTold,
+    MappingAnswer,
+    NewSettings,
+    RevisionsAnswer,
+    RevisionTold,
+    TrialAnswer,
+)
 from penstock.admin.pages.destinations import TryConnection
 from penstock.admin.pages.editing import NAME
 from penstock.admin.pages.mapping import shown_unsent, shown_use, stories_of
@@ -27,19 +39,6 @@ LOOKED_AT, LOOKED_AT_MAX = 200, 1_000
 # Fields, and traits that reach none, in one answer.
 FIELDS_MAX = 1_000
 HIDDEN = "(set)"
-
-
-class NewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What POST /api/v1/settings takes: a whole document. An API key that is left out stays as it is."""
-
-    sources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
-    destinations: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
-    connections: list[dict[str, Any]] = msgspec.field(default_factory=list)
-    note: str = ""
-    #: Only say what would change.
-    dry_run: bool = False
-    #: The `revision` of the answer this document was made from; `If-Match` says the same.
-    base: int | None = None
 
 
 class SettingsApi:
@@ -70,14 +69,13 @@ class SettingsApi:
             api_route("GET", "/api/v1/destinations/{name}/mapping", self.mapping, right="payloads"),
         ]
 
-    def settings(self, _: Request, __: bytes) -> object:
+    def settings(self, _: Request, __: object) -> object:
         """Return what was set up in the dashboard or here; keys of Custify are never shown."""
         # In this order: a document is never newer than the number it comes with.
         return {"revision": self.desk.revision(), **_hidden(self.desk.document())}
 
-    def put(self, request: Request, body: bytes) -> object:
+    def put(self, request: Request, wanted: NewSettings) -> ChangedAnswer:
         """Put a document in force, or say what it would change."""
-        wanted = read(body, NewSettings)
         after = _based_on(request) if wanted.base is None else wanted.base
         given = msgspec.to_builtins(wanted)
         number, now = self.desk.revision(), self.desk.document()
@@ -104,33 +102,34 @@ class SettingsApi:
             "stored_events_sent": stored,
         }
 
-    def revisions(self, request: Request, _: bytes) -> object:
+    def revisions(self, request: Request, _: object) -> RevisionsAnswer:
         """Return the revisions, the newest first, each with what it changed."""
         eyes, revisions = eyes_of(request, self.sight), self.desk.revisions.revisions()
         pairs = zip(revisions, [*revisions, None][1:], strict=True)
         return {"revisions": [_revision(new, old, eyes) for new, old in pairs]}
 
-    def roll_back(self, request: Request, _: bytes) -> object:
+    def roll_back(self, request: Request, _: object) -> BackAnswer:
         """Put an earlier revision in force again."""
         number = request.path_params["number"]
         after = _based_on(request)
         self.reader.settings = self.desk.roll_back(number, by=caller_of(request).name, after=after)
         return {"back_to": number}
 
-    def deeds(self, request: Request, _: bytes) -> object:
+    def deeds(self, request: Request, _: object) -> DeedsAnswer:
         """Return what people did beside changing settings, the newest first."""
         first, limit = page_of(dict(request.query_params))
         deeds = self.journal.deeds(limit=limit + 1, skip=first)
-        return deeds_as_json("deeds", deeds, eyes_of(request, self.sight), first=first, limit=limit)
+        shown, next_ = deeds_shown(deeds, eyes_of(request, self.sight), first=first, limit=limit)
+        return {"deeds": shown, "next": next_}
 
-    def test(self, request: Request, _: bytes) -> object:
+    def test(self, request: Request, _: object) -> TrialAnswer:
         """Make a harmless read, and say what it found."""
         name = self._destination(request)
         destination = self.reader.settings.destinations[name]
         reached, said = self.try_connection(destination)
         return {"destination": name, "reached": reached, "said": said}
 
-    def mapping(self, request: Request, _: bytes) -> object:
+    def mapping(self, request: Request, _: object) -> MappingAnswer:
         """Return every field with source, fill rate and example, and the traits that reach none."""
         name, settings = self._destination(request), self.reader.settings
         given = dict(request.query_params)
@@ -166,10 +165,12 @@ class SettingsApi:
         return name
 
 
-def deeds_as_json(name: str, deeds: Sequence[Deed], eyes: Eyes, *, first: int, limit: int) -> dict[str, object]:
-    """Return a page of the journal as it may be shown; one sentence more than its limit means there is a next one."""
-    shown = [{"at": d.at, "by": d.by, "what": eyes.deed(d.what), "times": d.times} for d in deeds[:limit]]
-    return {name: shown, "next": first + limit if len(deeds) > limit else None}
+def deeds_shown(deeds: Sequence[Deed], eyes: Eyes, *, first: int, limit: int) -> tuple[list[DeedTold], int | None]:
+    """Return a page of the journal as it may be shown, and where the next one begins: one more than its limit says so."""
+    shown: list[DeedTold] = [
+        {"at": d.at, "by": d.by, "what": eyes.deed(d.what), "times": d.times} for d in deeds[:limit]
+    ]
+    return shown, first + limit if len(deeds) > limit else None
 
 
 def _based_on(request: Request) -> int | None:
@@ -190,7 +191,7 @@ def _hidden(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _revision(new: Revision, old: Revision | None, eyes: Eyes) -> dict[str, object]:
+def _revision(new: Revision, old: Revision | None, eyes: Eyes) -> RevisionTold:
     lines = differences(old.document if old else None, new.document, shows_keys=eyes.keys)
     changes = lines if eyes.keys else [eyes.text(line) for line in lines]
     return {"number": new.number, "at": new.at, "by": new.by, "note": eyes.deed(new.note), "changes": changes}

@@ -10,6 +10,7 @@ from penstock.admin.pages.web import Form, Pages, Visit, redirect
 from penstock.buffer.port.control import Credential, Kind, Role
 from penstock.errors import SettingsError
 from penstock.inspect.parts import cut, part_of
+from penstock.settings.forms import FormFields
 
 # Users on one page, and what one of them carries.
 USERS, CARRIED = 100, 50
@@ -26,14 +27,14 @@ class AccessPages:
         show, act = self.pages.show, self.pages.act
         return [
             show("/users", self.users, right="settings"),
-            act("/users", self.invite, right="settings"),
+            act("/users", self.invite, right="settings", fields=FormFields(needed=("name", "role"))),
             show("/users/{name}", self.user, right="settings"),
             act("/users/{name}/remove", self.remove, right="settings"),
             act("/users/{name}/reset", self.reset, right="settings"),
             act("/users/{name}/end", self.end_all, right="settings"),
             act("/users/{name}/end/{hash}", self.end, right="settings"),
             show("/tokens", self.tokens, right="look"),
-            act("/tokens", self.issue, right="look"),
+            act("/tokens", self.issue, right="look", fields=FormFields(needed=("label", "scope"))),
             act("/tokens/{hash}/end", self.end_token, right="look"),
         ]
 
@@ -43,7 +44,7 @@ class AccessPages:
 
     def invite(self, visit: Visit, form: Form) -> Response:
         """Add somebody, or let somebody choose a new password; the link is shown once."""
-        name, role = form.get("name", ""), form.get("role", "")
+        name, role = form["name"], form["role"]
         link = f"{visit.request.base_url}welcome/{self.access.add(name, role, by=visit.user.name)}"
         visit.note(f"{name} was invited as {role}")
         return self._users(visit, link=link)
@@ -87,7 +88,7 @@ class AccessPages:
 
     def issue(self, visit: Visit, form: Form) -> Response:
         """Issue a token; it is shown once."""
-        label, scope = form.get("label", "")[:NAME_CHARS_MAX], form.get("scope", "everything")
+        label, scope = form["label"][:NAME_CHARS_MAX], form["scope"]
         if scope not in SCOPES:
             raise SettingsError("scope", expected=", ".join(SCOPES), got=scope)
         secret = self.access.issue_token(visit.user, label, scope=scope)

@@ -3,7 +3,7 @@
 import base64
 import dataclasses
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -26,6 +26,9 @@ BACKLOGS = {"keep": "what waits for it is kept", "discard": "what waited for it 
 #: Looks whether calls can be made to a destination; answers whether, and a sentence.
 TryConnection = Callable[[Destination], tuple[bool, str]]
 SECRET_BYTES = 32
+#: Which named events of a source a connection is about.
+CHOSEN = ("events_allow", "events_deny")
+REMOVAL = forms.FormFields(needed=("backlog",))
 
 
 class DestinationPages:
@@ -42,12 +45,12 @@ class DestinationPages:
             show("/destinations", self.destinations, right="payloads"),
             show("/destinations/new", self.pick_destination, right="settings"),
             show("/destinations/new/{type}", self.new_destination, right="settings"),
-            act("/destinations/new/{type}", self.add_destination, right="settings"),
+            act("/destinations/new/{type}", self.add_destination, right="settings", fields=None),
             show("/destinations/{name}", self.destination, right="payloads"),
-            act("/destinations/{name}/settings", self.change_destination, right="settings"),
+            act("/destinations/{name}/settings", self.change_destination, right="settings", fields=None),
             act("/destinations/{name}/test", self.test, right="settings"),
-            act("/destinations/{name}/connect", self.connect, right="settings"),
-            act("/destinations/{name}/remove", self.remove_destination, right="settings"),
+            act("/destinations/{name}/connect", self.connect, right="settings", fields=None),
+            act("/destinations/{name}/remove", self.remove_destination, right="settings", fields=REMOVAL),
         ]
 
     def destinations(self, visit: Visit) -> Response:
@@ -79,10 +82,10 @@ class DestinationPages:
 
     def add_destination(self, visit: Visit, form: Form) -> Response:
         """Add a destination and connect the chosen sources."""
-        settings = self.desk.settings()
-        name = free_name(form.get("name", ""), settings.destinations)
-        type_ = _type_of(visit)
-        block = {"type": type_, "api_key": form.get("api_key", ""), **_fields(form, type_, is_whole=False)}
+        settings, type_ = self.desk.settings(), _type_of(visit)
+        fields = _fields(form, type_, beside=forms.of_each(settings.sources, "source", "begin"), is_new=True)
+        name = free_name(form["name"], settings.destinations)
+        block = {"type": type_, "api_key": form["api_key"], **fields}
         chosen = [source for source in settings.sources if f"source:{source}" in form]
 
         def edit(document: Document) -> None:
@@ -104,7 +107,7 @@ class DestinationPages:
 
         def edit(document: Document) -> None:
             block = own(document, "destinations", name)
-            block.update(_fields(form, block.get("type", "custify"), is_whole=True))
+            block.update(_fields(form, block.get("type", "custify")))
             if form.get("api_key"):
                 block["api_key"] = form["api_key"]
 
@@ -124,6 +127,7 @@ class DestinationPages:
 
         def edit(document: Document) -> None:
             fixed = self._fixed_connections(name, settings)
+            _check_connections(form, [source for source in settings.sources if source not in fixed])
             others = [c for c in document["connections"] if c["to"] != name]
             # When a source begins was decided when it was connected.
             begun = {c["from"]: {"deliver_from": c["deliver_from"]} for c in document["connections"]
@@ -141,7 +145,7 @@ class DestinationPages:
 
     def remove_destination(self, visit: Visit, form: Form) -> Response:
         """Remove a destination, and keep or give up what waits for it, as the form says."""
-        name, backlog = visit.request.path_params["name"], form.get("backlog", "")
+        name, backlog = visit.request.path_params["name"], form["backlog"]
         if backlog not in BACKLOGS:
             raise SettingsError(
                 "backlog", expected=" or ".join(BACKLOGS), got=backlog, hint="what becomes of what waits?"
@@ -198,21 +202,31 @@ def _type_of(visit: Visit) -> Any:
     return type_
 
 
-def _fields(form: Form, type_: str, *, is_whole: bool) -> dict[str, Any]:
+def _fields(form: Form, type_: str, *, beside: Sequence[str] = (), is_new: bool = False) -> dict[str, Any]:
     """Return a destination's settings of a form. Raises SettingsError."""
     names = [*forms.DESTINATION[type_], "enabled"]
-    forms.refuse_unknown(form, {"base", "name", "api_key", *names}, prefixes=("source:", "begin:"))
-    fields = forms.read(Destination, form, names, is_whole=is_whole)
+    needed, optional = (("name", "api_key"), names) if is_new else (names, ["api_key"])
+    forms.check(form, forms.FormFields(needed=needed, optional=[*optional, *beside]))
+    fields = forms.read(Destination, form, names, is_whole=not is_new)
     if "base_url" in fields:
         fields["base_url"] = fields["base_url"].rstrip("/")
     return fields
+
+
+def _check_connections(form: Form, sources: Sequence[str]) -> None:
+    """Refuse a form that does not say of each source whether, and with which events, it is connected."""
+    needed, flags = forms.of_each(sources, "mode", "names"), forms.of_each(sources, "source")
+    forms.check(form, forms.FormFields(needed=needed, optional=forms.of_each(sources, "begin"), flags=flags))
+    for field in forms.of_each(sources, "mode"):
+        if form[field] not in {"", *CHOSEN}:
+            raise SettingsError(field, expected=" or ".join(CHOSEN), got=form[field], hint="empty for all events")
 
 
 def _connection(source: str, destination: str, form: Form) -> dict[str, Any]:
     """Return a connection of a form: everything, only some named events, or all but some."""
     names = [name.strip() for name in form.get(f"names:{source}", "").split(",") if name.strip()]
     mode = form.get(f"mode:{source}", "")
-    chosen = {mode: names} if mode in {"events_allow", "events_deny"} and names else {}
+    chosen = {mode: names} if mode in CHOSEN and names else {}
     return {"from": source, "to": destination, **chosen}
 
 

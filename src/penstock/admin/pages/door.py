@@ -16,12 +16,17 @@ from penstock.admin.doors.throttle import Wait
 from penstock.admin.pages.web import COOKIE, Form, Pages, Visit, read_form, redirect, wait_header
 from penstock.buffer.port.control import User
 from penstock.errors import SettingsError
+from penstock.settings.forms import FormFields, check
 
 # A password looked at costs 64 MiB and a tenth of a second on purpose. Strangers queue for one place, and whoever knew
 # the password lately for another; who would have to queue long is asked to come back.
 QUEUE_MAX, COME_BACK_S = 20, 3.0
 # Another site must not sign its visitor in here, as somebody it knows.
 FOREIGN = frozenset({"cross-site", "same-site"})
+SIGN_IN = FormFields(needed=("name", "password"), optional=("next",))
+WELCOME = FormFields(needed=("password",))
+# The name is there for the browser's own store of passwords.
+OWN_PASSWORD = FormFields(needed=("present", "password"), optional=("username",), flags=("end",))
 
 
 class Queue:
@@ -60,7 +65,7 @@ class DoorPages:
             Route("/welcome/{invitation}", self.welcome, methods=["POST"]),
             self.pages.act("/signout", self.sign_out, right="look"),
             self.pages.show("/password", self.password, right="look"),
-            self.pages.act("/password", self.change_password, right="look"),
+            self.pages.act("/password", self.change_password, right="look", fields=OWN_PASSWORD),
         ]
 
     async def sign_in_page(self, request: Request) -> Response:
@@ -72,12 +77,16 @@ class DoorPages:
         if request.headers.get("sec-fetch-site") in FOREIGN:
             return self._bare("signin.html", status=403, next="/", wrong="sign in on this page")
         form, knock = await read_form(request), knock_of(request)
-        name, next_ = form.get("name", ""), _inside(form.get("next", "/"))
+        try:
+            check(form, SIGN_IN)
+        except SettingsError as error:
+            return self._bare("signin.html", status=422, next="/", wrong=str(error))
+        name, next_ = form["name"], _inside(form.get("next", "/"))
         is_known = await run_in_threadpool(self.access.knows, name, knock)
         async with (self.known if is_known else self.strangers).waited() as is_room:
             found: User | Wait | None = Wait(COME_BACK_S)
             if is_room:
-                found = await run_in_threadpool(self.access.sign_in, name, form.get("password", ""), knock)
+                found = await run_in_threadpool(self.access.sign_in, name, form["password"], knock)
         if isinstance(found, Wait):
             return self._wait(found, "signin.html", next=next_)
         if found is None:
@@ -92,7 +101,8 @@ class DoorPages:
         """Set the password, and sign in."""
         form, invitation = await read_form(request), request.path_params["invitation"]
         try:
-            found = await run_in_threadpool(self.access.accept, invitation, form.get("password", ""), knock_of(request))
+            check(form, WELCOME)
+            found = await run_in_threadpool(self.access.accept, invitation, form["password"], knock_of(request))
         except SettingsError as error:
             return self._bare("welcome.html", status=422, invitation=invitation, wrong=str(error))
         if isinstance(found, Wait):
@@ -113,7 +123,7 @@ class DoorPages:
 
     def change_password(self, visit: Visit, form: Form) -> Response:
         """Change one's own password; whoever found an open session must not, so the present one is asked for."""
-        present, wanted = form.get("present", ""), form.get("password", "")
+        present, wanted = form["present"], form["password"]
         knock, keeping = knock_of(visit.request), "end" not in form
         try:
             found = self.access.change_password(visit.user, present, wanted, knock, keeping=keeping)

@@ -29,6 +29,7 @@ from penstock.ledger.guard import REMARKS_MAX, Suspicion
 from penstock.ledger.modes import mode_of
 from penstock.ledger.policies import MEANING
 from penstock.ledger.rules import rules_of
+from penstock.settings.forms import FormFields
 
 # Attributes on one page, and the longest name that can be approved by a form.
 SUSPICIONS, APPROVED_CHARS_MAX = 50, 512
@@ -64,8 +65,13 @@ class LedgerPages:
         show, act = self.pages.show, self.pages.act
         return [
             show("/ledger/{name}", self.overview, right="payloads"),
-            act("/ledger/{name}/forget", self.forget, right="act"),
-            act("/ledger/{name}/approve", self.approve, right="act"),
+            act(
+                "/ledger/{name}/forget",
+                self.forget,
+                right="act",
+                fields=FormFields(optional=tuple(WHO), flags=("all",)),
+            ),
+            act("/ledger/{name}/approve", self.approve, right="act", fields=FormFields(needed=("attribute",))),
         ]
 
     def overview(self, visit: Visit) -> Response:
@@ -100,8 +106,8 @@ class LedgerPages:
     def forget(self, visit: Visit, form: Form) -> Response:
         """Order that one record, or all, are forgotten."""
         name, subject = self._known(visit), subject_of(form)
-        if not subject and form.get("all") != "on":
-            raise SettingsError("who", expected=f"one of {', '.join(WHO)}, or all", got="nobody")
+        if len([kind for kind in (*WHO, "all") if form.get(kind)]) != 1:
+            raise SettingsError("who", expected=f"one of {', '.join(WHO)}, or all", got="none of them, or several")
         self.orders.ask_forget(name, subject, by=visit.user.name)
         what = subject or "everything"
         visit.note(f"the ledger of {name} was told to forget: {what}")
@@ -111,7 +117,7 @@ class LedgerPages:
 
     def approve(self, visit: Visit, form: Form) -> Response:
         """Let an attribute through."""
-        name, attribute = self._known(visit), form.get("attribute", "")
+        name, attribute = self._known(visit), form["attribute"]
         if not is_suspicious(self.ledger, name, attribute):
             raise SettingsError("attribute", expected="one that the guard named", got=cut(attribute))
         self.orders.approve(name, attribute, by=visit.user.name)

@@ -14,6 +14,7 @@ from penstock.inspect.parts import part_of
 from penstock.inspect.refusals import refused_shown
 from penstock.inspect.status import StatusReader
 from penstock.machine.snapshot import Snapshots
+from penstock.settings.forms import FormFields
 from penstock.settings.snippets import ingest_of, snippets
 
 # Kinds of refused requests on one page.
@@ -35,7 +36,7 @@ class LivePages:
         """Return all routes."""
         return [
             self.pages.show("/live", self.live, right="payloads"),
-            self.pages.act("/live/test-event", self.test_event, right="act"),
+            self.pages.act("/live/test-event", self.test_event, right="act", fields=FormFields(needed=("source",))),
         ]
 
     def live(self, visit: Visit) -> Response:
@@ -64,9 +65,9 @@ class LivePages:
     def test_event(self, visit: Visit, form: Form) -> Response:
         """Send a test event with the key of a source, as an SDK would."""
         settings = self.reader.settings
-        source = settings.sources.get(form.get("source", ""))
+        source = settings.sources.get(form["source"])
         if source is None:
-            raise SettingsError("source", expected=", ".join(settings.sources), got=form.get("source", ""))
+            raise SettingsError("source", expected=", ".join(settings.sources), got=form["source"])
         taken, said = self.send_trial(source, settings.listen)
         if not taken:
             raise SettingsError("test event", expected="the answer ok", got=said)

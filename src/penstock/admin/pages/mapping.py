@@ -45,7 +45,9 @@ class MappingPages:
         """Return all routes."""
         return [
             self.pages.show("/mapping/{name}", self.mapping, right="payloads"),
-            self.pages.act("/mapping/{name}", self.save, right="settings"),
+            self.pages.act(
+                "/mapping/{name}", self.save, right="settings", fields=forms.FormFields(needed=forms.MAPPING)
+            ),
         ]
 
     def mapping(self, visit: Visit) -> Response:
@@ -84,7 +86,6 @@ class MappingPages:
     def save(self, visit: Visit, form: Form) -> Response:
         """Put the switches in force that were looked at."""
         name = visit.request.path_params["name"]
-        forms.refuse_unknown(form, {"base", *forms.MAPPING})
         fields = forms.read(Destination, form, forms.MAPPING, is_whole=True)
 
         def edit(document: Document) -> None:

@@ -7,6 +7,7 @@ from penstock.admin.pages.editing import NAME, Editing, own
 from penstock.admin.pages.web import Form, Visit, redirect
 from penstock.errors import SettingsError
 from penstock.settings import NEW
+from penstock.settings.forms import FormFields
 from penstock.settings.revisions import Document
 
 
@@ -18,14 +19,15 @@ class NamesPages:
 
     def routes(self) -> list[Route]:
         """Return all routes."""
+        act = self.editing.pages.act
         return [
-            self.editing.pages.act("/destinations/{name}/rename", self.rename, right="settings"),
-            self.editing.pages.act("/destinations/{name}/was", self.was, right="settings"),
+            act("/destinations/{name}/rename", self.rename, right="settings", fields=FormFields(needed=("name",))),
+            act("/destinations/{name}/was", self.was, right="settings", fields=FormFields(needed=("old",))),
         ]
 
     def rename(self, visit: Visit, form: Form) -> Response:
         """Give a destination another name; its connections, backlog, history and ledger go with it."""
-        old, new = visit.request.path_params["name"], form.get("name", "")
+        old, new = visit.request.path_params["name"], form["name"]
         taken = self.editing.desk.settings().destinations
         if not NAME.fullmatch(new) or new in taken or new in {"new", NEW}:
             expected = "a name that is not taken: letters, digits, spaces, . _ -, at most 63"
@@ -37,7 +39,7 @@ class NamesPages:
 
     def was(self, visit: Visit, form: Form) -> Response:
         """Say what a destination was called before, or that it is a new one."""
-        name, old = visit.request.path_params["name"], form.get("old", "")
+        name, old = visit.request.path_params["name"], form["old"]
 
         def edit(document: Document) -> None:
             own(document, "destinations", name)["renamed_from"] = [old]

@@ -29,6 +29,7 @@ from penstock.inspect.eyes import Eyes
 from penstock.inspect.ledger import HeldRecord, held, part_of_record, subject_of
 from penstock.inspect.parts import WORD_CHARS, cut, part_of
 from penstock.inspect.status import StatusReader
+from penstock.settings.forms import FormFields
 
 DAYS = ("1", "7", "30")
 # Events of a person that are read to find where a field comes from.
@@ -66,6 +67,9 @@ class PersonTimeline:
     reason: str
 
 
+LINK = FormFields(needed=("destination", "days"), optional=("person", "company"))
+
+
 class PeoplePages:
     """Pages about one person or account."""
 
@@ -79,7 +83,7 @@ class PeoplePages:
         return [
             show("/people", self.people, right="people"),
             show("/links", self.links, right=SHARING),
-            act("/links", self.share, right=SHARING),
+            act("/links", self.share, right=SHARING, fields=LINK),
             act("/links/{hash}/end", self.end_link, right=SHARING),
             Route("/shared/{secret}", self.shared, methods=["GET"]),
         ]
@@ -121,8 +125,8 @@ class PeoplePages:
         subject = Subject(**{key: form.get(key, "") for key in Subject.__struct_fields__})
         if subject.destination not in self.reader.settings.destinations or not (subject.person or subject.company):
             raise SettingsError("link", expected="a person or an account of a destination", got=str(subject))
-        if form.get("days") not in DAYS:
-            raise SettingsError("days", expected=", ".join(DAYS), got=form.get("days"))
+        if form["days"] not in DAYS:
+            raise SettingsError("days", expected=", ".join(DAYS), got=form["days"])
         what = msgspec.json.encode(subject).decode()
         secret = self.access.share(visit.user, what, seconds=int(form["days"]) * 86_400.0)
         visit.note(f"link shared for {form['days']} days: {subject}")

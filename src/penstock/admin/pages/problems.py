@@ -17,10 +17,12 @@ from penstock.errors import SettingsError
 from penstock.inspect.parts import address_of, cut, part_of, place_of
 from penstock.inspect.replays import Count, counted, replay_of, shown_selection
 from penstock.inspect.status import StatusReader
+from penstock.settings.forms import FormFields
 
 # Causes, and replays, on one page.
 GROUPS, REPLAYS = 100, 50
 FILTERS = ("source", "person", "company", "event_name", "message_id")
+REPLAY = FormFields(needed=("destination",), optional=("cause", *FILTERS))
 
 
 class ProblemPages:
@@ -37,7 +39,7 @@ class ProblemPages:
             show("/problems/{destination}", self.problem, right="payloads"),
             show("/problems/{destination}/{cause}", self.problem, right="payloads"),
             show("/replays", self.replays, right="payloads"),
-            act("/replays", self.ask_replay, right="act"),
+            act("/replays", self.ask_replay, right="act", fields=REPLAY),
             act("/replays/{job:int}/stop", self.stop_replay, right="act"),
             act("/replays/{job:int}/resume", self.resume_replay, right="act"),
             act("/destinations/{name}/pause", self.pause, right="act"),
@@ -88,7 +90,9 @@ class ProblemPages:
 
     def ask_replay(self, visit: Visit, form: Form) -> Response:
         """Order a replay of a filter."""
-        name = form.get("destination", "")
+        name = form["destination"]
+        if form.keys().isdisjoint(("cause", *FILTERS)):
+            raise SettingsError("cause", expected="a cause, or another filter", got="none", hint="empty ones take all")
         if name not in self.reader.settings.destinations:
             raise SettingsError("destination", expected=", ".join(self.reader.settings.destinations), got=name)
         selection = _selection(form.get("cause", ""), form)

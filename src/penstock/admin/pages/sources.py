@@ -14,6 +14,8 @@ from penstock.settings import Source, forms
 from penstock.settings.snippets import ingest_of, snippets
 from penstock.settings.source_warnings import warnings_of
 
+WHOLE = forms.FormFields(needed=forms.SOURCE)
+
 
 class SourcePages:
     """Pages of sources. Whatever penstock.toml defines is shown, and read-only."""
@@ -27,8 +29,9 @@ class SourcePages:
         return [
             show("/sources", self.sources, right="payloads"),
             show("/sources/new", self.new_source, right="settings"),
-            act("/sources/new", self.add_source, right="settings"),
+            act("/sources/new", self.add_source, right="settings", fields=forms.FormFields(needed=("name", "type"))),
             show("/sources/{name}", self.source, right="payloads"),
+            act("/sources/{name}/settings", self.change_settings, right="settings", fields=WHOLE),
             act("/sources/{name}/{what}", self.change_source, right="settings"),
         ]
 
@@ -44,8 +47,8 @@ class SourcePages:
 
     def add_source(self, visit: Visit, form: Form) -> Response:
         """Add a source with a fresh write key."""
-        name = free_name(form.get("name", ""), self.desk.settings().sources)
-        block = {"type": form.get("type", ""), "write_key": fresh_key()}
+        name = free_name(form["name"], self.desk.settings().sources)
+        block = {"type": form["type"], "write_key": fresh_key()}
         self.editing.change(
             visit, form, f"source {name} added", lambda document: document["sources"].update({name: block})
         )
@@ -71,16 +74,19 @@ class SourcePages:
             base=base,
         )
 
+    def change_settings(self, visit: Visit, form: Form) -> Response:
+        """Change all that the form shows."""
+        name, fields = visit.request.path_params["name"], _fields(form)
+        return self._edit(visit, form, f"source {name} changed", lambda block: block.update(fields))
+
     def change_source(self, visit: Visit, form: Form) -> Response:
-        """Rotate the key, end the old one, switch the source off or on, change its settings, or remove it."""
+        """Rotate the key, end the old one, switch the source off or on, or remove it."""
         name, what = visit.request.path_params["name"], visit.request.path_params["what"]
-        fields = _fields(form) if what == "settings" else {}
         edits: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
             "rotate": ("has a new key; the old one is taken until you end it", _rotate),
             "end-old-key": ("takes its new key alone", lambda block: block.pop("old_write_key", None)),
             "disable": ("is disabled", lambda block: block.update(enabled=False)),
             "enable": ("is enabled", lambda block: block.update(enabled=True)),
-            "settings": ("changed", lambda block: block.update(fields)),
         }
         if what == "remove":
             self.editing.change(
@@ -90,8 +96,12 @@ class SourcePages:
         if what not in edits:
             raise SettingsError("action", expected=", ".join([*edits, "remove"]), got=what)
         said, edit = edits[what]
-        self.editing.change(visit, form, f"source {name} {said}", lambda document: edit(own(document, "sources", name)))
-        return redirect(f"/sources/{name}", said=f"source {name} {said}")
+        return self._edit(visit, form, f"source {name} {said}", edit)
+
+    def _edit(self, visit: Visit, form: Form, said: str, edit: Callable[[dict[str, Any]], None]) -> Response:
+        name = visit.request.path_params["name"]
+        self.editing.change(visit, form, said, lambda document: edit(own(document, "sources", name)))
+        return redirect(f"/sources/{name}", said=said)
 
 
 def fresh_key() -> str:
@@ -101,7 +111,6 @@ def fresh_key() -> str:
 
 def _fields(form: Form) -> dict[str, Any]:
     """Return a source's settings of a form. Raises SettingsError."""
-    forms.refuse_unknown(form, {"base", *forms.SOURCE})
     fields = forms.read(Source, form, forms.SOURCE, is_whole=True)
     fields["allowed_origins"] = [origin.rstrip("/").lower() for origin in fields["allowed_origins"]]
     return fields

@@ -25,6 +25,7 @@ from penstock.buffer.port.control import Journal, Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.parts import cut
+from penstock.settings import forms
 
 COOKIE, SAID = "penstock_session", "penstock_said"
 SAID_S = 30
@@ -112,8 +113,16 @@ class Pages:
 
         return Route(path, endpoint, methods=["GET"])
 
-    def act(self, path: str, handler: Act, *, right: str) -> Route:
-        """Return the route of a form; it must come from one of our pages."""
+    def act(self, path: str, handler: Act, *, right: str, fields: forms.FormFields | None = forms.NO_FIELDS) -> Route:
+        """Return the route of a form; it must come from one of our pages, and say what it shows, no more and no less.
+
+        None for `fields`: which they are depends on what is set up, and the handler looks.
+        """
+
+        def done(visit: Visit, form: Form) -> Response:
+            if fields is not None:
+                forms.check(form, fields)
+            return handler(visit, form)
 
         async def endpoint(request: Request) -> Response:
             visit = await run_in_threadpool(self.visit, request)
@@ -124,7 +133,7 @@ class Pages:
                 return visit.page("forbidden.html", code=403)
             back = request.headers.get("referer", "/")
             back = back if back.startswith(str(request.base_url)) else "/"
-            return await run_in_threadpool(_answered, functools.partial(handler, visit, form), visit, back)
+            return await run_in_threadpool(_answered, functools.partial(done, visit, form), visit, back)
 
         return Route(path, endpoint, methods=["POST"])
 
@@ -150,9 +159,13 @@ def is_by_hand(request: Request) -> bool:
 
 
 def base_of(form: Form) -> int | None:
-    """Return the revision of the settings that a form was filled in at, if it says so."""
-    text = form.get("base", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= BASE_DIGITS_MAX else None
+    """Return the revision of the settings that a form was filled in at, if it says so. Raises SettingsError."""
+    text = form.get(forms.BASE)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= BASE_DIGITS_MAX):
+        raise SettingsError(forms.BASE, expected="the number of a revision", got=cut(text))
+    return int(text)
 
 
 def wait_header(wait: Wait) -> dict[str, str]:

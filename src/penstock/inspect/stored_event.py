@@ -1,0 +1,95 @@
+"""A stored event at a destination, as all programs outside read it: the admin API, Explain, and the command line."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from penstock.buffer.port.selection import companies_of
+from penstock.buffer.port.shelf import Story
+from penstock.causes import explained
+from penstock.event import Event, enriched
+from penstock.inspect.masking import NOTHING_HIDDEN, Mask
+from penstock.timestamps import from_ms, to_text
+
+
+class StoredAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One call that was made, or tried."""
+
+    at: str
+    method: str
+    path: str
+    status: int | None
+    answer: str
+    duration_ms: int
+
+
+class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What names an event, and how it stands. Times are RFC 3339, UTC, with milliseconds."""
+
+    message_id: str
+    seq: int
+    source: str
+    type: str
+    #: What it is called beside its type: of a track its event, of all others their name.
+    event: str
+    user_id: str
+    anonymous_id: str
+    company_id: str
+    received_at: str
+    state: str
+    cause: str
+    reason: str
+    #: What to do about the cause.
+    advice: str
+    ended_at: str | None
+    attempts: Sequence[StoredAttempt]
+
+
+def stored_event(story: Story, mask: Mask = NOTHING_HIDDEN) -> StoredEvent:
+    """Return an event and how it stands. What Custify said of it is shown already, by the mask's `story`."""
+    event = story.event
+    called, company = named(event)
+    return StoredEvent(
+        message_id=mask.message_id(event.message_id),
+        seq=story.seq,
+        source=event.source,
+        type=mask.title(event.type),
+        event=mask.title(called),
+        user_id=_id(event.user_id, "userId", mask),
+        anonymous_id=_id(event.anonymous_id, "userId", mask),
+        company_id=_id(company, "groupId", mask),
+        received_at=to_text(from_ms(event.received_at_ms)),
+        state=story.state,
+        cause=story.cause,
+        reason=story.reason,
+        advice=explained(story.cause).advice if story.cause else "",
+        ended_at=None if story.ended_at is None else _time(story.ended_at),
+        attempts=[
+            StoredAttempt(
+                at=_time(each.at),
+                method=each.method,
+                path=each.path,
+                status=each.status,
+                answer=each.answer,
+                duration_ms=each.duration_ms,
+            )
+            for each in story.attempts
+        ],
+    )
+
+
+def named(event: Event) -> tuple[str, str]:
+    """Return what an event is called beside its type, and the company it names; empty for neither."""
+    body = enriched(event)
+    name = body.get("event" if event.type == "track" else "name")
+    companies = filter(None, (event.company_id, *companies_of(body)))
+    return name if isinstance(name, str) else "", next(companies, "")
+
+
+def _id(value: str, name: str, mask: Mask) -> str:
+    """Return an id as it may be shown; settings may show all ids of a name."""
+    return mask.id(value) if mask.rules.takes_for_id(name) else value
+
+
+def _time(seconds: float) -> str:
+    return to_text(from_ms(round(seconds * 1000)))

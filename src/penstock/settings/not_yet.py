@@ -1,0 +1,19 @@
+"""Settings that nothing works with yet: they are refused until something does, or somebody would rely on them. Pure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from penstock.errors import SettingsError
+
+#: By its name in a file: the one value that says what is so anyway, and stops nobody's upgrade.
+NOT_YET: Mapping[str, str] = MappingProxyType({"engine": "sqlite", "nats_url": ""})
+VARIABLES: Mapping[str, str] = MappingProxyType({f"PENSTOCK_{name.upper()}": name for name in NOT_YET})
+
+
+def refusal_of(written: str, name: str, value: object) -> SettingsError | None:
+    """Return why such a setting stops the start; None where it says what is so anyway. `written`: as it stands there."""
+    only = NOT_YET[name]
+    if value == only:
+        return None
+    hint = "this version keeps events in SQLite, and has no other engine: take the line out"
+    return SettingsError(written, expected=repr(only) if only else "nothing", got=value, hint=hint)
