@@ -1,15 +1,17 @@
-"""A disk whose nth write or sync fails: what SQLite asks of the system goes through here, in the library that Python uses.
+"""A disk whose nth write or sync fails: what SQLite asks of the system goes through here, in the library that apsw brings.
 
 It also keeps what a power cut would leave: what was written before a sync that worked. As on Linux, what was written before a
 sync that failed is not tried again by the next one: https://lwn.net/Articles/752063 ("fsyncgate").
 """
 
-import _sqlite3
 import collections
+import contextlib
 import ctypes
 import enum
 from pathlib import Path
 from typing import NamedTuple, Self
+
+import apsw
 
 FILE, LONG, INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
 WRITE = ctypes.CFUNCTYPE(INT, FILE, ctypes.c_void_p, INT, LONG)
@@ -64,6 +66,14 @@ class Plan(NamedTuple):
     lasting: bool = False
 
 
+def _vfs_of_sqlite() -> Vfs:
+    """Return SQLite's own, to change it in place: what Python raised in one of apsw's would come out where SQLite goes on."""
+    pointer = ctypes.POINTER(Vfs)()
+    with contextlib.closing(apsw.Connection("")) as connection:
+        connection.file_control("main", apsw.SQLITE_FCNTL_VFS_POINTER, ctypes.addressof(pointer))
+    return pointer.contents
+
+
 _entered: "list[FaultyDisk]" = []
 
 
@@ -85,9 +95,7 @@ class FaultyDisk:
     def __enter__(self) -> Self:
         # A file that somebody forgets to close goes on asking us.
         _entered.append(self)
-        library = ctypes.CDLL(_sqlite3.__file__)
-        library.sqlite3_vfs_find.restype = ctypes.POINTER(Vfs)
-        self.vfs = library.sqlite3_vfs_find(None).contents
+        self.vfs = _vfs_of_sqlite()
         self.paths: dict[int, Path] = {}
         self.methods: dict[int, tuple[Methods, object]] = {}
         self.before = self.vfs.open, self.vfs.delete

@@ -235,12 +235,13 @@ async def test_a_lease_may_end_while_an_unparked_event_finds_out_who_is_under_wa
     *_, other, last = await world.lease()
     leases = world.backlog.leases
 
-    def end_another(statement: str) -> None:
+    def end_another(_cursor: object, statement: str, _values: object) -> bool:
         # As the event loop does while the writer's thread reads.
         if "SELECT 1 FROM place" in statement and other.token in {held.token for held in leases.held.values()}:
             leases.end(other, float("-inf"))
+        return True
 
-    world.store.connection.set_trace_callback(end_another)
+    world.store.connection.exec_trace = end_another
     learned = {"user:ana": lambda _: b"known"}
     await world.backlog.settle(Ending(lease=last, outcome=DONE), learned=learned)
 

@@ -32,7 +32,12 @@ def counted(monkeypatch):
 
     def opened(*arguments, **options):
         connection = open_writer(*arguments, **options)
-        connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + STEPS_A_COUNT), STEPS_A_COUNT)
+
+        def count() -> bool:
+            steps[0] += STEPS_A_COUNT
+            return False
+
+        connection.set_progress_handler(count, STEPS_A_COUNT)
         return connection
 
     monkeypatch.setattr(sqlite_doctor, "open_writer", opened)

@@ -1,13 +1,13 @@
 """What is forgotten is gone from the disk, and nobody is kept for ever. On SQLite: the one store that outlives a process."""
 
 import contextlib
-import sqlite3
 
 import pytest
 
 from contract.worlds import DESTINATION, SqliteWorld, event, file_of_schema
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.connections import connect
 from penstock.buffer.sqlite.control.control import SqliteControl
 from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
@@ -133,7 +133,7 @@ async def test_so_is_who_was_not_seen_for_long(sqlite_world):
 async def test_a_reader_is_not_waited_for_and_the_next_round_tries_again(sqlite_world):
     world = sqlite_world
     await learn(world, "m1", user_ana=ANA)
-    with contextlib.closing(sqlite3.connect(world.folder / DELIVERY)) as reader:
+    with contextlib.closing(connect(world.folder / DELIVERY)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM ledger").fetchone()
         await world.store.ledger(DESTINATION).forget("user:ana", limit=10)

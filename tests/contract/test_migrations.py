@@ -34,6 +34,7 @@ DIGESTS = {
     "delivery_0007.sql": "33ee36a99cf98542",
     "delivery_0008.sql": "6ecd7c52aa875813",
     "delivery_0009.sql": "9d20d3d679bd9c71",
+    "delivery_0010.sql": "4559824f7a0b258b",
     "control_0001.sql": "1cc0146f6ab8acba",
     "control_0002.sql": "60c32debb9c08237",
     "control_0003.sql": "18d9f3c4204f7ab7",

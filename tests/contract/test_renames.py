@@ -1,8 +1,8 @@
 """A renamed destination keeps its backlog, its history, its ledger and what people asked for; nothing is sent again."""
 
 import asyncio
+import contextlib
 import dataclasses
-import sqlite3
 
 import pytest
 
@@ -12,6 +12,7 @@ from penstock import causes
 from penstock.buffer.port.backlog import CallCount, Ending
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.selection import Selection
+from penstock.buffer.sqlite.connections import connect
 from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
 from penstock.buffer.sqlite.delivery.names import NAMING
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY
@@ -81,11 +82,10 @@ async def lived(world: SqliteWorld) -> None:
 
 def named(world: SqliteWorld, file: str) -> dict[str, dict[str, int]]:
     """Return how many rows of each table that names destinations belong to which."""
-    with sqlite3.connect(world.folder / file) as connection:
+    with contextlib.closing(connect(world.folder / file)) as connection:
         tables = [row[0] for row in connection.execute(NAMING)]
         count = "SELECT destination, count(*) FROM {} GROUP BY 1"
         found = {table: dict(connection.execute(count.format(table)).fetchall()) for table in tables}
-    connection.close()
     return {table: rows for table, rows in found.items() if rows}
 
 

@@ -1,7 +1,7 @@
 """Files that come back: older copies, lost ends, files of another folder. Nothing is skipped, no number means two events."""
 
+import contextlib
 import shutil
-import sqlite3
 
 import pytest
 
@@ -10,6 +10,7 @@ from contract.worlds import DESTINATION, SqliteWorld, event
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.selection import Selection
+from penstock.buffer.sqlite.connections import connect
 from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
 from penstock.buffer.sqlite.doctor.doctor import Doctor
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS
@@ -25,10 +26,12 @@ DONE = Outcome.DELIVERED
 def copied(folder, file: str, to) -> None:
     """Copy a file as `sqlite3 FILE ".backup COPY"` does."""
     to.mkdir(exist_ok=True)
-    with sqlite3.connect(folder / file) as source, sqlite3.connect(to / file) as copy:
-        source.backup(copy)
-    source.close()
-    copy.close()
+    with (
+        contextlib.closing(connect(folder / file)) as source,
+        contextlib.closing(connect(to / file)) as copy,
+        copy.backup("main", source, "main") as backup,
+    ):
+        backup.step()
 
 
 def put_back(copy, file: str, folder) -> None:

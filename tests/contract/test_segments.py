@@ -13,6 +13,7 @@ from contract.worlds import SqliteWorld, event, file_of_schema, incompressible
 from penstock.accept.one_by_one import read_batch
 from penstock.accept.sdk_request import Arrival
 from penstock.buffer.sqlite import file as sqlite
+from penstock.buffer.sqlite.connections import connect
 from penstock.buffer.sqlite.doctor.doctor import Doctor
 from penstock.buffer.sqlite.doctor.salvage import salvage
 from penstock.buffer.sqlite.file import EVENTS, open_writer
@@ -299,7 +300,7 @@ def test_how_long_a_start_waits_for_a_process_that_brings_the_file_forward_is_a_
 ):
     folder_of_schema(3, tmp_path)
     monkeypatch.setattr(sqlite, "MIGRATION_MS", 1)
-    with contextlib.closing(sqlite3.connect(tmp_path / EVENTS, isolation_level=None)) as other:
+    with contextlib.closing(connect(tmp_path / EVENTS)) as other:
         other.execute("PRAGMA journal_mode = WAL")
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(BufferUnavailable, match="locked"):

@@ -1,7 +1,6 @@
 """One source cannot take the room of all: what it has in store is bounded by its share, and the others go on."""
 
 import contextlib
-import sqlite3
 
 import pytest
 
@@ -10,6 +9,7 @@ from contract.worlds import SqliteWorld, event, incompressible
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.rules.store_shares import StoreShares
+from penstock.buffer.sqlite.connections import connect
 from penstock.buffer.sqlite.doctor.salvage import salvage
 from penstock.buffer.sqlite.file import EVENTS, open_writer
 from penstock.buffer.sqlite.log import log
@@ -116,7 +116,7 @@ async def test_retention_removes_nothing_that_waits_however_short_room_is(sqlite
 
 
 def stored(path) -> dict[str, tuple[int, int]]:
-    with contextlib.closing(sqlite3.connect(path)) as connection:
+    with contextlib.closing(connect(path)) as connection:
         told = {row[0]: row[1:] for row in connection.execute("SELECT source, events, bytes FROM stored") if row[1]}
         found = connection.execute("SELECT source, sum(count), sum(length(frame)) FROM segment GROUP BY source")
         assert told == {row[0]: row[1:] for row in found}

@@ -1,5 +1,6 @@
 """One small World per backend: how to open it, crash it, and let time pass. Tests talk to a World and know no backend."""
 
+import contextlib
 import importlib.resources
 import random
 import sqlite3
@@ -7,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from penstock.buffer.memory.log import MemoryBuffer
+from penstock.buffer.sqlite.connections import connect
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite.file import EVENTS, SCHEMAS
@@ -181,6 +183,5 @@ class SqliteWorld(World):
         self.log.connection.execute(f"PRAGMA max_page_count = {pages}")
 
     def break_the_schema(self, version: int) -> None:
-        connection = sqlite3.connect(self.folder / EVENTS)
-        connection.execute(f"PRAGMA user_version = {version}")
-        connection.close()
+        with contextlib.closing(connect(self.folder / EVENTS)) as connection:
+            connection.execute(f"PRAGMA user_version = {version}")

@@ -35,7 +35,8 @@ MAY_KNOW = {
 ONLY_PORT = {"accept", "settings", "deliver", "inspect", "explain", "admin"}
 ONE_KIND, ANY_KIND = {"custify", "webhook"}, {"ledger", "deliver", "accept", "inspect"}
 ONLY_IN = {
-    "sqlite3": "buffer/sqlite",
+    "sqlite3": "nowhere",  # the SQLite that Python was built with; see connections.py
+    "apsw": "buffer/sqlite",
     "nats": "buffer/jetstream",
     "pyreqwest": "destinations/http",
     "aiohttp": "nowhere",

@@ -1,12 +1,12 @@
 """People whom Custify may take for one by mistake, and ids that several share."""
 
-import sqlite3
 from contextlib import closing
 
 import pytest
 
 from dashboard_world import World
 from penstock.buffer.port.control import Role
+from penstock.buffer.sqlite.connections import connect
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite.file import DELIVERY
 from penstock.buffer.sqlite.read import radar
@@ -27,9 +27,8 @@ def world(tmp_path):
 
 
 def tie(folder, *rows):
-    with closing(sqlite3.connect(folder / DELIVERY)) as file:
+    with closing(connect(folder / DELIVERY)) as file:
         file.executemany("INSERT INTO tie VALUES ('custify', ?, ?, ?)", rows)
-        file.commit()
 
 
 def test_what_the_ledger_knows_shows_who_may_be_taken_for_one(world, tmp_path):

@@ -19,12 +19,14 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
 
     With --repair a damaged file is kept beside a new one that has everything that could be read.
     """
+    from penstock.buffer.sqlite.connections import VERSION
     from penstock.clock import SystemClock
     from penstock.run.care import open_doctor
     from penstock.run.in_force import settings_in_force
     from penstock.run.process import stopped
 
     settings = settings_in_force(config_path(config))
+    _tell(f"SQLite {VERSION}")
     if not repair:
         damaged = (doctor := open_doctor(settings, tell=_tell)).damaged()
         findings = damaged or doctor.findings()

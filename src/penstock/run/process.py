@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from penstock import __version__
+from penstock.buffer.sqlite import connections
 from penstock.clock import SystemClock, SystemDice, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.machine.private import require_folder
@@ -70,7 +71,7 @@ class Process:
         with contextlib.suppress(OSError):  # said by the chores, a second later
             self._show_settings(role)
         chores = asyncio.create_task(self._chores(role, facts))
-        log.info("started", version=__version__, pid=os.getpid())
+        log.info("started", version=__version__, sqlite=connections.VERSION, pid=os.getpid())
         try:
             yield
         finally:

@@ -4,24 +4,32 @@ import contextlib
 import functools
 import hashlib
 import importlib.resources
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from penstock.buffer.sqlite import folder
+from penstock.buffer.sqlite.connections import (
+    BUSY_MS,
+    FILE_ERRORS,
+    SqliteConnection,
+    connect,
+    connect_to_read,
+    is_damage,
+)
 from penstock.buffer.sqlite.log.older_packing import packed_columns, repacked
+from penstock.buffer.sqlite.log.packing import UNREADABLE
 from penstock.clock import sleep
 from penstock.errors import BufferUnavailable, PenstockError, SettingsError, StoreDamaged
 
 EVENTS, DELIVERY, CONTROL = folder.FILES
 SCHEMAS = {
-    EVENTS: tuple(f"events_000{step}.sql" for step in range(1, 8)),
-    DELIVERY: tuple(f"delivery_000{step}.sql" for step in range(1, 10)),
-    CONTROL: tuple(f"control_000{step}.sql" for step in range(1, 7)),
+    EVENTS: tuple(f"events_{step:04}.sql" for step in range(1, 8)),
+    DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 11)),
+    CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 7)),
 }
-# Readers and the rare second writer (a restarted process whose predecessor is still closing) wait this long.
-BUSY_MS = 10_000
 # How long a start waits while another process brings the same file forward: up to a minute for each million events.
 MIGRATION_MS = 30 * 60_000
 # A file is switched to its write-ahead log once in its life, in a moment.
@@ -32,16 +40,15 @@ PAGE_BYTES, CHECKPOINT_PAGES = 8192, 4000
 WAL_BYTES_MAX = 64 * 1024 * 1024
 
 
-def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
+def open_writer(path: Path, *, checked: bool = True) -> SqliteConnection:
     """Open a file for its one writer and bring it to the present schema.
 
     `checked` also looks whether the file was cut short, which only its one writer can tell.
     Raises BufferUnavailable, StoreDamaged, SettingsError; FoldersMixed beside a file of another data folder.
     """
     with as_store_errors(path.name):
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = connect(path)
         for pragma in (
-            f"busy_timeout = {BUSY_MS}",
             f"page_size = {PAGE_BYTES}",
             "auto_vacuum = INCREMENTAL",
             # A commit is on the disk when it returns: this is what a 200 promises.
@@ -62,43 +69,29 @@ def open_writer(path: Path, *, checked: bool = True) -> sqlite3.Connection:
     return connection
 
 
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
+def _switch_to_wal(connection: SqliteConnection) -> None:
     """Give the file a write-ahead log. SQLite does not wait for another process that does so at the same time."""
     for _ in range(SWITCH_TRIES):
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
+        except apsw.BusyError:
             sleep(SWITCH_REST_S)
         else:
             return
     connection.execute("PRAGMA journal_mode = WAL")
 
 
-def is_busy(error: BaseException | None) -> bool:
-    """Return whether SQLite says that another process is using the file just now."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether SQLite says that the file itself is broken, and not merely that it cannot be written now."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
 def damage_of(path: Path) -> str:
     """Read every page of a file; return what SQLite finds, empty when it finds nothing."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(connect_to_read(path)) as connection:
             found = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
-    except sqlite3.Error as error:
+    except FILE_ERRORS as error:
         return str(error)
     return "" if found == ["ok"] else "; ".join(" ".join(text.split()) for text in found)
 
 
-def _is_cut_short(connection: sqlite3.Connection, path: Path) -> bool:
+def _is_cut_short(connection: SqliteConnection, path: Path) -> bool:
     """Return whether the end of the file is missing: SQLite would notice only when it needs the lost pages."""
     busy = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
@@ -106,36 +99,31 @@ def _is_cut_short(connection: sqlite3.Connection, path: Path) -> bool:
     return bool(all_written and path.stat().st_size < pages * size)
 
 
-def open_reader(path: Path) -> sqlite3.Connection | None:
+def open_reader(path: Path) -> SqliteConnection | None:
     """Open a file to look at it; None when it is not there yet."""
     if not path.exists():
         return None
-    connection = _reading(path)
+    connection = connect_to_read(path)
     try:
         connection.execute("SELECT 1 FROM sqlite_master")
-    except sqlite3.OperationalError:
+    except apsw.Error as error:
+        if is_damage(error):
+            raise
         # Beside the file SQLite makes two of its own, for which a full disk has no room. A file that was closed cleanly
         # and cannot be opened by a writer either does not change meanwhile.
         connection.close()
         is_alone = not any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal"))
-        connection = _reading(path, "&immutable=1" if is_alone else "")
-    return connection
-
-
-def _reading(path: Path, how: str = "") -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=ro{how}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection = connect_to_read(path, "&immutable=1" if is_alone else "")
     return connection
 
 
 @contextlib.contextmanager
-def snapshot(path: Path, *, any_schema: bool = False) -> Iterator[sqlite3.Connection | None]:
+def snapshot(path: Path, *, any_schema: bool = False) -> Iterator[SqliteConnection | None]:
     """Open a file to look at it as it is now; None when it is not there, or not of the present schema yet.
 
     Raises BufferUnavailable and StoreDamaged, also for what the body reads, and FoldersMixed.
     """
-    connection: sqlite3.Connection | None = None
+    connection: SqliteConnection | None = None
     try:
         connection = open_reader(path)
         is_present = connection is not None and _is_present(connection, path)
@@ -144,7 +132,7 @@ def snapshot(path: Path, *, any_schema: bool = False) -> Iterator[sqlite3.Connec
             if is_present:
                 folder.agree(path, connection.execute(folder.IDENTITY).fetchone()[0])
         yield connection if is_present or any_schema else None
-    except sqlite3.DatabaseError as error:
+    except FILE_ERRORS as error:
         if is_damage(error):
             raise StoreDamaged(path.name, str(error)) from error
         raise BufferUnavailable(f"{path.name} cannot be read now: {error}") from error
@@ -153,7 +141,7 @@ def snapshot(path: Path, *, any_schema: bool = False) -> Iterator[sqlite3.Connec
             connection.close()
 
 
-def _is_present(connection: sqlite3.Connection, path: Path) -> bool:
+def _is_present(connection: SqliteConnection, path: Path) -> bool:
     """Return whether the file has the present schema. Raises SettingsError for a newer one."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(SCHEMAS[path.name]):
@@ -166,11 +154,11 @@ def _is_present(connection: sqlite3.Connection, path: Path) -> bool:
     return version == len(SCHEMAS[path.name])
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: SqliteConnection, path: Path) -> None:
     """Run what this file lacks, each step in one transaction: whenever it is cut, the next start goes on."""
     steps = SCHEMAS[path.name]
-    connection.create_function("packed_columns", 4, packed_columns)
-    connection.create_function("repacked", 1, repacked)
+    connection.create_scalar_function("packed_columns", packed_columns, 4)
+    connection.create_scalar_function("repacked", repacked, 1)
     if _is_present(connection, path):
         _assert_unedited(connection, path)
         return
@@ -195,14 +183,14 @@ def digest_of(name: str) -> str:
     return hashlib.sha256(_script(name).encode()).hexdigest()[:16]
 
 
-def _note_digests(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
+def _note_digests(connection: SqliteConnection, steps: Sequence[str]) -> None:
     """Write down which steps made the file, once it has the table for it; older files count as made by the present ones."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchone():
         rows = [(number, digest_of(name)) for number, name in enumerate(steps, 1)]
         connection.executemany("INSERT OR IGNORE INTO migration VALUES (?, ?)", rows)
 
 
-def _assert_unedited(connection: sqlite3.Connection, path: Path) -> None:
+def _assert_unedited(connection: SqliteConnection, path: Path) -> None:
     for number, digest in connection.execute("SELECT number, digest FROM migration"):
         name = SCHEMAS[path.name][number - 1]
         if digest != digest_of(name):
@@ -215,24 +203,22 @@ def _assert_unedited(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _waited_for(connection: sqlite3.Connection) -> Iterator[None]:
+def _waited_for(connection: SqliteConnection) -> Iterator[None]:
     """Run the body in one transaction, when nobody else brings the file forward any more."""
-    connection.execute(f"PRAGMA busy_timeout = {MIGRATION_MS}")
+    connection.set_busy_timeout(MIGRATION_MS)
     try:
         with transaction(connection):
             yield
     finally:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.set_busy_timeout(BUSY_MS)
 
 
-def _step(connection: sqlite3.Connection, path: Path, statement: str) -> None:
+def _step(connection: SqliteConnection, path: Path, statement: str) -> None:
     try:
         connection.execute(statement)
-    except sqlite3.OperationalError as error:
-        # All that SQLite says of an error in a function of ours.
-        if "user-defined function" in str(error):
-            raise StoreDamaged(path.name, "a segment of an older schema cannot be read") from error
-        raise
+    except UNREADABLE as error:
+        # What a function of ours raised comes out of the statement as it is.
+        raise StoreDamaged(path.name, "a segment of an older schema cannot be read") from error
 
 
 def _statements(script: str) -> list[str]:
@@ -241,7 +227,7 @@ def _statements(script: str) -> list[str]:
     for part in "\n".join(lines).split(";")[:-1]:
         begun += f"{part};"
         # What a trigger does stands inside the statement that makes it.
-        if sqlite3.complete_statement(begun):
+        if apsw.complete(begun):
             statements.append(begun)
             begun = ""
     return statements
@@ -252,14 +238,14 @@ def as_store_errors(name: str) -> Iterator[None]:
     """Turn what SQLite raises in the body into BufferUnavailable, or StoreDamaged."""
     try:
         yield
-    except sqlite3.Error as error:
+    except FILE_ERRORS as error:
         if is_damage(error):
             raise StoreDamaged(name, str(error)) from error
         raise BufferUnavailable(f"{name} cannot be used now: {error}") from error
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: SqliteConnection) -> Iterator[None]:
     """Run the body in one transaction of its own."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -273,11 +259,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 class SqliteTransactions:
     """Runs groups of operations on one connection; see group_commit.Transactions."""
 
-    def __init__(self, connection: sqlite3.Connection, *, before_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, connection: SqliteConnection, *, before_commit: Callable[[], None] = lambda: None) -> None:
         self.connection, self.before_commit = connection, before_commit
         self.name = Path(connection.execute("PRAGMA database_list").fetchone()[2]).name
 
-    def commit(self, operations: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+    def commit(self, operations: Sequence[Callable[[SqliteConnection], Any]]) -> list[Any]:
         """Run all in one transaction, synced to disk."""
         try:
             # Deferred: a group that wrote nothing takes no lock and syncs nothing.
@@ -285,9 +271,9 @@ class SqliteTransactions:
             answers = [self._answer(operation) for operation in operations]
             self.before_commit()
             self.connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             # Rows that contradict each other: trying again would find the same, and the doctor can mend it.
-            if is_damage(error) or isinstance(error, sqlite3.IntegrityError):
+            if is_damage(error) or isinstance(error, apsw.ConstraintError):
                 raise StoreDamaged(self.name, str(error)) from error
             raise BufferUnavailable(f"the store cannot be written: {error}") from error
         finally:
@@ -295,7 +281,7 @@ class SqliteTransactions:
                 self.connection.execute("ROLLBACK")
         return answers
 
-    def _answer(self, operation: Callable[[sqlite3.Connection], Any]) -> Any:
+    def _answer(self, operation: Callable[[SqliteConnection], Any]) -> Any:
         try:
             return operation(self.connection)
         except (BufferUnavailable, StoreDamaged):

@@ -7,10 +7,10 @@ import contextlib
 import fcntl
 import os
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from penstock.buffer.sqlite.connections import FILE_ERRORS, SqliteConnection, connect_to_read
 from penstock.errors import FoldersMixed, SettingsError
 
 FILES = ("events.db", "delivery.db", "control.db")
@@ -22,10 +22,10 @@ Stamp = tuple[int, int, int]
 _seen: dict[Path, tuple[Stamp, str]] = {}
 
 
-def join(connection: sqlite3.Connection, path: Path) -> str:
+def join(connection: SqliteConnection, path: Path) -> str:
     """Return the identity of a file, after giving it its folder's if it had none.
 
-    Raises FoldersMixed, SettingsError in the middle of a restore, sqlite3.Error.
+    Raises FoldersMixed, SettingsError in the middle of a restore, apsw.Error.
     """
     if is_unfinished(path.parent):
         hint = "run penstock restore once more"
@@ -79,9 +79,9 @@ def _stamp(path: Path) -> Stamp | None:
 
 def _read(path: Path) -> str:
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(connect_to_read(path)) as connection:
             row = connection.execute(IDENTITY).fetchone()
-    except sqlite3.Error:
+    except FILE_ERRORS:
         # Of an older schema, locked or damaged: whoever opens it for itself brings it forward, or says so.
         return ""
     return str(row[0]) if row else ""

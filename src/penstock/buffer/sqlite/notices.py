@@ -1,10 +1,10 @@
 """What people must know of the store itself: what it lacks, what came back older, and what keeps it from being tidied."""
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from penstock.buffer.sqlite import times
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.epochs import gaps
 
@@ -23,7 +23,7 @@ def notices(data_dir: Path, *, now: float | None = None) -> Sequence[str]:
         return [*found, *_expired(delivery), *_removed(delivery)] if delivery else found
 
 
-def _expired(delivery: sqlite3.Connection) -> list[str]:
+def _expired(delivery: SqliteConnection) -> list[str]:
     seen, expired = delivery.execute("SELECT control_seen, control_expired FROM folder").fetchone()
     sentence = (
         "an older copy of control.db came back: its replays that have not ended wait until somebody resumes them, and what"
@@ -33,7 +33,7 @@ def _expired(delivery: sqlite3.Connection) -> list[str]:
     return [sentence] if seen == expired else []
 
 
-def _removed(delivery: sqlite3.Connection) -> list[str]:
+def _removed(delivery: SqliteConnection) -> list[str]:
     return [
         f"{waiting} events{' and more' if untaken else ''} wait for {name}, which was removed: they, and all that came after"
         f" them, are kept until it comes back or its backlog is discarded"

@@ -1,6 +1,5 @@
 """How rows of our tables become values, and the queries that several readers share."""
 
-import sqlite3
 from collections.abc import Sequence
 
 from penstock import causes
@@ -8,14 +7,20 @@ from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
 from penstock.buffer.rules.lanes import why_parked
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.event import Event, as_became
 
+ATTEMPT = """
+INSERT INTO attempt VALUES (?1, ?2, (
+    SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE destination = ?1 AND seq = ?2
+), ?3, ?4, ?5, ?6, ?7, ?8)
+"""
 REPLAY_TALLY = """
 INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
 """
 
 
-def read_story(delivery: sqlite3.Connection | None, destination: str, seq: int, event: Event) -> Story:
+def read_story(delivery: SqliteConnection | None, destination: str, seq: int, event: Event) -> Story:
     """Return how far an event has come."""
     if delivery is None:
         return Story(event=event, seq=seq, state="waiting", reason="", cause="", ended_at=None, attempts=())
@@ -36,7 +41,7 @@ def read_story(delivery: sqlite3.Connection | None, destination: str, seq: int, 
     )
 
 
-def _unended(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[str, str, str, None, str, str]:
+def _unended(delivery: SqliteConnection, destination: str, seq: int) -> tuple[str, str, str, None, str, str]:
     """Return how an event stands that has no outcome: state, reason, cause, no time, no notes, whom a visitor became."""
     select = "SELECT attempt, blocked, became, position FROM waiting WHERE destination = ? AND seq = ?"
     attempt, blocked, became, position = delivery.execute(select, [destination, seq]).fetchone() or (1, 0, "", 0)
@@ -48,7 +53,7 @@ def _unended(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[
 
 
 def selectable(
-    connection: sqlite3.Connection, destination: str, selection: Selection, *, after_seq: int, limit: int
+    connection: SqliteConnection, destination: str, selection: Selection, *, after_seq: int, limit: int
 ) -> list[tuple[int, str]]:
     """Return place and outcome of the next dead or rejected events that a selection may take."""
     # Written out as in port.is_replayable: only so does SQLite see that the partial indexes fit.
@@ -71,10 +76,10 @@ def selectable(
     ).fetchall()
 
 
-def _attempts(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple[Attempt, ...]:
+def _attempts(delivery: SqliteConnection, destination: str, seq: int) -> tuple[Attempt, ...]:
     tried = delivery.execute(
         "SELECT at, method, path, status, answer, duration_ms FROM attempt WHERE destination = ? AND seq = ?"
-        " ORDER BY rowid",
+        " ORDER BY number",
         [destination, seq],
     )
     return tuple(
@@ -83,15 +88,15 @@ def _attempts(delivery: sqlite3.Connection, destination: str, seq: int) -> tuple
     )
 
 
-def write_attempts(connection: sqlite3.Connection, destination: str, seq: int, attempts: Sequence[Attempt]) -> None:
+def write_attempts(connection: SqliteConnection, destination: str, seq: int, attempts: Sequence[Attempt]) -> None:
     """Keep how calls went."""
     connection.executemany(
-        "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        ATTEMPT,
         [(destination, seq, a.at, a.method, a.path, a.status, a.answer, a.duration_ms) for a in attempts],
     )
 
 
-def count_for_its_replay(connection: sqlite3.Connection, destination: str, position: int, outcome: Outcome) -> None:
+def count_for_its_replay(connection: SqliteConnection, destination: str, position: int, outcome: Outcome) -> None:
     """Count an outcome of an event that a replay put back."""
     select = "SELECT job FROM waiting WHERE destination = ? AND position = ?"
     row = connection.execute(select, [destination, position]).fetchone()

@@ -1,10 +1,10 @@
 """What the stores keep of time: the last moment, so that times go on over restarts, and when the wall's clock was set."""
 
 import contextlib
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.segments import SEQ_MAX, first_seq, last_seq
 from penstock.clock import Clock
@@ -23,19 +23,19 @@ WHERE number = (SELECT number FROM jump ORDER BY number LIMIT 1 OFFSET 1)
 """
 
 
-def moment_of(connection: sqlite3.Connection) -> Moment | None:
+def moment_of(connection: SqliteConnection) -> Moment | None:
     """Return the moment that was kept last."""
     row = connection.execute("SELECT boot, since_boot, wall, steady, awake FROM moment").fetchone()
     return Moment(boot=row[0], since_boot=row[1], wall=row[2], steady=row[3], awake=row[4]) if row else None
 
 
-def keep(connection: sqlite3.Connection, moment: Moment) -> None:
+def keep(connection: SqliteConnection, moment: Moment) -> None:
     """Keep a moment, in a transaction."""
     row = [moment.boot, moment.since_boot, moment.wall, moment.steady, moment.awake]
     connection.execute("INSERT OR REPLACE INTO moment VALUES (1, ?, ?, ?, ?, ?)", row)
 
 
-def note_jump(connection: sqlite3.Connection, jump: Jump) -> None:
+def note_jump(connection: SqliteConnection, jump: Jump) -> None:
     """Write down that the wall's clock was set, in a transaction of events.db."""
     insert = "INSERT INTO jump (after_seq, at, by_s) VALUES (?, ?, ?)"
     connection.execute(insert, [last_seq(connection), jump.at, jump.by_s])
@@ -44,13 +44,13 @@ def note_jump(connection: sqlite3.Connection, jump: Jump) -> None:
         connection.execute("DELETE FROM jump WHERE number = (SELECT min(number) FROM jump)")
 
 
-def set_since_ms(log: sqlite3.Connection, seq: int) -> int:
+def set_since_ms(log: SqliteConnection, seq: int) -> int:
     """Return by how much the wall's clock was set, all in all, since an event came."""
     total: float = log.execute("SELECT total(by_s) FROM jump WHERE after_seq >= ?", [seq]).fetchone()[0]
     return round(total * 1000)
 
 
-def as_old(log: sqlite3.Connection, *, older_than_ms: int) -> tuple[int, int]:
+def as_old(log: SqliteConnection, *, older_than_ms: int) -> tuple[int, int]:
     """Return before which time the oldest events must have come to be as old as `older_than_ms` says by the clock of now.
 
     And below which place in the log that holds: up to the next time that the clock was set.
@@ -60,7 +60,7 @@ def as_old(log: sqlite3.Connection, *, older_than_ms: int) -> tuple[int, int]:
     return older_than_ms - set_since_ms(log, oldest), SEQ_MAX if after is None else after + 1
 
 
-def set_forward_s(log: sqlite3.Connection, *, since: float, file: str = "main") -> float:
+def set_forward_s(log: SqliteConnection, *, since: float, file: str = "main") -> float:
     """Return by how much the wall's clock was set forward since a time, all in all: so much younger may things be.
 
     `file` is the name that events.db is attached by.
@@ -86,7 +86,7 @@ def steady_now(data_dir: Path, clock: Clock, *, boot: str) -> float:
     return timeline.steady()
 
 
-def notices(log: sqlite3.Connection, *, now: float) -> Sequence[str]:
+def notices(log: SqliteConnection, *, now: float) -> Sequence[str]:
     """Return what people must know of the clock: the last time it was set, if that was lately."""
     row = log.execute("SELECT by_s FROM jump WHERE abs(at - ?) < ? ORDER BY number DESC LIMIT 1", [now, NOTICE_S])
     return [sentence_of(by_s) for (by_s,) in row]
@@ -125,14 +125,14 @@ class Times:
         """Return whether the moment is to be kept again."""
         return self.timeline is not None and self.timeline.steady() - self.kept_at >= KEEP_S
 
-    def recall(self, connection: sqlite3.Connection) -> None:
+    def recall(self, connection: SqliteConnection) -> None:
         """Go on from what the file says, in a transaction."""
         if self.timeline is not None:
             if (kept := moment_of(connection)) is not None:
                 self.timeline.recall(kept)
             self.keep(connection)
 
-    def keep(self, connection: sqlite3.Connection) -> None:
+    def keep(self, connection: SqliteConnection) -> None:
         """Keep the present moment, in a transaction."""
         if self.timeline is not None:
             keep(connection, self.timeline.moment())

@@ -1,7 +1,6 @@
 """The dashboard's settings, users and journal on SQLite: control.db."""
 
 import contextlib
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import msgspec
 
 from penstock.buffer.port.control import Credential, Kind, Revision, Role, User
+from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
 from penstock.buffer.sqlite.control.journal import SqliteJournal
 from penstock.buffer.sqlite.file import snapshot
 from penstock.buffer.sqlite.remembered import Remembered
@@ -56,7 +56,8 @@ class SqliteControl(SqliteJournal):
             if after is not None and after != newest:
                 raise SettingsOutdated(based_on=after, in_force=newest)
             insert = "INSERT INTO revision (at, changed_by, note, document) VALUES (?, ?, ?, ?)"
-            return control.execute(insert, row).lastrowid or 0
+            control.execute(insert, row)
+            return control.last_insert_rowid()
 
     def users(self) -> Sequence[User]:
         """Return everybody, by name."""
@@ -110,11 +111,11 @@ class SqliteControl(SqliteJournal):
         with self.writing() as control:
             marks = ", ".join("?" for _ in kinds)
             delete = f"DELETE FROM credential WHERE user = ? AND kind IN ({marks})"  # noqa: S608 - marks alone
-            return control.execute(delete, [user, *kinds]).rowcount
+            return rows_changed(control, delete, [user, *kinds])
 
 
 @contextlib.contextmanager
-def _an_administrator_left(control: sqlite3.Connection) -> Iterator[None]:
+def _an_administrator_left(control: SqliteConnection) -> Iterator[None]:
     """Do something about users in a transaction. Raises SettingsError when nobody could administer any more."""
     before = control.execute(ADMINISTRATORS).fetchone()[0]
     yield

@@ -1,12 +1,12 @@
 """Who did what, on SQLite: what repeats within a period is one row with a count, so nobody can fill the disk with it."""
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.control import Deed, Sort
-from penstock.buffer.sqlite.file import CONTROL, EVENTS, is_damage, open_writer, snapshot
+from penstock.buffer.sqlite.connections import FILE_ERRORS, SqliteConnection, is_damage, rows_changed
+from penstock.buffer.sqlite.file import CONTROL, EVENTS, open_writer, snapshot
 from penstock.buffer.sqlite.times import set_forward_s
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
@@ -63,13 +63,13 @@ class SqliteJournal:
             if control is None or control.execute(select, [sort, before]).fetchone() is None:
                 return 0
         with self.transaction() as control:
-            return control.execute("DELETE FROM journal WHERE sort = ? AND at < ?", [sort, before]).rowcount
+            return rows_changed(control, "DELETE FROM journal WHERE sort = ? AND at < ?", [sort, before])
 
-    def _counted(self, control: sqlite3.Connection, sort: Sort, by: str, what: str, times: int) -> bool:
+    def _counted(self, control: SqliteConnection, sort: Sort, by: str, what: str, times: int) -> bool:
         """Count a sentence that was said in this period already; return whether it was."""
-        return control.execute(KNOWN, self._row(sort, by, what, times)).rowcount > 0
+        return rows_changed(control, KNOWN, self._row(sort, by, what, times)) > 0
 
-    def _rows(self, control: sqlite3.Connection, sort: Sort, by: str) -> int:
+    def _rows(self, control: SqliteConnection, sort: Sort, by: str) -> int:
         select, asked = "SELECT count(*) FROM journal WHERE sort = ? AND period = ?", [sort, self._period(sort)]
         if sort is not Sort.REFUSAL:
             select, asked = f"{select} AND who = ?", [*asked, by]
@@ -82,19 +82,19 @@ class SqliteJournal:
         return int(self.clock.now() // PERIOD_S[sort])
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[SqliteConnection]:
         """Open the file to write one statement. Raises BufferUnavailable, StoreDamaged."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with contextlib.closing(open_writer(self.path, checked=False)) as connection:
                 yield connection
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             if is_damage(error):
                 raise StoreDamaged(self.path.name, str(error)) from error
             raise BufferUnavailable(f"{self.path.name} cannot be written now: {error}") from error
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[SqliteConnection]:
         """Open the file and do all or nothing; nobody else writes meanwhile. Raises as `writing` does."""
         with self.writing() as connection:
             connection.execute("BEGIN IMMEDIATE")

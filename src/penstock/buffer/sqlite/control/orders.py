@@ -1,7 +1,6 @@
 """What people ask of deliver, on SQLite: control.db. Asked rarely, so each question opens the file anew."""
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 from penstock.buffer.port.ledger import Asked, ForgetOrder
 from penstock.buffer.port.orders import ReplayOrder
 from penstock.buffer.port.selection import Selection
+from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
 from penstock.buffer.sqlite.delivery.control_seen import KnownOfControl, known_of_control
 from penstock.buffer.sqlite.delivery.retention import scrub
 from penstock.buffer.sqlite.file import CONTROL, open_writer, snapshot, transaction
@@ -48,13 +48,14 @@ class SqliteOrders:
                 "INSERT INTO replay_order (id, destination, selection, asked_at, asked_by, changed)"
                 " VALUES (?, ?, ?, ?, ?, ?)"
             )
-            return control.execute(insert, [number, *row, change]).lastrowid or 0
+            control.execute(insert, [number, *row, change])
+            return number
 
     def stop_replay(self, job: int, *, stopped: bool) -> bool:
         """Stop a replay, or let it go on; return whether there is such a replay."""
         with self._changing() as (control, change, _):
             update = "UPDATE replay_order SET stopped = ?, changed = ? WHERE id = ?"
-            return control.execute(update, [stopped, change, job]).rowcount > 0
+            return rows_changed(control, update, [stopped, change, job]) > 0
 
     def replays(self) -> Sequence[ReplayOrder]:
         """Return all replays, the newest first."""
@@ -102,11 +103,11 @@ class SqliteOrders:
             )
         return [row[0] for row in rows]
 
-    def _writing(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+    def _writing(self) -> contextlib.AbstractContextManager[SqliteConnection]:
         return _writing(self.path)
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[tuple[sqlite3.Connection, int, KnownOfControl]]:
+    def _changing(self) -> Iterator[tuple[SqliteConnection, int, KnownOfControl]]:
         """Change replays in a transaction; yields also the number of the change, beyond all that deliver has seen."""
         known = known_of_control(self.path)
         with self._writing() as control, transaction(control):
@@ -130,7 +131,8 @@ class SqliteLedgerOrders:
             # As with replays: deliver would take it for one that it has followed.
             number = 1 + max(known.forget, _last_number(control, "forget_order"))
             insert = "INSERT INTO forget_order (id, destination, prefix, asked_at, asked_by) VALUES (?, ?, ?, ?, ?)"
-            return control.execute(insert, [number, *row]).lastrowid or 0
+            control.execute(insert, [number, *row])
+            return number
 
     def approve(self, destination: str, attribute: str, *, by: str) -> None:
         """Let an attribute through that the guard holds."""
@@ -167,13 +169,13 @@ class SqliteLedgerOrders:
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[sqlite3.Connection]:
+def _writing(path: Path) -> Iterator[SqliteConnection]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(open_writer(path)) as connection:
         yield connection
 
 
-def _last_number(control: sqlite3.Connection, table: str) -> int:
+def _last_number(control: SqliteConnection, table: str) -> int:
     row = control.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]).fetchone()
     return row[0] if row else 0
 

@@ -4,7 +4,6 @@ import collections
 import functools
 import itertools
 import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from penstock.buffer.rules.begin import ALL
 from penstock.buffer.rules.lanes import POSITIONS_OF_A_PRIORITY, place
 from penstock.buffer.rules.leases import Leases, within
 from penstock.buffer.rules.shares import PriorityTurns
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.feeds import Feeds, notes_of, remembered
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedger
@@ -65,7 +65,7 @@ class SqliteBacklog:
         name: str,
         sources: Callable[[], Sequence[str]],
         *,
-        group: GroupCommit[sqlite3.Connection],
+        group: GroupCommit[SqliteConnection],
         ledger: SqliteLedger,
         quiet: Quiet,
         clock: Clock,
@@ -103,7 +103,7 @@ class SqliteBacklog:
     async def lease_behind(self, lease: Lease, *, limit: int, bytes_max: int) -> Lease:
         """Return a lease again with more followers, of whatever type."""
 
-        def operation(connection: sqlite3.Connection) -> Lease:
+        def operation(connection: SqliteConnection) -> Lease:
             return self._with_followers(connection, lease, limit=limit, takes=within(bytes_max))
 
         return await self.group.run(operation)
@@ -113,7 +113,7 @@ class SqliteBacklog:
     ) -> None:
         """Write outcomes and what was learned, and free the lanes."""
 
-        def operation(connection: sqlite3.Connection) -> Mapping[str, bytes | None]:
+        def operation(connection: SqliteConnection) -> Mapping[str, bytes | None]:
             now = self.clock.awake()
             # All of them first: a lost lease must be known before anything is written.
             ended = {self.leases.position(ending.lease, now): ending for ending in endings}
@@ -142,7 +142,7 @@ class SqliteBacklog:
     ) -> None:
         """Hand the event out again at `at`, not before."""
 
-        def operation(connection: sqlite3.Connection) -> Mapping[str, bytes | None]:
+        def operation(connection: SqliteConnection) -> Mapping[str, bytes | None]:
             position = self.leases.position(lease, self.clock.awake())
             connection.execute(
                 "UPDATE waiting SET due = ?, attempt = ?, first_failed_at = ? WHERE destination = ? AND position = ?",
@@ -159,7 +159,7 @@ class SqliteBacklog:
     ) -> bool:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
 
-        def operation(connection: sqlite3.Connection) -> bool:
+        def operation(connection: SqliteConnection) -> bool:
             position = self.leases.position(lease, self.clock.awake())
             has_room = self.lanes.has_room(connection, subjects, room)
             if has_room:
@@ -183,7 +183,7 @@ class SqliteBacklog:
     async def remember(self, notes: Mapping[str, object]) -> None:
         """Keep what the destination learned."""
 
-        def operation(connection: sqlite3.Connection) -> None:
+        def operation(connection: SqliteConnection) -> None:
             self._destination(connection)
             kept = json.dumps(self._notes(connection) | dict(notes))
             connection.execute("UPDATE destination SET notes = ? WHERE name = ?", [kept, self.name])
@@ -194,7 +194,7 @@ class SqliteBacklog:
         """Return what `remember` kept."""
         return remembered(await self.group.run(self._notes))
 
-    async def _change(self, operation: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    async def _change(self, operation: Callable[[SqliteConnection], Answer]) -> Answer:
         """Change what waits; whoever looked before or meanwhile may find something now."""
         try:
             return await self.group.run(operation)
@@ -203,7 +203,7 @@ class SqliteBacklog:
 
     def _lease(
         self,
-        connection: sqlite3.Connection,
+        connection: SqliteConnection,
         *,
         limit: int,
         lease_s: float,
@@ -227,13 +227,13 @@ class SqliteBacklog:
         self.is_behind = self.is_behind or None in leases
         return [lease for lease in leases if lease is not None]
 
-    def _next_due(self, connection: sqlite3.Connection) -> float:
+    def _next_due(self, connection: SqliteConnection) -> float:
         """Return when the next event may be handed out, if nothing else happens; infinity for never."""
         rows = [connection.execute(NEXT_READY, [self.name, priority]).fetchone() for priority in Priority]
         rows.append(connection.execute(NEXT_UNPARKED, [self.name]).fetchone())
         return min((row[0] for row in rows if row[0] is not None), default=float("inf"))
 
-    def _ready(self, connection: sqlite3.Connection, now: float, limit: int) -> dict[Priority, list[Any]]:
+    def _ready(self, connection: SqliteConnection, now: float, limit: int) -> dict[Priority, list[Any]]:
         ready = {}
         for priority in Priority:
             # Leased events stand first in the order of due, and there are never more of them than calls under way.
@@ -254,7 +254,7 @@ class SqliteBacklog:
         )
 
     def _with_upserts(
-        self, connection: sqlite3.Connection, row: Sequence[Any], expires_at: float, *, together: int
+        self, connection: SqliteConnection, row: Sequence[Any], expires_at: float, *, together: int
     ) -> Lease | None:
         """Lease an event, and the upserts right behind one along with it; bury one that the log has lost."""
         position, seq = row[:2]
@@ -267,7 +267,7 @@ class SqliteBacklog:
         return self._with_followers(connection, first, limit=together, takes=lambda event: event.type in UPSERTS)
 
     def _with_followers(
-        self, connection: sqlite3.Connection, first: Lease, *, limit: int, takes: Callable[[Event], bool]
+        self, connection: SqliteConnection, first: Lease, *, limit: int, takes: Callable[[Event], bool]
     ) -> Lease:
         """Lease what stands right behind an event and its followers, up to one that is not taken."""
         now, awake = self.clock.steady(), self.clock.awake()
@@ -281,7 +281,7 @@ class SqliteBacklog:
             added.append(self._grant(row, event, first.expires_at))
         return self.leases.with_followers(first, [*first.followers, *added]) if added else first
 
-    def _end(self, connection: sqlite3.Connection, ended: Mapping[int, Ending], now: float) -> None:
+    def _end(self, connection: SqliteConnection, ended: Mapping[int, Ending], now: float) -> None:
         """Write the outcomes of events, given by where they wait."""
         rows = [
             (self.name, e.lease.seq, e.outcome, e.reason, now, e.cause, e.notes, e.lease.event.became)
@@ -291,13 +291,13 @@ class SqliteBacklog:
         for ending in ended.values():
             write_attempts(connection, self.name, ending.lease.seq, ending.attempts)
 
-    def _bury_lost(self, connection: sqlite3.Connection, position: int, seq: int) -> None:
+    def _bury_lost(self, connection: SqliteConnection, position: int, seq: int) -> None:
         row = (self.name, seq, Outcome.DEAD, LOST, now := self.clock.now(), causes.STORE_MISSING, "", "")
         self._write_outcomes(connection, [position], [row], now)
         self.lanes.leave(connection, self.lanes.waiting(connection, [position]))
 
     def _write_outcomes(
-        self, connection: sqlite3.Connection, positions: Sequence[int], rows: Sequence[tuple[Any, ...]], now: float
+        self, connection: SqliteConnection, positions: Sequence[int], rows: Sequence[tuple[Any, ...]], now: float
     ) -> None:
         """Write outcomes, of events that wait at these positions, and their sums."""
         for position, row in zip(positions, rows, strict=True):
@@ -308,7 +308,7 @@ class SqliteBacklog:
             connection.execute(TALLY, [self.name, outcome, count])
             connection.execute(MINUTE, [self.name, int(now // 60), outcome, count])
 
-    def _learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
+    def _learn(self, connection: SqliteConnection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change the ledger, and wake who was parked for somebody of whom something is known now."""
         records = self.ledger.learn(connection, learned)
         for subject in [subject for subject, record in records.items() if record is not None]:
@@ -324,11 +324,11 @@ class SqliteBacklog:
         if is_passed and self.stepping_back is not None:
             self.stepping_back.add(position)
 
-    def _step_back(self, connection: sqlite3.Connection) -> None:
+    def _step_back(self, connection: SqliteConnection) -> None:
         positions, self.stepping_back = self.stepping_back, set()
         self.lanes.step_back(connection, self.lanes.all_behind(connection) if positions is None else positions)
 
-    def _destination(self, connection: sqlite3.Connection) -> tuple[int, int, int]:
+    def _destination(self, connection: SqliteConnection) -> tuple[int, int, int]:
         select = "SELECT cursor, next_position, received FROM destination WHERE name = ?"
         row = connection.execute(select, [self.name]).fetchone()
         if row is None:
@@ -336,10 +336,10 @@ class SqliteBacklog:
             return 0, 1, 0
         return row[0], row[1], row[2]
 
-    def _notes(self, connection: sqlite3.Connection) -> dict[str, object]:
+    def _notes(self, connection: SqliteConnection) -> dict[str, object]:
         return notes_of(connection, self.name)
 
-    def _take_in(self, connection: sqlite3.Connection, due: float) -> None:
+    def _take_in(self, connection: SqliteConnection, due: float) -> None:
         """Give new events of the log their places in their lanes."""
         cursor, position, received = self._destination(connection)
         cursor = self.feeds.look(connection, cursor, self.clock.now())
@@ -363,7 +363,7 @@ class SqliteBacklog:
             [rows[-1][0], position, received, self.name],
         )
 
-    def _replay(self, connection: sqlite3.Connection, *, selection: Selection, job: int, limit: int) -> ReplayStep:
+    def _replay(self, connection: SqliteConnection, *, selection: Selection, job: int, limit: int) -> ReplayStep:
         # What came before the replay says whom a visitor became, and with it the lanes of what is put back.
         self._take_in(connection, self.clock.steady())
         connection.execute("INSERT OR IGNORE INTO replay (job, destination) VALUES (?, ?)", [job, self.name])
@@ -381,7 +381,7 @@ class SqliteBacklog:
         )
         return step
 
-    def _put_back(self, connection: sqlite3.Connection, row: Sequence[Any], *, selection: Selection, job: int) -> bool:
+    def _put_back(self, connection: SqliteConnection, row: Sequence[Any], *, selection: Selection, job: int) -> bool:
         seq, outcome = row
         event = event_at(connection, seq)
         if event is None or not selection.takes(event):

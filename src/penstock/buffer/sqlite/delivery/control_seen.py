@@ -1,9 +1,9 @@
 """What deliver remembers of control.db, so that an older copy of it runs no replay again and gives no number twice."""
 
 import dataclasses
-import sqlite3
 from pathlib import Path
 
+from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, snapshot
 
 # The ledger's wishes keep the number of the last order to forget in their destination's notes.
@@ -37,16 +37,16 @@ def changes_of(data_dir: Path) -> int | None:
         return control.execute("SELECT changes FROM folder").fetchone()[0] if control else None
 
 
-def look(delivery: sqlite3.Connection, changes: int | None) -> bool:
+def look(delivery: SqliteConnection, changes: int | None) -> bool:
     """Note how far control.db has come, at a start, in a transaction; return whether an older copy of it came back."""
     note(delivery, changes)
     if changes is None:
         return False
     # All orders that it has: one that is changed from now on gets a number beyond what was seen.
     expire = "UPDATE main.folder SET control_expired = control_seen WHERE control_seen > max(?, control_expired)"
-    return delivery.execute(expire, [changes]).rowcount > 0
+    return rows_changed(delivery, expire, [changes]) > 0
 
 
-def note(delivery: sqlite3.Connection, changes: int | None) -> None:
+def note(delivery: SqliteConnection, changes: int | None) -> None:
     """Remember how far control.db has come; writes nothing while it has not."""
     delivery.execute("UPDATE main.folder SET control_seen = ?1 WHERE control_seen < ?1", [changes or 0])

@@ -3,19 +3,27 @@
 import asyncio
 import contextlib
 import functools
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.names import Known
 from penstock.buffer.rules.begin import ALL
+from penstock.buffer.sqlite.connections import SqliteConnection, connect_to_read, read_only
 from penstock.buffer.sqlite.delivery import control_seen, names, retention
 from penstock.buffer.sqlite.delivery.backlog import SqliteBacklog
 from penstock.buffer.sqlite.delivery.control_seen import changes_of
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedger
 from penstock.buffer.sqlite.delivery.quiet import Quiet
 from penstock.buffer.sqlite.delivery.retention import BEGINNING, DAY_S
-from penstock.buffer.sqlite.file import DELIVERY, EVENTS, SqliteTransactions, as_store_errors, open_writer, transaction
+from penstock.buffer.sqlite.file import (
+    DELIVERY,
+    EVENTS,
+    SqliteTransactions,
+    as_store_errors,
+    open_writer,
+    snapshot,
+    transaction,
+)
 from penstock.buffer.sqlite.group_commit import GroupCommit
 from penstock.buffer.sqlite.log import epochs
 from penstock.buffer.sqlite.log.epochs import LogGap, gaps_of
@@ -34,18 +42,23 @@ class DeliveryStore:
 
     async def open(self) -> None:
         """Open both files, made new if they are not there. Raises BufferUnavailable, StoreDamaged, SettingsError."""
-        # accept may not have started yet; its file gets its schema here then, and no rows. From then on this connection
-        # is only asked whether the log has changed.
-        self.log = open_writer(self.data_dir / EVENTS, checked=False)
+        events = self.data_dir / EVENTS
+        with snapshot(events) as log:
+            has_schema = log is not None
+        if not has_schema:
+            # accept may not have started yet; its file gets its schema here then, and no rows.
+            open_writer(events, checked=False).close()
+        #: Only asked whether the log has changed.
+        self.log = connect_to_read(events)
         self.connection = open_writer(self.data_dir / DELIVERY)
-        self.connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
+        self.connection.execute("ATTACH ? AS log", [read_only(events)])
         if (seq := epochs.forked_at(self.connection)) is not None:
             raise LogForked(seq)
         with as_store_errors(DELIVERY), transaction(self.connection):
             self.times.recall(self.connection)
             #: An older copy of control.db came back since deliver ran last: its replays wait for a person.
             self.replays_expired = control_seen.look(self.connection, changes_of(self.data_dir))
-        self.group: GroupCommit[sqlite3.Connection] = GroupCommit(SqliteTransactions(self.connection))
+        self.group: GroupCommit[SqliteConnection] = GroupCommit(SqliteTransactions(self.connection))
         self.ledgers: dict[str, SqliteLedger] = {}
         #: How far the walk through all ledgers came; and something was forgotten that the WAL may still hold.
         self.swept: Sequence[str] = BEGINNING

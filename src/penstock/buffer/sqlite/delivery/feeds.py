@@ -5,11 +5,11 @@ read again from there, and of the others nothing is taken twice.
 """
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from penstock.buffer.rules.begin import AUTO, since_ms
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.log.segments import first_seq, last_seq
 
 #: By source: numbers up to this one are not taken, or were.
@@ -37,7 +37,7 @@ class Feeds:
         """Return whether a source was connected since the last look."""
         return any(source not in self.begun for source in self.sources())
 
-    def look(self, connection: sqlite3.Connection, cursor: int, now: float) -> int:
+    def look(self, connection: SqliteConnection, cursor: int, now: float) -> int:
         """Let sources that are new here begin; return the place behind which to read."""
         notes = notes_of(connection, self.name)
         sources, begun, self.read_to = self.sources(), notes.get(BEGUN), int(notes.get(READ, 0))
@@ -54,13 +54,13 @@ class Feeds:
         self.begun = {source: known[source] for source in sources}
         return cursor
 
-    def takes(self, connection: sqlite3.Connection, seq: int, source: str) -> bool:
+    def takes(self, connection: SqliteConnection, seq: int, source: str) -> bool:
         """Return whether an event behind the cursor is to be sent."""
         if source not in self.begun or seq <= self.begun[source]:
             return False
         return seq > self.read_to or connection.execute(KNOWN, [self.name, seq]).fetchone() is None
 
-    def _place(self, connection: sqlite3.Connection, source: str, now: float) -> int:
+    def _place(self, connection: SqliteConnection, source: str, now: float) -> int:
         """Return the number behind which a new source begins."""
         choice = self.begin(source)
         is_first = choice != AUTO or not _feeds_another(connection, self.name, source)
@@ -69,7 +69,7 @@ class Feeds:
         return last if since is None else place_of(connection, since, last=last, segment="log.segment") if since else 0
 
 
-def place_of(connection: sqlite3.Connection, since: int, *, last: int, segment: str = "segment") -> int:
+def place_of(connection: SqliteConnection, since: int, *, last: int, segment: str = "segment") -> int:
     """Return the number behind which what came since a time, in ms, begins; found by halving, for time goes with numbers."""
     low, high = (first_seq(connection) or 1) - 1, last
     came = CAME.format(segment)
@@ -89,7 +89,7 @@ def begun_of(notes: str) -> Begun:
     return begun
 
 
-def notes_of(connection: sqlite3.Connection, name: str) -> dict[str, Any]:
+def notes_of(connection: SqliteConnection, name: str) -> dict[str, Any]:
     """Return what is kept of a destination."""
     row = connection.execute("SELECT notes FROM destination WHERE name = ?", [name]).fetchone()
     return dict(json.loads(row[0])) if row else {}
@@ -100,7 +100,7 @@ def remembered(notes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in notes.items() if key not in {BEGUN, READ, NAMED}}
 
 
-def _feeds_another(connection: sqlite3.Connection, name: str, source: str) -> bool:
+def _feeds_another(connection: SqliteConnection, name: str, source: str) -> bool:
     """Return whether the source began at another destination."""
     rows = connection.execute("SELECT notes FROM destination WHERE name != ?", [name])
     return any(source in begun_of(notes) for (notes,) in rows)

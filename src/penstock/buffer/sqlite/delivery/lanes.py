@@ -6,7 +6,6 @@ was parked). An event with 0 can be leased; -1 says that it is parked and stands
 """
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from penstock.buffer.rules.lanes import (
     companies_of,
     lanes_of,
 )
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.ties import Ties
 from penstock.clock import Clock
 from penstock.errors import LeaseLost
@@ -57,7 +57,7 @@ class SqliteLanes:
 
     def enter(
         self,
-        connection: sqlite3.Connection,
+        connection: SqliteConnection,
         event: Event,
         named: Named,
         *,
@@ -78,7 +78,7 @@ class SqliteLanes:
         for visitor in self.ties.note(connection, named):
             self.wake(connection, visitor, due=self.clock.steady())
 
-    def enter_again(self, connection: sqlite3.Connection, named: Named, *, position: int) -> None:
+    def enter_again(self, connection: SqliteConnection, named: Named, *, position: int) -> None:
         """Give an event that waits its place once more: whom it is about is read in another way now."""
         select = "SELECT lanes, blocked FROM waiting WHERE destination = ? AND position = ?"
         text, blocked = connection.execute(select, [self.name, position]).fetchone()
@@ -92,7 +92,7 @@ class SqliteLanes:
         if is_moved:
             self._stand(connection, position, lanes)
 
-    def leave(self, connection: sqlite3.Connection, leaving: Mapping[int, Sequence[Lane]]) -> None:
+    def leave(self, connection: SqliteConnection, leaving: Mapping[int, Sequence[Lane]]) -> None:
         """Take leased events out of their lanes and away; the next of each lane moves up."""
         connection.executemany(
             "DELETE FROM waiting WHERE destination = ? AND position = ?",
@@ -100,7 +100,7 @@ class SqliteLanes:
         )
         self._leave_places(connection, leaving)
 
-    def waiting(self, connection: sqlite3.Connection, positions: Iterable[int]) -> dict[int, Sequence[Lane]]:
+    def waiting(self, connection: SqliteConnection, positions: Iterable[int]) -> dict[int, Sequence[Lane]]:
         """Return the lanes of some events. Raises LeaseLost if one of them has its outcome already."""
         found = {position: self._lanes(connection, position) for position in positions}
         for position, lanes in found.items():
@@ -108,7 +108,7 @@ class SqliteLanes:
                 raise LeaseLost(f"position {position} has its outcome already")
         return {position: lanes for position, lanes in found.items() if lanes is not None}
 
-    def has_room(self, connection: sqlite3.Connection, subjects: Sequence[str], room: int | None) -> bool:
+    def has_room(self, connection: SqliteConnection, subjects: Sequence[str], room: int | None) -> bool:
         """Return whether one more event may be parked for visitors, of whom `room` may be, and for this one."""
         if room is None:
             return True
@@ -125,7 +125,7 @@ class SqliteLanes:
         )
 
     def park(
-        self, connection: sqlite3.Connection, position: int, *, since: float, until: float, subjects: Sequence[str]
+        self, connection: SqliteConnection, position: int, *, since: float, until: float, subjects: Sequence[str]
     ) -> None:
         """Take a leased event out of its lanes, without an end. Raises LeaseLost.
 
@@ -143,13 +143,13 @@ class SqliteLanes:
         if any(subject.startswith(VISITOR) and self._became(connection, subject) for subject in subjects):
             self._unpark(connection, position, due=self.clock.steady())
 
-    def wake(self, connection: sqlite3.Connection, subject: str, *, due: float) -> None:
+    def wake(self, connection: SqliteConnection, subject: str, *, due: float) -> None:
         """Let all events parked for a subject take their places again."""
         select = "SELECT position FROM parked WHERE destination = ? AND subject = ? ORDER BY position"
         for (position,) in connection.execute(select, [self.name, subject]).fetchall():
             self._unpark(connection, position, due=due)
 
-    def unpark_due(self, connection: sqlite3.Connection, now: float) -> int:
+    def unpark_due(self, connection: SqliteConnection, now: float) -> int:
         """Let events whose time is over take their places again, up to a number; return how many did."""
         select = "SELECT position FROM waiting WHERE destination = ? AND blocked = -1 AND due <= ? LIMIT ?"
         rows = connection.execute(select, [self.name, now, UNPARKED_AT_ONCE]).fetchall()
@@ -157,12 +157,12 @@ class SqliteLanes:
             self._unpark(connection, position, due=self.clock.steady())
         return len(rows)
 
-    def is_awaited(self, connection: sqlite3.Connection, position: int) -> bool:
+    def is_awaited(self, connection: SqliteConnection, position: int) -> bool:
         """Return whether somebody is parked until something is learned of the person or company of a lane."""
         # Lanes of people and companies are named as the ledger names its subjects.
         return any(self._is_parked_for(connection, lane) for lane in self._lanes(connection, position) or ())
 
-    def behind(self, connection: sqlite3.Connection, run: Sequence[int], *, now: float) -> Iterator[Sequence[Any]]:
+    def behind(self, connection: SqliteConnection, run: Sequence[int], *, now: float) -> Iterator[Sequence[Any]]:
         """Yield events that wait for nothing but a run of leased ones, and for those yielded before them, in order.
 
         Each comes as position, seq, attempt, first_failed_at, parked_at and became.
@@ -181,7 +181,7 @@ class SqliteLanes:
             together.add(position)
             known.update(own)
 
-    def step_back(self, connection: sqlite3.Connection, positions: Iterable[int]) -> None:
+    def step_back(self, connection: SqliteConnection, positions: Iterable[int]) -> None:
         """Let those in front pass events that are no longer under way: after a retry, a lost lease, a crash."""
         for position in positions:
             self.passed.discard(position)
@@ -191,7 +191,7 @@ class SqliteLanes:
                     self._count_again(connection, first)
             self._count_again(connection, position)
 
-    def all_behind(self, connection: sqlite3.Connection) -> list[int]:
+    def all_behind(self, connection: SqliteConnection) -> list[int]:
         """Return the positions of all events that may stand wrong after a crash, when nobody is under way any more.
 
         Those of a later priority that could be leased, and those that were parked with whoever passed them.
@@ -205,7 +205,7 @@ class SqliteLanes:
             found += [position, *(row[0] for row in behind if row)]
         return found
 
-    def _unpark(self, connection: sqlite3.Connection, position: int, *, due: float) -> None:
+    def _unpark(self, connection: SqliteConnection, position: int, *, due: float) -> None:
         lanes: Sequence[Lane] = self._lanes(connection, position) or ()
         connection.execute("DELETE FROM parked WHERE destination = ? AND position = ?", [self.name, position])
         update = "UPDATE waiting SET due = ? WHERE destination = ? AND position = ?"
@@ -216,37 +216,37 @@ class SqliteLanes:
             self._name(connection, position, lanes, person)
         self._stand(connection, position, lanes)
 
-    def _stand(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
+    def _stand(self, connection: SqliteConnection, position: int, lanes: Sequence[Lane]) -> None:
         update = "UPDATE waiting SET blocked = 0 WHERE destination = ? AND position = ?"
         connection.execute(update, [self.name, position])
         self._take_places(connection, position, lanes)
 
-    def _read(self, connection: sqlite3.Connection, named: Named) -> tuple[tuple[Lane, ...], Lane]:
+    def _read(self, connection: SqliteConnection, named: Named) -> tuple[tuple[Lane, ...], Lane]:
         """Return the lanes of an event, and the person whom its visitor became."""
         tied = self.ties.reader(connection)
         lanes = lanes_of(named, tied=tied, is_waiting=lambda lane: self._is_waited_for(connection, lane))
         return lanes, became(named, tied)
 
-    def _became(self, connection: sqlite3.Connection, visitor: str) -> Lane:
+    def _became(self, connection: SqliteConnection, visitor: str) -> Lane:
         return became(Named(visitor=visitor), self.ties.reader(connection))
 
-    def _name(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane], person: Lane) -> None:
+    def _name(self, connection: SqliteConnection, position: int, lanes: Sequence[Lane], person: Lane) -> None:
         update = "UPDATE waiting SET lanes = ?, became = ? WHERE destination = ? AND position = ?"
         connection.execute(update, [json.dumps(lanes), person, self.name, position])
 
-    def _count_parked(self, connection: sqlite3.Connection, first: str, end: str, limit: int) -> int:
+    def _count_parked(self, connection: SqliteConnection, first: str, end: str, limit: int) -> int:
         select = "SELECT 1 FROM parked WHERE destination = ? AND subject >= ? AND subject < ? LIMIT ?"
         row = connection.execute(f"SELECT count(*) FROM ({select})", [self.name, first, end, limit]).fetchone()  # noqa: S608
         return int(row[0])
 
-    def _is_waited_for(self, connection: sqlite3.Connection, lane: Lane) -> bool:
+    def _is_waited_for(self, connection: SqliteConnection, lane: Lane) -> bool:
         return self._first(connection, lane) is not None or self._is_parked_for(connection, lane)
 
-    def _is_parked_for(self, connection: sqlite3.Connection, subject: str) -> bool:
+    def _is_parked_for(self, connection: SqliteConnection, subject: str) -> bool:
         select = "SELECT 1 FROM parked WHERE destination = ? AND subject = ? LIMIT 1"
         return connection.execute(select, [self.name, subject]).fetchone() is not None
 
-    def _take_places(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
+    def _take_places(self, connection: SqliteConnection, position: int, lanes: Sequence[Lane]) -> None:
         """Stand in each lane by the order of positions; whoever need not be waited for steps back."""
         firsts = [self._first(connection, lane) for lane in lanes]
         # Asked of every lane: it also writes down who is passed.
@@ -266,7 +266,7 @@ class SqliteLanes:
             if first is not None and first > position and first not in self.under_way:
                 self._count_again(connection, first)
 
-    def _leave_places(self, connection: sqlite3.Connection, leaving: Mapping[int, Sequence[Lane]]) -> None:
+    def _leave_places(self, connection: SqliteConnection, leaving: Mapping[int, Sequence[Lane]]) -> None:
         self.passed -= leaving.keys()
         left = [(lane, position) for position, lanes in leaving.items() for lane in lanes]
         connection.executemany(
@@ -283,7 +283,7 @@ class SqliteLanes:
             else:
                 self._count_again(connection, first)
 
-    def _vacate(self, connection: sqlite3.Connection, position: int, lanes: Sequence[Lane]) -> None:
+    def _vacate(self, connection: SqliteConnection, position: int, lanes: Sequence[Lane]) -> None:
         """Take an event out of its lanes that has not ended: whoever waited for it has waited for nothing."""
         for lane in lanes:
             delete = "DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?"
@@ -292,7 +292,7 @@ class SqliteLanes:
         for first in firsts:
             self._count_again(connection, first)
 
-    def _passes(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
+    def _passes(self, connection: SqliteConnection, lane: Lane, position: int) -> bool:
         """Return whether somebody is under way who stands behind this position."""
         # Nearly always the last one asks.
         if connection.execute(BEHIND, [self.name, lane, position]).fetchone() is None:
@@ -303,18 +303,18 @@ class SqliteLanes:
         self.passed |= behind
         return bool(behind)
 
-    def _count_again(self, connection: sqlite3.Connection, position: int) -> None:
+    def _count_again(self, connection: SqliteConnection, position: int) -> None:
         blocked = sum(self._is_blocked(connection, lane, position) for lane in self._lanes(connection, position) or ())
         # Whoever is parked stands in no lane.
         update = "UPDATE waiting SET blocked = ? WHERE destination = ? AND position = ? AND blocked <> ?"
         connection.execute(update, [blocked, self.name, position, PARKED])
 
-    def _is_blocked(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
+    def _is_blocked(self, connection: SqliteConnection, lane: Lane, position: int) -> bool:
         first = self._first(connection, lane)
         return (first is not None and first < position) or self._passes(connection, lane, position)
 
     def _is_next(
-        self, connection: sqlite3.Connection, lane: Lane, position: int, run: Collection[int], *, is_known: bool
+        self, connection: SqliteConnection, lane: Lane, position: int, run: Collection[int], *, is_known: bool
     ) -> bool:
         """Return whether nobody but a run stands in front, and nobody behind is under way.
 
@@ -325,16 +325,16 @@ class SqliteLanes:
         is_passed = bool(self.passed) and self._passes(connection, lane, position)
         return all(row[0] in run for row in in_front) and not is_passed
 
-    def _stands(self, connection: sqlite3.Connection, lane: Lane, position: int) -> bool:
+    def _stands(self, connection: SqliteConnection, lane: Lane, position: int) -> bool:
         select = "SELECT 1 FROM place WHERE destination = ? AND lane = ? AND position = ?"
         return connection.execute(select, [self.name, lane, position]).fetchone() is not None
 
-    def _lanes(self, connection: sqlite3.Connection, position: int) -> list[Lane] | None:
+    def _lanes(self, connection: SqliteConnection, position: int) -> list[Lane] | None:
         select = "SELECT lanes FROM waiting WHERE destination = ? AND position = ?"
         row = connection.execute(select, [self.name, position]).fetchone()
         return json.loads(row[0]) if row else None
 
-    def _first(self, connection: sqlite3.Connection, lane: Lane) -> int | None:
+    def _first(self, connection: SqliteConnection, lane: Lane) -> int | None:
         select = "SELECT position FROM place WHERE destination = ? AND lane = ? ORDER BY position LIMIT 1"
         row = connection.execute(select, [self.name, lane]).fetchone()
         return row[0] if row else None

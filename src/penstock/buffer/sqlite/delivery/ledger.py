@@ -5,12 +5,12 @@ deliver is the only writer of delivery.db, so what it has cached is true until i
 
 import collections
 import functools
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.backlog import CallCount, Learned
 from penstock.buffer.port.ledger import CallFigures, Merges
+from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed_by_all
 from penstock.buffer.sqlite.delivery.retention import DAY_S
 from penstock.buffer.sqlite.delivery.ties import forget_ties
 from penstock.buffer.sqlite.file import DELIVERY, snapshot
@@ -34,7 +34,7 @@ INSERT INTO calls VALUES (?, ?, ?, ?) ON CONFLICT (destination, path, kind) DO U
 class SqliteLedger:
     """One destination's records; see ledger_port.Ledger."""
 
-    def __init__(self, destination: str, group: GroupCommit[sqlite3.Connection], *, clock: Clock) -> None:
+    def __init__(self, destination: str, group: GroupCommit[SqliteConnection], *, clock: Clock) -> None:
         self.name, self.group, self.clock = destination, group, clock
         #: The WAL may still hold what was forgotten.
         self.has_forgotten = False
@@ -58,12 +58,12 @@ class SqliteLedger:
     async def forget(self, prefix: str, *, limit: int) -> int:
         """Remove up to `limit` records of subjects that begin with `prefix`; return how many."""
 
-        def operation(connection: sqlite3.Connection) -> int:
+        def operation(connection: SqliteConnection) -> int:
             found = _beginning(connection, self.name, prefix, limit)
             delete = "DELETE FROM ledger WHERE destination = ? AND subject = ?"
             # Also of somebody of whom nothing else is known.
             forget_ties(connection, [(self.name, subject) for subject in {prefix, *found} - {""}])
-            return connection.executemany(delete, [(self.name, subject) for subject in found]).rowcount if found else 0
+            return rows_changed_by_all(connection, delete, [(self.name, subject) for subject in found])
 
         removed = await self.group.run(operation)
         self.cache.clear()
@@ -76,7 +76,7 @@ class SqliteLedger:
         for subject in subjects:
             self.cached_bytes -= len(self.cache.pop(subject, None) or b"")
 
-    def learn(self, connection: sqlite3.Connection, learned: Learned) -> Mapping[str, bytes | None]:
+    def learn(self, connection: SqliteConnection, learned: Learned) -> Mapping[str, bytes | None]:
         """Change records inside a transaction; hand the answer to `keep` once it is committed."""
         records: dict[str, bytes | None] = {}
         today = int(self.clock.steady() // DAY_S)
@@ -88,7 +88,7 @@ class SqliteLedger:
                 connection.execute(KEEP, [self.name, subject, record, today])
         return records
 
-    def count(self, connection: sqlite3.Connection, calls: Sequence[CallCount]) -> None:
+    def count(self, connection: SqliteConnection, calls: Sequence[CallCount]) -> None:
         """Add to the figures inside a transaction."""
         connection.executemany(COUNT, [(self.name, each.path, each.kind, each.count) for each in calls])
 
@@ -102,7 +102,7 @@ class SqliteLedger:
             _, record = self.cache.popitem(last=False)
             self.cached_bytes -= len(record or b"")
 
-    def _read(self, connection: sqlite3.Connection, subjects: Collection[str]) -> dict[str, bytes | None]:
+    def _read(self, connection: SqliteConnection, subjects: Collection[str]) -> dict[str, bytes | None]:
         rows = {subject: connection.execute(SELECT, [self.name, subject]).fetchone() for subject in subjects}
         return {subject: row[0] if row else None for subject, row in rows.items()}
 
@@ -138,7 +138,7 @@ class SqliteLedgerShelf:
         return {path: CallFigures(**counts) for path, counts in figures.items()}
 
 
-def _beginning(connection: sqlite3.Connection, destination: str, prefix: str, limit: int) -> list[str]:
+def _beginning(connection: SqliteConnection, destination: str, prefix: str, limit: int) -> list[str]:
     rows = connection.execute(
         "SELECT subject FROM ledger WHERE destination = ? AND subject >= ? AND subject < ? ORDER BY subject LIMIT ?",
         [destination, prefix, prefix + LAST, limit],

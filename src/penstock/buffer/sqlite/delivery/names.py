@@ -2,11 +2,11 @@
 
 import contextlib
 import json
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.buffer.port.names import Known
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.feeds import begun_of
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, open_writer, snapshot, transaction
 
@@ -23,7 +23,7 @@ def known(data_dir: Path) -> Mapping[str, Known]:
     return {name: _known(notes) for name, notes in rows}
 
 
-def rename(delivery: sqlite3.Connection, old: str, new: str) -> None:
+def rename(delivery: SqliteConnection, old: str, new: str) -> None:
     """Change a name wherever it stands, in a transaction. The new one must have nothing of its own."""
     delivery.execute("UPDATE destination SET name = ?, left_seq = NULL WHERE name = ?", [new, old])
     _rename_in_tables(delivery, old, new)
@@ -43,7 +43,7 @@ def rename_orders(data_dir: Path, old: str, new: str) -> None:
         _rename_in_tables(control, old, new)
 
 
-def _rename_in_tables(connection: sqlite3.Connection, old: str, new: str) -> None:
+def _rename_in_tables(connection: SqliteConnection, old: str, new: str) -> None:
     for (table,) in connection.execute(NAMING).fetchall():
         update = f"UPDATE OR REPLACE {table} SET destination = ? WHERE destination = ?"  # noqa: S608 - our own names
         connection.execute(update, [new, old])

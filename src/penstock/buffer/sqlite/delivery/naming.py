@@ -5,10 +5,10 @@ of them stand in their lanes nothing is handed out: what comes later could overt
 """
 
 import json
-import sqlite3
 from collections.abc import Callable
 
 from penstock.buffer.rules.lanes import by_head
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.feeds import NAMED, notes_of
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes
 from penstock.buffer.sqlite.log.segments import Neighbours
@@ -30,7 +30,7 @@ class LaneNames:
         """Return what reads whom an event is about."""
         return self.naming() or by_head
 
-    def are_new(self, connection: sqlite3.Connection, lanes: SqliteLanes) -> bool:
+    def are_new(self, connection: SqliteConnection, lanes: SqliteLanes) -> bool:
         """Return whether all that waits is named as it is read now; name some of it, if not."""
         naming = self.naming()
         if naming is None or naming.key == self.named_by:
@@ -40,14 +40,14 @@ class LaneNames:
         return is_done
 
 
-def name_anew(connection: sqlite3.Connection, destination: str) -> None:
+def name_anew(connection: SqliteConnection, destination: str) -> None:
     """Have all that waits named anew by whoever serves the destination next, for its settings are not known here."""
     notes = notes_of(connection, destination)
     if notes.pop(NAMED, None):
         connection.execute("UPDATE destination SET notes = ? WHERE name = ?", [json.dumps(notes), destination])
 
 
-def _name_some(connection: sqlite3.Connection, destination: str, lanes: SqliteLanes, naming: Naming) -> bool:
+def _name_some(connection: SqliteConnection, destination: str, lanes: SqliteLanes, naming: Naming) -> bool:
     """Name the lanes of the next events that wait; return whether that was all. Goes on where it was after a crash."""
     notes = notes_of(connection, destination)
     key, done, is_done = notes.get(NAMED) or ("", -1, False)

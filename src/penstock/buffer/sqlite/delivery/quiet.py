@@ -5,8 +5,10 @@ what an idle Penstock cost; asking SQLite whether the log has changed takes some
 """
 
 import dataclasses
-import sqlite3
 
+import apsw
+
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.clock import Clock
 
 
@@ -21,7 +23,7 @@ class FileMark:
 class Quiet:
     """Remembers that a look found nothing, until something may have changed. Belongs to the event loop."""
 
-    def __init__(self, log: sqlite3.Connection, *, clock: Clock) -> None:
+    def __init__(self, log: SqliteConnection, *, clock: Clock) -> None:
         self.log, self.clock = log, clock
         self.news = 0
         self.kept: FileMark | None = None
@@ -36,7 +38,7 @@ class Quiet:
         try:
             # Another number once anybody else has committed: SQLite's own word, where a file's time can miss a commit.
             version = self.log.execute("PRAGMA data_version").fetchone()[0]
-        except sqlite3.Error:
+        except apsw.Error:
             return None
         return FileMark(version, self.news)
 

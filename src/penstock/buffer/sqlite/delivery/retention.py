@@ -3,9 +3,9 @@
 Everything is done in slices that are found by a key, so that no round delays a verdict for long, however much is stored.
 """
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 
+from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
 from penstock.buffer.sqlite.delivery.ties import forget_ties
 from penstock.buffer.sqlite.log.segments import first_seq, last_seq
 from penstock.buffer.sqlite.times import set_forward_s
@@ -23,7 +23,7 @@ ORDER BY destination, subject LIMIT ?
 """
 
 
-def settled_below(delivery: sqlite3.Connection, destinations: Sequence[str]) -> int | None:
+def settled_below(delivery: SqliteConnection, destinations: Sequence[str]) -> int | None:
     """Return the place in the log below which nothing waits for anybody; None for no bound.
 
     Asks every destination that there ever was: of a removed one, what came until it was seen to be gone is its own.
@@ -38,7 +38,7 @@ def settled_below(delivery: sqlite3.Connection, destinations: Sequence[str]) -> 
     return min((place for place in (waiting, untaken) if place is not None), default=None)
 
 
-def note_left(connection: sqlite3.Connection, destinations: Sequence[str]) -> None:
+def note_left(connection: SqliteConnection, destinations: Sequence[str]) -> None:
     """Write down which destinations are in the settings no more, and where the log ended then; writes nothing else."""
     last = last_seq(connection, file="log")
     for name, left in connection.execute("SELECT name, left_seq FROM destination").fetchall():
@@ -48,7 +48,7 @@ def note_left(connection: sqlite3.Connection, destinations: Sequence[str]) -> No
             connection.execute(update, [None if is_here else last, name])
 
 
-def prune(connection: sqlite3.Connection, *, minute: int) -> int:
+def prune(connection: SqliteConnection, *, minute: int) -> int:
     """Remove outcomes and attempts of events that are gone, and old figures; return how many rows."""
     oldest_minute = minute - MINUTES_KEPT
     oldest_minute -= int(set_forward_s(connection, since=60.0 * oldest_minute, file="log") // 60)
@@ -57,15 +57,13 @@ def prune(connection: sqlite3.Connection, *, minute: int) -> int:
     removed = 0
     for table in ("outcome", "attempt"):
         for (name,) in connection.execute("SELECT name FROM destination").fetchall():
-            removed += connection.execute(
-                f"DELETE FROM {table} WHERE destination = ? AND seq < ?",  # noqa: S608 - our own names
-                [name, oldest],
-            ).rowcount
+            delete = f"DELETE FROM {table} WHERE destination = ? AND seq < ?"  # noqa: S608 - our own names
+            removed += rows_changed(connection, delete, [name, oldest])
     return removed + _sweep(connection, oldest)
 
 
 def expire(
-    connection: sqlite3.Connection, *, after: Sequence[str], today: int, days: int
+    connection: SqliteConnection, *, after: Sequence[str], today: int, days: int
 ) -> tuple[Mapping[str, Sequence[str]], Sequence[str]]:
     """Forget the subjects of the next slice of whom nothing was learned for so many days.
 
@@ -83,7 +81,7 @@ def expire(
     return forgotten, rows[-1][:2] if len(rows) == LEDGER_SWEPT_MAX else BEGINNING
 
 
-def scrub(connection: sqlite3.Connection) -> bool:
+def scrub(connection: SqliteConnection) -> bool:
     """Empty the WAL, which still holds pages as they were; return whether that was possible now.
 
     Freed pages are overwritten in the file itself (`secure_delete`). Never waits for a reader; outside transactions only.
@@ -97,7 +95,7 @@ def scrub(connection: sqlite3.Connection) -> bool:
     return not is_busy
 
 
-def _sweep(connection: sqlite3.Connection, oldest: int) -> int:
+def _sweep(connection: SqliteConnection, oldest: int) -> int:
     """Remove index entries of events that are gone, from the next slice of the table; return how many."""
     key, seq = connection.execute("SELECT key, seq FROM found_swept").fetchone()
     rows = connection.execute(

@@ -9,12 +9,12 @@ import contextlib
 import hashlib
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+from penstock.buffer.sqlite.connections import SqliteConnection, connect
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, as_store_errors, snapshot
 from penstock.buffer.sqlite.folder import FILES, IDENTITY
 from penstock.buffer.sqlite.log.segments import events_before, first_seq, last_seq
@@ -106,7 +106,7 @@ def fingerprint(secret_key: Path) -> str:
 
 
 @contextlib.contextmanager
-def _views(data_dir: Path) -> Iterator[Mapping[str, sqlite3.Connection]]:
+def _views(data_dir: Path) -> Iterator[Mapping[str, SqliteConnection]]:
     """Look at all files at one moment: the log has every event that delivery.db waits with."""
     for _ in range(LOOKS_MAX):
         with contextlib.ExitStack() as stack:
@@ -122,7 +122,7 @@ def _views(data_dir: Path) -> Iterator[Mapping[str, sqlite3.Connection]]:
     raise BackupRefused("retention keeps removing events; try again in a minute")
 
 
-def _fits(views: Mapping[str, sqlite3.Connection]) -> bool:
+def _fits(views: Mapping[str, SqliteConnection]) -> bool:
     """Return whether retention took nothing between the two looks that delivery.db, as it was seen, waits with."""
     if DELIVERY not in views:
         return True
@@ -132,14 +132,14 @@ def _fits(views: Mapping[str, sqlite3.Connection]) -> bool:
     return oldest_waiting is None or first is None or first <= oldest_waiting or _is_long_gone(views, oldest_waiting)
 
 
-def _is_long_gone(views: Mapping[str, sqlite3.Connection], seq: int) -> bool:
+def _is_long_gone(views: Mapping[str, SqliteConnection], seq: int) -> bool:
     return (
         views[EVENTS].execute("SELECT 1 FROM epoch WHERE ? BETWEEN after_seq + 1 AND first_seq - 1", [seq]).fetchone()
         is not None
     )
 
 
-def _facts(views: Mapping[str, sqlite3.Connection]) -> dict[str, object]:
+def _facts(views: Mapping[str, SqliteConnection]) -> dict[str, object]:
     log, delivery = views[EVENTS], views.get(DELIVERY)
     newest = next(events_before(log, UNTIL), None)
     return {
@@ -150,18 +150,19 @@ def _facts(views: Mapping[str, sqlite3.Connection]) -> dict[str, object]:
     }
 
 
-def _sums(delivery: sqlite3.Connection) -> Iterator[tuple[str, Sums]]:
+def _sums(delivery: SqliteConnection) -> Iterator[tuple[str, Sums]]:
     for name, received, waiting in delivery.execute(SUMS).fetchall():
         tally = delivery.execute("SELECT outcome, count FROM tally WHERE destination = ? AND count", [name])
         yield name, Sums(received=received, waiting=waiting, outcomes=dict(tally))
 
 
-def _copy(view: sqlite3.Connection, to: Path, tell: Tell) -> None:
-    def progress(_status: int, remaining: int, total: int) -> None:
-        tell(f"{to.name}: {100 * (total - remaining) // max(total, 1)} %")
-
-    with as_store_errors(to.name), contextlib.closing(sqlite3.connect(to, isolation_level=None)) as copy:
-        view.backup(copy, pages=PAGES_A_STEP, progress=progress)
+def _copy(view: SqliteConnection, to: Path, tell: Tell) -> None:
+    with as_store_errors(to.name), contextlib.closing(connect(to)) as copy:
+        with copy.backup("main", view, "main") as backup:
+            while not backup.done:
+                backup.step(PAGES_A_STEP)
+                total = max(backup.page_count, 1)
+                tell(f"{to.name}: {100 * (total - backup.remaining) // total} %")
         # One file, which can be read where nothing can be written.
         copy.execute("PRAGMA journal_mode = DELETE")
     to.chmod(0o600)

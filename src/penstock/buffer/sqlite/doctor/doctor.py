@@ -7,12 +7,12 @@ what is stored, and no faster: every check goes through a table once, or looks u
 import contextlib
 import dataclasses
 import itertools
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.rules.lanes import by_head
 from penstock.buffer.sqlite import folder
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes
 from penstock.buffer.sqlite.delivery.naming import name_anew
 from penstock.buffer.sqlite.doctor import places
@@ -72,7 +72,7 @@ class Doctor:
         """Return what can be found in moments, however much is stored: at each start. Opens the files as their writer."""
         return self._look(self._sums)
 
-    def _look(self, at: Callable[[sqlite3.Connection, str], Iterator[Ailment]]) -> list[Finding]:
+    def _look(self, at: Callable[[SqliteConnection, str], Iterator[Ailment]]) -> list[Finding]:
         with self._open() as connection:
             connection.execute("BEGIN")
             if found := [Finding(EVENTS, *each) for each in forked(connection)]:
@@ -100,14 +100,14 @@ class Doctor:
         return repaired
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self) -> Iterator[SqliteConnection]:
         # One of an older schema is brought forward, as a start would.
         open_writer(self.data_dir / EVENTS, checked=False).close()
         with contextlib.closing(open_writer(self.data_dir / DELIVERY)) as connection, as_store_errors(DELIVERY):
             connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
             yield connection
 
-    def _destination(self, connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
+    def _destination(self, connection: SqliteConnection, name: str) -> Iterator[Ailment]:
         self.tell(f"{DELIVERY}: {name}: outcomes")
         yield from _twice(connection, name)
         self.tell(f"{DELIVERY}: {name}: waiting events")
@@ -132,7 +132,7 @@ class Doctor:
                 bad += not is_whole(row)
         return f"{bad} segments cannot be unpacked" if bad else ""
 
-    def _sums(self, connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
+    def _sums(self, connection: SqliteConnection, name: str) -> Iterator[Ailment]:
         """received == waiting + the sum of outcomes; what is missing is looked for in the log."""
         received, cursor = connection.execute(
             "SELECT received, cursor FROM destination WHERE name = ?", [name]
@@ -145,14 +145,14 @@ class Doctor:
         lost = self._missing(connection, name, cursor) if received > accounted else []
         sentence = f"{name}: received {received}, waiting and ended {accounted}, found again in the log {len(lost)}"
 
-        def repair(connection: sqlite3.Connection) -> None:
+        def repair(connection: SqliteConnection) -> None:
             self._enter_again(connection, name, lost)
             update = "UPDATE destination SET received = ? WHERE name = ?"
             connection.execute(update, [accounted + len(lost), name])
 
         yield sentence, repair
 
-    def _missing(self, connection: sqlite3.Connection, name: str, cursor: int) -> list[int]:
+    def _missing(self, connection: SqliteConnection, name: str, cursor: int) -> list[int]:
         """Return the places of events that were taken in and have neither an outcome nor a place in a lane."""
         taken = "SELECT seq FROM outcome WHERE destination = ?1 UNION SELECT seq FROM waiting WHERE destination = ?1"
         known = {row[0] for row in connection.execute(taken, [name])}
@@ -160,7 +160,7 @@ class Doctor:
         until = itertools.takewhile(lambda each: each[0] <= cursor, events_after(connection, 0))
         return [seq for seq, event in until if seq not in known and event.source in sources]
 
-    def _enter_again(self, connection: sqlite3.Connection, name: str, seqs: Sequence[int]) -> None:
+    def _enter_again(self, connection: SqliteConnection, name: str, seqs: Sequence[int]) -> None:
         lanes = SqliteLanes(name, under_way=(), clock=self.clock)
         select = "SELECT next_position FROM destination WHERE name = ?"
         position = connection.execute(select, [name]).fetchone()[0]
@@ -173,11 +173,11 @@ class Doctor:
         connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [position + len(seqs), name])
 
 
-def _has_a_log(connection: sqlite3.Connection) -> bool:
+def _has_a_log(connection: SqliteConnection) -> bool:
     return bool(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _places(connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
+def _places(connection: SqliteConnection, name: str) -> Iterator[Ailment]:
     """Every waiting event stands in each of its lanes, and `blocked` counts those with somebody in front."""
     wrong, orphans = places.wrong(connection, name), places.orphans(connection, name)
     if wrong or orphans:
@@ -185,7 +185,7 @@ def _places(connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
         yield sentence, lambda connection: places.place_anew(connection, name)
 
 
-def _twice(connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
+def _twice(connection: SqliteConnection, name: str) -> Iterator[Ailment]:
     """No event waits and has an outcome at once. It is sent again: a repeat is harmless, a loss is not."""
     rows = connection.execute(
         "SELECT seq, outcome FROM outcome WHERE destination = ?1 AND seq IN"
@@ -194,7 +194,7 @@ def _twice(connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
     ).fetchall()
     if rows:
 
-        def repair(connection: sqlite3.Connection) -> None:
+        def repair(connection: SqliteConnection) -> None:
             for seq, outcome in rows:
                 connection.execute("DELETE FROM outcome WHERE destination = ? AND seq = ?", [name, seq])
                 update = "UPDATE tally SET count = count - 1 WHERE destination = ? AND outcome = ?"

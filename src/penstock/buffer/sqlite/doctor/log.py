@@ -1,13 +1,13 @@
 """What the doctor finds where delivery.db and the log speak of different events, or of some that are gone."""
 
 import functools
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
+from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
 from penstock.buffer.sqlite.log import epochs
 from penstock.buffer.sqlite.log.epochs import LogGap
 
-Repair = Callable[[sqlite3.Connection], None]
+Repair = Callable[[SqliteConnection], None]
 Ailment = tuple[str, Repair | None]
 LOST = """
 SELECT position, seq FROM waiting WHERE destination = ? AND seq <= coalesce((SELECT last_seq - count
@@ -15,7 +15,7 @@ FROM segment WHERE last_seq >= waiting.seq ORDER BY last_seq LIMIT 1), waiting.s
 """
 
 
-def forked(connection: sqlite3.Connection) -> Iterator[Ailment]:
+def forked(connection: SqliteConnection) -> Iterator[Ailment]:
     """Both files were written on while they were apart. What this log has from there on is sent: a repeat is harmless."""
     seq = epochs.forked_at(connection)
     if seq is not None:
@@ -23,20 +23,20 @@ def forked(connection: sqlite3.Connection) -> Iterator[Ailment]:
         yield sentence, functools.partial(_forget_from, seq=seq)
 
 
-def missing(connection: sqlite3.Connection, *, at: float) -> Iterator[Ailment]:
+def missing(connection: SqliteConnection, *, at: float) -> Iterator[Ailment]:
     """Numbers were given whose events are gone. They are never given again; the repair is that somebody has read it."""
     for gap in epochs.gaps(connection, connection):
         yield str(gap), functools.partial(_note, gap=gap, at=at)
 
 
-def without_payload(connection: sqlite3.Connection, name: str) -> Iterator[Ailment]:
+def without_payload(connection: SqliteConnection, name: str) -> Iterator[Ailment]:
     """Every waiting event is in the log. One that is not can never be sent; it must not stop its lane for ever."""
     rows = connection.execute(LOST, [name]).fetchall()
     if rows:
         yield f"{name}: {len(rows)} waiting events are not in the log", functools.partial(_bury, name=name, rows=rows)
 
 
-def _bury(connection: sqlite3.Connection, *, name: str, rows: Sequence[tuple[int, int]]) -> None:
+def _bury(connection: SqliteConnection, *, name: str, rows: Sequence[tuple[int, int]]) -> None:
     for position, seq in rows:
         for table in ("waiting", "place", "parked"):
             delete = f"DELETE FROM {table} WHERE destination = ? AND position = ?"  # noqa: S608 - our own names
@@ -48,15 +48,15 @@ def _bury(connection: sqlite3.Connection, *, name: str, rows: Sequence[tuple[int
         connection.execute(count, [name])
 
 
-def _note(connection: sqlite3.Connection, *, gap: LogGap, at: float) -> None:
+def _note(connection: SqliteConnection, *, gap: LogGap, at: float) -> None:
     """Write down that the gap was seen; one at the end of the log begins an epoch behind it."""
     seen = "UPDATE log.epoch SET after_seq = first_seq - 1 WHERE after_seq = ? AND first_seq = ?"
-    if not connection.execute(seen, [gap.first - 1, gap.last + 1]).rowcount:
+    if not rows_changed(connection, seen, [gap.first - 1, gap.last + 1]):
         epochs.begin(connection, epochs.known_to(connection), at=at, file="log")
         connection.execute(seen, [gap.first - 1, gap.last + 1])
 
 
-def _forget_from(connection: sqlite3.Connection, *, seq: int) -> None:
+def _forget_from(connection: SqliteConnection, *, seq: int) -> None:
     """Forget what became of the other log's events, so that deliver takes in this log's."""
     for (name,) in connection.execute("SELECT name FROM destination").fetchall():
         ended = "SELECT outcome, count(*) FROM outcome WHERE destination = ? AND seq >= ? GROUP BY outcome"

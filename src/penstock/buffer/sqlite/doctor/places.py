@@ -1,9 +1,9 @@
 """Do places and waiting events of a destination fit together? For the doctor: each table is gone through once."""
 
 import json
-import sqlite3
 
 from penstock.buffer.rules.lanes import POSITIONS_OF_A_PRIORITY
+from penstock.buffer.sqlite.connections import SqliteConnection
 
 # By position: in how many lanes an event stands, and in how many of them somebody is in front.
 STANDS = """
@@ -27,7 +27,7 @@ SELECT count(*) FROM place LEFT JOIN waiting USING (destination, position) WHERE
 IN_FRONT = "SELECT 1 FROM place WHERE destination = ? AND lane = ? AND position < ? LIMIT 1"
 
 
-def wrong(connection: sqlite3.Connection, name: str) -> int:
+def wrong(connection: SqliteConnection, name: str) -> int:
     """Return how many waiting events do not stand where they should, or count wrongly who is in front."""
     connection.execute("DROP TABLE IF EXISTS temp.stands")
     connection.execute(STANDS, [name])
@@ -39,13 +39,13 @@ def wrong(connection: sqlite3.Connection, name: str) -> int:
     return count
 
 
-def orphans(connection: sqlite3.Connection, name: str) -> int:
+def orphans(connection: SqliteConnection, name: str) -> int:
     """Return how many places belong to nobody who waits there."""
     count: int = connection.execute(ORPHANS, [name]).fetchone()[0]
     return count
 
 
-def place_anew(connection: sqlite3.Connection, name: str) -> None:
+def place_anew(connection: SqliteConnection, name: str) -> None:
     """Give every waiting event its places as its lanes say."""
     connection.execute("DELETE FROM place WHERE destination = ?", [name])
     select = "SELECT position, lanes FROM waiting WHERE destination = ? AND blocked <> -1"
@@ -59,7 +59,7 @@ def place_anew(connection: sqlite3.Connection, name: str) -> None:
         connection.execute(update, [sum(row is not None for row in in_front), name, position])
 
 
-def _can_pass(connection: sqlite3.Connection, name: str) -> bool:
+def _can_pass(connection: SqliteConnection, name: str) -> bool:
     """Return whether there are replayed events, or some that were parked: others may have passed those."""
     replayed = "SELECT 1 FROM waiting WHERE destination = ? AND position >= ? LIMIT 1"
     parked = "SELECT 1 FROM waiting WHERE destination = ? AND parked_at IS NOT NULL LIMIT 1"

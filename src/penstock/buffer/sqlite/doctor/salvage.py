@@ -2,11 +2,11 @@
 
 import contextlib
 import dataclasses
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.buffer.sqlite.connections import FILE_ERRORS, SqliteConnection, connect, rows_changed
 from penstock.buffer.sqlite.file import open_writer
 from penstock.buffer.sqlite.log.older_packing import packed_columns, repacked
 from penstock.buffer.sqlite.log.packing import UNREADABLE
@@ -30,10 +30,10 @@ class Salvage:
     rows: dict[str, int]
 
 
-def log_rows(old: sqlite3.Connection) -> str:
+def log_rows(old: SqliteConnection) -> str:
     """Return the columns of `segment`, and where an events.db of whatever schema has them; for a statement."""
-    old.create_function("packed_columns", 4, _if_whole(packed_columns))
-    old.create_function("repacked", 1, _if_whole(repacked))
+    old.create_scalar_function("packed_columns", _if_whole(packed_columns), 4)
+    old.create_scalar_function("repacked", _if_whole(repacked), 1)
     columns = {row[1] for row in old.execute("PRAGMA table_info(segment)")}
     if "frame" in columns:
         return "last_seq, count, source, received_at_ms, frame FROM segment"
@@ -63,7 +63,7 @@ def salvage(path: Path, *, stamp: str) -> Salvage:
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(kept_as.with_name(kept_as.name + suffix))
-    with contextlib.closing(open_writer(path)) as new, contextlib.closing(sqlite3.connect(kept_as)) as old:
+    with contextlib.closing(open_writer(path)) as new, contextlib.closing(connect(kept_as)) as old:
         # Otherwise SQLite reads nothing at all of a file that is shorter than it says.
         old.execute("PRAGMA writable_schema = ON")
         tables = [row[0] for row in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -72,7 +72,7 @@ def salvage(path: Path, *, stamp: str) -> Salvage:
     return Salvage(file=path.name, kept_as=kept_as, rows=rows)
 
 
-def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
+def _copy(old: SqliteConnection, new: SqliteConnection, table: str) -> int:
     """Copy a table row by row; return how many rows, or events of the log, could be read."""
     columns = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
     if table != LOG:
@@ -85,20 +85,20 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
     new.execute("BEGIN")
     for row in _rows(old, table, listed):
         # A row that was damaged may break a rule of the table; the others must not suffer for it.
-        rows = new.execute(f"INSERT OR {verb} INTO {table} ({listed}) VALUES ({marks})", row).rowcount  # noqa: S608
+        rows = rows_changed(new, f"INSERT OR {verb} INTO {table} ({listed}) VALUES ({marks})", row)  # noqa: S608
         saved += rows * (row[1] if table == LOG else 1)
     new.execute("COMMIT")
     return saved
 
 
-def _columns(old: sqlite3.Connection, table: str, *, otherwise: Sequence[str]) -> Sequence[str]:
+def _columns(old: SqliteConnection, table: str, *, otherwise: Sequence[str]) -> Sequence[str]:
     try:
         return [row[1] for row in old.execute(f"PRAGMA table_info({table})")]
-    except sqlite3.DatabaseError:
+    except FILE_ERRORS:
         return otherwise  # the table is tried all the same
 
 
-def _rows(old: sqlite3.Connection, table: str, listed: str) -> Iterator[Sequence[Any]]:
+def _rows(old: SqliteConnection, table: str, listed: str) -> Iterator[Sequence[Any]]:
     if table == LOG:
         yield from _by_place(old)
         return
@@ -110,7 +110,7 @@ def _rows(old: sqlite3.Connection, table: str, listed: str) -> Iterator[Sequence
     yield from (row for row in last if row not in known)
 
 
-def _until_it_breaks(old: sqlite3.Connection, select: str) -> Iterator[Sequence[Any]]:
+def _until_it_breaks(old: SqliteConnection, select: str) -> Iterator[Sequence[Any]]:
     seen: set[Sequence[Any]] = set()
     try:
         for row in old.execute(select):
@@ -118,11 +118,11 @@ def _until_it_breaks(old: sqlite3.Connection, select: str) -> Iterator[Sequence[
                 return  # broken pages may point back; without this the reading would never end
             seen.add(row)
             yield row
-    except sqlite3.DatabaseError:
+    except FILE_ERRORS:
         return
 
 
-def _by_place(old: sqlite3.Connection) -> Iterator[Sequence[Any]]:
+def _by_place(old: SqliteConnection) -> Iterator[Sequence[Any]]:
     """Read the log forward; jump over what cannot be read, a little further each time."""
     select = f"SELECT {log_rows(old)} WHERE last_seq > ? ORDER BY last_seq LIMIT ?"
     after, jump, page = 0, 1, PAGE
@@ -139,11 +139,11 @@ def _by_place(old: sqlite3.Connection) -> Iterator[Sequence[Any]]:
             return
 
 
-def _page(old: sqlite3.Connection, select: str, after: int, limit: int) -> list[Any] | None:
+def _page(old: SqliteConnection, select: str, after: int, limit: int) -> list[Any] | None:
     """Return the next rows; None when they cannot be read, or make no sense: broken pages may point back."""
     try:
         rows = old.execute(select, [after, limit]).fetchall()
-    except sqlite3.DatabaseError:
+    except FILE_ERRORS:
         return None
     places = [row[0] for row in rows]
     return rows if places == sorted(set(places)) and (not places or places[0] > after) else None

@@ -8,10 +8,10 @@ two files whose epochs contradict each other speak of different events.
 import contextlib
 import dataclasses
 import secrets
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.segments import first_seq, last_seq
 from penstock.errors import StoreDamaged
@@ -65,7 +65,7 @@ class LogGap:
         )
 
 
-def known_to(delivery: sqlite3.Connection | None) -> KnownLog:
+def known_to(delivery: SqliteConnection | None) -> KnownLog:
     """Return what a delivery.db knows of the log."""
     tables = {row[0] for row in delivery.execute("SELECT name FROM main.sqlite_master")} if delivery else set()
     if delivery is None or "destination" not in tables:
@@ -78,7 +78,7 @@ def known_to(delivery: sqlite3.Connection | None) -> KnownLog:
     return KnownLog(max(cursor, first - 1), epoch)
 
 
-def begin(log: sqlite3.Connection, known: KnownLog, *, at: float, file: str = "main") -> int:
+def begin(log: SqliteConnection, known: KnownLog, *, at: float, file: str = "main") -> int:
     """Begin an epoch of the log, in a transaction; return the number behind which it goes on.
 
     `file` is the name that events.db is attached by.
@@ -96,18 +96,18 @@ def begin(log: sqlite3.Connection, known: KnownLog, *, at: float, file: str = "m
     return go_on_after
 
 
-def follow(delivery: sqlite3.Connection) -> None:
+def follow(delivery: SqliteConnection) -> None:
     """Copy the epochs of the log whose events are being taken in; nearly always there is none that is new."""
     delivery.execute(FOLLOW)
 
 
-def forked_at(delivery: sqlite3.Connection) -> int | None:
+def forked_at(delivery: SqliteConnection) -> int | None:
     """Return the first number that means one event here and another one in the log; None when there is none."""
     found: int | None = delivery.execute(COMMON).fetchone()[0]
     return found
 
 
-def gaps(delivery: sqlite3.Connection | None, log: sqlite3.Connection | None) -> list[LogGap]:
+def gaps(delivery: SqliteConnection | None, log: SqliteConnection | None) -> list[LogGap]:
     """Return what is missing in the log, as long as retention has not gone over it."""
     if log is None:
         return []
@@ -128,7 +128,7 @@ def gaps_of(data_dir: Path) -> list[LogGap]:
         return gaps(delivery, log)
 
 
-def _gap(delivery: sqlite3.Connection | None, first: int, last: int) -> LogGap:
+def _gap(delivery: SqliteConnection | None, first: int, last: int) -> LogGap:
     names = [row[0] for row in delivery.execute("SELECT name FROM destination")] if delivery else []
 
     def counted(select: str) -> Mapping[str, int]:

@@ -42,11 +42,11 @@ import functools
 import hashlib
 import itertools
 import operator
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.log.segments import first_seq, insert, names_after
 
 RUN_IDS, IDS_OF_A_ROW = 65_536, 128
@@ -73,7 +73,7 @@ seqs_of = msgspec.json.Decoder(list[int]).decode
 class MessageIds:
     """The ids of one events.db, for its one writer. `read` before use."""
 
-    def __init__(self, connection: sqlite3.Connection, *, run_ids: int = RUN_IDS) -> None:
+    def __init__(self, connection: SqliteConnection, *, run_ids: int = RUN_IDS) -> None:
         self.connection, self.run_ids = connection, run_ids
         #: Each id that came is in one of them; new ones go into the last.
         self.filters = [Filter()]
@@ -270,14 +270,14 @@ class Filter:
 Suspect = tuple[str, Filter]
 
 
-def places_of(connection: sqlite3.Connection, message_id: str) -> list[int]:
+def places_of(connection: SqliteConnection, message_id: str) -> list[int]:
     """Return where the events with an id are, of all sources; for readers, who have no memory of it."""
     mark = connection.execute(MARK).fetchone()[0]
     recent = [seq for seq, _, own_id in names_after(connection, mark) if own_id == message_id]
     return [*_places(connection, ROWS, message_id, {"first": 0, "last": mark}), *recent]
 
 
-def _places(connection: sqlite3.Connection, select: str, id_: str, where: dict[str, object]) -> Iterator[int]:
+def _places(connection: SqliteConnection, select: str, id_: str, where: dict[str, object]) -> Iterator[int]:
     quoted = msgspec.json.encode(id_).decode()
     for ids, seqs in connection.execute(select, {"id": id_, "quoted": quoted, **where}):
         # A quoted id may also stand inside of another.

@@ -5,19 +5,20 @@ import collections
 import contextlib
 import functools
 import shutil
-import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from penstock.buffer.rules.store_shares import StoreShares, whole
 from penstock.buffer.sqlite import times
-from penstock.buffer.sqlite.delivery.retention import settled_below
+from penstock.buffer.sqlite.connections import SqliteConnection, is_busy
+from penstock.buffer.sqlite.delivery.retention import scrub, settled_below
 from penstock.buffer.sqlite.file import (
     DELIVERY,
     EVENTS,
     SqliteTransactions,
-    is_busy,
     open_reader,
     open_writer,
     snapshot,
@@ -79,7 +80,7 @@ class SqliteLog:
     async def _open(self) -> None:
         self.connection = open_writer(self.data_dir / EVENTS)
         self.appends = Appends(self.connection, self.shares, begin_epoch=self._begin_epoch)
-        self.group: GroupCommit[sqlite3.Connection] = GroupCommit(self.appends)
+        self.group: GroupCommit[SqliteConnection] = GroupCommit(self.appends)
         # What is stored already is read now, and not while the first request waits. At a first start deliver gives the
         # file its identity meanwhile, and SQLite does not let a transaction that has begun to read write behind that.
         for _ in range(READ_TRIES):
@@ -100,6 +101,9 @@ class SqliteLog:
                 with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
                     await self.group.run(self.times.keep)
             await self.group.close()
+            # Whoever looks at the file still leaves the write-ahead log as it is, also when it is closed last.
+            with contextlib.suppress(apsw.Error):
+                scrub(self.connection)
             self.connection.close()
 
     async def append(self, batches: Sequence[Batch]) -> int:
@@ -154,13 +158,13 @@ class SqliteLog:
         if self.unopened:
             raise BufferUnavailable(self.unopened)
 
-        def operation(connection: sqlite3.Connection) -> None:
+        def operation(connection: SqliteConnection) -> None:
             times.note_jump(connection, jump)
             self.times.keep(connection)
 
         await self.group.run(operation)
 
-    def _begin_epoch(self, connection: sqlite3.Connection) -> int:
+    def _begin_epoch(self, connection: SqliteConnection) -> int:
         known = epochs.known_beside(self.data_dir)
         return epochs.begin(connection, known, at=self.clock.now())
 
@@ -174,7 +178,7 @@ class SqliteLog:
             return ""
         try:
             first, last = segments.first_seq(with_reader), segments.last_seq(with_reader)
-        except sqlite3.Error:
+        except apsw.Error:
             return ""  # being written for the first time
         finally:
             with_reader.close()
@@ -213,10 +217,10 @@ class Appends:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: SqliteConnection,
         shares: StoreShares,
         *,
-        begin_epoch: Callable[[sqlite3.Connection], int] = segments.last_seq,
+        begin_epoch: Callable[[SqliteConnection], int] = segments.last_seq,
     ) -> None:
         self.begin_epoch, self.has_epoch = begin_epoch, False
         self.connection, self.ids, self.shares = connection, MessageIds(connection), shares
@@ -225,7 +229,7 @@ class Appends:
         #: SQLite's word for the state that memory agrees with; None: it may not agree with any.
         self.version: int | None = None
 
-    def commit(self, operations: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+    def commit(self, operations: Sequence[Callable[[SqliteConnection], Any]]) -> list[Any]:
         """Run all in one transaction, synced to disk."""
         self.fresh.clear()
         self.fresh_count = 0
@@ -254,7 +258,7 @@ class Appends:
         self.fresh += fresh
         return self.fresh_count - before
 
-    def _agree(self, connection: sqlite3.Connection) -> None:
+    def _agree(self, connection: SqliteConnection) -> None:
         """Read the file again when memory does not agree with it: at first, after a failure, after somebody else wrote."""
         version = connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self.version:
@@ -280,7 +284,7 @@ class Appends:
 
 
 def _prune(
-    connection: sqlite3.Connection, *, floor: int | None, older_than_ms: int, bytes_max: int, ids: MessageIds
+    connection: SqliteConnection, *, floor: int | None, older_than_ms: int, bytes_max: int, ids: MessageIds
 ) -> int:
     pages, free, size = (
         connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("page_count", "freelist_count", "page_size")

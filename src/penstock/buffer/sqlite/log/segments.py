@@ -4,12 +4,12 @@ What reads a segment raises StoreDamaged when it cannot be unpacked.
 """
 
 import itertools
-import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import EVENTS
 from penstock.buffer.sqlite.log import packing
 from penstock.errors import StoreDamaged
@@ -70,14 +70,14 @@ def part(batch: Batch) -> SegmentPart:
     return SegmentPart(batch.source, ids, batch.received_at_ms, packing.encoded(batch))
 
 
-def write(connection: sqlite3.Connection, parts: Sequence[SegmentPart], *, after_seq: int) -> int:
+def write(connection: SqliteConnection, parts: Sequence[SegmentPart], *, after_seq: int) -> int:
     """Append events, one at least; the first gets the number after `after_seq`. Return the number of the last."""
     rows = _rows(list(_together(parts)), after_seq=after_seq)
     insert(connection, "segment", rows)
     return rows[-1][0]
 
 
-def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
+def insert(connection: SqliteConnection, table: str, rows: Iterable[Sequence[object]]) -> None:
     """Insert rows, many with each statement."""
     left = iter(rows)
     while some := list(itertools.islice(left, ROWS_MAX)):
@@ -85,7 +85,7 @@ def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[o
         connection.execute(f"INSERT INTO {table} VALUES {marks}", list(itertools.chain.from_iterable(some)))  # noqa: S608
 
 
-def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
+def event_at(connection: SqliteConnection, seq: int) -> Event | None:
     """Return one event; None when it is not stored."""
     return Neighbours(connection).at(seq)
 
@@ -93,7 +93,7 @@ def event_at(connection: sqlite3.Connection, seq: int) -> Event | None:
 class Neighbours:
     """Reads one event after the other, and a segment once for all of its events that follow one another."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: SqliteConnection) -> None:
         self.connection = connection
         self.row: tuple[int, int, bytes] = (0, 0, b"")
 
@@ -109,32 +109,32 @@ class Neighbours:
         return _readable(packing.unpacked_one, frame, index, count=count) if index >= 0 else None
 
 
-def came_at(connection: sqlite3.Connection, seq: int) -> int | None:
+def came_at(connection: SqliteConnection, seq: int) -> int | None:
     """Return when an event came, in ms, give or take what one sync takes; None when it is not stored. Unpacks nothing."""
     row = connection.execute(CAME_AT, [seq]).fetchone()
     return row[0] if row and seq > row[1] else None
 
 
-def events_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, Event]]:
+def events_after(connection: SqliteConnection, seq: int) -> Iterator[tuple[int, Event]]:
     """Yield numbers and events behind a place, oldest first."""
     for row in connection.execute(AFTER, [seq]):
         yield from (found for found in _events(row) if found[0] > seq)
 
 
-def events_before(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, Event]]:
+def events_before(connection: SqliteConnection, seq: int) -> Iterator[tuple[int, Event]]:
     """Yield numbers and events in front of a place, newest first."""
     for row in connection.execute(BEFORE, [seq - 1, SEQ_MAX]):
         yield from (found for found in reversed(_events(row)) if found[0] < seq)
 
 
-def names_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, str, str]]:
+def names_after(connection: SqliteConnection, seq: int) -> Iterator[tuple[int, str, str]]:
     """Yield numbers, sources and message ids of events behind a place, oldest first."""
     for last, count, frame in connection.execute(AFTER, [seq]):
         names = _readable(packing.unpacked_names, frame, count=count)
         yield from ((own, *name) for own, name in enumerate(names, last - count + 1) if own > seq)
 
 
-def remove(connection: sqlite3.Connection, *, below_seq: int, older_than_ms: int, rows_max: int) -> int:
+def remove(connection: SqliteConnection, *, below_seq: int, older_than_ms: int, rows_max: int) -> int:
     """Remove the oldest events: those before a place and of a time, a bounded number; return how many."""
     counts = connection.execute(REMOVE, [below_seq, rows_max, older_than_ms]).fetchall()
     removed: int = sum(row[0] for row in counts)
@@ -157,13 +157,13 @@ def _shared(event: Event) -> tuple[str, int, bytes]:
     return event.source, event.received_at_ms, event.envelope
 
 
-def first_seq(connection: sqlite3.Connection) -> int | None:
+def first_seq(connection: SqliteConnection) -> int | None:
     """Return the number of the oldest event stored; None when there is none."""
     row = connection.execute(FIRST).fetchone()
     return row[0] if row else None
 
 
-def last_seq(connection: sqlite3.Connection, *, file: str = "main") -> int:
+def last_seq(connection: SqliteConnection, *, file: str = "main") -> int:
     """Return the last number that was ever given to an event; `file` is the name events.db is attached by."""
     row = connection.execute(f"SELECT seq FROM {file}.sqlite_sequence WHERE name = 'segment'").fetchone()  # noqa: S608
     return row[0] if row else 0

@@ -4,10 +4,10 @@ Events are appended and, while they wait, never removed; so a count that was tru
 was taken in since has to be read.
 """
 
-import sqlite3
 import threading
 from collections.abc import Sequence
 
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.log.segments import last_seq
 
 
@@ -18,7 +18,7 @@ class Tail:
         self.low = self.high = self.count = 0
         self.looking = threading.Lock()
 
-    def after(self, events: sqlite3.Connection, cursor: int, sources: Sequence[str]) -> int:
+    def after(self, events: SqliteConnection, cursor: int, sources: Sequence[str]) -> int:
         """Return how many there are behind the cursor."""
         last = last_seq(events)
         with self.looking:
@@ -32,7 +32,7 @@ class Tail:
             return self.count
 
 
-def between(events: sqlite3.Connection, low: int, high: int, sources: Sequence[str]) -> int:
+def between(events: SqliteConnection, low: int, high: int, sources: Sequence[str]) -> int:
     """Return how many events of these sources stand in (low, high]."""
     if low >= high:
         return 0

@@ -1,6 +1,5 @@
 """What ended badly, on SQLite: operate's look at dead and rejected events. Reads both files, changes nothing."""
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from penstock.buffer.port.dead_letters import Problem, ReplayProgress, Selected
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.segments import event_at
 from penstock.buffer.sqlite.rows import read_story, selectable
@@ -66,7 +66,7 @@ class SqliteDeadLetters:
         return ReplayProgress(replayed=row[0], waiting=waiting, outcomes=outcomes, is_read=bool(row[1]))
 
 
-def _story(delivery: sqlite3.Connection, events: sqlite3.Connection, destination: str, seq: int) -> Story | None:
+def _story(delivery: SqliteConnection, events: SqliteConnection, destination: str, seq: int) -> Story | None:
     # An outcome whose event retention has just taken: it is nobody's any more.
     event = event_at(events, seq)
     return read_story(delivery, destination, seq, event) if event else None

@@ -1,11 +1,11 @@
 """How things go, on SQLite. A mark costs a few stats; lags are read when asked, so that nobody writes them down."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.outcomes import TAKEN
 from penstock.buffer.rules.spread import spread
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.segments import came_at, first_seq, last_seq
 
@@ -41,7 +41,7 @@ class SqliteGauge:
         return minutes
 
 
-def _first_from(events: sqlite3.Connection, received_at_ms: int, *, low: int, high: int) -> int:
+def _first_from(events: SqliteConnection, received_at_ms: int, *, low: int, high: int) -> int:
     """Return the place of the first event that came then or later. Later places were received later, near enough."""
     while low < high:
         middle = (low + high) // 2
@@ -53,7 +53,7 @@ def _first_from(events: sqlite3.Connection, received_at_ms: int, *, low: int, hi
     return low
 
 
-def _lag(events: sqlite3.Connection, delivery: sqlite3.Connection, destination: str, seq: int) -> list[float]:
+def _lag(events: SqliteConnection, delivery: SqliteConnection, destination: str, seq: int) -> list[float]:
     ended = delivery.execute(ENDED, [destination, seq]).fetchone()
     came = came_at(events, seq)
     return [max(0.0, ended[0] - came / 1000)] if ended and came is not None and ended[1] in TAKEN else []

@@ -4,13 +4,13 @@ Every look is bounded: so many records and ties are read, and so much of each ki
 """
 
 import collections
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from penstock.buffer.port.ledger import Merge, Merges
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, snapshot
 
 # Records and ties looked at; of each kind, how many merges are told, and how many names of each.
@@ -84,14 +84,14 @@ def _told(kind: str, groups: Mapping[str, set[str]]) -> Iterator[Merge]:
         yield Merge(kind=kind, name=name, others=tuple(sorted(ids)[:NAMES_MAX]), count=len(ids))
 
 
-def _emails_of_one(delivery: sqlite3.Connection, destination: str) -> Iterator[Merge]:
+def _emails_of_one(delivery: SqliteConnection, destination: str) -> Iterator[Merge]:
     rows = delivery.execute(TIED, [destination, "email:", "email;", TIES_MAX, 2, MERGES_MAX]).fetchall()
     for person, count, first, last in rows:
         emails = tuple(lane.removeprefix("email:") for lane in (first, last))
         yield Merge(kind="emails", name=person.removeprefix("user:"), others=emails, count=count)
 
 
-def _devices_of_one(delivery: sqlite3.Connection, destination: str) -> Iterator[Merge]:
+def _devices_of_one(delivery: SqliteConnection, destination: str) -> Iterator[Merge]:
     rows = delivery.execute(TIED, [destination, "anon:", "anon;", TIES_MAX, DEVICES_MIN, MERGES_MAX]).fetchall()
     for person, count, _, _ in rows:
         yield Merge(kind="devices", name=person.removeprefix("user:"), others=(), count=count)

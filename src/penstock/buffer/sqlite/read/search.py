@@ -1,12 +1,12 @@
 """Finding events on SQLite. Opens both files read-only for each question; every question does bounded work."""
 
 import itertools
-import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Found, Seen
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.ids import places_of
 from penstock.buffer.sqlite.log.segments import event_at, events_before
@@ -68,7 +68,7 @@ class SqliteSearch:
 
 
 def _candidates(
-    events: sqlite3.Connection, delivery: sqlite3.Connection | None, destination: str, query: Query, before: int
+    events: SqliteConnection, delivery: SqliteConnection | None, destination: str, query: Query, before: int
 ) -> Iterator[tuple[int, Event]]:
     """Yield events that may fit, the newest first, by the best index there is for the question."""
     if query.message_id:
@@ -91,7 +91,7 @@ def _candidates(
     yield from _stored(events, (row[0] for row in seqs))
 
 
-def _stored(events: sqlite3.Connection, seqs: Iterable[int]) -> Iterator[tuple[int, Event]]:
+def _stored(events: SqliteConnection, seqs: Iterable[int]) -> Iterator[tuple[int, Event]]:
     """Yield those that retention has not taken."""
     for seq in seqs:
         event = event_at(events, seq)

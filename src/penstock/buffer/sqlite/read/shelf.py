@@ -2,13 +2,13 @@
 
 import collections
 import itertools
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.shelf import Counts, Story
+from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.feeds import Begun, begun_of, place_of
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.ids import places_of
@@ -64,7 +64,7 @@ class SqliteShelf:
         )
 
     def _untaken(
-        self, events: sqlite3.Connection | None, destination: str, places: Mapping[str, int]
+        self, events: SqliteConnection | None, destination: str, places: Mapping[str, int]
     ) -> tuple[int, int | None]:
         """Return how many events of each source behind its place are not taken in yet, and when the first came."""
         count, oldest = 0, list[int | None]()
@@ -118,7 +118,7 @@ class SqliteShelf:
 
 
 def _taken(
-    delivery: sqlite3.Connection | None, destination: str
+    delivery: SqliteConnection | None, destination: str
 ) -> tuple[int, Begun, int, dict[Outcome, int], tuple[int, int], tuple[int, int] | None]:
     """Return the cursor, where each source began, what was received up to it, how that ended, and how many of the rest failed or are parked.
 
@@ -144,7 +144,7 @@ def _taken(
     return row[0], begun_of(row[2]), row[1], outcomes, (retrying, parked), oldest
 
 
-def _oldest(events: sqlite3.Connection, cursor: int, sources: Sequence[str]) -> int | None:
+def _oldest(events: SqliteConnection, cursor: int, sources: Sequence[str]) -> int | None:
     """Return when the first event behind the cursor was received, by the clock as it is set now."""
     marks = ", ".join("?" * len(sources))
     select = f"SELECT last_seq, received_at_ms FROM segment WHERE last_seq > ? AND source IN ({marks}) ORDER BY last_seq LIMIT 1"  # noqa: S608
