@@ -29,6 +29,8 @@ class Recording:
 
     def __init__(self) -> None:
         self.sandbox, self.calls = Sandbox(), list[Call]()
+        #: A call was refused: those behind it are not made.
+        self.has_refused = False
         #: How each event ended, by message id.
         self.stories = dict[str, Story]()
 
@@ -36,6 +38,7 @@ class Recording:
         self.calls.append(call)
         got = await self.sandbox.post(call.path, call.body)
         text = got.body.decode()
+        self.has_refused |= got.status >= 300
         return Accepted(got.status, text) if got.status < 300 else Refused(got.status, text)
 
     async def read(self, path: str) -> Answer:

@@ -148,7 +148,7 @@ BAD_QUESTIONS = [
     ("GET", "/replays/77", None, 404),
     ("POST", "/replays/77/stop", {}, 404),
     ("POST", "/replays", {"destination": "nowhere"}, 404),
-    ("POST", "/replays", {"destination": "custify", "selection": {"colour": "red"}}, 400),
+    ("POST", "/replays", {"destination": "custify", "selection": {"colour": "red"}}, 422),
     ("GET", "/destinations/custify/dead/events?after=x", None, 400),
     ("GET", "/destinations/custify/dead/events?colour=red", None, 400),
 ]

@@ -55,13 +55,15 @@ def test_what_comes_through_the_http_door_is_sent_as_convert_prints_it(mapping, 
     said = said | {"type": said["type"].strip() if isinstance(said["type"], str) else "track"}
     request = ("/v1/batch", msgspec.json.encode({"batch": [said]}), {})
 
-    sent = delivered([request], Mapping(name=mapping)).calls
+    came_out = delivered([request], Mapping(name=mapping))
+    sent = [msgspec.json.encode(_as_printed(call)) for call in came_out.calls]
 
     # An event that could not be used is answered 400, and nothing is stored.
     line = msgspec.json.encode(said | {"receivedAt": to_text(from_ms(1_700_000_000_000))})
     printed = CliRunner().invoke(penstock, ["convert", "--mapping", mapping], input=line)
     expected = msgspec.json.decode(printed.stdout_bytes.splitlines()[0]).get("calls", [])
-    assert [msgspec.json.encode(_as_printed(call)) for call in sent] in ([*map(msgspec.json.encode, expected)], [])
+    made = [*map(msgspec.json.encode, expected)]
+    assert sent in (made, []) or (came_out.has_refused and sent == made[: len(sent)])
     assert len(sent) == len(expected)
 
 

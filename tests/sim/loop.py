@@ -169,7 +169,7 @@ class VirtualTimeLoop(asyncio.AbstractEventLoop):
 def _written(func: Callable) -> int:
     """Return how many rows the connection has changed that a function of a store writes to."""
     connection = getattr(getattr(func, "__self__", None), "connection", None)
-    return connection.total_changes if connection else 0
+    return connection.total_changes() if connection else 0
 
 
 def far_side(coroutine: Coroutine) -> asyncio.Task:

@@ -59,7 +59,8 @@ def test_a_source_that_is_connected_later_is_asked_for_too(world, admin):
     admin.post("/destinations/new/custify", **CUSTIFY)
     assert 'name="begin:web"' in admin.get("/destinations/custify").text
 
-    admin.post("/destinations/custify/connect", **{"source:web": "on", "begin:web": "7 days"})
+    chosen = {"source:web": "on", "begin:web": "7 days", "mode:web": "", "names:web": ""}
+    admin.post("/destinations/custify/connect", **chosen)
 
     assert connections(world) == [{"from": "web", "to": "custify", "deliver_from": "7 days"}]
     assert 'name="begin:web"' not in admin.get("/destinations/custify").text
