@@ -7,6 +7,7 @@ import sqlite3
 
 from acceptance.conftest import until
 from acceptance.test_commands import penstock_command
+from penstock.buffer.sqlite.connections import VERSION
 
 
 def identify(i):
@@ -34,6 +35,8 @@ def test_a_healthy_store_is_called_healthy_while_the_server_runs(penstock):
     done = doctor(penstock)
 
     assert (done.returncode, b"everything is as it should be" in done.stdout) == (0, True)
+    assert f"SQLite {VERSION}" in done.stderr.decode()
+    assert f'"sqlite": "{VERSION}"' in penstock.log.read_text()
     refused = doctor(penstock, "--repair")
     assert refused.returncode == 78
     assert b"expected a stopped server" in refused.stderr

@@ -89,7 +89,7 @@ def test_every_row_has_a_key_so_that_a_changeset_can_name_it(tmp_path, file):
         assert [name for name in names if made.execute(keyless, [name]).fetchone() is None] == []
 
 
-async def test_the_calls_of_an_event_keep_their_order_over_a_replay_and_an_upgrade(sqlite_world):
+async def test_the_calls_of_an_event_are_numbered_in_the_order_in_which_they_were_made(sqlite_world):
     calls = [Attempt(at=at, method="POST", path="/event", status=500, answer="", duration_ms=1) for at in (3.0, 1.0)]
     await bury(sqlite_world, *calls)
     with contextlib.closing(connect(sqlite_world.folder / DELIVERY)) as delivery:
