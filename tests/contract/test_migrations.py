@@ -9,6 +9,7 @@ import pytest
 from contract.worlds import SqliteWorld, event, file_of_schema
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.rules.lanes import place_in_log
 from penstock.buffer.sqlite import file as sqlite
 from penstock.buffer.sqlite.control.orders import SqliteOrders
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, SCHEMAS, digest_of, open_writer
@@ -35,6 +36,7 @@ DIGESTS = {
     "delivery_0008.sql": "6ecd7c52aa875813",
     "delivery_0009.sql": "9d20d3d679bd9c71",
     "delivery_0010.sql": "4559824f7a0b258b",
+    "delivery_0011.sql": "b9064f12f9a6eaab",
     "control_0001.sql": "1cc0146f6ab8acba",
     "control_0002.sql": "60c32debb9c08237",
     "control_0003.sql": "18d9f3c4204f7ab7",
@@ -128,8 +130,12 @@ async def test_an_event_that_waits_with_an_outcome_is_said_once_with_what_to_do(
 
 
 async def test_rows_that_contradict_each_other_are_said_once_with_what_to_do(sqlite_world: SqliteWorld):
-    sqlite_world.store.connection.execute("INSERT INTO place VALUES ('custify', 'user:ana', 1)")
     await sqlite_world.append(event("m1", "ana"))
+    [lease] = await sqlite_world.lease()
+    await sqlite_world.backlog.retry(lease, at=0.0, first_failed_at=None, counts=True)
+    insert = "INSERT INTO place VALUES ('custify', 'user:ana', ?)"
+    sqlite_world.store.connection.execute(insert, [place_in_log(2)])
+    await sqlite_world.append(event("m2", "ana"))
 
     with pytest.raises(StoreDamaged, match="penstock doctor --repair"):
         await sqlite_world.lease()

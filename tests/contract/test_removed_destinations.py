@@ -93,6 +93,7 @@ async def test_a_destination_nobody_has_served_yet_keeps_everything(world):
 
 
 async def test_what_an_older_penstock_erased_ends_with_a_cause_when_the_destination_comes_back(world):
+    await prune(world, destinations=[])
     world.log.connection.execute("DELETE FROM segment")
     await world.append(event("new", "u3"))
     world.pass_time(60)

@@ -108,7 +108,8 @@ async def test_an_event_that_waits_but_came_back_without_its_payload_ends_and_st
     await world.append(event("first", "ana"))
     copied(folder, EVENTS, tmp_path / "copy")
     await world.append(event("lost", "ana"), event("lost too", "ana"))
-    await world.lease(1)
+    [lease] = await world.lease(1)
+    await world.backlog.retry(lease, at=world.clock.now(), first_failed_at=None, counts=True)
     copied(folder, DELIVERY, tmp_path / "copy")
     await world.close()
 
@@ -122,6 +123,27 @@ async def test_an_event_that_waits_but_came_back_without_its_payload_ends_and_st
     assert counts.outcomes == {DONE: 2, Outcome.DEAD: 2}
     assert [(problem.cause, problem.count) for problem in problems] == [("store.missing", 2)]
     assert "0 have an outcome, 2 cannot be sent" in notices[0]
+
+
+async def test_of_events_that_were_read_and_not_tried_it_is_said_that_they_may_be_missing(folder, tmp_path):
+    world = await opened(folder)
+    await world.append(event("first", "ana"))
+    copied(folder, EVENTS, tmp_path / "copy")
+    await world.append(event("lost", "bo"), event("lost too", "cy", source="not connected"))
+    [lease] = await world.lease(1)
+    await world.backlog.settle(Ending(lease=lease, outcome=DONE))
+    copied(folder, DELIVERY, tmp_path / "copy")
+    await world.close()
+
+    world = await opened(tmp_path / "copy")
+    await world.append(event("behind", "ana"))
+    assert await drain(world, 1) == ["behind"]
+
+    counts, notices = world.counts(), world.shelf.notices()
+    await world.close()
+    assert (counts.received, counts.outcomes) == (2, {DONE: 2})
+    assert "events 2 to 3 are missing" in notices[0]
+    assert "none of them is known to have been sent" in notices[0]
 
 
 @pytest.mark.parametrize("lost", ["the wal", "the file"])

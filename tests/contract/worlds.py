@@ -123,7 +123,7 @@ class MemoryWorld(World):
         return self.buffer.backlog(name, sources, begin)
 
     async def crash_and_reopen(self) -> None:
-        self.backlog.forget_leases()
+        self.backlog.crash()
 
     def call_figures(self):
         return self.backlog.ledger.calls()

@@ -255,7 +255,7 @@ async def test_a_lease_that_runs_out_during_the_judgement_costs_no_finding(deliv
         findings.append(job)
         delivery.clock.advance(1_000.0)
         # Somebody else leases it meanwhile, and the verdict comes too late.
-        delivery.world.backlog.forget_leases()
+        delivery.world.backlog.crash()
         return await judged(*job)
 
     delivery.bench.judged = judged_slowly

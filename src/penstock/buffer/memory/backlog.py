@@ -2,10 +2,11 @@
 
 import bisect
 import collections
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from penstock.buffer.memory.ledger import MemoryLedger
+from penstock.buffer.memory.ties import MemoryTies
+from penstock.buffer.memory.waiting import ReplayJob, Waiting
 from penstock.buffer.port.backlog import (
     NOTHING_LEARNED,
     SHARES,
@@ -22,48 +23,17 @@ from penstock.buffer.port.shelf import Story
 from penstock.buffer.rules.lanes import (
     VISITOR,
     VISITOR_EVENTS_MAX,
-    Tie,
     became,
     by_head,
     companies_of,
     lanes_of,
     place,
-    tie_after,
-    ties_of,
+    place_in_log,
 )
 from penstock.buffer.rules.leases import Leases, within
 from penstock.buffer.rules.shares import PriorityTurns
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event, Lane, Named, Naming, as_became
-
-
-@dataclasses.dataclass(slots=True)
-class Waiting:
-    """An event without an outcome, at one destination."""
-
-    seq: int
-    lanes: tuple[Lane, ...]
-    due: float
-    attempt: int = 1
-    first_failed_at: float | None = None
-    priority: Priority = Priority.LIVE
-    #: The replay that put the event back; 0 for none.
-    job: int = 0
-    #: When it was parked first, and for which subjects it is parked now; none: it stands in its lanes.
-    parked_at: float | None = None
-    parked_for: Sequence[str] = ()
-    #: The person whom the event's visitor became.
-    became: str = ""
-
-
-@dataclasses.dataclass(slots=True)
-class ReplayJob:
-    """How far a replay has come."""
-
-    cursor: int = 0
-    replayed: int = 0
-    is_read: bool = False
-    outcomes: collections.Counter[Outcome] = dataclasses.field(default_factory=collections.Counter)
 
 
 class MemoryBacklog:
@@ -87,7 +57,10 @@ class MemoryBacklog:
         #: By position, which is the order within lanes; a replayed event gets a new one.
         self.waiting: dict[int, Waiting] = {}
         self.places: dict[Lane, list[int]] = collections.defaultdict(list)
-        self.ties: dict[Lane, Tie] = {}
+        self.ties = MemoryTies()
+        #: Numbers of events that are read again, for a crash took their places; and how all was written down last.
+        self.lost: list[int] = []
+        self.written_as = ""
         self.leases = Leases()
         self.ended: dict[int, Story] = {}
         self.attempts: dict[int, list[Attempt]] = collections.defaultdict(list)
@@ -148,6 +121,7 @@ class MemoryBacklog:
         followers = self.leases.followers(lease)
         position = self.leases.end(lease, self.clock.awake())
         self.attempts[lease.seq] += attempts
+        self._write_down([position])
         waiting = self.waiting[position]
         waiting.due, waiting.attempt, waiting.first_failed_at = at, lease.attempt + counts, first_failed_at
         self._give_back(*followers)
@@ -162,11 +136,12 @@ class MemoryBacklog:
             return False
         followers = self.leases.followers(lease)
         position = self.leases.end(lease, self.clock.awake())
+        self._write_down([position])
         waiting = self.waiting[position]
         self._leave(position, waiting)
         waiting.due, waiting.parked_for = until, subjects
         waiting.parked_at = since if waiting.parked_at is None else waiting.parked_at
-        if any(subject.startswith(VISITOR) and became(Named(visitor=subject), self.ties.get) for subject in subjects):
+        if any(subject.startswith(VISITOR) and became(Named(visitor=subject), self.ties.tied) for subject in subjects):
             self._unpark([position])
         self._give_back(*followers)
         return True
@@ -182,6 +157,8 @@ class MemoryBacklog:
         # One that has come to its end is not begun again, whoever asks.
         looked_at = [] if replay.is_read else self.selectable(selection, after_seq=replay.cursor, limit=limit)
         again = [seq for seq in looked_at if selection.takes(self.events[seq - 1])]
+        if looked_at:
+            self._write_down(self.waiting)
         for seq in again:
             del self.ended[seq]
             self._enqueue(seq, priority=Priority.REPLAY, job=job)
@@ -214,9 +191,16 @@ class MemoryBacklog:
         """Return what `remember` kept."""
         return dict(self.kept)
 
-    def forget_leases(self) -> None:
-        """What a crash does."""
-        self.leases, self.turns = Leases(), PriorityTurns()
+    def crash(self) -> None:
+        """Lose the leases, and where those stand of whom nothing is written down: they are read from the log again."""
+        self.leases, self.turns, self.written_as = Leases(), PriorityTurns(), ""
+        gone = [position for position, waiting in self.waiting.items() if not waiting.is_written]
+        self.lost = sorted([*self.lost, *(self.waiting[position].seq for position in gone)])
+        for position in gone:
+            for lane in self.waiting.pop(position).lanes:
+                self.places[lane].remove(position)
+        if self.lost:
+            self.ties.undo(self.lost[0])
 
     def _end(self, position: int, ending: Ending) -> None:
         lease, now = ending.lease, self.clock.now()
@@ -265,13 +249,15 @@ class MemoryBacklog:
             self._stand(position, waiting)
 
     def _stand(self, position: int, waiting: Waiting) -> None:
+        if waiting.is_written:
+            self._write_down(lanes=waiting.lanes)
         for lane in waiting.lanes:
             bisect.insort(self.places[lane], position)
 
     def _read(self, waiting: Waiting, named: Named) -> None:
         """Let an event have the lanes of whom it is about, and the person whom its visitor became."""
-        waiting.lanes = lanes_of(named, tied=self.ties.get, is_waiting=self._is_waited_for)
-        waiting.became = became(named, self.ties.get)
+        waiting.lanes = lanes_of(named, tied=self.ties.tied, is_waiting=self._is_waited_for)
+        waiting.became = became(named, self.ties.tied)
 
     def _is_waited_for(self, lane: Lane) -> bool:
         return bool(self.places.get(lane)) or any(lane in waiting.parked_for for waiting in self.waiting.values())
@@ -284,30 +270,23 @@ class MemoryBacklog:
     def _name_anew(self) -> None:
         """Name the lanes of all that waits as events are read now."""
         naming = self.naming()
+        if naming is not None and naming.key != self.written_as:
+            self._write_down(self.waiting)
+            self.written_as = naming.key
         if naming is None or naming.key == self.named_by:
             return
         self.named_by = naming.key
         for position, waiting in sorted(self.waiting.items()):
             named, held = naming(self.events[waiting.seq - 1]), waiting.lanes
             self._read(waiting, named)
-            self._tie(named, only_new=True)
+            self.ties.note(named, waiting.seq, only_new=True)
             if not waiting.parked_for and held != waiting.lanes:
                 for lane in held:
                     self.places[lane].remove(position)
                 self._stand(position, waiting)
 
-    def _tie(self, named: Named, *, only_new: bool = False) -> list[Lane]:
-        """Note what an event ties to whom; return the visitors of whom somebody is known since just now."""
-        woken = list[Lane]()
-        for lane, person in ties_of(named):
-            held = self.ties.get(lane)
-            tie = tie_after(held, person)
-            if tie != held and not (held and only_new):
-                self.ties[lane] = tie
-                woken += [lane] if lane.startswith(VISITOR) and not tie[1] else []
-        return woken
-
     def _take_in(self) -> None:
+        self._read_again()
         sources = self.sources()
         fresh = {source: self.begin(source) for source in sources if source not in self.begun}
         self.begun |= fresh
@@ -320,17 +299,43 @@ class MemoryBacklog:
                 self._enqueue(seq)
         self.cursor = len(self.events)
 
+    def _read_again(self) -> None:
+        """Give those their places again that a crash took; what else came behind the first of them ties whom it tied."""
+        lost, self.lost = set(self.lost), []
+        for seq in range(min(lost), self.cursor + 1) if lost else ():
+            if seq in lost:
+                self._enqueue(seq)
+            elif self.events[seq - 1].source in self.begun:
+                self._note(seq, (self.naming() or by_head)(self.events[seq - 1]))
+
     def _enqueue(self, seq: int, *, priority: Priority = Priority.LIVE, job: int = 0) -> None:
-        event = self.events[seq - 1]
-        named = (self.naming() or by_head)(event)
-        self.next_position += 1
-        position = place(priority, self.next_position)
+        named = (self.naming() or by_head)(self.events[seq - 1])
+        if priority is Priority.LIVE:
+            position = place_in_log(seq)
+        else:
+            self.next_position += 1
+            position = place(priority, self.next_position)
         waiting = Waiting(seq, (), self.clock.steady(), priority=priority, job=job)
         self._read(waiting, named)
+        written = {p for lane in waiting.lanes for p in self.places.get(lane, ()) if self.waiting[p].is_written}
+        waiting.is_written = bool(written) or priority is not Priority.LIVE
         self.waiting[position] = waiting
         self._stand(position, waiting)
-        for visitor in self._tie(named):
+        self._note(seq, named)
+
+    def _note(self, seq: int, named: Named) -> None:
+        """Note what an event ties to whom; the visitors of whom somebody is known now wake."""
+        for visitor in self.ties.note(named, seq):
             self._unpark([position for position, other in self.waiting.items() if visitor in other.parked_for])
+
+    def _write_down(self, positions: Iterable[int] = (), lanes: Iterable[Lane] = ()) -> None:
+        """Write down where events stand, and everybody in their lanes, in the lanes of those, and so on."""
+        todo = [*positions, *(position for lane in lanes for position in self.places.get(lane, ()))]
+        while todo:
+            waiting = self.waiting[todo.pop()]
+            if not waiting.is_written:
+                waiting.is_written = True
+                todo += [position for lane in waiting.lanes for position in self.places.get(lane, ())]
 
     def _leads(self, position: int) -> bool:
         """Return whether an event is the first of all its lanes, and nobody behind it is under way already."""

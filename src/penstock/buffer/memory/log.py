@@ -91,7 +91,8 @@ class MemoryBuffer:
             for seq, event in enumerate(self.events[backlog.cursor :], backlog.cursor + 1)
             if event.source in sources and seq > backlog.begun.get(event.source, 0)
         ]
-        waiting = [self.events[w.seq - 1] for w in backlog.waiting.values()] + untaken
+        seqs = [*(w.seq for w in backlog.waiting.values()), *backlog.lost]
+        waiting = [self.events[seq - 1] for seq in seqs] + untaken
         return Counts(
             received=backlog.received + len(untaken),
             waiting=len(waiting),
@@ -198,7 +199,7 @@ class MemoryBuffer:
         is_parked = own is not None and bool(own.parked_for)
         reason, cause = why_parked(own.parked_for) if own is not None and own.parked_for else ("", "")
         return Story(
-            event=as_became(self.events[seq - 1], own.became if own else ""),
+            event=as_became(self.events[seq - 1], own.became if own and own.is_written else ""),
             seq=seq,
             state="parked" if is_parked else "retrying" if own is not None and own.attempt > 1 else "waiting",
             reason=reason,

@@ -52,6 +52,8 @@ from penstock.event import Event, Lane, Named
 
 # More events than any machine will ever see: the positions of one priority never reach those of the next.
 POSITIONS_OF_A_PRIORITY = 2**48
+# Positions of live events below were given by a counter, before they were told by the log.
+COUNTED_MAX = 2**40
 USER, EMAIL, VISITOR, COMPANY = "user:", "email:", "anon:", "company:"
 # Events of one visitor that are parked until it is known who that is: they all come back at once.
 VISITOR_EVENTS_MAX = 1_000
@@ -64,6 +66,11 @@ Tied = Callable[[Lane], Tie | None]
 def place(priority: Priority, number: int) -> int:
     """Return a position in the order of lanes: by priority, then by number."""
     return priority * POSITIONS_OF_A_PRIORITY + number
+
+
+def place_in_log(seq: int) -> int:
+    """Return the position of a live event: they stand as they stand in the log."""
+    return place(Priority.LIVE, COUNTED_MAX + seq)
 
 
 def by_head(event: Event) -> Named:

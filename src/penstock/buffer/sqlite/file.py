@@ -27,7 +27,7 @@ from penstock.errors import BufferUnavailable, PenstockError, SettingsError, Sto
 EVENTS, DELIVERY, CONTROL = folder.FILES
 SCHEMAS = {
     EVENTS: tuple(f"events_{step:04}.sql" for step in range(1, 8)),
-    DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 11)),
+    DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 12)),
     CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 7)),
 }
 # How long a start waits while another process brings the same file forward: up to a minute for each million events.
@@ -259,24 +259,34 @@ def transaction(connection: SqliteConnection) -> Iterator[None]:
 class SqliteTransactions:
     """Runs groups of operations on one connection; see group_commit.Transactions."""
 
-    def __init__(self, connection: SqliteConnection, *, before_commit: Callable[[], None] = lambda: None) -> None:
-        self.connection, self.before_commit = connection, before_commit
+    def __init__(
+        self,
+        connection: SqliteConnection,
+        *,
+        before_commit: Callable[[], None] = lambda: None,
+        after_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.connection, self.before_commit, self.after_failure = connection, before_commit, after_failure
         self.name = Path(connection.execute("PRAGMA database_list").fetchone()[2]).name
 
     def commit(self, operations: Sequence[Callable[[SqliteConnection], Any]]) -> list[Any]:
         """Run all in one transaction, synced to disk."""
+        is_done = False
         try:
             # Deferred: a group that wrote nothing takes no lock and syncs nothing.
             self.connection.execute("BEGIN")
             answers = [self._answer(operation) for operation in operations]
             self.before_commit()
             self.connection.execute("COMMIT")
+            is_done = True
         except FILE_ERRORS as error:
             # Rows that contradict each other: trying again would find the same, and the doctor can mend it.
             if is_damage(error) or isinstance(error, apsw.ConstraintError):
                 raise StoreDamaged(self.name, str(error)) from error
             raise BufferUnavailable(f"the store cannot be written: {error}") from error
         finally:
+            if not is_done:
+                self.after_failure()
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
         return answers

@@ -7,11 +7,12 @@ from penstock.buffer.sqlite import times
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.epochs import gaps
+from penstock.buffer.sqlite.rows import AHEAD
 
-REMOVED = """
-SELECT name, (SELECT count(*) FROM waiting WHERE destination = name), max(0, left_seq - cursor) FROM destination
+REMOVED = f"""
+SELECT name, (SELECT count(*) FROM waiting WHERE destination = name), max(0, left_seq - cursor - ({AHEAD})) FROM destination
 WHERE left_seq IS NOT NULL ORDER BY name
-"""
+"""  # noqa: S608 - our own text
 
 
 def notices(data_dir: Path, *, now: float | None = None) -> Sequence[str]:

@@ -1,7 +1,5 @@
 """How rows of our tables become values, and the queries that several readers share."""
 
-from collections.abc import Sequence
-
 from penstock import causes
 from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.buffer.port.selection import Selection
@@ -14,6 +12,12 @@ ATTEMPT = """
 INSERT INTO attempt VALUES (?1, ?2, (
     SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE destination = ?1 AND seq = ?2
 ), ?3, ?4, ?5, ?6, ?7, ?8)
+"""
+# How many events behind the cursor of a destination have an outcome, or stand in the file, and so count as received. Where the
+# log is read again, for a source that was connected later, sources tell.
+AHEAD = """
+(SELECT count(*) FROM outcome WHERE destination = name AND seq > max(cursor, coalesce(destination.notes ->> 'read_to', 0)))
++ (SELECT count(*) FROM waiting WHERE destination = name AND seq > max(cursor, coalesce(destination.notes ->> 'read_to', 0)))
 """
 REPLAY_TALLY = """
 INSERT INTO replay_tally VALUES (?, ?, 1) ON CONFLICT (job, outcome) DO UPDATE SET count = count + 1
@@ -85,14 +89,6 @@ def _attempts(delivery: SqliteConnection, destination: str, seq: int) -> tuple[A
     return tuple(
         Attempt(at=at, method=method, path=path, status=status, answer=answer, duration_ms=duration_ms)
         for at, method, path, status, answer, duration_ms in tried
-    )
-
-
-def write_attempts(connection: SqliteConnection, destination: str, seq: int, attempts: Sequence[Attempt]) -> None:
-    """Keep how calls went."""
-    connection.executemany(
-        ATTEMPT,
-        [(destination, seq, a.at, a.method, a.path, a.status, a.answer, a.duration_ms) for a in attempts],
     )
 
 

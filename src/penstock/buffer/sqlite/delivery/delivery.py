@@ -12,6 +12,8 @@ from penstock.buffer.sqlite.connections import SqliteConnection, connect_to_read
 from penstock.buffer.sqlite.delivery import control_seen, names, retention
 from penstock.buffer.sqlite.delivery.backlog import SqliteBacklog
 from penstock.buffer.sqlite.delivery.control_seen import changes_of
+from penstock.buffer.sqlite.delivery.endings import Endings
+from penstock.buffer.sqlite.delivery.intake import Intake
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedger
 from penstock.buffer.sqlite.delivery.quiet import Quiet
 from penstock.buffer.sqlite.delivery.retention import BEGINNING, DAY_S
@@ -58,8 +60,12 @@ class DeliveryStore:
             self.times.recall(self.connection)
             #: An older copy of control.db came back since deliver ran last: its replays wait for a person.
             self.replays_expired = control_seen.look(self.connection, changes_of(self.data_dir))
-        self.group: GroupCommit[SqliteConnection] = GroupCommit(SqliteTransactions(self.connection))
+        transactions = SqliteTransactions(self.connection, before_commit=self._complete, after_failure=self._doubt)
+        self.group: GroupCommit[SqliteConnection] = GroupCommit(transactions)
         self.ledgers: dict[str, SqliteLedger] = {}
+        #: By destination: one of each, whoever serves it, for they know by heart what is in the file.
+        self.intakes: dict[str, Intake] = {}
+        self.endings: dict[str, Endings] = {}
         #: How far the walk through all ledgers came; and something was forgotten that the WAL may still hold.
         self.swept: Sequence[str] = BEGINNING
         self.must_scrub = False
@@ -73,6 +79,10 @@ class DeliveryStore:
         if self.times.are_kept:
             with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
                 await self.group.run(self.times.keep)
+        if self.intakes:
+            with contextlib.suppress(BufferUnavailable):  # what is not written down is read from the log again
+                await self.group.run(self._write_all_down)
+            self.intakes.clear()
         await self.group.close()
         self.log.close()
         self.connection.close()
@@ -93,6 +103,8 @@ class DeliveryStore:
             destination,
             sources,
             group=self.group,
+            intake=self.intake(destination),
+            endings=self.endings[destination],
             ledger=self.ledger(destination),
             quiet=Quiet(self.log, clock=self.clock),
             clock=self.clock,
@@ -103,8 +115,18 @@ class DeliveryStore:
     def ledger(self, destination: str) -> SqliteLedger:
         """Return the ledger of a destination; there is one, for it knows by heart what it wrote."""
         if destination not in self.ledgers:
-            self.ledgers[destination] = SqliteLedger(destination, self.group, clock=self.clock)
+            forgetting = self.intake(destination).write_all_down
+            self.ledgers[destination] = SqliteLedger(
+                destination, self.group, clock=self.clock, before_forgetting=forgetting
+            )
         return self.ledgers[destination]
+
+    def intake(self, destination: str) -> Intake:
+        """Return what a destination has of the log."""
+        if destination not in self.intakes:
+            self.intakes[destination] = Intake(destination, clock=self.clock)
+            self.endings[destination] = Endings(destination)
+        return self.intakes[destination]
 
     def known(self) -> Mapping[str, Known]:
         """Return what was served under which name; see names_port.Names."""
@@ -115,7 +137,8 @@ class DeliveryStore:
         # What people asked for first: a paused destination must not send under its new name.
         names.rename_orders(self.data_dir, old, new)
         await self.group.run(functools.partial(names.rename, old=old, new=new))
-        self.ledgers.pop(old, None)
+        for kept in (self.ledgers, self.intakes, self.endings):
+            kept.pop(old, None)
 
     async def prune(self, *, ledger_days: float = 0.0, destinations: Sequence[str] | None = None) -> int:
         """Remove what retention took from the log, and a slice of those of whom nothing was learned for so many days.
@@ -128,13 +151,36 @@ class DeliveryStore:
         if self.times.is_due:
             await self.group.run(self.times.keep)
         if destinations is not None:
-            await self.group.run(functools.partial(retention.note_left, destinations=destinations))
+            await self.group.run(functools.partial(self._note_left, destinations=destinations))
         removed = await self.group.run(functools.partial(retention.prune, minute=int(self.clock.now() // 60)))
         if ledger_days:
             removed += await self._expire(int(self.clock.steady() // DAY_S), max(1, int(ledger_days)))
         if self.must_scrub or any(ledger.has_forgotten for ledger in self.ledgers.values()):
             await self._scrub()
         return removed
+
+    def _complete(self) -> None:
+        """Write what was gathered over a transaction."""
+        for endings in self.endings.values():
+            endings.write(self.connection)
+        for intake in self.intakes.values():
+            intake.note(self.connection)
+
+    def _doubt(self) -> None:
+        """Forget what a transaction that failed has changed."""
+        for endings in self.endings.values():
+            endings.forget()
+        for intake in self.intakes.values():
+            intake.doubt()
+
+    def _note_left(self, connection: SqliteConnection, destinations: Sequence[str]) -> None:
+        for name in self.intakes.keys() - set(destinations):
+            self.intakes[name].write_all_down(connection)
+        retention.note_left(connection, destinations)
+
+    def _write_all_down(self, connection: SqliteConnection) -> None:
+        for intake in self.intakes.values():
+            intake.write_all_down(connection)
 
     async def _expire(self, today: int, days: int) -> int:
         expire = functools.partial(retention.expire, after=self.swept, today=today, days=days)

@@ -17,9 +17,6 @@ Begun = Mapping[str, int]
 BEGUN, READ = "begun", "read_to"
 #: How the lanes of what waits are named, up to which place, and whether all are; see naming.py.
 NAMED = "named"
-KNOWN = """
-SELECT 1 FROM outcome WHERE destination = ?1 AND seq = ?2 UNION ALL SELECT 1 FROM waiting WHERE destination = ?1 AND seq = ?2
-"""
 # The segment that a number stands in tells when it came.
 CAME = "SELECT last_seq, received_at_ms FROM {} WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 
@@ -33,9 +30,9 @@ class Feeds:
         #: Up to here the log was read once; some of it may be known already.
         self.read_to = 0
 
-    def has_new(self) -> bool:
-        """Return whether a source was connected since the last look."""
-        return any(source not in self.begun for source in self.sources())
+    def are_others(self) -> bool:
+        """Return whether a source was connected or removed since the last look."""
+        return self.begun.keys() != set(self.sources())
 
     def look(self, connection: SqliteConnection, cursor: int, now: float) -> int:
         """Let sources that are new here begin; return the place behind which to read."""
@@ -54,11 +51,9 @@ class Feeds:
         self.begun = {source: known[source] for source in sources}
         return cursor
 
-    def takes(self, connection: SqliteConnection, seq: int, source: str) -> bool:
-        """Return whether an event behind the cursor is to be sent."""
-        if source not in self.begun or seq <= self.begun[source]:
-            return False
-        return seq > self.read_to or connection.execute(KNOWN, [self.name, seq]).fetchone() is None
+    def takes(self, seq: int, source: str) -> bool:
+        """Return whether an event is to be sent; what is read again may be known."""
+        return source in self.begun and seq > self.begun[source]
 
     def _place(self, connection: SqliteConnection, source: str, now: float) -> int:
         """Return the number behind which a new source begins."""

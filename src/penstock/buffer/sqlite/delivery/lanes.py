@@ -6,7 +6,7 @@ was parked). An event with 0 can be leased; -1 says that it is parked and stands
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from penstock.buffer.port.backlog import Priority
@@ -18,6 +18,7 @@ from penstock.buffer.rules.lanes import (
     companies_of,
     lanes_of,
 )
+from penstock.buffer.rules.window import Fresh
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.ties import Ties
 from penstock.clock import Clock
@@ -46,8 +47,20 @@ WHERE destination = ? AND lane = ? AND position > ? ORDER BY position
 class SqliteLanes:
     """The lanes of one destination. Every method runs inside a transaction of the writer."""
 
-    def __init__(self, destination: str, *, under_way: Collection[int], clock: Clock) -> None:
+    def __init__(
+        self,
+        destination: str,
+        *,
+        under_way: Collection[int],
+        clock: Clock,
+        stands_elsewhere: Callable[[Lane], bool] = lambda _: False,
+        bring: Callable[[SqliteConnection, Sequence[Lane]], None] = lambda *_: None,
+    ) -> None:
         self.name, self.under_way, self.clock, self.ties = destination, under_way, clock, Ties(destination)
+        #: Whether somebody stands in a lane who is not written down; and what writes those of some lanes down.
+        self.stands_elsewhere, self.bring = stands_elsewhere, bring
+        #: Nobody waits in the file; False: somebody may.
+        self.is_empty = False
         #: Positions under way behind somebody who waits; few, and most of the time none.
         self.passed: set[int] = set()
         #: How many events are parked for visitors: as counted last, with those since; None: not counted yet.
@@ -67,24 +80,43 @@ class SqliteLanes:
         job: int = 0,
     ) -> None:
         """Give an event its place in its lanes; those of a later priority step back, and visitors it names wake."""
-        lanes, person = self._read(connection, named)
+        fresh = Fresh(seq, event, *self.read(connection, named), due)
+        self.stand(connection, fresh, position=position, job=job)
+        self.note(connection, named, seq)
+
+    def stand(self, connection: SqliteConnection, fresh: Fresh, *, position: int, job: int = 0) -> None:
+        """Write down an event, and where it stands."""
+        self.is_empty = False
         priority = position // POSITIONS_OF_A_PRIORITY
         connection.execute(
             "INSERT INTO waiting (destination, position, seq, lanes, blocked, due, received_at_ms, priority, job, became)"
             " VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?)",
-            [self.name, position, seq, json.dumps(lanes), due, event.received_at_ms, priority, job, person],
+            [
+                self.name,
+                position,
+                fresh.seq,
+                json.dumps(fresh.lanes),
+                fresh.due,
+                fresh.event.received_at_ms,
+                priority,
+                job,
+                fresh.became,
+            ],
         )
-        self._take_places(connection, position, lanes)
-        for visitor in self.ties.note(connection, named):
+        self._take_places(connection, position, fresh.lanes)
+
+    def note(self, connection: SqliteConnection, named: Named, seq: int) -> None:
+        """Note what an event ties to whom; the visitors of whom somebody is known now wake."""
+        for visitor in self.ties.note(connection, named, seq):
             self.wake(connection, visitor, due=self.clock.steady())
 
-    def enter_again(self, connection: SqliteConnection, named: Named, *, position: int) -> None:
+    def enter_again(self, connection: SqliteConnection, named: Named, *, position: int, seq: int) -> None:
         """Give an event that waits its place once more: whom it is about is read in another way now."""
         select = "SELECT lanes, blocked FROM waiting WHERE destination = ? AND position = ?"
         text, blocked = connection.execute(select, [self.name, position]).fetchone()
         held = json.loads(text)
-        lanes, person = self._read(connection, named)
-        self.ties.note(connection, named, only_new=True)
+        lanes, person = self.read(connection, named)
+        self.ties.note(connection, named, seq, only_new=True)
         is_moved = blocked != PARKED and held != list(lanes)
         if is_moved:
             self._vacate(connection, position, held)
@@ -92,8 +124,26 @@ class SqliteLanes:
         if is_moved:
             self._stand(connection, position, lanes)
 
+    def read(self, connection: SqliteConnection, named: Named) -> tuple[tuple[Lane, ...], Lane]:
+        """Return the lanes of an event that comes now, and the person whom its visitor became."""
+        tied = self.ties.reader(connection)
+        lanes = lanes_of(named, tied=tied, is_waiting=lambda lane: self._is_waited_for(connection, lane))
+        return lanes, became(named, tied)
+
+    def look_for_others(self, connection: SqliteConnection) -> None:
+        """Find out whether anybody waits in the file."""
+        if not self.is_empty:
+            select = "SELECT 1 FROM waiting WHERE destination = ? LIMIT 1"
+            self.is_empty = connection.execute(select, [self.name]).fetchone() is None
+
+    def are_taken(self, connection: SqliteConnection, lanes: Sequence[Lane]) -> bool:
+        """Return whether somebody's place in one of some lanes is written down."""
+        return not self.is_empty and any(self._first(connection, lane) is not None for lane in lanes)
+
     def leave(self, connection: SqliteConnection, leaving: Mapping[int, Sequence[Lane]]) -> None:
         """Take leased events out of their lanes and away; the next of each lane moves up."""
+        if not leaving:
+            return
         connection.executemany(
             "DELETE FROM waiting WHERE destination = ? AND position = ?",
             [(self.name, position) for position in leaving],
@@ -145,12 +195,16 @@ class SqliteLanes:
 
     def wake(self, connection: SqliteConnection, subject: str, *, due: float) -> None:
         """Let all events parked for a subject take their places again."""
+        if self.is_empty:
+            return
         select = "SELECT position FROM parked WHERE destination = ? AND subject = ? ORDER BY position"
         for (position,) in connection.execute(select, [self.name, subject]).fetchall():
             self._unpark(connection, position, due=due)
 
     def unpark_due(self, connection: SqliteConnection, now: float) -> int:
         """Let events whose time is over take their places again, up to a number; return how many did."""
+        if self.is_empty:
+            return 0
         select = "SELECT position FROM waiting WHERE destination = ? AND blocked = -1 AND due <= ? LIMIT ?"
         rows = connection.execute(select, [self.name, now, UNPARKED_AT_ONCE]).fetchall()
         for (position,) in rows:
@@ -159,13 +213,17 @@ class SqliteLanes:
 
     def is_awaited(self, connection: SqliteConnection, position: int) -> bool:
         """Return whether somebody is parked until something is learned of the person or company of a lane."""
+        return self.are_awaited(connection, self._lanes(connection, position) or ())
+
+    def are_awaited(self, connection: SqliteConnection, lanes: Sequence[Lane]) -> bool:
+        """Return the same of these lanes."""
         # Lanes of people and companies are named as the ledger names its subjects.
-        return any(self._is_parked_for(connection, lane) for lane in self._lanes(connection, position) or ())
+        return not self.is_empty and any(self._is_parked_for(connection, lane) for lane in lanes)
 
     def behind(self, connection: SqliteConnection, run: Sequence[int], *, now: float) -> Iterator[Sequence[Any]]:
         """Yield events that wait for nothing but a run of leased ones, and for those yielded before them, in order.
 
-        Each comes as position, seq, attempt, first_failed_at, parked_at and became.
+        Each comes as position, seq, attempt, first_failed_at, parked_at, became and due.
         """
         lanes = self._lanes(connection, run[0])
         together, known = set(run), set[Lane]()
@@ -177,7 +235,7 @@ class SqliteLanes:
             is_free = all(self._is_next(connection, lane, position, together, is_known=lane in known) for lane in own)
             if position in self.under_way or not is_like or not is_free:
                 return
-            yield row
+            yield [*row, due]
             together.add(position)
             known.update(own)
 
@@ -212,7 +270,7 @@ class SqliteLanes:
         connection.execute(update, [due, self.name, position])
         if lanes and lanes[0].startswith(VISITOR):
             # Whom the visitor became is known now, or not at all.
-            lanes, person = self._read(connection, Named(visitor=lanes[0], companies=companies_of(lanes)))
+            lanes, person = self.read(connection, Named(visitor=lanes[0], companies=companies_of(lanes)))
             self._name(connection, position, lanes, person)
         self._stand(connection, position, lanes)
 
@@ -220,12 +278,6 @@ class SqliteLanes:
         update = "UPDATE waiting SET blocked = 0 WHERE destination = ? AND position = ?"
         connection.execute(update, [self.name, position])
         self._take_places(connection, position, lanes)
-
-    def _read(self, connection: SqliteConnection, named: Named) -> tuple[tuple[Lane, ...], Lane]:
-        """Return the lanes of an event, and the person whom its visitor became."""
-        tied = self.ties.reader(connection)
-        lanes = lanes_of(named, tied=tied, is_waiting=lambda lane: self._is_waited_for(connection, lane))
-        return lanes, became(named, tied)
 
     def _became(self, connection: SqliteConnection, visitor: str) -> Lane:
         return became(Named(visitor=visitor), self.ties.reader(connection))
@@ -240,7 +292,11 @@ class SqliteLanes:
         return int(row[0])
 
     def _is_waited_for(self, connection: SqliteConnection, lane: Lane) -> bool:
-        return self._first(connection, lane) is not None or self._is_parked_for(connection, lane)
+        if self.stands_elsewhere(lane):
+            return True
+        return not self.is_empty and (
+            self._first(connection, lane) is not None or self._is_parked_for(connection, lane)
+        )
 
     def _is_parked_for(self, connection: SqliteConnection, subject: str) -> bool:
         select = "SELECT 1 FROM parked WHERE destination = ? AND subject = ? LIMIT 1"
@@ -248,6 +304,7 @@ class SqliteLanes:
 
     def _take_places(self, connection: SqliteConnection, position: int, lanes: Sequence[Lane]) -> None:
         """Stand in each lane by the order of positions; whoever need not be waited for steps back."""
+        self.bring(connection, lanes)
         firsts = [self._first(connection, lane) for lane in lanes]
         # Asked of every lane: it also writes down who is passed.
         passes = [

@@ -5,10 +5,10 @@ deliver is the only writer of delivery.db, so what it has cached is true until i
 
 import collections
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from penstock.buffer.port.backlog import CallCount, Learned
+from penstock.buffer.port.backlog import Learned
 from penstock.buffer.port.ledger import CallFigures, Merges
 from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed_by_all
 from penstock.buffer.sqlite.delivery.retention import DAY_S
@@ -26,16 +26,20 @@ SELECT = "SELECT record FROM ledger WHERE destination = ? AND subject = ?"
 KEEP = "INSERT OR REPLACE INTO ledger (destination, subject, record, seen_day) VALUES (?, ?, ?, ?)"
 # Greater than any character, so that a range takes in everything that begins with a text.
 LAST = "\U0010ffff"
-COUNT = """
-INSERT INTO calls VALUES (?, ?, ?, ?) ON CONFLICT (destination, path, kind) DO UPDATE SET count = count + excluded.count
-"""
 
 
 class SqliteLedger:
     """One destination's records; see ledger_port.Ledger."""
 
-    def __init__(self, destination: str, group: GroupCommit[SqliteConnection], *, clock: Clock) -> None:
-        self.name, self.group, self.clock = destination, group, clock
+    def __init__(
+        self,
+        destination: str,
+        group: GroupCommit[SqliteConnection],
+        *,
+        clock: Clock,
+        before_forgetting: Callable[[SqliteConnection], None] = lambda _: None,
+    ) -> None:
+        self.name, self.group, self.clock, self.before_forgetting = destination, group, clock, before_forgetting
         #: The WAL may still hold what was forgotten.
         self.has_forgotten = False
         self.cache: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
@@ -59,6 +63,7 @@ class SqliteLedger:
         """Remove up to `limit` records of subjects that begin with `prefix`; return how many."""
 
         def operation(connection: SqliteConnection) -> int:
+            self.before_forgetting(connection)
             found = _beginning(connection, self.name, prefix, limit)
             delete = "DELETE FROM ledger WHERE destination = ? AND subject = ?"
             # Also of somebody of whom nothing else is known.
@@ -87,10 +92,6 @@ class SqliteLedger:
             else:
                 connection.execute(KEEP, [self.name, subject, record, today])
         return records
-
-    def count(self, connection: SqliteConnection, calls: Sequence[CallCount]) -> None:
-        """Add to the figures inside a transaction."""
-        connection.executemany(COUNT, [(self.name, each.path, each.kind, each.count) for each in calls])
 
     def keep(self, records: Mapping[str, bytes | None]) -> None:
         """Remember what the file says now."""

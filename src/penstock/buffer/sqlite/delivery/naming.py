@@ -7,6 +7,7 @@ of them stand in their lanes nothing is handed out: what comes later could overt
 import json
 from collections.abc import Callable
 
+from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.rules.lanes import by_head
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.feeds import NAMED, notes_of
@@ -29,6 +30,11 @@ class LaneNames:
     def reader(self) -> Callable[[Event], Named]:
         """Return what reads whom an event is about."""
         return self.naming() or by_head
+
+    def is_other(self) -> bool:
+        """Return whether events may be read in another way than what waits was."""
+        naming = self.naming()
+        return naming is not None and naming.key != self.named_by
 
     def are_new(self, connection: SqliteConnection, lanes: SqliteLanes) -> bool:
         """Return whether all that waits is named as it is read now; name some of it, if not."""
@@ -59,7 +65,8 @@ def _name_some(connection: SqliteConnection, destination: str, lanes: SqliteLane
     for position, seq in rows:
         # One that the log has lost is buried when it is the first of its lane.
         if (event := neighbours.at(seq)) is not None:
-            lanes.enter_again(connection, naming(event), position=position)
+            lanes.enter_again(connection, naming(event), position=position, seq=seq)
+    lanes.ties.write(connection, up_to=SEQ_MAX)
     is_done = len(rows) < NAMED_AT_ONCE
     notes[NAMED] = [naming.key, rows[-1][0] if rows else done, is_done]
     connection.execute("INSERT OR IGNORE INTO destination (name) VALUES (?)", [destination])

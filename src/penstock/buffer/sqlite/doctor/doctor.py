@@ -10,7 +10,8 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from penstock.buffer.rules.lanes import by_head
+from penstock.buffer.port.log import SEQ_MAX
+from penstock.buffer.rules.lanes import by_head, place_in_log
 from penstock.buffer.sqlite import folder
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes
@@ -162,15 +163,13 @@ class Doctor:
 
     def _enter_again(self, connection: SqliteConnection, name: str, seqs: Sequence[int]) -> None:
         lanes = SqliteLanes(name, under_way=(), clock=self.clock)
-        select = "SELECT next_position FROM destination WHERE name = ?"
-        position = connection.execute(select, [name]).fetchone()[0]
-        for number, seq in enumerate(seqs):
+        for seq in seqs:
             event = event_at(connection, seq)
             if event is None:
                 continue  # read from the log just now: only a file that is being damaged gets here
-            lanes.enter(connection, event, by_head(event), seq=seq, position=position + number, due=0.0)
+            lanes.enter(connection, event, by_head(event), seq=seq, position=place_in_log(seq), due=0.0)
+        lanes.ties.write(connection, up_to=SEQ_MAX)
         name_anew(connection, name)
-        connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [position + len(seqs), name])
 
 
 def _has_a_log(connection: SqliteConnection) -> bool:

@@ -26,6 +26,12 @@ FOLLOW = """
 INSERT INTO main.epoch SELECT number, token, first_seq FROM log.epoch
 WHERE number > coalesce((SELECT max(number) FROM main.epoch), 0)
 """
+# What was read, ended, or stands in the file may have come behind the cursor.
+SEEN = """
+SELECT coalesce(max(max(cursor, {head}, coalesce((SELECT max(seq) FROM main.outcome WHERE destination = name), 0), coalesce(
+    (SELECT seq FROM main.waiting WHERE destination = name AND seq > cursor ORDER BY seq DESC LIMIT 1), 0))), 0)
+FROM main.destination
+"""
 # By destination: the primary key of outcomes begins with it.
 ENDED = """
 SELECT (SELECT count(*) FROM outcome WHERE destination = name AND seq BETWEEN ?1 AND ?2 AND cause <> 'store.missing')
@@ -61,7 +67,7 @@ class LogGap:
         known = [f"{n}: {self.ended.get(n, 0)} have an outcome, {self.waiting.get(n, 0)} cannot be sent" for n in names]
         return (
             f"events {self.first} to {self.last} are missing: an older copy of events.db came back, or its end was lost"
-            f" ({'; '.join(known) or 'nothing is known of them'})"
+            f" ({'; '.join(known) or 'none of them is known to have been sent'})"
         )
 
 
@@ -70,7 +76,8 @@ def known_to(delivery: SqliteConnection | None) -> KnownLog:
     tables = {row[0] for row in delivery.execute("SELECT name FROM main.sqlite_master")} if delivery else set()
     if delivery is None or "destination" not in tables:
         return KnownLog()
-    cursor = delivery.execute("SELECT coalesce(max(cursor), 0) FROM main.destination").fetchone()[0]
+    has_head = delivery.execute("SELECT 1 FROM pragma_table_info('destination') WHERE name = 'head'").fetchone()
+    cursor = delivery.execute(SEEN.format(head="head" if has_head else "cursor")).fetchone()[0]
     if "epoch" not in tables:  # of an older schema
         return KnownLog(cursor)
     newest = "SELECT coalesce(max(number), 0), coalesce(max(first_seq), 1) FROM main.epoch"

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from penstock.buffer.port.query import Query
+from penstock.buffer.port.query import Query, keys_of
 from penstock.buffer.port.search import Found, Seen
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
@@ -51,20 +51,36 @@ class SqliteSearch:
         return self._seen("c:", prefix, limit)
 
     def _seen(self, kind: str, prefix: str, limit: int) -> list[Seen]:
-        with snapshot(self.data_dir / DELIVERY) as delivery:
-            found: list[Seen] = []
-            after = kind + prefix
-            while delivery is not None and len(found) < limit:
-                # One look-up a key: a person with a million events costs no more than one with ten.
-                row = delivery.execute(
-                    "SELECT key FROM found WHERE key >= ? ORDER BY key, seq LIMIT 1", [after]
-                ).fetchone()
-                if row is None or not row[0].startswith(kind + prefix):
-                    break
-                last = delivery.execute("SELECT max(seq) FROM found WHERE key = ?", [row[0]]).fetchone()[0]
-                found.append(Seen(id=row[0].removeprefix(kind), last_seq=last))
-                after = row[0] + "\x00"
-        return found
+        with snapshot(self.data_dir / DELIVERY) as delivery, snapshot(self.data_dir / EVENTS) as events:
+            last = _last_of_keys(delivery, kind + prefix, limit) if delivery else {}
+            last |= _last_of_new(delivery, events, kind + prefix) if delivery and events else {}
+        return [Seen(id=key.removeprefix(kind), last_seq=last[key]) for key in sorted(last)[:limit]]
+
+
+def _last_of_keys(delivery: SqliteConnection, prefix: str, limit: int) -> dict[str, int]:
+    """Return the first keys that begin with a text, with the last event of each."""
+    found = dict[str, int]()
+    after = prefix
+    while len(found) < limit:
+        # One look-up a key: a person with a million events costs no more than one with ten.
+        row = delivery.execute("SELECT key FROM found WHERE key >= ? ORDER BY key, seq LIMIT 1", [after]).fetchone()
+        if row is None or not row[0].startswith(prefix):
+            break
+        found[row[0]] = delivery.execute("SELECT max(seq) FROM found WHERE key = ?", [row[0]]).fetchone()[0]
+        after = row[0] + "\x00"
+    return found
+
+
+def _last_of_new(delivery: SqliteConnection, events: SqliteConnection, prefix: str) -> dict[str, int]:
+    """Return the same of the newest events, whose keys may not be written yet."""
+    indexed = delivery.execute("SELECT min(cursor) FROM destination WHERE left_seq IS NULL").fetchone()[0] or 0
+    newest = itertools.islice(events_before(events, UNTIL), LOOKED_AT_MAX)
+    found = dict[str, int]()
+    for seq, event in itertools.takewhile(lambda each: each[0] > indexed, newest):
+        for key in keys_of(event):
+            if key.startswith(prefix):
+                found.setdefault(key, seq)
+    return found
 
 
 def _candidates(
@@ -80,8 +96,12 @@ def _candidates(
         yield from itertools.islice(events_before(events, before), LOOKED_AT_MAX)
         return
     if keys:
+        # What came behind the cursor may have its keys, or not yet: all of it is looked at.
+        cursor = delivery.execute("SELECT coalesce(max(cursor), 0) FROM destination WHERE name = ?", [destination])
+        indexed = cursor.fetchone()[0]
+        yield from itertools.takewhile(lambda each: each[0] > indexed, events_before(events, before))
         select = "SELECT seq FROM found WHERE key = ? AND seq < ? ORDER BY seq DESC"
-        seqs = delivery.execute(select, [keys[0], before])
+        seqs = delivery.execute(select, [keys[0], min(before, indexed + 1)])
     else:
         select = (
             "SELECT seq FROM outcome WHERE destination = ? AND outcome IN ('dead', 'rejected') AND seq < ?"

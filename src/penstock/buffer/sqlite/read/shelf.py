@@ -15,7 +15,7 @@ from penstock.buffer.sqlite.log.ids import places_of
 from penstock.buffer.sqlite.log.segments import event_at, events_after, events_before, last_seq
 from penstock.buffer.sqlite.log.tail import Tail, between
 from penstock.buffer.sqlite.notices import notices
-from penstock.buffer.sqlite.rows import read_story
+from penstock.buffer.sqlite.rows import AHEAD, read_story
 from penstock.buffer.sqlite.times import set_since_ms
 
 NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
@@ -48,15 +48,15 @@ class SqliteShelf:
         yet taken in.
         """
         with snapshot(self.data_dir / DELIVERY) as delivery:
-            cursor, begun, received, outcomes, (retrying, parked), first = _taken(delivery, destination)
+            cursor, begun, received, ahead, outcomes, (retrying, parked), first = _taken(delivery, destination)
         with snapshot(self.data_dir / EVENTS) as events:
             oldest = first[1] + set_since_ms(events, first[0]) if events and first else None
             untaken, oldest_untaken = self._untaken(
                 events, destination, {source: max(cursor, begun.get(source, 0)) for source in sources}
             )
         return Counts(
-            received=received + untaken,
-            waiting=received - sum(outcomes.values()) + untaken,
+            received=received + untaken - ahead,
+            waiting=received - sum(outcomes.values()) + untaken - ahead,
             retrying=retrying,
             parked=parked,
             outcomes=outcomes,
@@ -119,17 +119,17 @@ class SqliteShelf:
 
 def _taken(
     delivery: SqliteConnection | None, destination: str
-) -> tuple[int, Begun, int, dict[Outcome, int], tuple[int, int], tuple[int, int] | None]:
-    """Return the cursor, where each source began, what was received up to it, how that ended, and how many of the rest failed or are parked.
+) -> tuple[int, Begun, int, int, dict[Outcome, int], tuple[int, int], tuple[int, int] | None]:
+    """Return the cursor, where each source began, what was received and how much of that behind the cursor, how that ended, and how many of the rest failed or are parked.
 
     Last, where in the log the oldest of the rest stands, and when it came.
     """
     row = None
     if delivery is not None:
-        select = "SELECT cursor, received, notes FROM destination WHERE name = ?"
+        select = f"SELECT cursor, received, notes, {AHEAD} FROM destination WHERE name = ?"  # noqa: S608 - our own text
         row = delivery.execute(select, [destination]).fetchone()
     if delivery is None or row is None:
-        return 0, {}, 0, {}, (0, 0), None
+        return 0, {}, 0, 0, {}, (0, 0), None
     tally = delivery.execute("SELECT outcome, count FROM tally WHERE destination = ?", [destination])
     outcomes = {Outcome(outcome): count for outcome, count in tally if count}
     # Named, for SQLite takes the primary key otherwise and reads the whole backlog.
@@ -141,7 +141,7 @@ def _taken(
     oldest = delivery.execute(
         "SELECT seq, received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
     ).fetchone()
-    return row[0], begun_of(row[2]), row[1], outcomes, (retrying, parked), oldest
+    return row[0], begun_of(row[2]), row[1], row[3], outcomes, (retrying, parked), oldest
 
 
 def _oldest(events: SqliteConnection, cursor: int, sources: Sequence[str]) -> int | None:

@@ -1,0 +1,53 @@
+"""One step of a replay on SQLite: dead and rejected events stand in their lanes again, behind the live ones."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from penstock.buffer.port.backlog import Priority, ReplayStep
+from penstock.buffer.port.selection import Selection
+from penstock.buffer.rules.lanes import place
+from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.delivery.intake import Intake
+from penstock.buffer.sqlite.log.segments import event_at
+from penstock.buffer.sqlite.rows import selectable
+
+UNCOUNTED = "UPDATE tally SET count = count - 1 WHERE destination = ? AND outcome = ?"
+
+
+def put_back(connection: SqliteConnection, intake: Intake, selection: Selection, *, job: int, limit: int) -> ReplayStep:
+    """Put the next events of a selection back; see port.Return. Inside a transaction that wrote all outcomes there are."""
+    connection.execute("INSERT OR IGNORE INTO replay (job, destination) VALUES (?, ?)", [job, intake.name])
+    cursor, is_read = connection.execute("SELECT cursor, is_read FROM replay WHERE job = ?", [job]).fetchone()
+    rows = [] if is_read else selectable(connection, intake.name, selection, after_seq=cursor, limit=limit)
+    if rows:
+        # What an event ties is written in the order of the log: that of those that are held first.
+        intake.write_all_down(connection)
+    replayed = sum(_put_back(connection, intake, row, selection=selection, job=job) for row in rows)
+    step = ReplayStep(
+        replayed=replayed,
+        waiting=connection.execute("SELECT count(*) FROM waiting WHERE job = ?", [job]).fetchone()[0],
+        is_read=len(rows) < limit,
+    )
+    connection.execute(
+        "UPDATE replay SET cursor = ?, replayed = replayed + ?, is_read = ? WHERE job = ?",
+        [rows[-1][0] if rows else cursor, replayed, step.is_read, job],
+    )
+    return step
+
+
+def _put_back(
+    connection: SqliteConnection, intake: Intake, row: Sequence[Any], *, selection: Selection, job: int
+) -> bool:
+    seq, outcome = row
+    event = event_at(connection, seq)
+    if event is None or not selection.takes(event):
+        return False
+    connection.execute("DELETE FROM outcome WHERE destination = ? AND seq = ?", [intake.name, seq])
+    connection.execute(UNCOUNTED, [intake.name, outcome])
+    select = "SELECT next_position FROM destination WHERE name = ?"
+    number = connection.execute(select, [intake.name]).fetchone()[0]
+    connection.execute("UPDATE destination SET next_position = ? WHERE name = ?", [number + 1, intake.name])
+    named, due = intake.names.reader()(event), intake.clock.steady()
+    position = place(Priority.REPLAY, number)
+    intake.lanes.enter(connection, event, named, seq=seq, position=position, due=due, job=job)
+    return True
