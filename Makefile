@@ -87,8 +87,9 @@ docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, 
 cases-accept: $(STAMP) ## Rewrite the golden cases' expectations; the diff is the review
 	PYTHONPATH=tests $(BIN)/python tests/cases/accept.py
 
-bench: $(STAMP) ## Measure accept, deliver, buffer, convert, pages, the ledger, the guard and the footprint, each beside its limit
+bench: $(STAMP) ## Measure accept, calls, deliver, buffer, convert, pages, the ledger, the guard and the footprint, each beside its limit
 	$(BIN)/python bench/accept.py
+	$(BIN)/python bench/wire.py
 	$(BIN)/python bench/deliver.py
 	$(BIN)/python bench/buffer.py
 	$(BIN)/python bench/convert.py

@@ -1,4 +1,4 @@
-"""Deliver through the real engine with two HTTP clients, side by side in one run: pyreqwest (in use) and aiohttp.
+"""Deliver through the real engine with two HTTP clients, side by side in one run: ours, and pyreqwest as for proxies.
 
 The far side is a bare socket server in a process of its own that answers 200 at once, so that the client is measured and
 not the sandbox. Prints events per second of each client, round by round in turn, and the median ratio.
@@ -9,6 +9,7 @@ Then events that need no call (they have no type): all in one lane, and each in 
 import asyncio
 import logging
 import multiprocessing
+import os
 import shutil
 import statistics
 import sys
@@ -16,9 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import aiohttp
 import msgspec
 import structlog
+import uvloop
 
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
 from penstock.buffer.sqlite.log.log import SqliteLog
@@ -28,10 +29,10 @@ from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
-from penstock.destinations.answer import Answer, Unavailable, read_answer
-from penstock.destinations.custify.api import ANSWER_BYTES_MAX, CustifyApi
+from penstock.destinations.custify.api import CustifyApi
 from penstock.destinations.custify.options import Mapping
-from penstock.destinations.plan import Call
+from penstock.destinations.egress import Way
+from penstock.destinations.reqwest import Reqwest
 from penstock.event import Batch, Event, MessageId
 
 EVENTS, PEOPLE, ROUNDS, IN_FLIGHT = 4_000, 1_000, 5, 32
@@ -66,35 +67,15 @@ def serve(ports: "multiprocessing.Queue[int]") -> None:
     asyncio.run(run())
 
 
-class AiohttpApi:
-    """The same adapter over aiohttp, for comparison only."""
+class ThroughReqwest(CustifyApi):
+    """The same adapter over the client for proxies."""
 
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT))
-
-    async def send(self, call: Call) -> Answer:
-        headers = {
-            "Authorization": "Bearer bench-key",
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-        }
-        body = msgspec.json.encode(call.body)
-        try:
-            async with self.session.post(self.base_url + call.path, data=body, headers=headers) as response:
-                text = (await response.content.read(ANSWER_BYTES_MAX)).decode(errors="replace")
-                return read_answer(response.status, headers={}, text=text, now=0.0)
-        except aiohttp.ClientError as error:
-            return Unavailable(None, str(error))
-
-    async def probe(self) -> Answer:
-        return Unavailable(None, "not asked")
-
-    async def close(self) -> None:
-        await self.session.close()
+    def _new_client(self, way: Way) -> Reqwest:
+        return Reqwest(way, call_s_max=self.call_s_max, in_flight_max=self.in_flight_max)
 
 
-async def events_per_s(api, events: list[Event]) -> float:
+async def events_per_s(api, events: list[Event]) -> tuple[float, float]:
+    """Return events a second, and CPU microseconds an event of this process."""
     clock, folder = SystemClock(), Path(tempfile.mkdtemp(prefix="penstock-bench-"))
     log = SqliteLog(folder, clock=clock, disk_free_bytes_min=0, waiting_events_max=10**9)
     await log.open()
@@ -113,17 +94,18 @@ async def events_per_s(api, events: list[Event]) -> float:
         clock=clock,
         dice=SystemDice(),
     )
-    started = time.perf_counter()
+    started, before = time.perf_counter(), os.times()
     running = asyncio.create_task(engine.run())
     while sum(shelf.counts("custify", ["web"]).outcomes.values()) < len(events):
         await asyncio.sleep(0.05)
-    seconds = time.perf_counter() - started
+    seconds, after = time.perf_counter() - started, os.times()
+    cpu_s = after.user + after.system - before.user - before.system
     engine.stop()
     await running
     await store.close()
     await log.close()
     shutil.rmtree(folder)
-    return len(events) / seconds
+    return len(events) / seconds, cpu_s / len(events) * 1e6
 
 
 def event(i: int, *, kind: str = "track", people: int = PEOPLE) -> Event:
@@ -150,18 +132,19 @@ def event(i: int, *, kind: str = "track", people: int = PEOPLE) -> Event:
 
 async def main(port: int) -> None:
     tracks = [event(i) for i in range(EVENTS)]
-    url, rates = f"http://127.0.0.1:{port}", {"pyreqwest": [], "aiohttp": []}
+    url, rates = f"http://127.0.0.1:{port}", {CustifyApi: [], ThroughReqwest: []}
     for _ in range(ROUNDS):
-        api = CustifyApi(base_url=url, api_key="bench-key", call_s_max=10, in_flight_max=IN_FLIGHT, clock=SystemClock())
-        for name, client in (("pyreqwest", api), ("aiohttp", AiohttpApi(url))):
-            rates[name].append(await events_per_s(client, tracks))
-            await client.close()
-    for name, measured in rates.items():
-        print(
-            f"{name:<10} events/s  min {min(measured):7.0f}  median {statistics.median(measured):7.0f}  max {max(measured):7.0f}"
-        )
-    ratios = [a / b for a, b in zip(rates["pyreqwest"], rates["aiohttp"], strict=True)]
-    print(f"pyreqwest / aiohttp, median of {ROUNDS} pairs: {statistics.median(ratios):.2f}")
+        for kind, measured in rates.items():
+            api = kind(base_url=url, api_key="bench-key", call_s_max=10, in_flight_max=IN_FLIGHT, clock=SystemClock())
+            measured.append(await events_per_s(api, tracks))
+            await api.close()
+    for name, measured in zip(("ours", "pyreqwest"), rates.values(), strict=True):
+        for what, each in zip(("events/s", "CPU µs an event"), zip(*measured, strict=True), strict=True):
+            print(
+                f"{name:<10} {what:<16} min {min(each):7.0f}  median {statistics.median(each):7.0f}  max {max(each):7.0f}"
+            )
+    ratios = [a / b for (a, _), (b, _) in zip(*rates.values(), strict=True)]
+    print(f"ours / pyreqwest, events/s, median of {ROUNDS} pairs: {statistics.median(ratios):.2f}")
     await cheap(url)
 
 
@@ -171,7 +154,7 @@ async def cheap(url: str) -> None:
     rates: dict[int, list[float]] = {1: [], CHEAP: []}
     for _ in range(CHEAP_ROUNDS):
         for people, measured in rates.items():
-            measured.append(await events_per_s(api, [event(i, kind="", people=people) for i in range(CHEAP)]))
+            measured.append((await events_per_s(api, [event(i, kind="", people=people) for i in range(CHEAP)]))[0])
     await api.close()
     one, many = (statistics.median(measured) for measured in rates.values())
     print(f"events that need no call/s  in one lane {one:6.0f}   at least {CHEAP_PER_S_MIN}")
@@ -184,7 +167,7 @@ if __name__ == "__main__":
     server = multiprocessing.Process(target=serve, args=(ports,), daemon=True)
     server.start()
     try:
-        asyncio.run(main(ports.get(timeout=10)))
+        uvloop.run(main(ports.get(timeout=10)))
     finally:
         server.terminate()
     sys.exit(0)

@@ -103,6 +103,8 @@ def moment(value: object) -> dt.datetime | None:
 
     An object counts where it is what PHP, MongoDB, Firestore or Java's Gson write for a moment.
     """
+    if value is None:
+        return None  # as most are that are asked for
     if isinstance(value, str):
         if USUAL.fullmatch(value):
             return _usual(value)

@@ -38,7 +38,9 @@ ONLY_IN = {
     "sqlite3": "nowhere",  # the SQLite that Python was built with; see connections.py
     "apsw": "buffer/sqlite",
     "nats": "buffer/jetstream",
-    "pyreqwest": "destinations/http",
+    "pyreqwest": "destinations/reqwest",
+    "httptools": "destinations/conversation",
+    "uvloop": "run/wiring",
     "aiohttp": "nowhere",
 }
 # Time and chance come through one door. The sandbox is told the time by whoever starts it.

@@ -77,8 +77,8 @@ class Engine:
         self.guard = Guard(ledger, clock=clock, steps=self.steps)
         self.runs = Runs(backlog, self.books, self.busy, steps=self.steps, clock=clock)
         self.width = Width(calls_max=policy.in_flight_max)
-        #: An event ended while the backlog was being looked at: the next of its lane may have been missed.
-        self.is_news = False
+        #: An event ended since the backlog was looked at, whose lane may go on; or the engine is to stop.
+        self.news = asyncio.Event()
         self.in_flight: set[asyncio.Task[None]] = set()
         self.observe: Callable[[Attempt], None] = lambda _: None
         self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
@@ -98,17 +98,14 @@ class Engine:
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. Custify gets the time that we would have given it.
             await self._rest(self.policy.call_s_max)
-        idle_s, stop = IDLE_S_MIN, asyncio.ensure_future(self.stopping.wait())
-        try:
-            while not self.stopping.is_set():
-                self.is_news = False
-                leases = await self._lease()
-                for lease in leases:
-                    self._start(lease)
-                idle_s = IDLE_S_MIN if leases or self.is_news else min(self.policy.idle_s_max, idle_s * 2)
-                await self._pause(idle_s, stop)
-        finally:
-            stop.cancel()
+        idle_s = IDLE_S_MIN
+        while not self.stopping.is_set():
+            self.news.clear()
+            leases = await self._lease()
+            for lease in leases:
+                self._start(lease)
+            idle_s = IDLE_S_MIN if leases or self.news.is_set() else min(self.policy.idle_s_max, idle_s * 2)
+            await self._pause(idle_s)
         await self._drain()
 
     def reconfigure(self, *, api: Api, policy: DeliveryPolicy, per_s_max: float) -> None:
@@ -130,6 +127,7 @@ class Engine:
     def stop(self) -> None:
         """Ask the loop to end; `run` returns when the last call has its verdict."""
         self.stopping.set()
+        self.news.set()
 
     async def deliver(self, lease: Lease) -> None:
         """Bring one event to an end, with those it carries along, or give it a time to try again."""
@@ -148,9 +146,9 @@ class Engine:
                 await self.apply(verdict, errand, attempts)
         finally:
             self.busy.release(lease.token)
-        self.log.debug(
-            "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
-        )
+        if self.log.is_enabled_for(logging.DEBUG):
+            facts = {"message_id": lease.event.message_id, "attempt": lease.attempt}
+            self.log.debug("attempted", **facts, verdict=repr(verdict)[:60])
 
     async def send(self, calls: Sequence[Call], attempts: list[Attempt], *, until: float) -> Answer:
         """Make calls in order, up to the first that is not accepted, while the lease lasts `until` a time."""
@@ -177,7 +175,6 @@ class Engine:
     async def apply(self, verdict: Verdict, errand: Errand, attempts: Sequence[Attempt]) -> None:
         """Write the verdict down; a lease that was lost is somebody else's by now."""
         lease, now = errand.leases[0], self.clock.steady()
-        retry = functools.partial(self.backlog.retry, lease, attempts=attempts, learned=errand.half_knowledge(attempts))
         try:
             match verdict:
                 case Settle(Outcome.DELIVERED):
@@ -189,11 +186,11 @@ class Engine:
                     await self.backlog.settle(ending, learned=errand.doubts())
                     self._note_ends([ending])
                 case RetryIn(delay_s, counts):
-                    await retry(at=now + delay_s, first_failed_at=self._failed_at(lease, counts), counts=counts)
+                    await self._retry(errand, attempts, at=now + delay_s, counts=counts)
                 case Hold(_, _, counts):
                     self.standing.begin(verdict)
                     await self.notes.write(self.policy)
-                    await retry(at=now, first_failed_at=self._failed_at(lease, counts), counts=counts)
+                    await self._retry(errand, attempts, at=now, counts=counts)
                 case Park(delay_s, subjects, room, otherwise):
                     known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
                     times = {"since": self.hold.retry_clock(self.clock.awake()), "until": now + delay_s}
@@ -201,6 +198,13 @@ class Engine:
                         await self.apply(otherwise, errand, attempts)
         except LeaseLost:
             self._hear("lease_lost", message_id=lease.event.message_id)
+
+    async def _retry(self, errand: Errand, attempts: Sequence[Attempt], *, at: float, counts: bool) -> None:
+        lease, learned = errand.leases[0], errand.half_knowledge(attempts)
+        failed_at = self._failed_at(lease, counts)
+        await self.backlog.retry(
+            lease, attempts=attempts, learned=learned, at=at, first_failed_at=failed_at, counts=counts
+        )
 
     def _failed_at(self, lease: Lease, counts: bool) -> float | None:
         """Return when the event failed first, by the retry clock; None when it never did."""
@@ -322,7 +326,7 @@ class Engine:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.in_flight.discard(task)
-        self.is_news = True
+        self.news.set()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, BufferUnavailable):
             self._hear("verdict_not_written", reason=error.reason)
@@ -333,16 +337,18 @@ class Engine:
             at = f"{where.name}:{where.lineno}"
             self._hear("delivery_crashed", level=logging.ERROR, cause=f"{type(error).__name__} at {at}")
 
-    async def _pause(self, idle_s: float, stop: "asyncio.Future[Any]") -> None:
+    async def _pause(self, idle_s: float) -> None:
         """Wait until a call ends, the pace allows one, something may have arrived, or the engine stops."""
         for line in self.repeats.due(self.clock.steady()):
             line.say(self.log)
-        if self.is_news:
+        if self.news.is_set():
             return
         full = len(self.in_flight) >= self.width.limit
         # Not longer than until the pace allows a call: of a small limit, what is not used at once is lost.
         timeout = None if full else min(self.pace.wait_s(self.clock.steady()), 1.0) or idle_s
-        await asyncio.wait({stop, *self.in_flight}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self.news.wait()
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but not longer than until the engine stops."""

@@ -87,9 +87,9 @@ class Errand:
 
     def figures(self) -> list[CallCount]:
         """Return what to add to the figures about calls."""
-        counts = []
-        for path in sorted({*self.planned, *(call.path for call in self.calls)}):
-            sent = sum(call.path == path for call in self.calls)
+        counts, paths = [], [call.path for call in self.calls]
+        for path in sorted({*self.planned, *paths}):
+            sent = paths.count(path)
             planned = max(self.planned.get(path, 0), sent)
             for kind, count in (("planned", planned), ("sent", sent), ("saved", planned - sent)):
                 if count:

@@ -1,19 +1,16 @@
-"""The only file that speaks HTTP outwards: requests to one address, and their answers by name."""
+"""A destination over HTTP: requests to one address by the client that its way needs, and their answers by name."""
 
 import abc
 import os
 from collections.abc import Collection, Mapping
-from datetime import timedelta
-
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import PyreqwestError, RequestError, RequestTimeoutError
-from pyreqwest.proxy import ProxyBuilder
-from pyreqwest.request import RequestBuilder
 
 from penstock import causes
 from penstock.clock import Clock
 from penstock.destinations.answer import RETRY_AFTER_S_MAX, Answer, Barred, Unavailable, read_answer
 from penstock.destinations.egress import Egress, Resolver, Shut, SystemResolver, Way
+from penstock.destinations.reqwest import Reqwest
+from penstock.destinations.trust import has_files, trust
+from penstock.destinations.wire import Wire
 
 # Answers to calls are a few kB. More is not read, whoever answers: its beginning says it all.
 ANSWER_BYTES_MAX = 65_536
@@ -52,8 +49,7 @@ class HttpApi(abc.ABC):
             look_up_s_max=call_s_max,
             environ=os.environ,
         )
-        self.client: Client | None = None
-        self.way: Way | None = None
+        self.client: Wire | Reqwest | None = None
 
     @abc.abstractmethod
     async def probe(self) -> Answer:
@@ -76,18 +72,20 @@ class HttpApi(abc.ABC):
         without an answer.
         """
         way = await self.egress.way()
+        client = self._client_for(way)
         try:
-            async with self._request(way, method, path, body, headers).build_streamed() as response:
-                raw = bytes(await response.body_reader.read(EXCHANGE_BYTES_MAX) or b"")
-                answered = {name.lower(): value for name, value in response.headers.items()}
-                return response.status, answered, self._redacted(raw.decode(errors="replace"))
-        except PyreqwestError as error:
+            reply = await client.ask(method, path, body, headers=headers, bytes_max=EXCHANGE_BYTES_MAX)
+        except OSError as error:
             self.egress.failed(way)
-            raise OSError(self._redacted(error.message)) from error
+            raise OSError(self._redacted(str(error)) or "no answer in time") from error
+        answered = {name.decode().lower(): value.decode(errors="replace") for name, value in reply.fields}
+        return reply.status, answered, self._redacted(reply.body.decode(errors="replace"))
 
     async def close(self) -> None:
         """Close idle connections."""
-        if self.client is not None:
+        if isinstance(self.client, Wire):
+            self.client.leave()
+        elif self.client is not None:
             await self.client.close()
 
     async def ask(
@@ -102,71 +100,52 @@ class HttpApi(abc.ABC):
         """Make one request and name its answer, of which so many bytes are read. Never raises for the network's sake."""
         try:
             way = await self.egress.way()
-            request = self._request(way, method, path, body, headers)
         except Shut as shut:
             return Barred(None, str(shut), causes.ADDRESS)
         except OSError:
             return Unavailable(None, "no usable answer" if self.egress.is_quiet else "the name has no address now")
-        except ValueError as error:
-            # What the client takes for no URL, or for no proxy; a person has to mend it.
-            return Barred(None, f"base_url or the proxy cannot be used: {error}", causes.ADDRESS)
         try:
-            async with request.build_streamed() as response:
-                raw = bytes(await response.body_reader.read(bytes_max) or b"")
-                answered = {name: "\n".join(response.get_header_all(name)) for name in ("retry-after", "content-type")}
-                text = self._redacted(raw.decode(errors="replace"))
-                return read_answer(
-                    response.status,
-                    headers=answered,
-                    text=text,
-                    now=self.clock.now(),
-                    speaks_json=self.speaks_json,
-                    retry_after_s_max=self.retry_after_s_max,
-                )
-        except PyreqwestError as error:
+            reply = await self._client_for(way).ask(method, path, body, headers=headers, bytes_max=bytes_max)
+        except OSError as error:
             self.egress.failed(way)
             return self._trouble(error)
+        except ValueError as error:
+            # What cannot be a request, or what the client takes for no proxy; a person has to mend it.
+            return Barred(None, f"base_url or the proxy cannot be used: {error}", causes.ADDRESS)
+        return read_answer(
+            reply.status,
+            headers={"retry-after": reply.lines(b"retry-after"), "content-type": reply.lines(b"content-type")},
+            text=self._redacted(reply.body.decode(errors="replace")),
+            now=self.clock.now(),
+            speaks_json=self.speaks_json,
+            retry_after_s_max=self.retry_after_s_max,
+        )
 
-    def _request(
-        self, way: Way, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> RequestBuilder:
-        """Begin a request. Connections are kept while the way stays the same. Raises ValueError."""
-        if self.client is None or way != self.way:
+    def _client_for(self, way: Way) -> Wire | Reqwest:
+        """Return a client whose connections are kept while the way stays the same. Raises ValueError."""
+        if self.client is None or way != self.client.way:
             # Calls under way on the old client end there.
-            self.client = _client(way, call_s_max=self.call_s_max, in_flight_max=self.in_flight_max)
-            self.way = way
-        request = self.client.request(method, f"{way.origin}{path}").headers(headers)
-        return request if body is None else request.body_bytes(body)
+            before, self.client = self.client, self._new_client(way)
+            if isinstance(before, Wire):
+                before.leave()
+        return self.client
 
-    def _trouble(self, error: PyreqwestError) -> Answer:
+    def _new_client(self, way: Way) -> Wire | Reqwest:
+        is_secret = way.origin.scheme == "https"
+        if way.proxy or (is_secret and not has_files()):
+            return Reqwest(way, call_s_max=self.call_s_max, in_flight_max=self.in_flight_max)
+        checked = trust() if is_secret else None
+        return Wire(way, clock=self.clock, call_s_max=self.call_s_max, kept_max=self.in_flight_max, trust=checked)
+
+    def _trouble(self, error: OSError) -> Answer:
         """Name what went wrong on the way. A certificate will not mend itself; everything else may."""
-        below = (error.details.get("causes") or []) if isinstance(error, RequestError) else []
-        text = self._redacted(": ".join([error.message, *(cause["message"] for cause in below)]))
+        text = self._redacted(str(error))
         if "certificate" in text.lower():
             return Barred(None, f"the certificate of {self.who} cannot be trusted: {text}", causes.CERTIFICATE)
         if self.egress.is_quiet:
             return Unavailable(None, "no usable answer")
-        return Unavailable(None, "no answer in time" if isinstance(error, RequestTimeoutError) else text)
+        return Unavailable(None, "no answer in time" if isinstance(error, TimeoutError) else text)
 
     def _redacted(self, text: str) -> str:
         # A key of a few letters guards nothing, and would make every text unreadable.
         return text.replace(self.api_key, "[key]") if len(self.api_key) >= REDACTED_CHARS_MIN else text
-
-
-def _client(way: Way, *, call_s_max: float, in_flight_max: int) -> Client:
-    """Return a client for one way alone. Raises ValueError for a proxy that is none."""
-    # Redirects are not followed: a 302 would turn a POST into a GET, and could lead to a private address.
-    builder = (
-        ClientBuilder()
-        .timeout(timedelta(seconds=call_s_max))
-        .max_connections(in_flight_max)
-        .follow_redirects(enable=False)
-        .user_agent("Penstock")
-        .no_proxy()
-    )
-    if way.proxy:
-        builder = builder.proxy(ProxyBuilder.all(way.proxy))
-    if way.address:
-        # The address that was judged; the certificate is still checked for the name.
-        builder = builder.resolve(way.origin.host, way.address, way.origin.port)
-    return builder.build()

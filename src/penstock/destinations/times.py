@@ -8,6 +8,7 @@ server that corrected it before.
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Mapping
 
 from penstock.destinations.options import Options
@@ -15,6 +16,7 @@ from penstock.timestamps import EVENTS_SINCE, YEAR_MIN, date_of, moment, to_text
 
 #: What this module reads of an event.
 FIELDS = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
+TEXT_OR_NONE = frozenset({str, type(None)})
 ARRIVAL = "when the event arrived: it does not say when it happened"
 
 
@@ -39,13 +41,17 @@ class Happened:
 
 def happened(event: Mapping[str, object], mapping: Options) -> Happened:
     """Return when an event happened. Without `receivedAt` nothing can be corrected, and what the event says holds."""
-    return when(
-        timestamp=event.get("timestamp"),
-        original=event.get("originalTimestamp"),
-        sent=event.get("sentAt"),
-        received=event.get("receivedAt"),
-        ahead_s_max=mapping.clock_ahead_s_max,
-    )
+    timestamp, original, sent, received = said = [event.get(field) for field in FIELDS]
+    found = _found_once if TEXT_OR_NONE.issuperset(map(type, said)) else _found
+    return found(timestamp, original, sent, received, mapping.clock_ahead_s_max)
+
+
+def _found(timestamp: object, original: object, sent: object, received: object, ahead_s_max: float) -> Happened:
+    return when(timestamp=timestamp, original=original, sent=sent, received=received, ahead_s_max=ahead_s_max)
+
+
+#: Who converts an event and who delivers it ask one after the other. Texts alone: 1, 1.0 and true are one key.
+_found_once = functools.lru_cache(maxsize=1)(_found)
 
 
 def when(*, timestamp: object, original: object, sent: object, received: object, ahead_s_max: float) -> Happened:

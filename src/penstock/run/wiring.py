@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
+import uvloop
 
 from penstock import __version__
 from penstock.clock import SystemClock, boot_id
@@ -64,7 +65,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
             return  # the supervisor died while we waited for our predecessor to end
         _leave(process.snapshots, role, {})
         try:
-            asyncio.run(part(process))
+            uvloop.run(part(process))
             if process.damage is not None:
                 raise process.damage
         except StoreDamaged as error:
