@@ -10,7 +10,7 @@ PINS := .venv-pins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-java pins demo test check fmt sim sim-long sim-seed mutants chaos screenshots docs cases-accept bench abuse clean
+.PHONY: help setup setup-browser setup-python setup-rust setup-java pins demo test check fmt sim sim-long sim-seed mutants chaos screenshots docs cases-accept bench abuse clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,10 +34,21 @@ pins: ## Write requirements/*.txt, with all hashes, from what the *.in files bes
 	$(PIN) $(ARGS) -o requirements/run.txt requirements/run.in
 	$(PIN) $(ARGS) -o requirements/dev.txt requirements/dev.in -c requirements/run.txt
 	$(PIN) $(ARGS) -o requirements/pins.txt requirements/pins.in
+	$(PIN) $(ARGS) --no-deps -o requirements/sdks.txt requirements/sdks.in
 
 setup-browser: $(STAMP) ## Install the npm packages of the SDK tests, and Debian's chromium if it is missing (as root)
 	cd tests/acceptance/node && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium; }
+
+# They bring nothing but themselves: what they need, their successors of dev.txt need too.
+setup-python: $(STAMP) ## Install older Python SDKs of the SDK tests, into a folder of their own
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade \
+		--target .venv-sdks -r requirements/sdks.txt
+
+setup-rust: ## Build the Rust SDKs of the SDK tests, and install Debian's cargo if it is missing (as root)
+	command -v cargo >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends cargo; }
+	command -v pkg-config >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends pkg-config libssl-dev; }
+	cd tests/acceptance/rust && cargo build --quiet
 
 setup-java: ## Install the Java SDK of the SDK tests, and Debian's maven if it is missing (as root)
 	command -v mvn >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends maven default-jdk-headless; }

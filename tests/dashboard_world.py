@@ -26,6 +26,7 @@ from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrde
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite.log.log import SqliteLog
+from penstock.buffer.sqlite.read.begun import SqliteBegun
 from penstock.buffer.sqlite.read.dead import SqliteDeadLetters
 from penstock.buffer.sqlite.read.gauge import SqliteGauge
 from penstock.buffer.sqlite.read.search import SqliteSearch
@@ -77,11 +78,12 @@ class World:
             clock=self.clock,
             version="0",
         )
-        self.ledger_orders = SqliteLedgerOrders(folder, clock=self.clock)
+        self.ledger_orders, self.begun = SqliteLedgerOrders(folder, clock=self.clock), SqliteBegun(folder)
         self.routes = all_routes(
             Parts(
                 reader=self.reader,
                 shelf=SqliteShelf(folder),
+                begun=self.begun,
                 search=SqliteSearch(folder),
                 gauge=SqliteGauge(folder),
                 dead=SqliteDeadLetters(folder),

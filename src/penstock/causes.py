@@ -108,7 +108,8 @@ CAUSES = {
         ),
         Cause(
             code=ERROR_ANSWER,
-            meaning="The answer had a status of success, and said `error` or `errors` at its top: nothing was delivered.",
+            meaning='The answer had a status of success, and said at its top that it is none (`error`, `"success": false`):'
+            " nothing was delivered.",
             advice="Read the answer on the attempt. Where every call is answered so, the destination is held and goes on by"
             " itself. Where one event alone is, mend what it names, then replay the cause.",
         ),

@@ -35,6 +35,11 @@ def client_of(peer: str, forwarded_for: str, trusted: tuple[str, ...]) -> str:
     return client
 
 
+def is_trusted(peer: str, trusted: tuple[str, ...]) -> bool:
+    """Return whether who opened a connection, with a port or without, is a proxy whose word is believed."""
+    return _is_trusted(address_of(peer), trusted)
+
+
 def address_of(text: str) -> str:
     """Return an address as it is usually written, without port, brackets and zone; empty when it is none."""
     return peer_of(text) if len(text) <= ADDRESS_CHARS_MAX else ""

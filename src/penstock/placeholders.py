@@ -1,6 +1,8 @@
 """Ids that are no ids: what programs write where they know nobody. All who carry one would become one person. Pure."""
 
 import functools
+import re
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,7 +13,8 @@ PLACEHOLDER_IDS = (
     "undefined", "null", "nil", "none", "NaN", "NA", "N/A", "#N/A", "(null)", "<null>", "<nil>", "(none)",
     "<none>", "(nil)", "Optional(nil)", "\\N", "#REF!", "#VALUE!", "#NAME?", "#NULL!", "[object *]", "%!*", "System.Object",
     "Infinity", "-Infinity", "true", "false", "void 0", "undefined undefined", "null null", "None None", "[]", "{}", "[null]",
-    '""', "''", '"null"', '"undefined"', "0", "0.0", "-1", "-", "--", "?", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}",
+    '""', "''", '"null"', '"undefined"', "n.a.", "(empty)", "<empty>", "{user.id}", "function (*", "function(*", "() => *",
+    "()=>*", "[Function*", "<function *", "<bound method *", "<built-in *", "<coroutine object *", "#<Method:*", "#<Proc:*", "0", "0.0", "-1", "-", "--", "?", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}",
     "00000000000000000000000000000000", "000000000000000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
     "unknown", "unknown user", "anonymous", "anonymous user", "anonymousUser", "anonymous-user",
     "anonymous_user", "anon", "guest", "nobody", "noone", "no one", "empty",
@@ -24,14 +27,33 @@ PLACEHOLDER_IDS = (
     "no@email.com", "not@provided.com",
 )  # fmt: skip
 
-# A byte order mark, and what holds words together or apart without being seen: it comes along when ids are copied.
-UNSEEN_TEXT = "\ufeff\u200b\u200c\u200d\u2060"
+# Marks of order, of direction and of where words may break, which come along when ids are copied; and what only controls
+# something: programs in C fill fields with zeros.
+CONTROLS = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+UNSEEN_TEXT = (
+    "\ufeff\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069" + CONTROLS
+)
 UNSEEN = dict.fromkeys(map(ord, UNSEEN_TEXT))
+# What languages print for nothing, twice or more, with what makes one id of several values between.
+NOTHING = "(?:undefined|null|nil|none|nan)"
+JOINED = re.compile(rf"{NOTHING}(?:[-_:;,|/.+ ]+{NOTHING})+")
 
 
 def plain_email(text: str) -> str:
-    """Return an email address without what tells no two people apart: capitals, spaces, marks that nobody sees."""
-    return "".join((text if text.isascii() else text.translate(UNSEEN)).split()).lower()
+    """Return an email address without what tells no two people apart: capitals, spaces, marks that nobody sees.
+
+    Letters as wide as Chinese ones, which keyboards of East Asia write, are the usual ones.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(UNSEEN))
+    return "".join((text if text.isprintable() else text.translate(UNSEEN)).split()).lower()
+
+
+def without_unseen(text: str) -> str:
+    """Return a text without spaces and unseen marks around it."""
+    while text and (text[0] in UNSEEN_TEXT or text[-1] in UNSEEN_TEXT):
+        text = text.strip(UNSEEN_TEXT).strip()
+    return text
 
 
 class Plain(NamedTuple):
@@ -43,7 +65,7 @@ class Plain(NamedTuple):
 
     def has(self, text: str) -> bool:
         """Return whether a text, in small letters, is on the list."""
-        if text in self.texts:
+        if text in self.texts or (JOINED.fullmatch(text) and self.texts.issuperset(re.findall(NOTHING, text))):
             return True
         shapes = self.around.get(text[:1])
         return shapes is not None and any(

@@ -20,7 +20,8 @@ HALF = r"(?: ?(?P<half>[AP])\.?M\.?)?"
 TIME = rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}})(?:[.,](?P<fraction>\d{{1,12}}))?)?{HALF}"
 # Python's isoformat with a Z put behind it says UTC twice.
 OFFSETS = r"(?:UTC|GMT)?[+-](?:00:?00Z|\d{2}(?::?\d{2}(?::?\d{2})?)?|\d(?::?\d{2})?)"
-ZONE = rf"(?P<zone>{OFFSETS}|(?:Etc/)?[A-Z]{{1,5}})"
+# Rails writes the name of the zone before its offset, which alone counts.
+ZONE = rf"(?:[A-Z]{{1,5}} (?=[+-]))?(?P<zone>{OFFSETS}|(?:Etc/)?[A-Z]{{1,5}})"
 BASIC_TIME = r"T?(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?)?"
 # Go writes the name of the zone after its offset, and at the end the reading of a clock that never goes back; Java and
 # JavaScript put the name of the zone into brackets.
@@ -45,8 +46,10 @@ FORMS = tuple(
 )
 # The days of a week, counted: ISO 8601, as Python reads them by itself.
 WEEK = re.compile(r"\d{4}-?W\d{2}-?[1-7](?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
-# Spaces that do not break, which ICU writes before AM and PM; a minus that is no hyphen; a mark of direction.
-PLAIN = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2212": "-", "\u200e": None})
+# Spaces that do not break, which ICU writes before AM and PM; a minus that is no hyphen; marks of order and of direction.
+PLAIN = str.maketrans(
+    {"\u00a0": " ", "\u202f": " ", "\u2212": "-"} | dict.fromkeys("\u200b\u200e\u200f\u202a\u202c\ufeff")
+)
 # What nearly all SDKs write, and Python reads by itself, in a tenth of the time.
 USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{3}(?:\d{3})?)?(?:Z|[+-]0\d:[0-5]\d)", re.ASCII)
 # .NET's older JSON: milliseconds since 1970. The offset says where it was written, not when.
@@ -66,14 +69,20 @@ OFFSET = re.compile(r"(?:UTC|GMT)?([+-]?)(\d{1,2}):?(\d{2})?:?(\d{2})?", re.ASCI
 CENTURY, PIVOT = 100, 50
 # Units of a second that count since 1970, and the numbers that they are for the years 2001 to 2286: no two overlap, and
 # a number in none of them is no moment. Python and PHP write seconds, JavaScript and Java thousandths, Go all four.
-EPOCHS = tuple((10**9 * unit, 10**10 * unit, unit) for unit in (1, 10**3, 10**6, 10**9))
+EPOCHS = (
+    *((10**9 * unit, 10**10 * unit, unit) for unit in (1, 10**3, 10**6, 10**9)),
+    # Thousandths of 1973 to 2001, which nothing else is as long as: when older companies began, when people were born.
+    (10**11, 10**12, 10**3),
+)
 # Java and spreadsheets write large numbers with an exponent.
 EPOCH_TEXT = re.compile(
-    r"\d{10}(?:\.\d{1,9})?|\d{13}(?:\.\d{1,9})?|\d{16}|\d{19}|\d(?:\.\d{1,18})?[eE]\+?(?:9|12|15|18)", re.ASCII
+    r"\d{10}(?:\.\d{1,9})?|\d{12,13}(?:\.\d{1,9})?|\d{16}|\d{19}|\d(?:\.\d{1,18})?[eE]\+?(?:9|12|15|18)", re.ASCII
 )
 # A moment as an object: seconds since 1970, and nanoseconds beside them, by Firestore, protobuf and Java's Gson.
 COUNTED = (("_seconds", "_nanoseconds"), ("seconds", "nanoseconds"), ("seconds", "nanos"))
 NANOSECONDS = 10**9
+# Java's Jackson writes a date, or a date and a time, as a list of its parts; a second and a fraction of zero are left out.
+PARTS_MIN, PARTS_MAX = 3, 7
 
 # The empty dates of Go, .NET and SQL are year 1; "never" and "for ever" are the last year that a date can have.
 YEAR_MIN, YEAR_MAX = 1, 9999
@@ -101,7 +110,7 @@ def parsed(value: object) -> dt.datetime | None:
 def moment(value: object) -> dt.datetime | None:
     """Read a date text, or seconds, milliseconds, microseconds or nanoseconds since 1970, as a number or a text.
 
-    An object counts where it is what PHP, MongoDB, Firestore or Java's Gson write for a moment.
+    An object counts where it is what PHP, MongoDB, Firestore or Java's Gson write for a moment, a list where Jackson does.
     """
     if value is None:
         return None  # as most are that are asked for
@@ -112,6 +121,8 @@ def moment(value: object) -> dt.datetime | None:
         return _since_1970(int(text) if text.isdigit() else float(text)) if EPOCH_TEXT.fullmatch(text) else parsed(text)
     if isinstance(value, dict):
         return _written_as_object(value)
+    if isinstance(value, list):
+        return _written_as_list(value)
     return None if isinstance(value, bool) or not isinstance(value, int | float) else _since_1970(value)
 
 
@@ -156,9 +167,25 @@ def _written_as_object(value: dict[str, object]) -> dt.datetime | None:
         return parsed(f"{value['date']} {value['timezone']}")
     for seconds, nanos in COUNTED:
         whole, rest = value.get(seconds), value.get(nanos)
+        # What JavaScript cannot count exactly, protobuf.js writes as text.
+        whole = int(whole) if isinstance(whole, str) and EPOCH_TEXT.fullmatch(whole) and whole.isdigit() else whole
         if value.keys() == {seconds, nanos} and isinstance(whole, int) and isinstance(rest, int):
             return _since_1970(whole + rest / NANOSECONDS) if 0 <= rest < NANOSECONDS and whole < 10**10 else None
     return None
+
+
+def _written_as_list(value: list[object]) -> dt.datetime | None:
+    """Read [2024, 5, 6] and [2024, 5, 6, 7, 8, 9, 123000000] of Jackson: up to nanoseconds, in UTC as nothing else is said."""
+    parts = [part for part in value if isinstance(part, int) and not isinstance(part, bool)]
+    if len(parts) != len(value) or len(parts) == PARTS_MIN + 1 or not PARTS_MIN <= len(parts) <= PARTS_MAX:
+        return None
+    year, month, day, hour, minute, second, nanos = (*parts, *[0] * (PARTS_MAX - len(parts)))
+    if not 0 <= nanos < NANOSECONDS:
+        return None
+    try:
+        return dt.datetime(year, month, day, hour, minute, second, nanos // 1000, tzinfo=dt.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _since_1970(value: float) -> dt.datetime | None:

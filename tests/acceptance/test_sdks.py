@@ -3,15 +3,20 @@
 import asyncio
 import contextlib
 import importlib.util
+import os
 import shutil
 import subprocess
+import sys
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
 from acceptance.conftest import KEYS, NODE, missing, until
 
-JAVA = NODE.parent / "java"
+JAVA, PYTHON, RUST = (NODE.parent / each for each in ("java", "python", "rust"))
+# Installed beside those of today, whose names they share.
+OLDER = NODE.parents[2] / ".venv-sdks"
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -123,6 +128,53 @@ def test_segment_java_hears_that_its_events_were_taken(penstock, sandbox):
     assert sandbox.person("jv-1")["name"] == "Jo Vik"
 
 
+def knows(penstock, sandbox, *names: str) -> None:
+    """Wait for what the programs of several SDKs say alike, each of a person and a company of its own."""
+    for name in names:
+        arrived(penstock, sandbox, f"{name}-1")
+        person = sandbox.person(f"{name}-1")
+        assert (person["name"], person["email"]) == ("Ana Lima", f"ana-{name}@example.com")
+        assert person["custom_attributes"] == {"country": "PT"}
+        assert sandbox.company(f"{name}-acme")["size"] == 150
+        assert belongs(sandbox, f"{name}-1", f"{name}-acme")
+        [event] = tracks(sandbox, f"{name}-1", "Order Completed")
+        assert event["metadata"] == {"value": 120, "quantity": 0}
+
+
+def test_older_node_sdks_and_the_one_of_service_workers(penstock, sandbox, node):
+    node("legacy.js", penstock.url, KEYS["server"])
+
+    knows(penstock, sandbox, "r1", "an", "sw")
+    assert {tracks(sandbox, f"{name}-1")[0]["deduplication_id"] for name in ("r1", "an", "sw")} == {
+        "r1-m1",
+        "an-m1",
+        "sw-m1",
+    }
+
+
+def test_older_python_sdks(penstock, sandbox):
+    missing("older Python SDKs", OLDER.exists(), "make setup-python")
+
+    ran(sys.executable, "-W", "ignore", "older.py", penstock.url, KEYS["server"], cwd=PYTHON, PYTHONPATH=str(OLDER))
+
+    knows(penstock, sandbox, "ap", "r0")
+
+
+def test_rust_sdks(penstock, sandbox):
+    program = RUST / "target/debug/sdk-tests"
+    missing("the Rust SDKs", program.exists(), "make setup-rust")
+
+    ran(str(program), penstock.url, KEYS["server"], cwd=RUST)
+
+    knows(penstock, sandbox, "rr", "sr")
+
+
+def ran(*command: str, cwd: Path, **env: str) -> None:
+    """Run a program that sends with an SDK."""
+    done = subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 @contextlib.asynccontextmanager
 async def browser_page():
     """A page in Debian's chromium, headless."""
@@ -138,7 +190,10 @@ async def browser_page():
             await browser.close()
 
 
-RUDDER_BUNDLE = NODE / "node_modules/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"
+RUDDER_BUNDLES = {
+    "rj": NODE / "node_modules/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js",
+    "ro": NODE / "node_modules/rudder-sdk-js/dist/npm/index.js",
+}
 RUDDER_PAGE = """<!doctype html><title>shop</title>
 <script src="rsa.js"></script>
 <script>
@@ -179,30 +234,32 @@ def is_here(url: str) -> bool:
     return urllib.parse.urlsplit(url).hostname == "127.0.0.1"
 
 
-async def test_rudderstack_javascript_in_a_browser(penstock, sandbox, site):
-    missing("the JavaScript SDK", RUDDER_BUNDLE.exists(), "make setup-browser")
-    url = site(RUDDER_PAGE % {"url": penstock.url}, rsa=RUDDER_BUNDLE)
+@pytest.mark.parametrize("name", RUDDER_BUNDLES)
+async def test_rudderstack_javascript_in_a_browser(penstock, sandbox, site, name):
+    missing("the JavaScript SDK", RUDDER_BUNDLES[name].exists(), "make setup-browser")
+    page_of_name = (RUDDER_PAGE % {"url": penstock.url}).replace("rj-", f"{name}-")
+    url = site(page_of_name, rsa=RUDDER_BUNDLES[name])
 
     async with browser_page() as page:
         visit = Visit(page)
         await visit.begin()
         await page.goto(url)
         assert await page.title() == "sent", visit.said
-        await _eventually(lambda: tracks(sandbox, "rj-1"), visit)
+        await _eventually(lambda: tracks(sandbox, f"{name}-1"), visit)
         await visit.minutes_pass()
 
     assert visit.elsewhere(url, penstock.url) == []
-    arrived(penstock, sandbox, "rj-1")
-    person = sandbox.person("rj-1")
+    arrived(penstock, sandbox, f"{name}-1")
+    person = sandbox.person(f"{name}-1")
     assert (person["name"], person["email"], person["custom_attributes"]) == (
         "Cy Otto",
         "cy@example.com",
         {"country": "USA"},
     )
-    assert sandbox.company("rj-acme")["plan"] == "Pro"
-    assert belongs(sandbox, "rj-1", "rj-acme")
-    [event] = tracks(sandbox, "rj-1", "Report Exported")
-    assert (event["metadata"], event["user_id"]) == ({"rows": 4096, "empty": 0}, "rj-1")
+    assert sandbox.company(f"{name}-acme")["plan"] == "Pro"
+    assert belongs(sandbox, f"{name}-1", f"{name}-acme")
+    [event] = tracks(sandbox, f"{name}-1", "Report Exported")
+    assert (event["metadata"], event["user_id"]) == ({"rows": 4096, "empty": 0}, f"{name}-1")
 
 
 SEGMENT_BUNDLES = NODE / "node_modules/@segment/analytics-next/dist/umd"

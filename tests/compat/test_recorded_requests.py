@@ -1,5 +1,6 @@
-"""Requests in the shapes mobile SDKs send them, replayed into accept."""
+"""Requests in the shapes SDKs send them that are not installed here, replayed into accept."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from penstock.destinations.plan import Filtered, Plan
 from penstock.event import enriched
 from penstock.settings import Source
 
+SERVERS = sorted((Path(__file__).parent / "server").glob("*.json"))
 RECORDED = sorted((Path(__file__).parent / "sdk").glob("*.json"))
 
 
@@ -47,3 +49,27 @@ async def test_what_mobile_sdks_send_has_a_meaning(path):
     [person] = meanings[0].calls
     assert (person.body["name"], person.body["email"]) == ("Ana Lima", "ana@example.com")
     assert [call.path for call in meanings[3].calls] == ["/company", "/people"]
+
+
+@pytest.mark.parametrize("path", SERVERS, ids=lambda path: path.stem)
+async def test_what_other_sdks_send_is_answered_as_they_expect_and_has_a_meaning(path):
+    recorded, client = json.loads(path.read_text()), Client()
+    client.gateway.sources.replace({"mobile": Source(name="mobile", type="mobile", write_key="mobile-key")})
+    request, headers = recorded["request"], {k.lower(): v for k, v in recorded["request"]["headers"].items()}
+    body = json.dumps(request["body"]).encode()
+    packed = gzip.compress(body) if recorded["gzip"] else body
+    headers |= {"content-length": str(len(packed))} | ({"content-encoding": "gzip"} if recorded["gzip"] else {})
+
+    answer = await client(request["method"], request["path"], packed, headers)
+
+    assert (answer.status, answer.body.decode()) == (recorded["answer"]["status"], recorded["answer"]["text"])
+    assert [[e.message_id, e.type, e.user_id, e.anonymous_id] for e in client.events] == recorded["events"]
+    meanings = [convert(enriched(event), Mapping()) for event in client.events]
+    assert [[call.path for call in meaning.calls] for meaning in meanings] == [
+        ["/people"],
+        ["/company", "/people"],
+        ["/event"],
+    ]
+    [person] = meanings[0].calls
+    assert (person.body["name"], person.body["email"]) == ("Ana Lima", "ana@example.com")
+    assert meanings[2].calls[0].body["created_at"] is not None

@@ -14,6 +14,7 @@ from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite.file import EVENTS, SCHEMAS
 from penstock.buffer.sqlite.log import older_packing
 from penstock.buffer.sqlite.log.log import SqliteLog
+from penstock.buffer.sqlite.read.begun import SqliteBegun
 from penstock.buffer.sqlite.read.dead import SqliteDeadLetters
 from penstock.buffer.sqlite.read.gauge import SqliteGauge
 from penstock.buffer.sqlite.read.search import SqliteSearch
@@ -115,7 +116,7 @@ class MemoryWorld(World):
 
     async def open(self) -> "MemoryWorld":
         self.buffer.shares.events_max = self.events_max
-        self.log = self.shelf = self.dead = self.search = self.gauge = self.buffer
+        self.log = self.shelf = self.dead = self.search = self.gauge = self.begun = self.buffer
         self.backlog = self.buffer.backlog(DESTINATION, lambda: self.sources, naming=self.named_by)
         return self
 
@@ -153,6 +154,7 @@ class SqliteWorld(World):
         self.backlog = self.store.backlog(DESTINATION, lambda: self.sources, naming=self.named_by)
         self.shelf, self.dead = SqliteShelf(self.folder), SqliteDeadLetters(self.folder)
         self.search, self.gauge = SqliteSearch(self.folder), SqliteGauge(self.folder)
+        self.begun = SqliteBegun(self.folder)
         return self
 
     def backlog_of(self, name, sources, begin):

@@ -13,6 +13,7 @@ import pytest
 from accept_client import KEY
 from penstock.destinations.custify.options import Mapping
 from penstock.ledger.rules import Rules
+from penstock.timestamps import moment
 from through_the_door import delivered
 from what_custify_holds import differences, held
 
@@ -96,6 +97,24 @@ def rudder_mobile():
     yield "/v1/batch", {"batch": calls, "sentAt": iso(NOW)}
 
 
+def rudder_javascript_batches():
+    """The same calls, told to go together."""
+    yield "/v1/batch", {"batch": [body for _, body in rudder_javascript()], "sentAt": iso(NOW)}
+
+
+def singles(one):
+    def requests():
+        for number, (kind, _, _) in enumerate(FACTS):
+            yield f"/v1/{kind}", call(number) | one(number)
+
+    return requests
+
+
+def seven_digits(moment: dt.datetime) -> str:
+    """Return a moment as .NET's round-trip form writes it."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.0000000Z"
+
+
 HABITS = {
     "RudderStack JavaScript": rudder_javascript,
     "RudderStack Android": rudder_mobile,
@@ -131,6 +150,65 @@ HABITS = {
         one=lambda n: {"timestamp": at(n).isoformat(timespec="milliseconds"), "context": {"library": {"name": "ruby"}}},
         beside={"sentAt": NOW.isoformat(timespec="milliseconds")},
     ),
+    "RudderStack Node 1": batched(
+        path="/v1/batch",
+        one=lambda n: {"originalTimestamp": iso(at(n)), "sentAt": iso(NOW), "channel": "server", "_metadata": {"nodeVersion": "20"}},
+        beside={"sentAt": iso(NOW)},
+    ),
+    "RudderStack Python": batched(
+        path="/v1/batch",
+        one=lambda n: {"timestamp": at(n).isoformat(), "anonymousId": None, "channel": "server", "integrations": {}},
+        beside={"sentAt": NOW.isoformat()},
+    ),
+    # Their anonymous id is the user's, where they have no other.
+    "RudderStack Go, visitors": batched(
+        path="/v1/batch",
+        one=lambda n: {"originalTimestamp": iso(at(n)), "anonymousId": FACTS[n][1], "context": {"library": {"name": "analytics-go"}}},
+        beside={"messageId": "b1", "sentAt": iso(NOW)},
+    ),
+    # When they are made is all that it says, in two places.
+    "RudderStack Ruby": batched(
+        path="/v1/batch",
+        one=lambda n: {"timestamp": iso(at(n)), "sentAt": iso(at(n)), "channel": "server", "integrations": {"All": True}},
+        beside={},
+    ),
+    "RudderStack .NET": batched(
+        path="/v1/batch",
+        one=lambda n: {
+            "timestamp": seven_digits(at(n)), "originalTimestamp": seven_digits(at(n)), "sentAt": None, "anonymousId": None,
+            "channel": "server", "integrations": {}, "context": {"library": {"name": "RudderStack-.NET"}},
+        },
+        beside={"WriteKey": KEY, "messageId": "b1", "sentAt": seven_digits(NOW)},
+    ),
+    "RudderStack PHP": batched(
+        path="/v1/batch",
+        one=lambda n: {"originalTimestamp": at(n).isoformat(), "sentAt": NOW.isoformat(), "channel": "server", "context": {"library": {}}},
+        beside={"sentAt": NOW.isoformat()},
+    ),
+    "RudderStack Rust": singles(lambda n: {"originalTimestamp": iso(at(n)), "sentAt": iso(NOW), "channel": "server"}),
+    "RudderStack for service workers": batched(
+        path="/v1/batch",
+        one=lambda n: {"originalTimestamp": iso(at(n)), "sentAt": iso(NOW), "channel": "service-worker"},
+        beside={"sentAt": iso(NOW)},
+    ),
+    "RudderStack JavaScript in batches": rudder_javascript_batches,
+    "Segment Node of before": batched(
+        path="/v1/batch", one=lambda n: {"timestamp": iso(at(n)), "_metadata": {}}, beside={"timestamp": iso(NOW), "sentAt": iso(NOW)}
+    ),
+    "Segment PHP 3": batched(
+        path="/v1/batch", one=lambda n: {"timestamp": at(n).isoformat()}, beside={"sentAt": NOW.isoformat()}
+    ),
+    "Segment Rust": batched(path="/v1/batch", one=lambda n: {"timestamp": iso(at(n))}, beside={}),
+    "Segment Kotlin, Swift, React Native, C#": batched(
+        path="/v1/b",
+        one=lambda n: {"timestamp": iso(at(n)), "anonymousId": f"d{FACTS[n][1]}", "integrations": {}, "_metadata": {"bundled": []}},
+        beside={"sentAt": iso(NOW), "writeKey": KEY},
+    ),
+    "Segment's older Android": batched(
+        path="/v1/import",
+        one=lambda n: {"timestamp": iso(at(n)), "anonymousId": f"d{FACTS[n][1]}", "channel": "mobile", "integrations": {}},
+        beside={"sentAt": iso(NOW)},
+    ),
     "Segment PHP": batched(
         path="/v1/batch",
         one=lambda n: {"timestamp": at(n).timestamp(), "context": {"library": {"name": "analytics-php"}}},
@@ -139,8 +217,24 @@ HABITS = {
 }  # fmt: skip
 
 
-def state_after(habit: str):
-    requests = [(path, msgspec.json.encode(body), {}) for path, body in HABITS[habit]()]
+#: Those that do not say when they send, or say a time as one that somebody meant: a wrong clock shows in their events.
+NOT_SENT_AT = {"RudderStack Ruby", "RudderStack .NET", "Segment Rust"}
+CLOCK_TEXTS = {"timestamp", "originalTimestamp", "sentAt"}
+
+
+def by_a_clock(said: object, fast: dt.timedelta) -> object:
+    """Return what an SDK says by a clock that is wrong; what its application says stays."""
+    if isinstance(said, list):
+        return [by_a_clock(each, fast) for each in said]
+    if not isinstance(said, dict):
+        return said
+    shown = {key: iso(moment(said[key]) + fast) for key in CLOCK_TEXTS & said.keys() if said[key]}
+    return said | shown | {key: by_a_clock(said[key], fast) for key in {"batch"} & said.keys()}
+
+
+def state_after(habit: str, fast: dt.timedelta = dt.timedelta()):
+    told = [(path, by_a_clock(body, fast) if fast else body) for path, body in HABITS[habit]()]
+    requests = [(path, msgspec.json.encode(body), {}) for path, body in told]
     sandbox = delivered(requests, Mapping(), rules=Rules()).sandbox
     state = held(asyncio.run(sandbox.state()))
     # By which of their names an event named its person is the library's habit; whose it is, is compared.
@@ -160,3 +254,9 @@ def test_the_same_day_ends_in_the_same_state_whatever_the_habits_of_the_sdk(habi
     assert differences(expected, state) == []
     assert len(state["people"]) == 2
     assert len(state["events"]) == 3
+
+
+@pytest.mark.parametrize("fast", [dt.timedelta(hours=-3), dt.timedelta(days=400)], ids=["slow", "fast"])
+@pytest.mark.parametrize("habit", sorted(HABITS.keys() - NOT_SENT_AT))
+def test_nor_does_a_wrong_clock_of_the_sender_change_it(habit, fast, expected):
+    assert differences(expected, state_after(habit, fast)) == []

@@ -63,8 +63,8 @@ def test_what_comes_through_the_http_door_is_sent_as_convert_prints_it(mapping, 
     printed = CliRunner().invoke(penstock, ["convert", "--mapping", mapping], input=line)
     expected = msgspec.json.decode(printed.stdout_bytes.splitlines()[0]).get("calls", [])
     made = [*map(msgspec.json.encode, expected)]
-    assert sent in (made, []) or (came_out.has_refused and sent == made[: len(sent)])
-    assert len(sent) == len(expected)
+    # Behind a call that is refused the others are not made.
+    assert sent == made or (came_out.has_refused and sent == made[: len(sent)])
 
 
 def _as_printed(call):

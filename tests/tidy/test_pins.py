@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
-NAMES = ("run", "dev", "pins")
+NAMES = ("run", "dev", "pins", "sdks")
 
 
 def normalised(name: str) -> str:
@@ -71,4 +71,4 @@ def test_setup_installs_nothing_that_has_no_hash() -> None:
 def test_the_npm_packages_of_the_tests_have_exact_versions() -> None:
     package = json.loads((ROOT / "tests" / "acceptance" / "node" / "package.json").read_text())
     for name, version in package["dependencies"].items():
-        assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{name}: {version}"
+        assert re.fullmatch(r"(?:npm:@[\w-]+/[\w-]+@)?\d+\.\d+\.\d+", version), f"{name}: {version}"

@@ -119,3 +119,48 @@ async def test_segments_settings_say_where_to_send_and_that_no_counts_are_wanted
     segment = settings["integrations"]["Segment.io"]
     assert (segment["protocol"], segment["apiHost"]) == (protocol, host)
     assert settings["metrics"] == {"sampleRate": 0, "host": host}
+    assert answer.headers["cache-control"] == "private"
+
+
+@pytest.mark.parametrize(
+    ("headers", "protocol", "host"),
+    [
+        # Apache calls us by our own name unless it is told otherwise, and nginx does.
+        ({"x-forwarded-host": "events.example.com", "x-forwarded-for": "1.2.3.4"}, "https", "events.example.com/v1"),
+        ({"x-forwarded-host": "events.example.com, cdn.example.com"}, "https", "events.example.com/v1"),
+        ({"x-forwarded-host": "events.example.com:8443", "x-forwarded-proto": "https"}, "https", "events.example.com:8443/v1"),
+        ({"forwarded": 'for=1.2.3.4;host="events.example.com";proto=http'}, "http", "events.example.com/v1"),
+        ({"forwarded": "For=1.2.3.4; Proto=HTTPS, for=10.0.0.1;proto=http"}, "https", "penstock:8080/v1"),
+        ({"x-forwarded-prefix": "/pen/", "x-forwarded-proto": "https"}, "https", "penstock:8080/pen/v1"),
+        # What is no host is not passed on.
+        ({"x-forwarded-host": 'evil"/><script>'}, "https", "penstock:8080/v1"),
+        ({"x-forwarded-host": "a/b@c", "x-forwarded-prefix": "/../x?y"}, "https", "penstock:8080/v1"),
+        ({"x-forwarded-host": "[2001:db8::1]:8443"}, "https", "[2001:db8::1]:8443/v1"),
+    ],
+)  # fmt: skip
+async def test_a_trusted_proxy_says_what_it_was_called(headers, protocol, host):
+    path = f"/v1/projects/{KEY}/settings"
+
+    for trusted, expected in (("10.0.0.0/8",), host), ((), "penstock:8080/v1"):
+        client = Client(trusted_proxies=trusted)
+        answer = await client("GET", path, b"", {"host": "penstock:8080"} | headers)
+        segment = json.loads(answer.body)["integrations"]["Segment.io"]
+        assert (segment["protocol"], segment["apiHost"]) == (protocol, expected)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "path", "host"),
+    [
+        ("", "/in", "penstock:8080/in/v1"),
+        ("", "", "penstock:8080/v1"),
+        ("https://events.example.com", "/in", "events.example.com/in/v1"),
+        ("https://events.example.com/in", "/in", "events.example.com/in/v1"),
+        ("https://events.example.com", "", "events.example.com/v1"),
+    ],
+)
+async def test_who_asks_under_the_second_path_is_told_to_send_there(public_url, path, host):
+    client = Client(path_prefix="/in", public_url=public_url)
+
+    answer = await client("GET", f"{path}/v1/projects/{KEY}/settings", b"", {"host": "penstock:8080"})
+
+    assert json.loads(answer.body)["integrations"]["Segment.io"]["apiHost"] == host

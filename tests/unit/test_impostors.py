@@ -67,6 +67,16 @@ def test_a_page_of_an_outage_is_an_outage_and_one_with_401_is_about_the_key():
         '{"a":NaN,"error":"x"}',
         '{"Error":"AccessDenied"}',
         '{"ERRORS":["x"]}',
+        # What says that it is no success, or which status was meant.
+        '{"success":false}',
+        '{"success": false, "message": "quota"}',
+        '{"message":"Internal Server Error","statusCode":500}',
+        '{"status":422,"title":"Unprocessable"}',
+        '{"ok":false}',
+        # AWS Lambda behind a gateway; Apigee; Spring.
+        '{"errorMessage":"Task timed out","errorType":"Sandbox.Timedout"}',
+        '{"fault":{"faultstring":"Rate limit"}}',
+        '{"exception":"java.lang.NullPointerException"}',
     ],
 )
 def test_a_success_with_an_error_at_its_top_is_no_delivery(text):
@@ -88,6 +98,13 @@ def test_a_success_with_an_error_at_its_top_is_no_delivery(text):
         '{"id":"1"',
         "{",
         '{"error"',
+        '{"success":true}',
+        '{"success":"false"}',
+        '{"statusCode":200}',
+        '{"status":"active","code":"Success"}',
+        '{"id":"1","custom_attributes":{"success":false,"status":500}}',
+        '{"code":500500}',
+        '{"status":499.5}',
     ],
 )
 def test_an_attribute_named_error_or_none_at_all_is_a_delivery(text):

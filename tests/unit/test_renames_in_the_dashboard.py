@@ -78,7 +78,7 @@ def test_a_document_that_says_so_sends_nothing_again(world):
 
     after = world.desk.put(document, by="ana", note="")
 
-    assert to_send(before, after, world.reader.shelf, now=world.clock.now()) == {}
+    assert to_send(before, after, world.reader.shelf, world.begun, now=world.clock.now()) == {}
 
 
 def test_one_that_says_it_is_new_is_told_how_much_it_will_be_sent(world):
@@ -88,4 +88,4 @@ def test_one_that_says_it_is_new_is_told_how_much_it_will_be_sent(world):
 
     after = world.desk.preview(document)
 
-    assert to_send(before, after, world.reader.shelf, now=world.clock.now()) == {"web to crm": 1}
+    assert to_send(before, after, world.reader.shelf, world.begun, now=world.clock.now()) == {"web to crm": 1}

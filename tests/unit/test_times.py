@@ -69,6 +69,9 @@ offsets = st.integers(-12 * 4, 14 * 4).map(lambda quarters: dt.timezone(dt.timed
         "Monday, 06-May-24 07:08:09 UTC",  # RFC 850
         "20240506T070809Z",
         "/Date(1714979289000-0700)/",
+        "Mon, 06 May 2024 09:08:09.000000000 CEST +02:00",  # Rails
+        "Mon, 06 May 2024 12:38:09 IST +05:30",  # the offset says what the name does not
+        "\u202a2024-05-06 07:08:09\u202c",
     ],
 )
 def test_a_moment_is_read_however_a_language_prints_it(text):
@@ -132,6 +135,18 @@ def test_what_is_not_certain_is_no_date(text):
         (1e300, None),
         (float("nan"), None),
         ("17149792890", None),
+        (946684800000, "2000-01-01T00:00:00.000Z"),
+        ("946684800000", "2000-01-01T00:00:00.000Z"),
+        (94668480000, None),
+        ([2024, 5, 6, 7, 8, 9], ARRIVAL),
+        ([2024, 5, 6, 7, 8], "2024-05-06T07:08:00.000Z"),
+        ([2024, 5, 6, 7], None),
+        ([2024, 5, 6, 7, 8, 9, 10**9], None),
+        ([2024, True, 6], None),
+        ([2024, 2, 30], None),
+        ([], None),
+        ({"seconds": "1714979289", "nanos": 0}, ARRIVAL),
+        ({"seconds": "soon", "nanos": 0}, None),
     ],
 )
 def test_a_number_is_a_moment_only_where_it_can_be_nothing_else(value, expected):

@@ -98,6 +98,8 @@ class Gateway:
             enabled=lambda key: self._enabled(key, missing=UNKNOWN_KEY),
             note=self._note,
             public_url=limits.public_url,
+            path_prefix=limits.path_prefix,
+            trusted_proxies=limits.trusted_proxies,
             version=version,
             started_at=to_text(from_ms(int(clock.now() * 1000))),
         )

@@ -1,5 +1,6 @@
 """Answers requests that bring no event: SDKs' configuration, health, version."""
 
+import dataclasses
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from penstock.accept.replies import Reply, json_reply, refusal
 from penstock.accept.routes import Route, RouteKind
 from penstock.accept.source_config import ingest_address, rudder_source_config, segment_settings
 from penstock.accept.sources import Sources
+from penstock.forwarded import is_trusted
 from penstock.settings import Source
 
 #: Remembers a refusal: the request's scope, the status, the text.
@@ -28,10 +30,13 @@ class Looks:
         enabled: Callable[[str], Source],
         note: NoteRefusal,
         public_url: str,
+        path_prefix: str,
+        trusted_proxies: tuple[str, ...],
         version: str,
         started_at: str,
     ) -> None:
         self.sources, self.enabled, self.note = sources, enabled, note
+        self.path_prefix, self.trusted_proxies = path_prefix, trusted_proxies
         self.public_url, self.version, self.started_at = public_url, version, started_at
 
     def answer(self, route: Route, scope: Any, *, path_key: str, problem: Callable[[], str]) -> Reply:
@@ -41,8 +46,7 @@ class Looks:
                 return self._source_config(scope)
             case RouteKind.SEGMENT_SETTINGS:
                 source = self.enabled(urllib.parse.unquote(path_key))
-                protocol, host = ingest_address(scope.scheme, scope.headers, public_url=self.public_url)
-                return json_reply(segment_settings(source, protocol=protocol, host=host))
+                return self._segment_settings(scope, source)
             case RouteKind.HEALTH:
                 return refusal(503, "Cannot connect to db") if problem() else self._health()
             case RouteKind.READY:
@@ -73,6 +77,18 @@ class Looks:
             self.note(scope, 400, "Invalid write key")
             return json_reply(b'{"message":"Invalid write key"}', 400)
         return json_reply(rudder_source_config(source))
+
+    def _segment_settings(self, scope: Any, source: Source) -> Reply:
+        protocol, host = ingest_address(
+            scope.scheme,
+            scope.headers,
+            public_url=self.public_url,
+            is_proxy=is_trusted(scope.client, self.trusted_proxies),
+            prefix=self.path_prefix if scope.path.startswith(f"{self.path_prefix}/") else "",
+        )
+        reply = json_reply(segment_settings(source, protocol=protocol, host=host))
+        # What was said to one must not be kept for others.
+        return dataclasses.replace(reply, headers=(*reply.headers, ("cache-control", "private")))
 
     def _health(self) -> Reply:
         facts = {

@@ -4,6 +4,7 @@ RudderStack's JS SDK accepts it if `source` is an object with an id, a `config` 
 releases throw without `statsCollection`, and a `dataplanes` entry would override the URL given to `load`.
 """
 
+import re
 import urllib.parse
 from collections.abc import Mapping
 
@@ -15,6 +16,11 @@ from penstock.settings import Source
 UPDATED_AT = "2024-01-01T00:00:00.000Z"
 # What only proxies send.
 FORWARDING = ("x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host")
+# What may be passed on of what a proxy says.
+HOST, PATH = (
+    re.compile(r"[\w.-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?", re.ASCII),
+    re.compile(r"(?:/[\w.~-]{1,100})*", re.ASCII),
+)
 
 
 def rudder_source_config(source: Source) -> bytes:
@@ -62,18 +68,38 @@ def segment_settings(source: Source, *, protocol: str, host: str) -> bytes:
     )
 
 
-def ingest_address(scheme: str, headers: Mapping[str, str], *, public_url: str) -> tuple[str, str]:
+def ingest_address(
+    scheme: str, headers: Mapping[str, str], *, public_url: str, is_proxy: bool, prefix: str = ""
+) -> tuple[str, str]:
     """Return the protocol and the host (with path) that SDKs reach this listener by, as far as can be told.
 
     A browser blocks http on a page that came by https, so http is said only of a request that certainly came so: straight,
-    or through a proxy that says so. Whoever lies here is lied to alone.
+    or through a proxy that says so. Whoever lies here is lied to alone. Some proxies call us by a name of their own, and
+    say what they were called in X-Forwarded-Host; that is believed only of one that is trusted. `prefix` is the path under
+    which this was asked: whoever needs it here needs it for events, too.
     """
     if public_url:
         parts = urllib.parse.urlsplit(public_url)
-        return parts.scheme, f"{parts.netloc}{parts.path.rstrip('/')}"
-    host = headers.get("host") or ""
-    said = (headers.get("x-forwarded-proto") or "").partition(",")[0].strip().lower()
-    if said in {"http", "https"}:
-        return said, host
+        path = parts.path.rstrip("/")
+        return parts.scheme, f"{parts.netloc}{path}{'' if path.endswith(prefix) else prefix}"
+    before = (_said(headers, "x-forwarded-prefix").rstrip("/") if is_proxy else "") + prefix
+    outside = (_said(headers, "x-forwarded-host") or _of_forwarded(headers, "host")) if is_proxy else ""
+    host = (outside if HOST.fullmatch(outside) else headers.get("host") or "") + (
+        before if PATH.fullmatch(before) else ""
+    )
+    protocol = (_said(headers, "x-forwarded-proto") or _of_forwarded(headers, "proto")).lower()
+    if protocol in {"http", "https"}:
+        return protocol, host
     is_straight = not any(headers.get(name) for name in FORWARDING)
     return ("http" if scheme == "http" and is_straight else "https"), host
+
+
+def _said(headers: Mapping[str, str], name: str) -> str:
+    """Return the first of what proxies wrote, which is what the one furthest out saw."""
+    return (headers.get(name) or "").partition(",")[0].strip()
+
+
+def _of_forwarded(headers: Mapping[str, str], name: str) -> str:
+    """Return the same of RFC 7239's header, which has it all in one."""
+    found = re.search(rf'(?:^|[;,\s]){name}="?([^",;\s]+)', _said(headers, "forwarded"), re.IGNORECASE)
+    return found[1] if found else ""

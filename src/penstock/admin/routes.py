@@ -30,6 +30,7 @@ from penstock.admin.pages.radar import RadarPages
 from penstock.admin.pages.sources import SourcePages
 from penstock.admin.pages.trial_event import SendTrial
 from penstock.admin.pages.web import Pages
+from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.control import Journal
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.gauge import Gauge
@@ -49,6 +50,7 @@ class Parts:
 
     reader: StatusReader
     shelf: Shelf
+    begun: BegunSources
     search: Search
     gauge: Gauge
     dead: DeadLetters
@@ -77,6 +79,7 @@ def all_routes(p: Parts) -> list[Route]:
             reader=p.reader,
             desk=p.desk,
             shelf=p.shelf,
+            begun=p.begun,
             journal=p.journal,
             try_connection=p.try_connection,
             sight=sight,
@@ -96,6 +99,6 @@ def all_routes(p: Parts) -> list[Route]:
         MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
         NamesPages(editing),
         SourcePages(editing),
-        DestinationPages(editing, orders=p.orders, dead=p.dead, try_connection=p.try_connection),
+        DestinationPages(editing, orders=p.orders, dead=p.dead, begun=p.begun, try_connection=p.try_connection),
     )
     return [route for part in parts for route in part.routes()]

@@ -33,8 +33,12 @@ def export_command(config: Path | None, *, everything: bool) -> None:
 @click.option("--last", default=LOOKED_AT, show_default=True, type=click.IntRange(0, 100_000), help="Events to read.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def plan_command(config: Path | None, file: Path, last: int) -> None:
-    """Show what `apply FILE` would change: the settings, and the calls of the newest events. Exit 1 if it would."""
-    from penstock.run.opening import open_shelf
+    """Show what `apply FILE` would change: the settings, how many stored events new connections would send, and the
+    calls of the newest events. Exit 1 if it would.
+    """
+    from penstock.clock import SystemClock
+    from penstock.inspect.beginnings import to_send
+    from penstock.run.opening import open_begun, open_shelf
 
     desk = _desk(config)
     before, document = desk.settings(), document_of(file)
@@ -43,7 +47,10 @@ def plan_command(config: Path | None, file: Path, last: int) -> None:
     if not lines:
         click.echo("nothing would change")
         return
-    for line in [*lines, *_differing_calls(open_shelf(before), before, after, last=last)]:
+    shelf = open_shelf(before)
+    stored = to_send(before, after, shelf, open_begun(before), now=SystemClock().now())
+    lines += [f"{which}: {count} stored events would be sent" for which, count in stored.items()]
+    for line in [*lines, *_differing_calls(shelf, before, after, last=last)]:
         click.echo(printable(line))
     sys.exit(EXIT_FAILED)
 

@@ -236,7 +236,7 @@ class Fleet:
             backlog=self.backlog_of(
                 name,
                 lambda: self.settings.sources_of(name),
-                lambda source: self.settings.deliver_from(source, name),
+                lambda source: self.settings.begins(source, name),
                 lambda: self._naming(name),
             ),
             ledger=self.ledger_of(name),

@@ -14,8 +14,16 @@ WHITE = " \t\r\n\ufeff"
 TAG = re.compile(r"<(!doctype|html|head|body|title|meta|script|form|div|p|h1|center)\b", re.IGNORECASE)
 HEADLINE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 HEADLINE_CHARS_MAX, BRIEF_CHARS_MAX = 80, 500
-# Names under which APIs put what went wrong. The quotation mark in front keeps most answers from being looked into.
-ERRORS, MARK = ("error", "errors"), re.compile('"errors?"', re.IGNORECASE)
+# Names under which APIs, and gateways in front of them, put what went wrong (AWS Lambda: errorMessage; Apigee: fault).
+ERRORS = frozenset({"error", "errors", "errormessage", "error_message", "fault", "exception"})
+# And under which they say that something did, or as which status the answer was meant.
+YES, MEANT = frozenset({"success", "ok"}), frozenset({"statuscode", "status_code", "status", "code"})
+MEANT_ERRORS = range(400, 600)
+# The quotation mark in front keeps most answers from being looked into.
+MARK = re.compile(
+    rf'"(?:(?:{"|".join(sorted(ERRORS))})"|(?:{"|".join(sorted(YES))})"\s*:\s*false|(?:{"|".join(sorted(MEANT))})"\s*:\s*[45]\d\d\b)',
+    re.IGNORECASE,
+)
 
 _decoder = json.JSONDecoder()
 
@@ -30,14 +38,17 @@ def is_page(text: str, content_type: str = "") -> bool:
 
 
 def error_in(text: str) -> str:
-    """Return the truthy `error` or `errors` at the top of a JSON object, as text; empty when there is none.
+    """Return what an answer says went wrong, as text; empty when it says nothing of the kind.
 
-    The answer may be cut off anywhere: what stands before the cut is looked at. Attributes of that name inside a person
-    are none.
+    That is a truthy `error` or `errors` at the top of a JSON object, `"success": false`, or a status of an error that
+    was meant. The answer may be cut off anywhere: what stands before the cut is looked at. Attributes of such a name
+    inside a person are none.
     """
     if not MARK.search(text):
         return ""
-    return next((_as_text(value) for name, value in _top_of(text) if str(name).lower() in ERRORS and value), "")
+    top = [(str(name).lower(), value) for name, value in _top_of(text)]
+    said = next((_as_text(value) for name, value in top if name in ERRORS and value), "")
+    return said or (text if any(_says_no(name, value) for name, value in top) else "")
 
 
 def brief(text: str) -> str:
@@ -77,6 +88,12 @@ def _top_of(text: str) -> Iterator[tuple[str, object]]:
             return
         yield name, value
         at = _behind_white(text, at)
+
+
+def _says_no(name: str, value: object) -> bool:
+    if name in YES:
+        return value is False
+    return name in MEANT and isinstance(value, int) and value in MEANT_ERRORS
 
 
 def _behind_white(text: str, at: int) -> int:

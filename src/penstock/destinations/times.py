@@ -16,6 +16,7 @@ from penstock.timestamps import EVENTS_SINCE, YEAR_MIN, date_of, moment, to_text
 
 #: What this module reads of an event.
 FIELDS = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
+SERVER = "server"
 TEXT_OR_NONE = frozenset({str, type(None)})
 ARRIVAL = "when the event arrived: it does not say when it happened"
 
@@ -42,6 +43,9 @@ class Happened:
 def happened(event: Mapping[str, object], mapping: Options) -> Happened:
     """Return when an event happened. Without `receivedAt` nothing can be corrected, and what the event says holds."""
     timestamp, original, sent, received = said = [event.get(field) for field in FIELDS]
+    if sent == timestamp and sent is not None and event.get("channel") == SERVER:
+        # RudderStack's Ruby SDK writes both when the event is made, long before it is sent: that says nothing of its clock.
+        sent = None
     found = _found_once if TEXT_OR_NONE.issuperset(map(type, said)) else _found
     return found(timestamp, original, sent, received, mapping.clock_ahead_s_max)
 

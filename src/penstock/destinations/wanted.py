@@ -7,6 +7,7 @@ opt-out that is not heard cannot be taken back.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from penstock.destinations.plan import Filtered
 Provider = Literal["none", "custom", "iubenda", "ketch", "oneTrust"]
 EVERYBODY = "all"
 #: How forms and templates write false.
-NO = frozenset({"false", "no", "off", "0"})
+NO = frozenset({"false", "no", "n", "off", "0", "disabled"})
 NAMED_TYPES = frozenset({"track", "page", "screen"})
 
 
@@ -90,7 +91,7 @@ def _bare(name: str) -> str:
 def _is_no(value: object) -> bool:
     """Return whether somebody switched something off, in whatever form their language writes it."""
     if isinstance(value, dict):
-        return value.get("enabled") is False
+        return "enabled" in value and _is_no(value["enabled"])
     text = value.strip().casefold() if isinstance(value, str) else None
     return value is False or (isinstance(value, int) and value == 0) or text in NO
 
@@ -101,8 +102,8 @@ def _by_consent(context: Mapping[str, Any], wishes: Wishes) -> Filtered | None:
     if not categories or wishes.consent_provider == "none" or not isinstance(management, dict):
         return None
     denied = management.get("deniedConsentIds")
-    # One text stands for a list of them. Any other shape filters nothing, as at RudderStack.
-    listed = denied.split(",") if isinstance(denied, str) else denied if isinstance(denied, list) else ()
+    # One text stands for a list of them, also as a pixel's address writes it. Any other shape filters nothing, as at RudderStack.
+    listed = re.split(r"[\[\]\"',]+", denied) if isinstance(denied, str) else denied if isinstance(denied, list) else ()
     ids = {_spelt(each) for each in listed} - {""}
     refused = [category for category in categories if _spelt(category) in ids]
     provider = management.get("provider")

@@ -1,8 +1,9 @@
 """What connecting a source to a destination would send of what is stored; said before it is done."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.shelf import Shelf
 from penstock.settings import Settings
 
@@ -18,16 +19,23 @@ class Beginning:
     #: Stored events, by what may be chosen.
     counts: Mapping[str, int]
     is_first: bool
+    #: It was connected before: there is nothing to choose, it goes on where it stopped, with so many stored events.
+    goes_on: int | None = None
 
 
-def beginning_of(source: str, destination: str, settings: Settings, shelf: Shelf, *, now: float) -> Beginning:
+def beginning_of(
+    source: str, destination: str, settings: Settings, shelf: Shelf, begun: BegunSources, *, now: float
+) -> Beginning:
     """Return what each choice would send, as far as it is stored now."""
-    is_first = not any(c.from_ == source and c.to != destination for c in settings.connections)
+    known = begun.begun()
+    if source in known.get(destination, ()):
+        return Beginning(counts={}, is_first=False, goes_on=_behind(source, destination, shelf))
+    is_first = _is_first(source, {destination}, settings, known)
     counts = {choice: _count(choice, source, shelf, is_first=is_first, now=now) for choice in CHOICES}
     return Beginning(counts=counts, is_first=is_first)
 
 
-def to_send(before: Settings, after: Settings, shelf: Shelf, *, now: float) -> dict[str, int]:
+def to_send(before: Settings, after: Settings, shelf: Shelf, begun: BegunSources, *, now: float) -> dict[str, int]:
     """Return how many stored events each connection would send that is new in `after`."""
     known = {(c.from_, c.to) for c in before.connections}
     for name, destination in after.destinations.items():  # what was renamed goes on
@@ -36,12 +44,26 @@ def to_send(before: Settings, after: Settings, shelf: Shelf, *, now: float) -> d
             for source, old in known
             if old in destination.renamed_from and name not in before.destinations
         }
-    counts = {}
+    counts, places = {}, begun.begun()
     for source, name in [(c.from_, c.to) for c in after.connections if (c.from_, c.to) not in known]:
-        is_first = not any(own == source for own, _ in known)
+        if source in places.get(name, ()):
+            counts[f"{source} to {name}"] = _behind(source, name, shelf)
+            continue
+        is_first = _is_first(source, {name, *after.destinations[name].renamed_from}, after, places)
         choice = after.deliver_from(source, name)
         counts[f"{source} to {name}"] = _count(choice, source, shelf, is_first=is_first, now=now)
     return counts
+
+
+def _is_first(source: str, names: Collection[str], settings: Settings, begun: Mapping[str, Collection[str]]) -> bool:
+    """Return whether no other destination than that of these names got the source, or will before it."""
+    is_elsewhere = any(source in sources for name, sources in begun.items() if name not in names)
+    return not is_elsewhere and not any(settings.is_later(source, name) for name in names)
+
+
+def _behind(source: str, destination: str, shelf: Shelf) -> int:
+    """Return how many events of a source came since the destination read the log."""
+    return shelf.counts(destination, (source,)).received - shelf.counts(destination, ()).received
 
 
 def _count(choice: str, source: str, shelf: Shelf, *, is_first: bool, now: float) -> int:

@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.gauge import Gauge
 from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
@@ -42,6 +43,13 @@ def open_shelf(settings: Settings) -> Shelf:
     from penstock.buffer.sqlite.read.shelf import SqliteShelf
 
     return SqliteShelf(settings.data_dir)
+
+
+def open_begun(settings: Settings) -> BegunSources:
+    """Return which sources began at which destination."""
+    from penstock.buffer.sqlite.read.begun import SqliteBegun
+
+    return SqliteBegun(settings.data_dir)
 
 
 def open_ledger_shelf(settings: Settings) -> LedgerShelf:

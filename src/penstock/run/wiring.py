@@ -20,6 +20,7 @@ from penstock.run.greeting import greet, is_for_a_person
 from penstock.run.in_force import following_at_start
 from penstock.run.logs import set_up_logs
 from penstock.run.opening import (
+    open_begun,
     open_control,
     open_dead_letters,
     open_gauge,
@@ -250,6 +251,7 @@ def admin_routes(process: Process, *, reader: StatusReader, access: "Access") ->
     parts = Parts(
         reader=reader,
         shelf=open_shelf(settings),
+        begun=open_begun(settings),
         search=open_search(settings),
         gauge=open_gauge(settings),
         dead=open_dead_letters(settings),

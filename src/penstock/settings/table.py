@@ -254,7 +254,8 @@ class Settings:
     )
     trusted_proxies: tuple[str, ...] = _setting(
         ("127.0.0.0/8", "::1"),
-        "Addresses and networks of reverse proxies whose `X-Forwarded-For` is believed. Environment: with commas.",
+        "Addresses and networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Host` are believed. Environment:"
+        " with commas.",
     )
     body_bytes_max: int = _setting(4_096_000, "Largest request body, after inflating. RudderStack's own limit.")
     event_names_max: int = _setting(
@@ -317,6 +318,21 @@ class Settings:
         """Return from when on a destination gets what a source sent, as it is written."""
         own = [c.deliver_from for c in self.connections if (c.from_, c.to) == (source, destination)]
         return next(filter(None, own), self.destinations[destination].deliver_from)
+
+    def begins(self, source: str, destination: str) -> str:
+        """Return the same for a destination that is served; of several new ones the first of the file is the first."""
+        choice = self.deliver_from(source, destination)
+        return "now" if choice == "auto" and self.is_later(source, destination) else choice
+
+    def is_later(self, source: str, destination: str) -> bool:
+        """Return whether another destination that is served gets the source, and stands before this one."""
+        fed = {c.to for c in self.connections if c.from_ == source}
+        for name, other in self.destinations.items():
+            if name == destination:
+                return False
+            if other.enabled and name in fed:
+                return True
+        return False
 
 
 SCALARS = tuple(f for f in dataclasses.fields(Settings) if f.name not in {"sources", "destinations", "connections"})

@@ -23,6 +23,7 @@ from penstock.admin.api.shapes import (
 from penstock.admin.pages.destinations import TryConnection
 from penstock.admin.pages.editing import NAME
 from penstock.admin.pages.mapping import shown_unsent, shown_use, stories_of
+from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.control import Deed, Journal, Revision
 from penstock.buffer.port.shelf import Shelf
 from penstock.destinations.reading import by_source, options_of
@@ -50,11 +51,12 @@ class SettingsApi:
         reader: StatusReader,
         desk: Desk,
         shelf: Shelf,
+        begun: BegunSources,
         journal: Journal,
         try_connection: TryConnection,
         sight: Sight,
     ) -> None:
-        self.reader, self.desk, self.shelf, self.journal = reader, desk, shelf, journal
+        self.reader, self.desk, self.shelf, self.begun, self.journal = reader, desk, shelf, begun, journal
         self.try_connection, self.sight = try_connection, sight
 
     def routes(self) -> list[Route]:
@@ -89,7 +91,7 @@ class SettingsApi:
             if block.get(SECRET, HIDDEN) == HIDDEN:
                 block[SECRET] = now["destinations"].get(name, {}).get(SECRET, "")
         before, preview = self.desk.settings(), self.desk.preview(document)
-        stored = to_send(before, preview, self.shelf, now=self.reader.clock.now())
+        stored = to_send(before, preview, self.shelf, self.begun, now=self.reader.clock.now())
         lines = differences(opened(now, self.desk.vault), opened(document, self.desk.vault))
         if lines and not wanted.dry_run:
             who, note = caller_of(request).name, wanted.note or "changed by the API"

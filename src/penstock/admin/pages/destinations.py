@@ -12,6 +12,7 @@ from starlette.routing import Route
 from penstock import causes
 from penstock.admin.pages.editing import Editing, free_name, own, remove
 from penstock.admin.pages.web import Form, Visit, redirect
+from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
 from penstock.errors import SettingsError
@@ -34,9 +35,11 @@ REMOVAL = forms.FormFields(needed=("backlog",))
 class DestinationPages:
     """Pages of destinations. Whatever penstock.toml defines is shown, and read-only."""
 
-    def __init__(self, editing: Editing, *, orders: Orders, dead: DeadLetters, try_connection: TryConnection) -> None:
+    def __init__(
+        self, editing: Editing, *, orders: Orders, dead: DeadLetters, begun: BegunSources, try_connection: TryConnection
+    ) -> None:
         self.editing, self.desk, self.reader = editing, editing.desk, editing.reader
-        self.orders, self.dead, self.try_connection = orders, dead, try_connection
+        self.orders, self.dead, self.begun, self.try_connection = orders, dead, begun, try_connection
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -182,7 +185,7 @@ class DestinationPages:
     def _beginnings(self, name: str, settings: Settings, sources: Iterable[str]) -> dict[str, Beginning]:
         """Return what connecting each of these sources would send of what is stored."""
         shelf, now = self.reader.shelf, self.reader.clock.now()
-        return {source: beginning_of(source, name, settings, shelf, now=now) for source in sources}
+        return {source: beginning_of(source, name, settings, shelf, self.begun, now=now) for source in sources}
 
     def _fixed_connections(self, name: str, settings: Settings) -> set[str]:
         """Return the sources that penstock.toml connects."""

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from penstock.buffer.memory.backlog import MemoryBacklog
 from penstock.buffer.port.dead_letters import Problem, ReplayProgress, Selected
@@ -82,6 +82,10 @@ class MemoryBuffer:
     def stored(self, source: str, *, since: float) -> int:
         """Return how many events of a source that came since a time are in store."""
         return sum(event.source == source and event.received_at_ms >= since * 1000 for event in self.events)
+
+    def begun(self) -> Mapping[str, Collection[str]]:
+        """Return by destination the sources that began there."""
+        return {name: frozenset(backlog.begun) for name, backlog in self.backlogs.items()}
 
     def counts(self, destination: str, sources: Sequence[str]) -> Counts:
         """Return the sums for a destination."""

@@ -17,7 +17,7 @@ from penstock.envelope import filled
 from penstock.event import Event, Named, mended
 
 # Raised whenever the same event, with the same settings, may be about somebody else than before.
-READING = 2
+READING = 3
 # An id that is a number or a text, with its escapes. What is longer is cut, and what is neither is none.
 ID_BYTES_MAX = 4_096
 #: Stands for what is there and is no object: it hides what the batch says, and is none of what is asked for.

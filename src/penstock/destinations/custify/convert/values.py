@@ -11,11 +11,12 @@ from typing import TypeGuard
 import msgspec
 
 from penstock.destinations.custify.convert.dates import as_date_attribute, as_listed
-from penstock.placeholders import UNSEEN_TEXT, plain_email
+from penstock.placeholders import plain_email, without_unseen
 
 # As many bits as the largest double has. Beyond, no reader of JSON keeps the digits, and Python refuses to write them.
 INT_BITS_MAX = 1024
-NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+# Java prints large and small ones with an exponent.
+NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
 # What an address has nowhere, unless somebody put it into quotation marks: a second @, and what stands between addresses.
 NO_ADDRESS = re.compile(r"@.*@|[<>,;:()\[\]\\]")
@@ -35,23 +36,25 @@ def as_text(value: object) -> str | None:
 def as_id(value: object) -> str | None:
     """Return an id as text, without spaces and unseen marks around it."""
     text = as_text(value)
-    if text is None or text.isascii():
-        return text
-    while text and (text[0] in UNSEEN_TEXT or text[-1] in UNSEEN_TEXT):
-        text = text.strip(UNSEEN_TEXT).strip()
-    return text or None
+    return text if text is None else without_unseen(text) or None
 
 
 def as_email(value: object) -> str | None:
     """Return an email as all of them are compared: in small letters, without spaces. A text such as "n/a" is none.
 
-    Of "Ana <ana@example.com>" and "mailto:ana@example.com" it is the address; several addresses are nobody's.
+    Of "Ana <ana@example.com>" and "mailto:ana@example.com" it is the address, without the quotation marks of a text that
+    was quoted twice, the dot of a sentence, and what addresses of the web write for an @; several addresses are nobody's.
     """
     if not isinstance(value, str):
         return None
     text = plain_email(value)
     if text[-1:] == ">" or text[:7] == "mailto:":
-        text = text.rpartition("<")[2].removesuffix(">").removeprefix("mailto:")
+        text = text.rpartition("<")[2].removesuffix(">").removeprefix("mailto:").partition("?")[0]
+    if text[:1] in {'"', "'"} and text[-1:] == text[:1]:
+        text = text[1:-1]
+    text = text.rstrip(".")
+    if "@" not in text:
+        text = text.replace("%40", "@")
     return text if "@" in text[1:-1] and not NO_ADDRESS.search(text) else None
 
 
@@ -61,7 +64,7 @@ def as_number(value: object) -> int | float | None:
         text = value.strip()
         if not NUMBER.fullmatch(text):
             return None
-        return float(text) if "." in text else int(text)
+        return int(text) if text.lstrip("+-").isdigit() else float(text)
     return None if isinstance(value, bool) or not is_number(value) else value
 
 
