@@ -22,9 +22,10 @@ from penstock.clock import SystemClock
 from penstock.deliver.errand import Read, errand_of
 from penstock.deliver.watch import Watch
 from penstock.destinations.answer import Accepted
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert import convert
 from penstock.destinations.custify.options import Mapping as Options
-from penstock.destinations.plan import Call, Plan
+from penstock.destinations.plan import Plan
 from penstock.event import Event, MessageId, enriched
 from penstock.ledger.likeness import COMPARED_MAX
 from penstock.ledger.rules import Rules

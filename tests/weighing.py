@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from penstock.destinations.plan import Call, Plan
+from penstock.destinations.custify.calls import CustifyCall as Call
+from penstock.destinations.plan import Plan
 from penstock.ledger.record import Record, decoded, encoded
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Weighable, subjects_of, weigh

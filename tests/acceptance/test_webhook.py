@@ -95,7 +95,7 @@ def test_events_arrive_signed_in_order_retried_held_and_replayed(start, receiver
     assert payload["data"]["properties"] == {"n": 2}
     assert payload["timestamp"] <= payload["data"]["receivedAt"]
 
-    asked = json.dumps({"destination": "mirror", "selection": {"cause": "custify.refused.422"}}).encode()
+    asked = json.dumps({"destination": "mirror", "selection": {"cause": "webhook.refused.422"}}).encode()
     headers = penstock.admin_auth() | {"Content-Type": "application/json"}
     assert http("POST", f"{penstock.admin_url}/api/v1/replays", asked, headers)[0] in {200, 201, 202}
     until(lambda: counts(penstock)["outcomes"].get("delivered") == 9)

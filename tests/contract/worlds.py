@@ -5,7 +5,9 @@ import importlib.resources
 import random
 import sqlite3
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from penstock.buffer.memory.log import MemoryBuffer
 from penstock.buffer.sqlite.connections import connect
@@ -43,9 +45,17 @@ def event(name: str, user: str = "", *, anonymous: str = "", company: str = "", 
 
 
 def file_of_schema(
-    number: int, folder: Path, file: str, *statements: tuple[str, list], since: int | None = None
+    number: int,
+    folder: Path,
+    file: str,
+    *statements: tuple[str, list],
+    since: int | None = None,
+    by_step: Mapping[int, Sequence[tuple[str, list]]] = MappingProxyType({}),
 ) -> None:
-    """Write a file as an older Penstock did, with what that one wrote; or with what one of the schema `since` had written."""
+    """Write a file as an older Penstock did, with what that one wrote; or with what one of the schema `since` had written.
+
+    `by_step` is what each schema's Penstock wrote beside that, as long as it was the newest.
+    """
     with sqlite3.connect(folder / file) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.create_function("packed_columns", 4, older_packing.packed_columns)
@@ -53,7 +63,8 @@ def file_of_schema(
         for done, step in enumerate(SCHEMAS[file][:number], 1):
             script = importlib.resources.files("penstock.buffer.sqlite").joinpath("migrations", step)
             connection.executescript(script.read_text())
-            for statement, values in statements if done == (since or number) else ():
+            written = [*(statements if done == (since or number) else ()), *by_step.get(done, ())]
+            for statement, values in written:
                 connection.execute(statement, values)
         connection.execute(f"PRAGMA user_version = {number}")
     connection.close()

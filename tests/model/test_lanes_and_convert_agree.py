@@ -10,15 +10,15 @@ from penstock.accept.one_by_one import read_batch
 from penstock.accept.sdk_request import Arrival
 from penstock.buffer.rules.lanes import lanes_of
 from penstock.clock import SeededDice
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert import convert
 from penstock.destinations.custify.convert.subjects import named
 from penstock.destinations.custify.convert.values import as_email, as_id
 from penstock.destinations.custify.naming import NamedBy, who
 from penstock.destinations.custify.options import Mapping
-from penstock.destinations.plan import Call, Plan
+from penstock.destinations.plan import Plan
 from penstock.destinations.reading import call_of
 from penstock.errors import SdkError
-from penstock.ledger.record import subject_of
 
 ORIGIN = Arrival(source="web", received_at_ms=1_714_979_300_123, ip="10.0.0.7")
 company = st.fixed_dictionaries(
@@ -68,7 +68,7 @@ def test_whoever_an_event_writes_is_whom_its_lanes_are_named_after(said, beside,
         meaning = convert(call, mapping)
         lanes = lanes_of(about, tied=lambda _: None, is_waiting=lambda _: False)
         for plan_call in meaning.calls if isinstance(meaning, Plan) else ():
-            assert {"", *lanes} >= {subject_of(_as_compared(plan_call))}
+            assert {"", *lanes} >= {_as_compared(plan_call).subject}
 
 
 def _as_compared(call: Call) -> Call:

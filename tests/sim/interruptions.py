@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 from penstock.clock import Dice
-from penstock.destinations.plan import Call
+from penstock.destinations.custify.calls import CustifyCall as Call
 
 # Far from every seed of a story, and of its clocks.
 SEEDS = 2 * 10**9

@@ -5,14 +5,9 @@ import asyncio
 import msgspec
 
 from contract.worlds import SqliteWorld, event
-from penstock.clock import SeededDice
-from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import Engine
-from penstock.deliver.pace import Pace
-from penstock.deliver.policy import DeliveryPolicy
 from penstock.destinations.answer import Accepted, Unavailable
-from penstock.destinations.custify.options import Mapping
 from sim.loop import LoopClock, run_virtually
+from sim.stage import engine_over
 
 CROWD, OTHERS = 100_000, 60
 LATENCY_S_MAX = 2.0
@@ -44,16 +39,7 @@ async def live(folder):
     clock = LoopClock(asyncio.get_running_loop())
     world = await SqliteWorld(folder, clock).open()
     custify = FailsForOne(clock)
-    engine = Engine(
-        "custify",
-        backlog=world.backlog,
-        ledger=world.backlog.ledger,
-        api=custify,
-        pace=Pace(as_of=clock.now()),
-        policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy()),
-        clock=clock,
-        dice=SeededDice(3),
-    )
+    engine = engine_over(world, custify, clock)
     running = asyncio.create_task(engine.run())
     for start in range(0, CROWD, 1_000):
         await world.append(*(track(f"c{number:06}", "crowd") for number in range(start, start + 1_000)))

@@ -10,18 +10,14 @@ import structlog
 from contract.worlds import SqliteWorld, event
 from penstock import causes
 from penstock.buffer.port.outcomes import Outcome
-from penstock.clock import SeededDice
 from penstock.deliver import reads
-from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
-from penstock.deliver.pace import Pace
-from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.runs import BEHIND_MAX
 from penstock.destinations.answer import Accepted, Refused, Unavailable
-from penstock.destinations.custify.options import Mapping
 from penstock.ledger.modes import Mode
 from penstock.ledger.rules import OFF, Rules
 from sim.loop import LoopClock, run_virtually
+from sim.stage import engine_over
 
 CROWD = 2_000
 # A run holds some hundred events; leasing, asking for more and settling are a handful of transactions for each.
@@ -69,16 +65,7 @@ class Stage:
     def __init__(self, world, clock, *, engine=Engine, rules=OFF, mode=LIVE) -> None:
         self.world, self.clock, self.custify = world, clock, TakesAll()
         self.transactions, self.held_max = 0, 0
-        self.engine = engine(
-            "custify",
-            backlog=world.backlog,
-            ledger=world.backlog.ledger,
-            api=self.custify,
-            pace=Pace(as_of=clock.now()),
-            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), rules=rules, mode=mode),
-            clock=clock,
-            dice=SeededDice(3),
-        )
+        self.engine = engine_over(world, self.custify, clock, kind=engine, rules=rules, mode=mode)
         self.commit = world.store.group.transactions.commit
         world.store.group.transactions.commit = self.counted
 

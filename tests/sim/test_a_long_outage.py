@@ -8,14 +8,12 @@ import msgspec
 from contract.worlds import SqliteWorld, event
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import SeededDice
-from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
-from penstock.deliver.pace import BURST_S, Pace
-from penstock.deliver.policy import DeliveryPolicy
+from penstock.deliver.pace import BURST_S
 from penstock.destinations.answer import Throttled, Unavailable
-from penstock.destinations.custify.options import Mapping
 from sim.hostile_custify import Faults, HostileCustify
 from sim.loop import LoopClock, run_virtually
+from sim.stage import engine_over
 
 PEOPLE, LIMIT_PER_S = 40, 20
 BURST, EVERY_S = 400, 4.0
@@ -92,16 +90,7 @@ async def live(make_world) -> Day:
 
 def engine_of(world, custify) -> Engine:
     """Return an engine that knows nothing but what is on disk."""
-    return Engine(
-        "custify",
-        backlog=world.backlog,
-        ledger=world.backlog.ledger,
-        api=custify,
-        pace=Pace(as_of=custify.clock.now()),
-        policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), idle_s_max=1.0),
-        clock=custify.clock,
-        dice=custify.dice,
-    )
+    return engine_over(world, custify, custify.clock, dice=custify.dice, idle_s_max=1.0)
 
 
 async def kill(*tasks) -> None:

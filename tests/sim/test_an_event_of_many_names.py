@@ -7,17 +7,13 @@ import pytest
 
 from contract.worlds import SqliteWorld, event
 from penstock import causes
-from penstock.clock import SeededDice
-from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import Engine
 from penstock.deliver.errand import RUN_BYTES_MAX
-from penstock.deliver.pace import Pace
-from penstock.deliver.policy import DeliveryPolicy
 from penstock.destinations.answer import Accepted, Refused
 from penstock.destinations.custify.options import Mapping
 from penstock.ledger.guard import REMARKS_MAX, REMARKS_OF_AN_EVENT_MAX, SUBJECT
 from penstock.ledger.rules import Rules
 from sim.loop import LoopClock, run_virtually
+from sim.stage import engine_over
 from unit.test_near_names import words
 
 NEW, KNOWN, OTHERS, IN_FLIGHT_MAX = 30_000, 10_000, 20, 32
@@ -56,17 +52,8 @@ async def live(folder, *events, mapping: Mapping = RAISED, rules: Rules | None =
     clock = LoopClock(asyncio.get_running_loop())
     world = await SqliteWorld(folder, clock).open()
     workspace = Workspace()
-    engine = Engine(
-        "custify",
-        backlog=world.backlog,
-        ledger=world.backlog.ledger,
-        api=workspace,
-        pace=Pace(as_of=clock.now()),
-        policy=DeliveryPolicy(
-            options=mapping, retry=RetryPolicy(), rules=rules or Rules(guard="warn"), in_flight_max=IN_FLIGHT_MAX
-        ),
-        clock=clock,
-        dice=SeededDice(3),
+    engine = engine_over(
+        world, workspace, clock, options=mapping, rules=rules or Rules(guard="warn"), in_flight_max=IN_FLIGHT_MAX
     )
     await world.append(*events)
     running = asyncio.create_task(engine.run())

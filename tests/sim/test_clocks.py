@@ -8,14 +8,10 @@ import pytest
 
 from contract.worlds import MemoryWorld, SqliteWorld, event
 from penstock.buffer.port.outcomes import Outcome
-from penstock.clock import SeededDice
-from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
-from penstock.deliver.policy import DeliveryPolicy
 from penstock.destinations.answer import Accepted, Throttled, Unavailable
-from penstock.destinations.custify.options import Mapping
 from sim.loop import LoopClock, run_virtually
+from sim.stage import engine_over
 
 HOUR, DAY = 3_600.0, 86_400.0
 SET_BY = [-HOUR, 4 * DAY, -30 * 365 * DAY, 30 * 365 * DAY]
@@ -41,16 +37,7 @@ class Story:
 
     def __init__(self, world, clock, *, per_s_max=math.inf) -> None:
         self.world, self.clock, self.custify = world, clock, Told()
-        self.engine = Engine(
-            "custify",
-            backlog=world.backlog,
-            ledger=world.backlog.ledger,
-            api=self.custify,
-            pace=Pace(per_s_max=per_s_max, as_of=clock.steady()),
-            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy()),
-            clock=clock,
-            dice=SeededDice(3),
-        )
+        self.engine = engine_over(world, self.custify, clock, pace=Pace(per_s_max=per_s_max, as_of=clock.steady()))
         self.running = asyncio.create_task(self.engine.run())
         self.sent = 0
 

@@ -8,13 +8,9 @@ import pytest
 
 from contract.worlds import SqliteWorld, event
 from penstock.clock import SeededDice
-from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import Engine
-from penstock.deliver.pace import Pace
-from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.width import START
-from penstock.destinations.custify.options import Mapping
 from sim.loop import LoopClock, run_virtually
+from sim.stage import engine_over
 from sim.steady_custify import LATENCY_S, Bucket, SteadyCustify, Window
 
 PEOPLE, PER_S, OUTAGE_S = 400, 50, 60.0
@@ -27,16 +23,7 @@ class Stage:
     def __init__(self, world, clock, limit) -> None:
         self.world, self.clock, self.sent = world, clock, 0
         self.custify = SteadyCustify(clock=clock, limit=limit)
-        self.engine = Engine(
-            "custify",
-            backlog=world.backlog,
-            ledger=world.backlog.ledger,
-            api=self.custify,
-            pace=Pace(as_of=clock.now()),
-            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy()),
-            clock=clock,
-            dice=SeededDice(7),
-        )
+        self.engine = engine_over(world, self.custify, clock, dice=SeededDice(7))
         self.running = asyncio.create_task(self.engine.run())
 
     async def send(self, count: int, *, people: int = PEOPLE) -> None:

@@ -9,12 +9,9 @@ import pytest
 from contract.worlds import MemoryWorld, SqliteWorld, event
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import ManualClock, SeededDice
-from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import LATE_S_MAX, Engine
-from penstock.deliver.pace import Pace
-from penstock.deliver.policy import DeliveryPolicy
+from penstock.deliver.engine import LATE_S_MAX
 from penstock.destinations.answer import Accepted
-from penstock.destinations.custify.options import Mapping
+from sim.stage import engine_over
 
 GROUP = b'{"type":"group","userId":"ana","groupId":"acme","traits":{"name":"Acme"}}'
 
@@ -39,16 +36,7 @@ async def stage(request, tmp_path):
     clock = ManualClock()
     world = await request.param(tmp_path, clock).open()
     custify = StandsStill(clock)
-    engine = Engine(
-        "custify",
-        backlog=world.backlog,
-        ledger=world.backlog.ledger,
-        api=custify,
-        pace=Pace(as_of=clock.steady()),
-        policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy()),
-        clock=clock,
-        dice=SeededDice(1),
-    )
+    engine = engine_over(world, custify, clock, dice=SeededDice(1))
     call = msgspec.structs.replace(event("g1", "ana", company="acme"), body=GROUP)
     await world.append(call)
     yield world, engine, custify

@@ -12,9 +12,9 @@ import pytest
 from penstock.clock import ManualClock
 from penstock.destinations.answer import Accepted, Barred, Refused, Throttled, Unavailable
 from penstock.destinations.custify.api import LIST_BYTES_MAX, CustifyApi
+from penstock.destinations.custify.calls import ATTRIBUTE_LISTS
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.http import ANSWER_BYTES_MAX
-from penstock.destinations.plan import Call
-from penstock.ledger.guard import READS
 
 KEY = "a-secret-key"
 CALL = Call("/people", {"user_id": "u1"})
@@ -131,7 +131,7 @@ async def test_a_list_of_attributes_is_read_whole():
     text = json.dumps(attributes)
     assert ANSWER_BYTES_MAX < len(text) < LIST_BYTES_MAX
     async with far_side(http("200 OK", text.encode())) as api:
-        for path in READS.values():
+        for path in ATTRIBUTE_LISTS.values():
             assert await api.read(path) == Accepted(200, text)
 
 

@@ -11,7 +11,7 @@ from penstock.clock import ManualClock
 from penstock.deliver.remarks import Remarks
 from penstock.deliver.watch import ASK_AGAIN_S, CACHED_S, CLEARED_MAX, SLICE, Watch
 from penstock.destinations.answer import Accepted, Refused, Unavailable
-from penstock.destinations.plan import Call
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.ledger.guard import (
     OURS_MAX,
     REMARKS_MAX,
@@ -19,12 +19,12 @@ from penstock.ledger.guard import (
     SUBJECT,
     Attributes,
     Suspicion,
-    listed,
     looked_at,
     type_of,
 )
 from unit.test_near_names import words
 
+CALL = Call("/people", {})
 KNOWN = {"plan_name": "string", "seats": "number", "trial_ends_at": "date", "address1": "string", "notes": None}
 
 
@@ -65,17 +65,17 @@ def test_what_is_known_or_simply_new_is_not(name, value):
     ['[{"name": "seats", "type": "Number"}, {"name": "odd", "type": "Segment"}]', '{"attributes": [{"name": "seats", "type": "number"}]}'],
 )  # fmt: skip
 def test_custifys_list_is_read_in_its_forms(answer):
-    assert (listed(answer) or {})["seats"] == "number"
+    assert (CALL.listed(answer) or {})["seats"] == "number"
 
 
 @pytest.mark.parametrize("answer", ['[{"name": "se', "", "null", "3", '["seats"]', "{}", "[" * 100_000])
 def test_an_answer_that_cannot_be_read_is_not_taken_for_no_attributes(answer):
-    assert listed(answer) is None
+    assert CALL.listed(answer) is None
 
 
 @pytest.mark.parametrize("answer", ["[]", '{"attributes": []}'])
 def test_a_workspace_without_attributes_has_none(answer):
-    assert listed(answer) == {}
+    assert CALL.listed(answer) == {}
 
 
 class Custify:

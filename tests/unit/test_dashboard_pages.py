@@ -9,9 +9,8 @@ import pytest
 from dashboard_world import CUSTIFY, MAPPING, World
 from penstock.buffer.port.control import Role, User
 from penstock.buffer.port.outcomes import Outcome
-from penstock.destinations.plan import Call
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.inspect.masking import MASK
-from penstock.ledger.people import look_ups
 from penstock.machine.pulse import Pulse
 
 ANA = {
@@ -290,7 +289,7 @@ def test_a_viewer_sees_what_names_a_person_masked_on_every_page_and_in_the_api(w
         cause="custify.refused.422",
         reason="ana@example.com is no",
         answer='{"email":"ana@example.com"}',
-        looked_up=look_ups(Call("/event", {"user_id": "ana", "email": "ana@example.com"})),
+        looked_up=Call("/event", {"user_id": "ana", "email": "ana@example.com"}).look_ups(),
     )
     viewer = world.visitor(Role.VIEWER)
     token = world.access.issue_token(User(name="viewer", role=Role.VIEWER), "t")

@@ -12,8 +12,8 @@ from penstock.clock import ManualClock
 from penstock.deliver.decide import RetryPolicy, decide
 from penstock.destinations.answer import Accepted, Barred, Unavailable
 from penstock.destinations.custify.api import CustifyApi
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.egress import LOOK_AGAIN_S, Egress, Shut, Way, proxy_of
-from penstock.destinations.plan import Call
 from penstock.destinations.try_connection import ANSWER_S_MAX, tried
 from penstock.origin import origin_of
 

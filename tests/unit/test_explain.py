@@ -5,8 +5,9 @@ import json
 import pytest
 
 from cases.explained import accounts_for_every_leaf, tells_the_truth
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.options import Mapping
-from penstock.destinations.plan import Call, Filtered, Plan
+from penstock.destinations.plan import Filtered, Plan
 from penstock.explain import trials
 from penstock.explain.explain import as_json, explain
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from penstock.destinations.plan import Call, Plan
+from penstock.destinations.custify.calls import CustifyCall as Call
+from penstock.destinations.plan import Plan
 from penstock.ledger.record import LEFT, MEMBER, Alias, Delta, Record, kept
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Weighable, subjects_of, together, weigh

@@ -2,9 +2,10 @@
 
 import pytest
 
-from penstock.destinations.plan import Call, Plan
+from penstock.destinations.custify.calls import CustifyCall as Call
+from penstock.destinations.plan import Plan
 from penstock.ledger.modes import Mode
-from penstock.ledger.people import found, look_ups, minimal, with_company
+from penstock.ledger.people import found, with_company
 from penstock.ledger.record import LEFT, MEMBER, UNPROVEN, Record
 from penstock.ledger.rules import OFF, Rules
 
@@ -18,7 +19,7 @@ def event(**fields) -> Call:
 def test_a_person_is_looked_up_by_user_id_then_by_email():
     call = event(user_id="a/b c", email="ana+1@x.io")
 
-    assert look_ups(call) == ["/people?user_id=a%2Fb%20c", "/people?email=ana%2B1%40x.io"]
+    assert call.look_ups() == ["/people?user_id=a%2Fb%20c", "/people?email=ana%2B1%40x.io"]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_a_person_is_looked_up_by_user_id_then_by_email():
     ],
 )
 def test_of_a_person_who_was_found_the_fields_that_policies_need_are_kept(answer):
-    record = found(answer, RULES, now=7.0)
+    record = found(event(), answer, RULES, now=7.0)
 
     assert record == Record(fields={"signed_up_at": "2020", "custom_attributes.score": 5}, asserted_at=7.0)
 
@@ -38,11 +39,11 @@ def test_of_a_person_who_was_found_the_fields_that_policies_need_are_kept(answer
     "answer", ['[{"people": [], "total": 0}]', "[]", "{}", "null", "no JSON", '[{"people": [3]}]', ""]
 )
 def test_nobody_is_found_in_an_empty_or_strange_answer(answer):
-    assert found(answer, RULES, now=7.0) is None
+    assert found(event(), answer, RULES, now=7.0) is None
 
 
 def test_a_minimal_person_says_nothing_but_who_they_are():
-    assert minimal(event(email="ana@x.io")) == Call("/people", {"user_id": "ana", "email": "ana@x.io"})
+    assert event(email="ana@x.io").introductions() == (Call("/people", {"user_id": "ana", "email": "ana@x.io"}),)
 
 
 @pytest.mark.parametrize(

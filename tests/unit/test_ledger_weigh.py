@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
-from penstock.destinations.plan import Call, Plan
+from penstock.destinations.custify.calls import CUSTOM
+from penstock.destinations.custify.calls import CustifyCall as Call
+from penstock.destinations.plan import Plan
 from penstock.ledger.record import (
     COMPANIES_MAX,
-    CUSTOM,
     DIGEST,
     FIELD_CHARS_MAX,
     FIELDS_MAX,

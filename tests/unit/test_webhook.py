@@ -9,8 +9,10 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from dashboard_world import World
 from penstock import causes
 from penstock.buffer.port.control import Role
+from penstock.buffer.port.shelf import Counts
 from penstock.clock import ManualClock
-from penstock.destinations.answer import Accepted, Barred, Refused, Throttled, Unavailable
+from penstock.deliver.decide import RetryPolicy, decide
+from penstock.destinations.answer import Accepted, Barred, Down, Refused, Singled, Throttled, Unavailable
 from penstock.destinations.every import PACKAGES, convert
 from penstock.destinations.plan import Plan, Unmappable
 from penstock.destinations.webhook.api import WebhookApi
@@ -18,7 +20,9 @@ from penstock.destinations.webhook.convert import Whole
 from penstock.destinations.webhook.signature import signed
 from penstock.errors import SettingsError
 from penstock.explain.explain import explain
+from penstock.inspect.standing import standing_of
 from penstock.ledger.rules import OFF, rules_of
+from penstock.machine.pulse import RoleStatus
 from penstock.origin import address_of
 from penstock.settings import Destination, Settings, load
 from penstock.settings.webhook_secret import secret_of
@@ -184,6 +188,10 @@ def test_a_webhook_is_set_up_in_the_dashboard_and_its_pages_speak_of_it(tmp_path
     page = admin.get("/destinations/mirror").text
     assert SECRET not in page
     assert "/mapping/mirror" not in page
+    assert '<td data-label="Kind">Webhook</td>' in admin.get("/destinations").text
+    assert admin.change("/destinations/mirror", mode="shadow").status_code == 303
+    assert "nothing is written to the webhook" in " ".join(admin.get("/destinations/mirror").text.split())
+    assert admin.change("/destinations/mirror", mode="live").status_code == 303
     assert "passed on whole" in admin.get("/mapping/mirror").text
     assert admin.change("/destinations/mirror", calls_per_s_max="5").status_code == 303
     assert world.desk.settings().destinations["mirror"].calls_per_s_max == 5.0
@@ -194,3 +202,49 @@ def test_there_is_no_other_type_to_be_set_up(tmp_path):
 
     assert answer.status_code == 422
     assert "custify or webhook" in answer.text
+
+
+WAITING = Counts(received=1, waiting=1, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=0)
+BY_WEBHOOK = RetryPolicy(who="The webhook", causes="webhook", give_up_after_s=100.0)
+BAD_ANSWERS = [
+    (Refused(422, "no"), "webhook.refused.422"),
+    (Refused(418, "no"), "webhook.refused.418"),
+    (Unavailable(503, ""), "webhook.unavailable"),
+    (Down(None, "nobody"), "webhook.unavailable"),
+    (Singled(Barred(403, "no"), counts=True), "webhook.refused.403"),
+    (Singled(Barred(403, "<html>", causes.NOT_THE_API), counts=True), "webhook.not_the_api"),
+    (Barred(401, "no"), "webhook.key_rejected"),
+    (Barred(302, ""), "webhook.redirected"),
+    (Barred(402, ""), "webhook.account"),
+    (Barred(405, ""), "webhook.route"),
+    (Barred(None, "", causes.CERTIFICATE), "webhook.certificate"),
+    (Barred(None, "", causes.ADDRESS), "webhook.address"),
+]
+
+
+@pytest.mark.parametrize(("answer", "code"), BAD_ANSWERS)
+def test_what_a_webhook_refuses_is_told_apart_from_what_custify_refuses(answer, code):
+    verdict = decide(answer, attempt=2, failing_for_s=101.0, jitter=0.0, policy=BY_WEBHOOK)
+
+    assert verdict.cause == code
+    told = causes.explained(code)
+    assert "Custify" not in verdict.reason + told.meaning + told.advice
+    assert told.meaning != causes.CAUSES[causes.UNKNOWN].meaning
+
+
+def test_what_an_older_version_wrote_down_of_a_webhook_can_still_be_read():
+    assert "422" in causes.explained("custify.refused.422").meaning
+
+
+def test_a_webhook_that_is_down_or_asks_for_a_wait_is_said_to_be_so():
+    live = {"hold_reason": "nobody", "hold_cause": "webhook.unavailable"}
+    wait = {"wait_until": 1_700_000_000.0, "who": "The webhook", "causes": "webhook"}
+    running = RoleStatus(state="running", beat_age_s=0.0)
+
+    stands = [standing_of(facts, WAITING, running, enabled=True, steady=0.0) for facts in (live, wait)]
+
+    assert [(each.state, each.cause) for each in stands] == [
+        ("down", live["hold_cause"]),
+        ("throttled", "webhook.throttled"),
+    ]
+    assert stands[1].reason.startswith("The webhook asked us to wait")

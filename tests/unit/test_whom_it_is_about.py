@@ -8,7 +8,7 @@ import structlog
 from penstock import causes
 from penstock.buffer.port.shelf import Counts
 from penstock.clock import ManualClock
-from penstock.deliver.decide import why_down, why_held
+from penstock.deliver.decide import RetryPolicy, why_down, why_held
 from penstock.deliver.pace import Pace
 from penstock.deliver.standing import TRIAL_S, Standing
 from penstock.deliver.width import START, Width
@@ -57,9 +57,9 @@ class World:
         self.write(answer)
         judged = await self.standing.judged(answer, seq, took_s=0.1)
         if isinstance(judged, Barred):
-            self.standing.begin(why_held(judged, "Custify"))
+            self.standing.begin(why_held(judged, RetryPolicy()))
         elif isinstance(judged, Down):
-            self.standing.begin(why_down(judged, "Custify"))
+            self.standing.begin(why_down(judged, RetryPolicy()))
         return judged
 
 

@@ -29,7 +29,7 @@ def convert_command(mapping: Literal["custify/1", "rudderstack"], *, anonymous_f
                 out.write(_answer(line, options) + b"\n")
                 out.flush()
     except (BrokenPipeError, KeyboardInterrupt):
-        # Whoever read us has seen enough; closing quietly is what a filter does.
+        # The reader has seen enough; closing quietly is what a filter does.
         sys.stderr.close()
         sys.exit(0)
 

@@ -73,7 +73,7 @@ def _config(settings: Settings, folder: Path) -> str:
 
 
 class DemoEnd:
-    """Ends the demo when somebody asks for it, once, and never between the start of a process and our knowing of it."""
+    """Ends the demo when it is asked to, once, and never between the start of a process and our knowing of it."""
 
     def __init__(self) -> None:
         self.asked = self.must_wait = False
@@ -103,7 +103,7 @@ class DemoEnd:
 
 
 class Ended(BaseException):
-    """Somebody asked us to end."""
+    """We are asked to end."""
 
 
 @contextlib.contextmanager
@@ -175,7 +175,7 @@ def _report(settings: Settings, *, arrived: bool) -> list[str]:
 
 
 def _sign_in_link(settings: Settings) -> str:
-    """Return a link that lets whoever runs the demo into its dashboard, once."""
+    """Return a link into the demo's dashboard, once."""
     from penstock.admin.doors.access import Access
     from penstock.run.opening import open_control
 

@@ -10,7 +10,7 @@ ANSWER_S_MAX = 5.0
 
 
 def get_json(url: str) -> Any:
-    """Return what `url` answers: JSON decoded, other text as text, None when nobody answers or it is an error."""
+    """Return what `url` answers: JSON decoded, other text as text, None when there is no answer or it is an error."""
     try:
         with urllib.request.urlopen(url, timeout=ANSWER_S_MAX) as answer:  # noqa: S310 - our own listeners
             raw = answer.read()

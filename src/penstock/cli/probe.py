@@ -13,7 +13,7 @@ from penstock.cli import EXIT_FAILED, EXIT_PARTIAL, EXIT_UNREACHABLE, leave
 from penstock.clock import SystemClock, SystemDice
 from penstock.destinations.custify.api import CustifyApi
 from penstock.destinations.custify.probe.asking import Asking, Stopped, Unclear
-from penstock.destinations.custify.probe.names import ATTRIBUTES, COMPANIES, MARK, PEOPLE, RUN, RunNames
+from penstock.destinations.custify.probe.names import ATTRIBUTES, COMPANIES, LISTS, MARK, PEOPLE, RUN, RunNames
 from penstock.destinations.custify.probe.removing import all_of, remove
 from penstock.destinations.custify.probe.report import as_json, otherwise, report
 from penstock.destinations.custify.probe.run import QUESTIONS, Examination, examine
@@ -161,7 +161,7 @@ async def _with(
 async def _held(asking: Asking, _removing: Asking) -> tuple[str, str]:
     """Return how many people and companies the workspace has, as it says; this changes nothing."""
     totals = []
-    for path in ("/people/all", "/company/all"):
+    for path in LISTS:
         reply = await asking.ask("GET", f"{path}?itemsPerPage=1")
         page = reply.json
         page = page[0] if isinstance(page, list) and page else page

@@ -110,7 +110,7 @@ def _parsed(text: str | bytes, where: str) -> object:
 
 
 def _post(url: str, *, key: str, body: bytes) -> str:
-    """Send one request; return why it was refused, or nothing. Raises OSError when nobody answers."""
+    """Send one request; return why it was refused, or nothing. Raises OSError when there is no answer."""
     headers = {"Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode(), "User-Agent": "penstock-send"}
     request = urllib.request.Request(url, body, headers)  # noqa: S310 - the address is ours, from the settings
     refusal = ""

@@ -38,7 +38,7 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
     from penstock.run.logs import set_up_logs
     from penstock.run.supervise import supervise
 
-    # Before anything is accepted that nobody could look at.
+    # Before anything is accepted that could not be looked at.
     password_of_file(settings.admin_password_file)
 
     set_up_logs(level=settings.log_level, style=settings.log_format, role="supervisor")

@@ -7,8 +7,9 @@ from penstock.clock import Clock
 from penstock.deliver.errand import SHADOW
 from penstock.destinations.answer import Accepted, Answer, Refused
 from penstock.destinations.plan import Call
-from penstock.ledger.people import found, look_ups
-from penstock.ledger.record import Record, decoded, email_subject
+from penstock.destinations.subjects import email_subject, user_subject
+from penstock.ledger.people import found
+from penstock.ledger.record import Record, decoded
 from penstock.ledger.rules import Rules
 
 # What a look-up found is believed this long: an unknown person with many events is looked up once.
@@ -30,19 +31,19 @@ class Books:
     async def records(self, subjects: Collection[str], prefix: str) -> dict[str, Record | None]:
         """Return the records of all subjects, and of the users whose e-mails are among them."""
         records = await self._known(subjects, prefix)
-        users = {f"user:{record.user_id}" for record in records.values() if record and record.user_id}
+        users = {user_subject(record.user_id) for record in records.values() if record and record.user_id}
         return records | await self._known(users - records.keys(), prefix)
 
     async def person(self, call: Call, rules: Rules, look_up: LookUp) -> Record | Answer | None:
         """Return the person of a call as Custify knows them; None when it does not; or why nobody could tell."""
-        for path in look_ups(call):
+        for path in call.look_ups():
             now = self.clock.steady()
             asked_at, person = self.looked_up.get(path, (float("-inf"), None))
             if now - asked_at >= LOOK_UP_S:
                 answer = await look_up(path)
                 if not isinstance(answer, Accepted) and not (isinstance(answer, Refused) and answer.status == 404):
                     return answer
-                person = found(answer.text, rules, now=self.clock.now()) if isinstance(answer, Accepted) else None
+                person = found(call, answer.text, rules, now=self.clock.now()) if isinstance(answer, Accepted) else None
                 self._remember(path, now, person)
             if person is not None:
                 return person

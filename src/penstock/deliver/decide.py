@@ -43,6 +43,8 @@ class RetryPolicy:
 
     #: How people call what is at the far side.
     who: str = "Custify"
+    #: How the codes begin of what it says.
+    causes: str = "custify"
 
     delay_s_min: float = 1.0
     delay_s_max: float = 300.0
@@ -140,14 +142,14 @@ def decide(
             wait_s = RETRY_AFTER_S_DEFAULT if retry_after is None else retry_after
             return RetryIn(min(wait_s, RETRY_AFTER_S_DEFAULT), counts=False)
         case Barred():
-            return why_held(answer, policy.who)
+            return why_held(answer, policy)
         case Down():
-            return dataclasses.replace(why_down(answer, policy.who), counts=attempt == 1)
+            return dataclasses.replace(why_down(answer, policy), counts=attempt == 1)
         case Refused(status, text):
             reason = f"{policy.who} refused the call with {said(status, text)}"
-            return Settle(Outcome.DEAD, reason, causes.refused(status))
+            return Settle(Outcome.DEAD, reason, causes.said_by(policy.causes, causes.refused(status)))
         case Singled(counts=True) | Unavailable() if failing_for_s >= policy.give_up_after_s:
-            return _given_up(answer, attempt=attempt)
+            return _given_up(answer, policy, attempt=attempt)
         case Singled(_, counts):
             return RetryIn(policy.delay_s(attempt, jitter=jitter), counts=counts)
         case Unavailable(_, _, retry_after):
@@ -156,18 +158,18 @@ def decide(
             assert_never(answer)
 
 
-def _given_up(answer: Singled | Unavailable, *, attempt: int) -> Settle:
+def _given_up(answer: Singled | Unavailable, policy: RetryPolicy, *, attempt: int) -> Settle:
     """End an event that failed for as long as it may."""
     gave_up = f"gave up after {attempt} attempts"
     if isinstance(answer, Unavailable):
         reason = f"{gave_up}; last problem: {said(answer.status, answer.text)}"
-        return Settle(Outcome.DEAD, reason, causes.UNAVAILABLE)
+        return Settle(Outcome.DEAD, reason, causes.said_by(policy.causes, causes.UNAVAILABLE))
     last = answer.answer
     cause = last.cause if isinstance(last, Barred) else ""
     reason = (
         f"{gave_up}: this event alone is answered, while a read or others pass, with {said(last.status, last.text)}"
     )
-    return Settle(Outcome.DEAD, reason, cause or causes.refused(last.status or 0))
+    return Settle(Outcome.DEAD, reason, causes.said_by(policy.causes, cause or causes.refused(last.status or 0)))
 
 
 def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy) -> Verdict:
@@ -205,11 +207,13 @@ def _of_visitor(visitor: str, *, parked_for_s: float, policy: RetryPolicy) -> Ve
     return Park(left_s, (f"anon:{visitor}",), policy.visitor_events_max, full)
 
 
-def why_down(answer: Down, who: str) -> Hold:
+def why_down(answer: Down, policy: RetryPolicy) -> Hold:
     """Say why nothing can be delivered while nobody gets through."""
-    return Hold(f"{who} gives no usable answer: {said(answer.status, answer.text)}", causes.UNAVAILABLE)
+    reason = f"{policy.who} gives no usable answer: {said(answer.status, answer.text)}"
+    return Hold(reason, causes.said_by(policy.causes, causes.UNAVAILABLE))
 
 
-def why_held(answer: Barred, who: str) -> Hold:
-    """Say why nothing can be delivered until somebody mends it."""
-    return Hold(*why_barred(answer, who))
+def why_held(answer: Barred, policy: RetryPolicy) -> Hold:
+    """Say why nothing can be delivered until a person mends it."""
+    reason, cause = why_barred(answer, policy.who)
+    return Hold(reason, causes.said_by(policy.causes, cause))

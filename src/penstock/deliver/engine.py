@@ -84,7 +84,7 @@ class Engine:
         self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
         self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=self._probe)
-        self.standing.who = policy.retry.who
+        self.standing.retry = policy.retry
         self.notes = Notes(name, backlog, steps=self.steps, standing=self.standing)
 
     @property

@@ -33,8 +33,9 @@ class Read:
     def part(self) -> Weighable:
         """Return the event as the ledger weighs it."""
         plan = self.meaning if isinstance(self.meaning, Plan) else Plan(())
-        companies = [str(call.body.get("company_id", "")) for call in plan.calls if call.path == "/company"]
-        group = companies[0] if companies and self.lease.event.type == "group" else ""
+        is_group = self.lease.event.type == "group"
+        companies = [call.company for call in plan.calls if call.about == "company"] if is_group else []
+        group = companies[0] if companies else ""
         return Weighable(message_id=self.lease.event.message_id, at_ms=self.at_ms, plan=plan, group=group)
 
 

@@ -86,6 +86,8 @@ class Served:
             "paused_by": self.engine.hold.paused_by,
             "wait_until": self.engine.standing.asked_until(),
             "wait_is_cut": self.engine.standing.is_cut,
+            "who": self.engine.policy.retry.who,
+            "causes": self.engine.policy.retry.causes,
             "limit_per_s": None if math.isinf(limit) else round(limit, 1),
             "in_flight": len(self.engine.in_flight),
             **self.engine.progress.facts(),
@@ -265,6 +267,7 @@ class Fleet:
             account=account_of(destination.base_url, destination.api_key),
             retry=RetryPolicy(
                 who=package_of(destination).who,
+                causes=package_of(destination).causes,
                 give_up_after_s=self.settings.retry_hours * 3600,
                 park_s=destination.park_hours * 3600,
                 visitor_s=destination.anonymous_hours * 3600,

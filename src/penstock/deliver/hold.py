@@ -50,7 +50,7 @@ class HoldState:
     @property
     def is_down(self) -> bool:
         """Return whether nobody gets through, for no fault of the key, the account or the address."""
-        return self.is_held and self.cause == causes.UNAVAILABLE
+        return self.is_held and causes.is_unavailable(self.cause)
 
     @property
     def is_paused(self) -> bool:

@@ -13,7 +13,7 @@ import structlog
 from penstock import causes
 from penstock.clock import Clock
 from penstock.deliver.blame import Blame, Witness
-from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, Said, why_down, why_held
+from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, RetryPolicy, Said, why_down, why_held
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import LONG_QUIET_S, Pace
 from penstock.deliver.width import Width
@@ -53,8 +53,8 @@ class Standing:
     ) -> None:
         self.pace, self.width, self.clock, self.log, self.probe = pace, width, clock, log, probe
         self.hold, self.witness = HoldState(), Witness()
-        #: How people call what is at the far side.
-        self.who = "Custify"
+        #: How people call what is at the far side, and how the codes of what it says begin.
+        self.retry = RetryPolicy()
         #: Until when Custify asked for quiet, in seconds since 1970; and whether it asked for more than we agree to.
         self.wait_until, self.is_cut = 0.0, False
         #: The same in steady seconds.
@@ -247,7 +247,7 @@ class Standing:
 
     def _rest_for(self, found: Barred | Down) -> None:
         """Rest, or go on resting, for what a read found; an outage during a hold says nothing new of the hold."""
-        why = why_held(found, self.who) if isinstance(found, Barred) else why_down(found, self.who)
+        why = why_held(found, self.retry) if isinstance(found, Barred) else why_down(found, self.retry)
         if not self.hold.is_held:
             self.begin(why)
         elif isinstance(found, Barred) and why.cause != self.hold.cause:

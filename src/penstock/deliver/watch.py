@@ -15,13 +15,10 @@ from penstock.clock import Clock
 from penstock.destinations.answer import Accepted, Answer, Refused
 from penstock.destinations.plan import Call
 from penstock.ledger.guard import (
-    READS,
     REMARKS_OF_AN_EVENT_MAX,
     Attributes,
     New,
     Suspicion,
-    attributes_of,
-    listed,
     looked_at,
     not_cleared,
 )
@@ -69,11 +66,11 @@ class Watch:
         found: list[Suspicion] = []
         for call in calls:
             known: Attributes | None = None
-            async for named in in_slices(attributes_of(call)):
+            async for named in in_slices(call.attributes()):
                 new = await step(not_cleared, named, self.cleared, self.approved)
                 if not new:
                     continue
-                known = known or await self._attributes(call.path, read)
+                known = known or await self._attributes(call, read)
                 if known is None:
                     break
                 strange = await step(looked_at, new, known, message_id)
@@ -101,27 +98,27 @@ class Watch:
             self.cleared.clear()
         self.cleared.add((name, type_))
 
-    async def _attributes(self, path: str, read: ReadList) -> Attributes | None:
+    async def _attributes(self, call: Call, read: ReadList) -> Attributes | None:
         """Return Custify's attributes; None while it does not tell."""
-        known, until = self.known.get(path, (None, 0.0))
+        known, until = self.known.get(call.path, (None, 0.0))
         if self.clock.steady() < until:
             return known
         async with self.reading:
-            known, until = self.known.get(path, (None, 0.0))
+            known, until = self.known.get(call.path, (None, 0.0))
             if self.clock.steady() < until:
                 return known  # somebody else read it meanwhile
-            answer = await read(READS[path])
+            answer = await read(call.attribute_list)
             if isinstance(answer, Accepted | Refused):
-                known = await self._read(path, answer) or known
+                known = await self._read(call, answer) or known
             until = self.clock.steady() + (CACHED_S if isinstance(answer, Accepted) else ASK_AGAIN_S)
-            self.known[path] = known, until
+            self.known[call.path] = known, until
             return known
 
-    async def _read(self, path: str, answer: Accepted | Refused) -> Attributes | None:
+    async def _read(self, call: Call, answer: Accepted | Refused) -> Attributes | None:
         """Return Custify's list, ready to be looked things up in; None when it cannot be read, which is said."""
-        types = listed(answer.text) if isinstance(answer, Accepted) else None
+        types = call.listed(answer.text) if isinstance(answer, Accepted) else None
         if types is None:
-            self._say_unread(path, answer)
+            self._say_unread(call, answer)
             return None
         known = Attributes({})
         async for named in in_slices(types.items()):
@@ -129,12 +126,12 @@ class Watch:
                 known.hold(name, type_)
         return known
 
-    def _say_unread(self, path: str, answer: Accepted | Refused) -> None:
+    def _say_unread(self, call: Call, answer: Accepted | Refused) -> None:
         """Nothing is held against an attribute while nobody knows the others; so somebody has to know that."""
         now = self.clock.steady()
-        if now - self.said_at.get(path, float("-inf")) >= CACHED_S:
-            self.said_at[path] = now
-            log.warning("attributes_unread", path=READS[path], status=answer.status, chars=len(answer.text))
+        if now - self.said_at.get(call.path, float("-inf")) >= CACHED_S:
+            self.said_at[call.path] = now
+            log.warning("attributes_unread", path=call.attribute_list, status=answer.status, chars=len(answer.text))
 
 
 async def in_slices(items: Iterable[Item]) -> AsyncIterator[list[Item]]:

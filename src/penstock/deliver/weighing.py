@@ -11,8 +11,9 @@ from penstock.deliver.errand import Errand, Read, errand_of, planned
 from penstock.deliver.steps import Steps
 from penstock.destinations.answer import Answer, Recognised, Unknown
 from penstock.destinations.plan import Call, Plan
-from penstock.ledger.people import minimal, with_company
-from penstock.ledger.record import Alias, Delta, Record, email_subject, person_subject
+from penstock.destinations.subjects import email_subject
+from penstock.ledger.people import with_company
+from penstock.ledger.record import Alias, Delta, Record
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Records, Weighable, subjects_of, together, weigh, whose
 
@@ -79,8 +80,8 @@ def plain(known: Gathered) -> Errand:
 def needs_known(call: Call, rules: Rules) -> bool:
     """Return whether it must be known whether Custify holds the person of a call."""
     if call.about == "event":
-        return rules.unknown != "send" and bool(person_subject(call))
-    return call.about == "person" and rules.needs_held("/people")
+        return rules.unknown != "send" and bool(call.person)
+    return call.about == "person" and rules.needs_held(call.kind)
 
 
 def _event(known: Gathered, rules: Rules, seen: Mapping[str, Delta], now: float) -> Errand:
@@ -95,7 +96,7 @@ def _event(known: Gathered, rules: Rules, seen: Mapping[str, Delta], now: float)
         return Errand(leases=leases, instead=Unknown(_names(call)), is_shadow=is_shadow)
     full, notes = with_company(call, record, rules)
     is_new = is_unknown and rules.unknown == "create"
-    calls, learned = [minimal(call), full] if is_new else [full], dict[str, Delta | Alias]()
+    calls, learned = [*call.introductions(), full] if is_new else [full], dict[str, Delta | Alias]()
     if is_new:
         learned[subject] = Delta(asserted_at=now)
     counts = planned([read])
@@ -104,5 +105,5 @@ def _event(known: Gathered, rules: Rules, seen: Mapping[str, Delta], now: float)
 
 def _names(call: Call) -> tuple[str, ...]:
     """Return every name under which the person of a call may become known."""
-    email = call.body.get("email")
-    return tuple(sorted({person_subject(call), *([email_subject(str(email))] if email else ())}))
+    email = call.email
+    return tuple(sorted({call.person, *([email_subject(str(email))] if email else ())}))

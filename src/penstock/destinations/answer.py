@@ -101,7 +101,7 @@ class Unknown:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Suspicious:
-    """An attribute looks like a mistake, and the destination wants somebody to look before it is sent."""
+    """An attribute looks like a mistake, and the destination wants a person to look before it is sent."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def read_answer(
     """Name an HTTP answer; header names are lower-case. The table of rules is in docs/guarantees.md.
 
     `text` is the body as far as it was read. Several headers of one name come as lines. `now` is in seconds since 1970,
-    for waits that are given as a date. Whoever does not speak JSON alone may say yes with a page.
+    for waits that are given as a date. A destination that does not speak JSON alone may say yes with a page.
     """
     asked_s = retry_after_s(headers.get("retry-after", ""), now=now)
     wait_s = None if asked_s is None else min(asked_s, retry_after_s_max)
@@ -158,7 +158,7 @@ def read_answer(
 
 
 def why_barred(answer: Barred, who: str) -> tuple[str, str]:
-    """Return why no call to somebody can succeed until that is mended, as a sentence and a cause."""
+    """Return why no call can succeed until that is mended, as a sentence and a cause."""
     status, text = answer.status, answer.text
     if answer.cause == causes.NOT_THE_API:
         return f"{brief(text)} answers in {who}'s place, with {status}", causes.NOT_THE_API
@@ -200,7 +200,7 @@ def _wait_s(text: str, *, now: float) -> float | None:
         return 0.0 if sign == "-" else seconds if ahead_s is None else ahead_s
     try:
         at = email.utils.parsedate_to_datetime(text)
-        # "-0000" is UTC, too, for whoever does not know where it is.
+        # "-0000" is UTC, too, from a sender that does not know its zone.
         return max(0.0, (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

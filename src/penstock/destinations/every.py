@@ -18,6 +18,11 @@ def package_of(destination: Destination) -> Package[Any]:
     return PACKAGES[destination.type]
 
 
+def in_a_sentence(destination: Destination) -> str:
+    """Return how people call what is at the far side, within a sentence."""
+    return package_of(destination).who.replace("The ", "the ", 1)
+
+
 def convert(call: object, options: Options) -> Meaning:
     """Return what an SDK call means for a destination with these options."""
     return PACKAGES[options.type].convert(call, options)

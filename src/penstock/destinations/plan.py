@@ -1,31 +1,111 @@
 """What an event means for a destination: a Plan of Calls, Unmappable, or Filtered."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, Literal
 
 from penstock import causes
 
-#: What a call is about: somebody's or a company's record, or something that happened.
+#: What a call is about: the record of a person or of a company, or something that happened.
 About = Literal["person", "company", "event"]
-#: Paths of calls that keep a record. Every other call tells what happened, to whom is told each time.
-RECORDS: Mapping[str, About] = {"/people": "person", "/company": "company"}
+Value = str | int | float | bool
+#: The type of an attribute, as far as destinations tell types apart.
+AttributeType = Literal["date", "number", "boolean", "string"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request to a destination. Sending it twice does no harm."""
+    """One HTTP request to a destination. Sending it twice does no harm.
+
+    What it says, and of whom, is asked of the call: each destination has words of its own for it. A call as it is here
+    tells that something happened, and nothing of it is kept on record.
+    """
 
     path: str
     body: dict[str, object]
     method: Literal["POST"] = "POST"
-    #: Fields whose value nobody stated: it was derived, and gives way to what anybody ever says.
+    #: Fields whose value was not stated but derived: it gives way to whatever is ever stated.
     guessed: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+
+    #: The field in which an event names its company; and that in which attributes stand that people made up.
+    company_field: ClassVar[str] = ""
+    attribute_group: ClassVar[str] = ""
 
     @property
     def about(self) -> About:
-        """Return what the call is about, for whoever need not know any destination's paths."""
-        return RECORDS.get(self.path, "event")
+        """Return what the call is about."""
+        return "event"
+
+    @property
+    def kind(self) -> str:
+        """Return how settings name the records that the call writes, in front of their fields."""
+        return ""
+
+    @property
+    def subject(self) -> str:
+        """Return whose record it is: `user:…`, `email:…` or `company:…`; empty when the call names nobody."""
+        return ""
+
+    @property
+    def person(self) -> str:
+        """Return the person it names, by user id, else by e-mail, as a subject; empty when it names none."""
+        return ""
+
+    @property
+    def company(self) -> str:
+        """Return the id of the company it names; empty when it names none."""
+        return ""
+
+    @property
+    def email(self) -> object:
+        """Return the e-mail address it names; falsy when it names none."""
+        return None
+
+    def fields(self) -> Mapping[str, Value | None]:
+        """Return the fields it sets, without ids and links; attributes as `GROUP.NAME`, None for what is taken back."""
+        return {}
+
+    def links(self) -> Mapping[str, bool]:
+        """Return the companies that it links its person to (true), or takes the person out of (false)."""
+        return {}
+
+    def attributes(self) -> Iterator[tuple[str, object]]:
+        """Yield the attributes it sets that people made up, as `KIND.NAME`."""
+        return iter(())
+
+    def rewritten(
+        self,
+        said: Sequence["Call"],  # noqa: ARG002 - nothing of it is on record
+        fields: Mapping[str, Value | None],  # noqa: ARG002 - nothing of it is on record
+        links: Mapping[str, bool],  # noqa: ARG002 - nothing of it is on record
+    ) -> "Call":
+        """Return one call that says this of the subject of all those that were `said`."""
+        return self
+
+    def introductions(self) -> Sequence["Call"]:
+        """Return the calls that make the person of an event known, and say nothing else."""
+        return ()
+
+    def of_company(self, company_id: str) -> "Call":  # noqa: ARG002 - nothing of it is on record
+        """Return the same event, of a company."""
+        return self
+
+    def look_ups(self) -> Sequence[str]:
+        """Return the reads that tell whether its person is known, in this order."""
+        return ()
+
+    def found(self, text: str) -> Mapping[str, object] | None:  # noqa: ARG002 - nothing of it is on record
+        """Return what is held of the person in the answer to a look-up, as `fields` names it; None when there is none."""
+        return None
+
+    @property
+    def attribute_list(self) -> str:
+        """Return the read that lists all attributes of such records."""
+        return ""
+
+    def listed(self, text: str) -> dict[str, AttributeType | None] | None:  # noqa: ARG002 - nothing of it is on record
+        """Return the attributes in the answer to that read; None when it cannot be read, which is not to have none."""
+        return None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

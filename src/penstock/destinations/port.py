@@ -1,13 +1,14 @@
 """What a destination is. A new one is a folder with these four verbs, and a line in every.py."""
 
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
+from typing import ClassVar, Protocol, TypeVar
 
 from penstock.clock import Clock
 from penstock.destinations.answer import Answer
 from penstock.destinations.options import Options
-from penstock.destinations.plan import Call, Meaning
+from penstock.destinations.plan import About, Call, Meaning
 from penstock.event import Naming
-from penstock.settings import Destination, Settings
+from penstock.settings import Destination, Policy, Settings
 
 Own = TypeVar("Own", bound=Options)
 
@@ -29,10 +30,15 @@ class Api(Protocol):
 
 
 class Package(Protocol[Own]):
-    """One kind of destination. How a call is told from another (a person's, a company's, an event) is the call's `about`."""
+    """One kind of destination. What its calls say, and of whom, is asked of the calls; see plan.Call."""
 
-    #: How people call what is at the far side, at the beginning of a sentence.
+    #: How people call what is at the far side, at the beginning of a sentence; and how the codes of its refusals begin.
     who: str
+    causes: str
+    #: Paths of calls that write a record which the ledger can know, and what they are about; none: the ledger has no part.
+    records: ClassVar[Mapping[str, About]]
+    #: By mapping with which the ledger is on where settings say `auto`: who may overwrite which fields then.
+    ledger: ClassVar[Mapping[str, Mapping[str, Policy]]]
 
     def options(self, destination: Destination, settings: Settings) -> Own:
         """Return how events are read for a destination, as its settings say."""

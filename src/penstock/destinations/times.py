@@ -25,7 +25,7 @@ ARRIVAL = "when the event arrived: it does not say when it happened"
 class Happened:
     """When an event happened, and how that was found out."""
 
-    #: None when nobody knows: the event does not say, and has not arrived.
+    #: None when it is unknown: the event does not say, and has not arrived.
     at: dt.datetime | None
     why: str = "when the event happened"
     #: Of a field whose time was not taken, why.

@@ -89,7 +89,7 @@ def _bare(name: str) -> str:
 
 
 def _is_no(value: object) -> bool:
-    """Return whether somebody switched something off, in whatever form their language writes it."""
+    """Return whether something was switched off, in whatever form their language writes it."""
     if isinstance(value, dict):
         return "enabled" in value and _is_no(value["enabled"])
     text = value.strip().casefold() if isinstance(value, str) else None

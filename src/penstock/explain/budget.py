@@ -12,7 +12,7 @@ from penstock.machine.apart import Budget, Died, Pool, Spent
 
 # CPU seconds for one question. A usual event is explained in a few milliseconds, the largest in less than one second.
 CPU_S_MAX = 3.0
-# Two, so that somebody who looks at one event that costs keeps nobody from looking at another.
+# Two, so that one event that costs does not keep others from being looked at.
 POOL = Pool(Budget(cpu_s_max=CPU_S_MAX), size=2)
 atexit.register(POOL.close)
 

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from penstock.buffer.port.shelf import Story
+from penstock.destinations.custify.calls import NESTED
 from penstock.destinations.every import convert
 from penstock.destinations.options import Options
 from penstock.destinations.plan import Call, Filtered, Plan, Unmappable
 from penstock.destinations.reading import call_of
 from penstock.json_paths import as_text
-
-NESTED = ("custom_attributes", "metadata")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterator
 from collections.abc import Mapping as Mapping_
 
+from penstock.destinations.custify.calls import TIMES
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.every import convert
 from penstock.destinations.options import Options
@@ -23,7 +24,6 @@ from penstock.json_paths import Path, as_text, leaves, pruned
 
 EVENT_TIMES = frozenset({("timestamp",), ("originalTimestamp",), ("receivedAt",)})
 AS_IT_CAME = "passed on as it came"
-TIME_FIELDS = frozenset({("created_at",), ("signed_up_at",)})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def _event_lines(trials: Trials, page: Page, findings: dict[Path, Findings], sen
         value = page.looked_at[path]
         if path in fed:
             yield from _sent_lines(path, value, found, sent, happened_why=happened_why)
-        # Who lost against whom was not found out to the end: then nothing is said of those that are not sent.
+        # Which source lost to which was not found out to the end: then nothing is said of those that are not sent.
         elif not rest.steps.are_spent or path == ("type",):
             reason, why = reasons.why(path, value, found)
             yield Line(as_text(path), _shown(value), None, None, None, reason, why)
@@ -227,7 +227,7 @@ def _time_of(event: object, mapping: Mapping) -> Happened:
 
 def _set_by_mapping(place: Place, value: object, *, event: object, mapping: Mapping) -> Line:
     field = as_text(place.field)
-    if place.field in TIME_FIELDS:
+    if place.field in TIMES:
         known = _time_of(event, mapping)
         why = known.why if known.text == value else "counted back from the arrival, as RudderStack does"
         return Line(None, None, place.call, field, value, "corrected", why)

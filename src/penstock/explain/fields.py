@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from penstock.buffer.port.shelf import Story
-from penstock.destinations.custify.convert.traits import COMPANY_FIELDS, PERSON_FIELDS, Field
+from penstock.destinations.custify.fields import MADE_UP, PATHS, STANDARD
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.every import convert
 from penstock.destinations.plan import Plan
@@ -21,23 +21,8 @@ from penstock.explain.explain import Explanation, explain
 # Events explained for one page; each costs about as much as a hundred conversions.
 EXPLAINED_MAX, EXPLAINED_BYTES_MAX = 20, 1_000_000
 SOURCE_CHARS_MAX = 1_000
-CUSTOM = ("custom_attributes.", "custom_attributes[", "metadata.", "metadata[")
 MADE = "set by the mapping"
 PLACES = (("traits",), ("context", "traits"), ("properties",))
-#: Fields that Custify has, and where custify/1 looks for them, besides what PERSON_FIELDS and COMPANY_FIELDS say.
-STANDARD = {
-    ("/people", "user_id"): "userId",
-    ("/people", "email"): "traits.email",
-    ("/people", "name"): "traits.name, or firstName and lastName",
-    ("/people", "companies"): "traits.company.id, groupId",
-    ("/company", "company_id"): "groupId",
-    ("/event", "user_id"): "userId",
-    ("/event", "email"): "traits.email",
-    ("/event", "company_id"): "properties.company_id, context.groupId",
-    ("/event", "name"): "event",
-    ("/event", "created_at"): "timestamp",
-    ("/event", "deduplication_id"): "messageId",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +43,7 @@ class FieldUse:
     @property
     def is_custom(self) -> bool:
         """Return whether Custify has no field of its own for it."""
-        return self.field.startswith(CUSTOM)
+        return self.field.startswith(MADE_UP)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +89,7 @@ def fields(stories: Sequence[Story], mapping_of: Callable[[str], Mapping]) -> Fi
     sources = _sources(explanations)
     uses = [
         _use(key, sources.get(key, ()), filled[key], calls[key[0]], newest.get(key))
-        for key in sorted(filled.keys() | _standard().keys(), key=_order)
+        for key in sorted(filled.keys() | STANDARD.keys(), key=_order)
     ]
     return Fields(uses=uses, unsent=_unsent(explanations, traits))
 
@@ -116,7 +101,7 @@ def _use(
     return FieldUse(
         path=key[0],
         field=key[1],
-        sources=tuple(sources) or tuple(filter(None, [_standard().get(key, "")])),
+        sources=tuple(sources) or tuple(filter(None, [STANDARD.get(key, "")])),
         filled=filled,
         calls=calls,
         example=example,
@@ -186,7 +171,7 @@ def _around(source: str) -> Iterator[str]:
 
 def _outer(field: str) -> str:
     """Return a field as the table has it: an attribute by its name, everything else by its outermost."""
-    return field if field.startswith(CUSTOM) else re.split(r"[.\[]", field, maxsplit=1)[0]
+    return field if field.startswith(MADE_UP) else re.split(r"[.\[]", field, maxsplit=1)[0]
 
 
 def _general(source: str) -> str:
@@ -195,12 +180,4 @@ def _general(source: str) -> str:
 
 def _order(key: tuple[str, str]) -> tuple[int, bool, str]:
     path, field = key
-    return ("/people", "/company", "/event").index(path), field.startswith(CUSTOM), field
-
-
-def _standard() -> dict[tuple[str, str], str]:
-    def read_from(field: Field) -> str:
-        return ", ".join(f"traits.{name}" for name in (*field.spellings, *field.stand_ins))
-
-    tables = (("/people", PERSON_FIELDS), ("/company", COMPANY_FIELDS))
-    return STANDARD | {(path, field.name): read_from(field) for path, table in tables for field in table}
+    return PATHS.index(path), field.startswith(MADE_UP), field

@@ -11,10 +11,12 @@ from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.shelf import Shelf, Story
 from penstock.destinations import reading
+from penstock.destinations.custify.calls import ATTRIBUTES, CUSTOM
 from penstock.destinations.every import convert
 from penstock.destinations.options import Options
 from penstock.destinations.plan import Call, Meaning, Plan, Unmappable
 from penstock.destinations.reading import by_source, call_of, options_of, refusal_of, wishes_of
+from penstock.destinations.subjects import email_subject, user_subject
 from penstock.destinations.wanted import Wishes
 from penstock.envelope import filled
 from penstock.errors import TooCostly
@@ -27,7 +29,6 @@ from penstock.inspect.ledger import notes_of
 from penstock.inspect.masking import NOTHING_HIDDEN, Mask
 from penstock.inspect.stored_event import stored_event
 from penstock.json_paths import as_text
-from penstock.ledger.record import CUSTOM, email_subject
 from penstock.ledger.weigh import Note
 from penstock.settings import Settings
 
@@ -185,7 +186,7 @@ def last_set_among(
 ) -> FieldHistory:
     """Walk these events up to the one whose calls set this field of this person. Raises TooCostly."""
     read_as = by_source(options_of(settings.destinations[destination], settings), settings)
-    name = field.removeprefix("custom_attributes.")
+    name = field.removeprefix(CUSTOM)
     return within_budget(history_of, newest_first, read_as, settings.sources_of(destination), person, name)
 
 
@@ -267,19 +268,17 @@ def _calls_about(story: Story, mapping: Options, person: str) -> dict[int, Call]
     """Return the calls of an event that write this person, with their places in the plan."""
     meaning = convert(call_of(story.event, mapping), mapping)
     calls = meaning.calls if isinstance(meaning, Plan) else ()
-    named = {f"user:{person}", email_subject(person)}
+    named = {user_subject(person), email_subject(person)}
     return {
         number: call
         for number, call in enumerate(calls)
-        if call.path == "/people"
-        and named & {f"user:{call.body.get('user_id')}", email_subject(str(call.body.get("email")))}
+        if call.about == "person" and named & {call.person, email_subject(str(call.email))}
     }
 
 
 def _sets(story: Story, mapping: Options, person: str, field: str) -> bool:
     for call in _calls_about(story, mapping, person).values():
-        attributes = call.body.get("custom_attributes")
-        own, attribute = field in call.body, isinstance(attributes, dict) and field in attributes
+        own, attribute = field in call.body, CUSTOM + field in call.fields()
         # Kept back by a policy: the event named the field, and did not set it.
         kept_back = {note.field for note in notes_of(story) if note.path == call.path}
         if (own and field not in kept_back) or (attribute and CUSTOM + field not in kept_back):
@@ -289,7 +288,7 @@ def _sets(story: Story, mapping: Options, person: str, field: str) -> bool:
 
 def _lines_about(story: Story, mapping: Options, person: str, field: str) -> tuple[Line, ...]:
     calls = _calls_about(story, mapping, person)
-    own, attribute = as_text((field,)), as_text(("custom_attributes", field))
+    own, attribute = as_text((field,)), as_text((ATTRIBUTES, field))
     lines = explain(call_of(story.event, mapping), mapping, about=field).lines
     return tuple(line for line in lines if line.call in calls and _is_about(line.field or "", own, attribute))
 

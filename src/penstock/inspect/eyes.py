@@ -1,7 +1,7 @@
 """What one visitor, or one caller of the API, is shown: by rights and settings. Ids have pseudonyms for those without.
 
 A pseudonym is the id itself, encrypted so that the same id always gives the same text (AES-SIV, RFC 5297) under a key
-made from the secret key: links with it work without anything being stored, and nobody without the key can undo it.
+made from the secret key: links with it work without anything being stored, and without the key it cannot be undone.
 """
 
 import base64
@@ -59,7 +59,7 @@ class Pseudonyms:
 
 
 class Eyes:
-    """What somebody is shown. `may` says which rights they have."""
+    """What a viewer is shown. `may` says which rights they have."""
 
     def __init__(self, settings: Settings, may: Callable[[str], bool], pseudonyms: Pseudonyms) -> None:
         # An installation that masks nothing shows everything, as it always did.
@@ -112,7 +112,7 @@ class Eyes:
         return self.pseudonyms.opened(text)
 
     def deed(self, what: str) -> str:
-        """Return what somebody did as it may be shown: whom it was about stands behind the colon."""
+        """Return a deed as it may be shown: who it was about stands behind the colon."""
         what = what if self.ids else SUBJECT.sub(r"\1(masked)", what)
         return self.text(what)
 
@@ -127,5 +127,5 @@ class Sight:
         self.settings, self.pseudonyms = settings, Pseudonyms(vault)
 
     def of(self, may: Callable[[str], bool]) -> Eyes:
-        """Return what somebody with these rights is shown."""
+        """Return what a viewer with these rights is shown."""
         return Eyes(self.settings(), may, self.pseudonyms)

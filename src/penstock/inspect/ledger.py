@@ -9,22 +9,22 @@ from starlette.datastructures import URL
 from penstock.buffer.port.ledger import CallFigures, LedgerShelf
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.shelf import Story
+from penstock.destinations.plan import Value
+from penstock.destinations.subjects import company_subject, email_subject, user_subject
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.masking import Mask
 from penstock.inspect.parts import Part, part_of
 from penstock.ledger.guard import REMARKS_MAX, SUBJECT, Suspicion
 from penstock.ledger.record import (
-    CUSTOM,
     LEFT,
     MEMBER,
     NULL,
     UNPROVEN,
-    Value,
-    company_subject,
+    attribute_of,
     decoded,
-    email_subject,
     is_digest,
 )
+from penstock.ledger.rules import RECORD_PATHS
 from penstock.ledger.weigh import CARRIED_BY, Note
 from penstock.timestamps import from_ms, to_text
 
@@ -35,9 +35,9 @@ LONG_TEXT = "(a long text; only its digest is kept)"
 TAKEN_BACK = "(taken back: null)"
 
 
-#: How somebody is named, each as one kind of subject.
+#: How a person or company is named, each as one kind of subject.
 WHO: Mapping[str, Callable[[str], str]] = {
-    "person": "user:{}".format,
+    "person": user_subject,
     "email": email_subject,
     "company": company_subject,
 }
@@ -62,7 +62,7 @@ def subject_of(given: Mapping[str, str | None]) -> str:
 
 def saved_percent(calls: Mapping[str, CallFigures]) -> int | None:
     """Return how many of a hundred upserts were not needed; None before there was one."""
-    upserts = [figures for path, figures in calls.items() if path != "/event"]
+    upserts = [figures for path, figures in calls.items() if path in RECORD_PATHS]
     planned = sum(each.planned for each in upserts)
     return round(sum(each.saved for each in upserts) / planned * 100) if planned else None
 
@@ -82,7 +82,7 @@ def held(shelf: LedgerShelf, destination: str, subject: str) -> HeldRecord | Non
 
 
 def shown(record: HeldRecord | None, eyes: Eyes) -> HeldRecord | None:
-    """Return a record as somebody is shown it."""
+    """Return a record as the viewer may see it."""
     if record is None:
         return None
     mask = _mask_of(eyes, record.fields.items())
@@ -106,7 +106,7 @@ class RecordPart:
 
 
 def part_of_record(record: HeldRecord | None, eyes: Eyes, url: URL) -> RecordPart | None:
-    """Return the part of a record that an address asks for, as somebody is shown it."""
+    """Return the part of a record that an address asks for, as the viewer may see it."""
     if record is None:
         return None
     fields = part_of(list(record.fields.items()), url, "fields", FIELDS)
@@ -125,7 +125,7 @@ def _shown(value: Value) -> Value:
 
 
 def _mask_of(eyes: Eyes, fields: Iterable[tuple[str, Value]]) -> Mask:
-    return Mask(eyes.rules, [{name.removeprefix(CUSTOM): value} for name, value in fields])
+    return Mask(eyes.rules, [{attribute_of(name): value} for name, value in fields])
 
 
 def _standing(record: HeldRecord, company: str, state: str) -> str:
@@ -133,7 +133,7 @@ def _standing(record: HeldRecord, company: str, state: str) -> str:
 
 
 def shown_suspicion(suspicion: Suspicion, eyes: Eyes) -> Suspicion:
-    """Return a suspicion as somebody is shown it."""
+    """Return a suspicion as the viewer may see it."""
     return msgspec.structs.replace(
         suspicion,
         attribute=eyes.name(suspicion.attribute),

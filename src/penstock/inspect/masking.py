@@ -45,7 +45,7 @@ TYPES = frozenset({"identify", "track", "group", "page", "screen", "alias"})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MaskRules:
-    """What somebody is shown."""
+    """What a viewer is shown."""
 
     #: Everything but ids.
     personal: bool = False
@@ -105,7 +105,7 @@ class Mask:
         return MASK if len(text) > NAME_CHARS_MAX and not self.rules.personal else self.text(text)
 
     def name(self, name: str) -> str:
-        """Return the name of a field, or a path of names, as it may be shown: a long one is what somebody wrote."""
+        """Return the name of a field, or a path of names, as it may be shown: a long one is prose."""
         if self.is_idle or self.rules.personal:
             return name
         is_long = len(name) > PATH_CHARS_MAX or any(len(each) > LONG_CHARS for each in names_of(name))

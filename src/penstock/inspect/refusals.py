@@ -1,4 +1,4 @@
-"""What ingest refused lately, as somebody is shown it: strangers choose the path and what they call themselves."""
+"""What ingest refused lately, as the viewer may see it: strangers choose the path and what they call themselves."""
 
 from typing import Any
 
@@ -17,5 +17,5 @@ def refused_shown(snapshots: Snapshots, eyes: Eyes) -> list[dict[str, Any]]:
 
 def _shown(kind: dict[str, Any], eyes: Eyes) -> dict[str, Any]:
     texts = {name: cut(eyes.text(value)) for name, value in kind.items() if isinstance(value, str) and name != "key"}
-    # Of a wrong key ingest keeps the beginning alone; whoever may not see keys learns that there was one.
+    # Of a wrong key ingest keeps the beginning alone; those who may not see keys learn that there was one.
     return {**kind, **texts, "key": kind.get("key", "") if eyes.keys or not kind.get("key") else "given"}

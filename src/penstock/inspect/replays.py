@@ -56,7 +56,7 @@ def replay_of(order: ReplayOrder, progress: ReplayProgress | None) -> Replay:
 
 
 def shown_selection(selection: Selection, eyes: Eyes) -> Selection:
-    """Return a filter as somebody is shown it."""
+    """Return a filter as the viewer may see it."""
     return msgspec.structs.replace(
         selection,
         person=eyes.person(selection.person),
@@ -92,7 +92,7 @@ class Count:
 
 
 def counted(dead: DeadLetters, destination: str, selection: Selection) -> Count:
-    """Return how many events a selection takes; bounded work, for somebody waits in front of a page."""
+    """Return how many events a selection takes; bounded work, for a person waits for the page."""
     if selection == Selection(cause=selection.cause):
         return Count(sum(count_by_cause(dead, destination, selection).values()))
     number, looked_at, after = 0, 0, 0

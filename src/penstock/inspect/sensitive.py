@@ -10,7 +10,7 @@ import functools
 import re
 
 MASK = "(masked)"
-#: A text of more letters is what somebody wrote, not a word out of a list.
+#: A text of more letters is prose, not a word out of a list.
 LONG_CHARS = 80
 NAME_CHARS_MAX = 200
 # What is looked through at most; the rest is not shown.
@@ -102,13 +102,13 @@ def is_moment(text: str) -> bool:
 
 
 def redacted(text: str) -> str:
-    """Return a text without what looks like somebody's: e-mail, phone, card or account number, IP, query, key."""
+    """Return a text without what looks personal: e-mail, phone, card or account number, IP, query, key."""
     rest = MASK if len(text) > TEXT_CHARS_MAX else ""
     return _SEEN.sub(lambda found: found[0] if found["kept"] else MASK, text[:TEXT_CHARS_MAX]) + rest
 
 
 def looks_personal(text: str) -> bool:
-    """Return whether anything in a text looks like somebody's."""
+    """Return whether anything in a text looks personal."""
     return len(text) > TEXT_CHARS_MAX or redacted(text) != text
 
 

@@ -9,7 +9,7 @@ from penstock import causes
 from penstock.buffer.port.shelf import Counts
 from penstock.machine.pulse import RoleStatus
 
-# Longer than a call may take, and shorter than somebody waits before they look.
+# Longer than a call may take, and shorter than people wait before they look.
 STALLED_S = 60.0
 
 
@@ -29,7 +29,7 @@ class DestinationState:
     reason: str = ""
     #: Until when Custify asked for quiet, in seconds since 1970; None while it does not.
     wait_until: float | None = None
-    #: Seconds since an event ended, or could begin to; None when nobody knows.
+    #: Seconds since an event ended, or could begin to; None when that is unknown.
     still_s: float | None = None
 
 
@@ -63,17 +63,18 @@ def _told(live: Mapping[str, object], *, enabled: bool, has_work: bool) -> tuple
     # On trial a read has passed: with nothing to write, that is all there is to know.
     if (reason := live.get("hold_reason")) and (has_work or not live.get("is_on_trial")):
         cause = str(live.get("hold_cause", ""))
-        return "down" if cause == causes.UNAVAILABLE else "held", cause, str(reason)
+        return "down" if causes.is_unavailable(cause) else "held", cause, str(reason)
     if until := live.get("wait_until"):
-        return "throttled", causes.THROTTLED, _asked_to_wait(cast("float", until), is_cut=bool(live.get("wait_is_cut")))
+        cause = causes.said_by(str(live.get("causes", "custify")), causes.THROTTLED)
+        return "throttled", cause, _asked_to_wait(live, cast("float", until))
     return "delivering", "", ""
 
 
-def _asked_to_wait(until: float, *, is_cut: bool) -> str:
-    at = f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
-    if is_cut:
-        return f"Custify asked us to wait for longer than retry_after_s_max; it is asked again at {at}"
-    return f"Custify asked us to wait until {at}"
+def _asked_to_wait(live: Mapping[str, object], until: float) -> str:
+    at, who = f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M:%S} UTC", live.get("who", "Custify")
+    if live.get("wait_is_cut"):
+        return f"{who} asked us to wait for longer than retry_after_s_max; it is asked again at {at}"
+    return f"{who} asked us to wait until {at}"
 
 
 def _why(live: Mapping[str, object], counts: Counts, still_s: float) -> str:

@@ -46,7 +46,7 @@ class DestinationStatus:
     shadow_calls: Mapping[str, CallFigures]
     #: Seconds since an event ended, or could begin to; None while deliver has not said.
     still_s: float | None = None
-    #: What it may have been called before; nothing is sent until somebody says.
+    #: What it may have been called before; nothing is sent until a person says.
     was: str = ""
 
 
@@ -191,7 +191,7 @@ class StatusReader:
 
 
 def without_names(status: Status) -> Status:
-    """Return the status without what looks like somebody's: reasons repeat what Custify said."""
+    """Return the status without what looks personal: reasons repeat what Custify said."""
     return dataclasses.replace(
         status,
         destinations={

@@ -3,20 +3,18 @@
 Custify creates an attribute with the first value that names it, and gives it the type of that value.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
-from penstock.destinations.plan import Call
+from penstock.destinations.plan import AttributeType
 from penstock.ledger.likeness import KnownNames
 from penstock.timestamps import LISTED, moment, parsed
 
-Type = Literal["date", "number", "boolean", "string"]
 GuardMode = Literal["warn", "hold", "off"]
 #: Where the ledger keeps what the guard said.
 SUBJECT = "attribute:"
-READS: Mapping[str, str] = {"/people": "/customer/attributes", "/company": "/company/attributes"}
 #: How many attributes one event is remarked on for, and how many remarks a destination keeps: the newest.
 REMARKS_OF_AN_EVENT_MAX, REMARKS_MAX = 20, 200
 # Attributes of ours that are remembered beside Custify's own list until it is read again.
@@ -24,14 +22,10 @@ OURS_MAX = 10_000
 # What is quoted of another attribute's name.
 QUOTED_CHARS_MAX = 100
 TIME_NAMES = ("_at", "At", "_on", "date", "Date", "_time", "Time")
-# Types as Custify's clients name them, whatever their case.
-TYPES: Mapping[str, Type] = {
-    "date": "date", "number": "number", "currency": "number", "boolean": "boolean", "string": "string", "text": "string",
-}  # fmt: skip
 
 
 #: `people.NAME` or `company.NAME`, its type at Custify, and its value.
-New = tuple[str, Type, object]
+New = tuple[str, AttributeType, object]
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +33,7 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
 
     #: `people.NAME` or `company.NAME`.
     attribute: str
-    type: Type
+    type: AttributeType
     why: str
     #: The event that would have created or changed it.
     message_id: str = ""
@@ -66,43 +60,25 @@ class Displaced(msgspec.Struct, frozen=True):
 class Attributes:
     """The attributes of people or companies at Custify, with their types; None where it did not say."""
 
-    def __init__(self, types: Mapping[str, Type | None]) -> None:
-        self.types: dict[str, Type | None] = {}
+    def __init__(self, types: Mapping[str, AttributeType | None]) -> None:
+        self.types: dict[str, AttributeType | None] = {}
         self.names, self.ours = KnownNames(), 0
         for name, type_ in types.items():
             self.hold(name, type_)
 
-    def hold(self, name: str, type_: Type | None) -> None:
+    def hold(self, name: str, type_: AttributeType | None) -> None:
         """Note one that Custify has."""
         self.types[name] = type_
         self.names.add(name)
 
-    def add(self, name: str, type_: Type) -> None:
+    def add(self, name: str, type_: AttributeType) -> None:
         """Note one that will exist from now on: the next that nearly repeats it is seen."""
         if name not in self.types and self.ours < OURS_MAX:
             self.ours += 1
             self.hold(name, type_)
 
 
-def listed(text: str) -> dict[str, Type | None] | None:
-    """Return the attributes in Custify's answer; None when it cannot be read, which is not to have none.
-
-    That it has names and types: custify-mcp, client.ts.
-    """
-    try:
-        answer = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    items = answer.get("attributes") if isinstance(answer, dict) else answer
-    if not isinstance(items, list):
-        return None
-    named = [each for each in items if isinstance(each, dict) and "name" in each]
-    if items and not named:
-        return None
-    return {str(each["name"]): TYPES.get(str(each.get("type", "")).lower()) for each in named}
-
-
-def type_of(value: object) -> Type:
+def type_of(value: object) -> AttributeType:
     """Return the type that Custify gives a value."""
     if isinstance(value, bool):
         return "boolean"
@@ -111,19 +87,10 @@ def type_of(value: object) -> Type:
     return "number"
 
 
-def attributes_of(call: Call) -> Iterator[tuple[str, object]]:
-    """Yield the custom attributes of an upsert, as `people.NAME` or `company.NAME`."""
-    named = call.body.get("custom_attributes")
-    # What is taken back makes no attribute.
-    for name, value in named.items() if isinstance(named, dict) else ():
-        if value is not None:
-            yield f"{call.path.removeprefix('/')}.{name}", value
-
-
 def not_cleared(
     attributes: Sequence[tuple[str, object]], cleared: Collection[tuple[str, str]], approved: Collection[str]
 ) -> list[New]:
-    """Return those attributes, with their types, that were not looked at before, and that nobody approved."""
+    """Return those attributes, with their types, that were neither looked at before nor approved."""
     typed = [(name, type_of(value), value) for name, value in attributes if name not in approved]
     return [each for each in typed if each[:2] not in cleared]
 
@@ -142,7 +109,7 @@ def looked_at(new: Sequence[New], known: Attributes, message_id: str) -> list[Su
     return found
 
 
-def _of_its_type(name: str, type_: Type, known: Attributes) -> str:
+def _of_its_type(name: str, type_: AttributeType, known: Attributes) -> str:
     held = known.types[name]
     return f"it is a {held} at Custify, and comes as a {type_}" if held not in {None, type_} else ""
 
@@ -152,7 +119,7 @@ def _of_its_name(name: str, known: Attributes) -> str:
     return f"it is new, and nearly repeats {other[:QUOTED_CHARS_MAX]}" if other else ""
 
 
-def _of_its_date(name: str, value: object, type_: Type) -> str:
+def _of_its_date(name: str, value: object, type_: AttributeType) -> str:
     if not name.endswith(TIME_NAMES):
         return ""
     if type_ == "string" and parsed(value):

@@ -14,7 +14,7 @@ from rapidfuzz.distance import Indel
 # that stand in both in the same order (twice their longest common subsequence, by the sum of their lengths): with 0.92, up
 # to twelve letters may differ by one that is missing or added, from thirteen on by one that is changed or swapped too.
 CHARS_MIN, LIKENESS_MIN = 8, 0.92
-# Nobody reads on: longer names are looked up as they are, and compared with none.
+# Longer names are looked up as they are, and compared with none.
 CHARS_MAX = 200
 # Names that are kept for each half. More have the same half only where names are numbered with letters, or by malice.
 HALF_MAX = 4

@@ -5,7 +5,6 @@ import hashlib
 from typing import Literal
 
 from penstock.destinations.plan import Call, Plan
-from penstock.ledger.record import links, person_subject
 from penstock.settings import Destination
 
 ModeName = Literal["live", "shadow", "canary"]
@@ -28,8 +27,8 @@ class Mode:
         return any(self._is_chosen(call) for call in plan.calls)
 
     def _is_chosen(self, call: Call) -> bool:
-        named = {str(call.body.get("company_id", "")), *links(call)}
-        person = person_subject(call) if call.path != "/company" else ""
+        named = {call.company, *call.links()}
+        person = call.person if call.about != "company" else ""
         return bool(named & self.companies) or (bool(person) and _percentile(person) < self.percent)
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from penstock.ledger.record import NULL, Record, Value
+from penstock.destinations.plan import Value
+from penstock.ledger.record import NULL, Record
 from penstock.settings.table import Policy
 
 MEANING: Mapping[Policy, str] = {
@@ -16,7 +17,6 @@ MEANING: Mapping[Policy, str] = {
 }
 #: What must be known of a person in Custify before the first write, or the policy could not be kept.
 NEEDS_HELD = frozenset({"set_once", "max", "min"})
-DEFAULTS: Mapping[str, Policy] = {"people.signed_up_at": "set_once"}
 # A later event than this cannot have set a field: its time was wrong, and an older version believed it.
 AHEAD_MS_MAX = 2 * 86_400_000
 
@@ -26,7 +26,7 @@ def withheld(
 ) -> str:
     """Return why a value is not sent; empty when it is. `now` is in seconds since 1970."""
     held = record.fields.get(name) if record else None
-    # With `always` the ledger has no say, as somebody chose.
+    # With `always` the ledger has no say: that is its meaning.
     if guessed and held is not None and policy not in {"always", "owner"}:
         return f"{policy}: Custify holds a value already, and this is a guess, from the time of the event"
     match policy:

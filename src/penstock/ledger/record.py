@@ -1,6 +1,6 @@
 """One record of the ledger: what Custify is known to hold of one person or company.
 
-Rules for whoever changes this file: a record says only what Custify acknowledged. Whenever a call may have been applied
+Rules for this file: a record says only what Custify acknowledged. Whenever a call may have been applied
 without an answer, its fields are forgotten: to send once too often is harmless, to skip what Custify lacks is not.
 """
 
@@ -11,10 +11,8 @@ from typing import Any
 
 import msgspec
 
-from penstock.destinations.plan import Call
-from penstock.placeholders import plain_email
+from penstock.destinations.plan import Value
 
-Value = str | int | float | bool
 # Longer texts are kept as their digest: enough to see a change, and a record stays small.
 VALUE_CHARS_MAX = 200
 # More than anybody keeps of a person. A record is read and written whole, and who sends ever new names must not make it
@@ -25,9 +23,9 @@ OWN_FIELDS_MAX = 50
 DIGEST = "\x00blake2:"
 #: A field that was taken back, as records keep it: what they do not hold is not known.
 NULL = "\x00null"
-IDS = frozenset({"user_id", "company_id"})
-CUSTOM = "custom_attributes."
-# A person was taken out of a company, belongs to it, or was linked while nobody knew whether Custify has the company: a
+# In the name of a field that people made up: the group that it stands in comes first.
+IN_GROUP = "."
+# A person was taken out of a company, belongs to it, or was linked before it was known whether Custify has the company: a
 # link to a company that it lacks is ignored there, and must be said again once the company was sent.
 LEFT, MEMBER, UNPROVEN = 0, 1, 2
 
@@ -37,7 +35,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, rename={
 }):  # fmt: skip
     """What is known of one subject. An e-mail that belongs to a user has a record that names the user, and nothing else."""
 
-    #: Values by field, custom attributes as `custom_attributes.NAME`.
+    #: Values by field, attributes that people made up as `GROUP.NAME`.
     fields: dict[str, Value] = {}
     #: Companies a person was linked to or taken out of: LEFT, MEMBER or UNPROVEN.
     companies: dict[str, int] = {}
@@ -49,53 +47,18 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, rename={
     asserted_at: float = 0.0
     #: Only in a record of an e-mail: whose it is.
     user_id: str = ""
-    #: Fields whose value nobody stated: it was derived from the time of an event.
+    #: Fields whose value was not stated but derived from the time of an event.
     guessed: list[str] = []
 
 
-def subject_of(call: Call) -> str:
-    """Return whom a call is about: `user:…`, `email:…` or `company:…`; empty when it names nobody."""
-    if call.path == "/company":
-        return company_subject(str(call.body.get("company_id", "")))
-    return person_subject(call)
-
-
-def person_subject(call: Call) -> str:
-    """Return the person a call names, by user id, else by e-mail; empty when it names none."""
-    user_id, email = call.body.get("user_id"), call.body.get("email")
-    return f"user:{user_id}" if user_id else email_subject(str(email)) if email else ""
-
-
-def email_subject(email: str) -> str:
-    """Return the subject of somebody known by e-mail alone; however the address is written, it is one."""
-    return f"email:{plain_email(email)}"
-
-
-def company_subject(company_id: str) -> str:
-    """Return the subject of a company."""
-    return f"company:{company_id}"
-
-
-def flat(call: Call) -> dict[str, Value]:
-    """Return the fields of an upsert, custom attributes among them, without ids and links."""
-    fields: dict[str, Value] = {}
-    for name, value in call.body.items():
-        if name == "custom_attributes" and isinstance(value, dict):
-            fields |= {CUSTOM + attribute: NULL if each is None else each for attribute, each in value.items()}
-        elif name not in IDS and isinstance(value, Value | None):
-            fields[name] = NULL if value is None else value
-    return fields
+def attribute_of(field: str) -> str:
+    """Return the name of an attribute without its group; every other field's as it is."""
+    return field.partition(IN_GROUP)[2] or field
 
 
 def sent(value: Value) -> Value | None:
     """Return a value as it is sent."""
     return None if value == NULL else value
-
-
-def links(call: Call) -> dict[str, bool]:
-    """Return the companies an upsert of a person links (true) or removes (false)."""
-    named = call.body.get("companies")
-    return {str(link["company_id"]): not link.get("remove") for link in named} if isinstance(named, list) else {}
 
 
 def kept(value: Value) -> Value:
@@ -126,7 +89,7 @@ class Delta:
     last_group: str = ""
     #: The call carried everything that is known: the time, else None.
     asserted_at: float | None = None
-    #: Which of the fields have a value that nobody stated.
+    #: Which of the fields have a value that was not stated.
     guessed: frozenset[str] = frozenset()
 
     def after(self, earlier: "Delta | None") -> "Delta":
@@ -156,7 +119,7 @@ class Delta:
         return encoded(record)
 
     def doubt(self, raw: bytes | None) -> bytes | None:
-        """Return the record without what this may have changed: the call was made, and nobody knows what came of it."""
+        """Return the record without what this may have changed: the call was made, and what came of it is unknown."""
         record = decoded(raw)
         if record is None:
             return None
@@ -180,7 +143,7 @@ class Alias:
         return encoded(Record(user_id=self.user_id)) if self.user_id else None
 
     def doubt(self, raw: bytes | None) -> bytes | None:  # noqa: ARG002 - whatever was known of it is in doubt
-        """Return nothing: whose the e-mail is, nobody knows now."""
+        """Return nothing: whose the e-mail is, is unknown now."""
         return None
 
 
@@ -204,7 +167,7 @@ def memberships(record: Record) -> Sequence[str]:
 
 def _with_fields(fields: Mapping[str, Value], learned: Mapping[str, Value]) -> dict[str, Value]:
     short = {name: kept(value) for name, value in learned.items() if len(name) <= FIELD_CHARS_MAX}
-    own = {name: value for name, value in short.items() if not name.startswith(CUSTOM)}
+    own = {name: value for name, value in short.items() if IN_GROUP not in name}
     custom = {name: value for name, value in short.items() if name not in own}
     return _with(_with(fields, own, size_max=FIELDS_MAX + OWN_FIELDS_MAX), custom, size_max=FIELDS_MAX)
 

@@ -4,9 +4,20 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from penstock.destinations.every import PACKAGES, package_of
 from penstock.ledger.guard import GuardMode
-from penstock.ledger.policies import DEFAULTS, NEEDS_HELD
+from penstock.ledger.policies import NEEDS_HELD
 from penstock.settings import Destination, Policy, Switch
+
+#: Paths of calls that write a record, whatever the destination.
+RECORD_PATHS = frozenset(path for package in PACKAGES.values() for path in package.records)
+#: What holds of fields where the settings of a destination say nothing else.
+DEFAULTS: Mapping[str, Policy] = {
+    field: policy
+    for package in PACKAGES.values()
+    for usual in package.ledger.values()
+    for field, policy in usual.items()
+}
 
 UnknownPeople = Literal["park", "create", "send"]
 
@@ -21,11 +32,11 @@ class Rules:
     coalesce: bool = True
     #: Of an upsert, only the fields that differ are sent.
     changes_only: bool = False
-    #: By field, as `people.NAME`, `company.NAME`, `people.custom_attributes.NAME`.
+    #: By field, as `KIND.NAME` or `KIND.GROUP.NAME`.
     policies: Mapping[str, Policy] = dataclasses.field(default_factory=lambda: dict(DEFAULTS))
-    #: Seconds after which all that is known of somebody is sent again in full.
+    #: Seconds after which all that is known of a person or company is sent again in full.
     reassert_s: float = 30 * 86_400.0
-    #: What becomes of an event of somebody Custify does not know.
+    #: What becomes of an event of a person Custify does not know.
     unknown: UnknownPeople = "park"
     #: How long such an event waits for its person, in seconds.
     park_s: float = 86_400.0
@@ -41,14 +52,13 @@ class Rules:
             self.skip_unchanged or self.coalesce or self.changes_only or self.policies or self.infer_company
         ) and (self.unknown, self.guard) == ("send", "off")
 
-    def policy(self, path: str, name: str) -> Policy:
-        """Return the policy of a field of `/people` or `/company`."""
-        return self.policies.get(f"{path.removeprefix('/')}.{name}", "always")
+    def policy(self, kind: str, name: str) -> Policy:
+        """Return the policy of a field of one kind of record, as a call names its kind."""
+        return self.policies.get(f"{kind}.{name}", "always")
 
-    def needs_held(self, path: str) -> bool:
-        """Return whether a policy must know what Custify holds before the first write."""
-        kind = path.removeprefix("/") + "."
-        return any(name.startswith(kind) and policy in NEEDS_HELD for name, policy in self.policies.items())
+    def needs_held(self, kind: str) -> bool:
+        """Return whether a policy must know what is held at the destination before the first write."""
+        return any(name.startswith(f"{kind}.") and policy in NEEDS_HELD for name, policy in self.policies.items())
 
 
 OFF = Rules(
@@ -57,11 +67,12 @@ OFF = Rules(
 
 
 def rules_of(destination: Destination) -> Rules:
-    """Return what the ledger may do; with rudderstack nothing, unless it was asked for. Only Custify keeps records."""
-    if destination.type != "custify":
+    """Return what the ledger may do; where the package expects none for a mapping nothing, unless it was asked for."""
+    package = package_of(destination)
+    if not package.records:
         return OFF
-    ours = destination.mapping == "custify/1"
-    policies: dict[str, Policy] = {**(DEFAULTS if ours else {}), **destination.policies}
+    ours = destination.mapping in package.ledger
+    policies: dict[str, Policy] = {**package.ledger.get(destination.mapping, {}), **destination.policies}
     unknown: UnknownPeople = (
         ("park" if ours else "send") if destination.unknown_people == "auto" else destination.unknown_people
     )

@@ -10,30 +10,24 @@ changes it back.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
-from penstock.destinations.plan import Call, Plan
+from penstock.destinations.plan import Call, Plan, Value
+from penstock.destinations.subjects import company_subject, email_subject, user_subject
 from penstock.ledger.policies import withheld
 from penstock.ledger.record import (
-    CUSTOM,
     LEFT,
     MEMBER,
+    NULL,
     UNPROVEN,
     Alias,
     Delta,
     Record,
-    Value,
-    company_subject,
-    email_subject,
-    flat,
     is_digest,
     kept,
-    links,
     same,
     sent,
-    subject_of,
 )
 from penstock.ledger.rules import Rules
 
@@ -81,30 +75,31 @@ def subjects_of(plan: Plan) -> set[str]:
     """Return everybody whose record has a say in a plan, before e-mails are followed to their users."""
     named: set[str] = set()
     for call in plan.calls:
-        named.add(subject_of(call))
-        named |= {company_subject(company) for company in links(call)}
-        if email := call.body.get("email"):
+        named.add(call.subject)
+        named |= {company_subject(company) for company in call.links()}
+        if email := call.email:
             named.add(email_subject(str(email)))
     return named - {"", company_subject("")}
 
 
 def whose(call: Call, records: Records) -> str:
     """Return whose record a call belongs to: an e-mail that is a user's is that user."""
-    subject = subject_of(call)
+    subject = call.subject
     alias = records.get(subject) if subject.startswith("email:") else None
-    return f"user:{alias.user_id}" if alias and alias.user_id else subject
+    return user_subject(alias.user_id) if alias and alias.user_id else subject
 
 
 def together(parts: Sequence[Weighable]) -> int:
     """Return how many of the parts, from the first, may become one plan: upserts of the same person and company."""
-    paths: dict[str, str] = {}
+    subjects: dict[str, str] = {}
     emails: set[object] = set()
     for count, part in enumerate(parts):
         for call in part.plan.calls:
-            if call.path == "/event" or paths.setdefault(call.path, subject_of(call)) != subject_of(call):
+            about = call.about
+            if about == "event" or subjects.setdefault(about, subject := call.subject) != subject:
                 return count
-            if call.path == "/people" and "email" in call.body:
-                emails.add(email_subject(str(call.body["email"])))
+            if about == "person" and (email := call.email) is not None:
+                emails.add(email_subject(str(email)))
         if len(emails) > 1:
             return count  # a changed e-mail may change who is meant
     return len(parts)
@@ -114,7 +109,7 @@ def weigh(parts: Sequence[Weighable], records: Records, rules: Rules, *, now: fl
     """Return what is left to send of a run; `records` holds every subject of its plans."""
     drafts: dict[str, Draft] = {}
     # A company that is about to be sent is known by the time the person is linked to it.
-    sending = {subject_of(call) for part in parts for call in part.plan.calls}
+    sending = {call.subject for part in parts for call in part.plan.calls}
     known = {subject for subject, record in records.items() if record is not None} | sending
     notes: list[tuple[Note, ...]] = []
     touched: list[set[str]] = []
@@ -124,7 +119,7 @@ def weigh(parts: Sequence[Weighable], records: Records, rules: Rules, *, now: fl
         for call in part.plan.calls:
             subject = whose(call, records)
             if subject not in drafts:
-                drafts[subject] = Draft(call.path, records.get(subject), rules, known=known, now=now)
+                drafts[subject] = Draft(call, records.get(subject), rules, known=known, now=now)
             says_something = drafts[subject].add(call, part, said)
             if says_something or drafts[subject].is_stale or not rules.skip_unchanged:
                 touched[-1].add(subject)
@@ -134,8 +129,8 @@ def weigh(parts: Sequence[Weighable], records: Records, rules: Rules, *, now: fl
     for subject, draft in drafts.items():
         learned |= draft.learned(subject, is_sent=subject in calls)
     return Weighed(
-        # /company sorts before /people: Custify ignores a link to a company that it lacks.
-        calls=tuple(sorted(calls.values(), key=lambda call: call.path)),
+        # Companies before people: a link to a company that is not there yet may be ignored.
+        calls=tuple(sorted(calls.values(), key=lambda call: call.about)),
         is_carried=tuple(not own.isdisjoint(calls) for own in touched),
         notes=tuple(notes),
         learned=learned,
@@ -145,36 +140,32 @@ def weigh(parts: Sequence[Weighable], records: Records, rules: Rules, *, now: fl
 class Draft:
     """The upsert of one subject as it grows, event by event, beside what Custify will hold after it."""
 
-    def __init__(self, path: str, record: Record | None, rules: Rules, *, known: set[str], now: float) -> None:
-        self.path, self.rules, self.before, self.now = path, rules, record, now
+    def __init__(self, call: Call, record: Record | None, rules: Rules, *, known: set[str], now: float) -> None:
+        self.path, self.kind, self.about = call.path, call.kind, call.about
+        self.rules, self.before, self.now = rules, record, now
         self.after = changeable(record) if record else Record()
         self.known = known
-        self.is_begun = False
-        #: The only call, as long as it can go out as it is.
+        #: The calls of the subject; the only one, as long as it can go out as it is.
+        self.said: list[Call] = []
         self.plain: Call | None = None
-        self.ids: dict[str, object] = {}
-        #: What a person without an id is found by, whoever may overwrite it.
-        self.email: dict[str, object] = {}
         self.fields: dict[str, Value] = {}
         self.links: dict[str, bool] = {}
         self.changed: set[str] = set()
         self.relinked: set[str] = set()
-        #: Values that Custify holds as a guess of ours, and that somebody has now stated.
+        #: Values that Custify holds as a guess of ours, and that are stated now.
         self.confirmed: dict[str, Value] = {}
         self.old_email = self.after.fields.get("email")
 
     def add(self, call: Call, part: Weighable, notes: list[Note]) -> bool:
         """Fold one event in; return whether it says anything that Custify does not hold."""
-        self.plain = None if self.is_begun else call
-        self.is_begun = True
-        self.ids |= {name: call.body[name] for name in ("user_id", "company_id") if name in call.body}
-        self.email |= {name: call.body[name] for name in ("email",) if name in call.body}
+        self.plain = None if self.said else call
+        self.said.append(call)
         says = [
-            self._take(name, value, part=part, notes=notes, guessed=name in call.guessed)
-            for name, value in flat(call).items()
+            self._take(name, NULL if value is None else value, part=part, notes=notes, guessed=name in call.guessed)
+            for name, value in call.fields().items()
         ]
-        says += [self._link(company, wanted) for company, wanted in links(call).items()]
-        if part.group and self.path == "/people":
+        says += [self._link(company, wanted) for company, wanted in call.links().items()]
+        if part.group and self.about == "person":
             self.after.last_group = part.group
         return any(says) or self.before is None
 
@@ -187,7 +178,7 @@ class Draft:
             self._assert_again()
         elif self.plain is not None and not self.rules.changes_only:
             return self.plain
-        return Call(self.path, self._body(everything=stale or not self.rules.changes_only))
+        return self._rewritten(everything=stale or not self.rules.changes_only)
 
     def learned(self, subject: str, *, is_sent: bool) -> dict[str, Delta | Alias]:
         """Return what is known once the call was acknowledged; without a call, only when things happened is new."""
@@ -208,7 +199,7 @@ class Draft:
         return {subject: delta} | self._aliases(subject, anew=delta.asserted_at is not None)
 
     def _take(self, name: str, value: Value, *, part: Weighable, notes: list[Note], guessed: bool) -> bool:
-        policy, after = self.rules.policy(self.path, name), self.after
+        policy, after = self.rules.policy(self.kind, name), self.after
         why = withheld(policy, value, name=name, record=after, at_ms=part.at_ms, guessed=guessed, now=self.now)
         if why:
             notes.append(Note(self.path, name, why))
@@ -225,7 +216,7 @@ class Draft:
         return is_new
 
     def _note_who_says(self, name: str, value: Value, *, guessed: bool, is_new: bool) -> None:
-        """Tell a guess of ours from what somebody stated, even if both are the same value."""
+        """Tell a guess of ours from what was stated, even if both are the same value."""
         if guessed:
             self.after.guessed.append(name)
         elif name in self.after.guessed:
@@ -253,29 +244,19 @@ class Draft:
         """Add what is known and was not said just now; not what others maintain or what is never said twice."""
         assert self.before is not None
         for name, value in self.before.fields.items():
-            if self.rules.policy(self.path, name) not in {"owner", "set_once"} and not is_digest(value):
+            if self.rules.policy(self.kind, name) not in {"owner", "set_once"} and not is_digest(value):
                 self.fields.setdefault(name, value)
         for company, state in self.before.companies.items():
             if state != LEFT:
                 self.links.setdefault(company, True)
 
-    def _body(self, *, everything: bool) -> dict[str, Any]:
-        fields = (
-            self.fields if everything else {name: self.fields[name] for name in self.fields if name in self.changed}
-        )
+    def _rewritten(self, *, everything: bool) -> Call:
+        names = self.fields if everything else [name for name in self.fields if name in self.changed]
         companies = self.links if everything else {company: self.links[company] for company in self.relinked}
-        body: dict[str, Any] = (self.ids or self.email) | {
-            name: sent(value) for name, value in fields.items() if not name.startswith(CUSTOM)
-        }
-        if companies:
-            body["companies"] = [{"company_id": company, "remove": not wanted} for company, wanted in companies.items()]
-        body["custom_attributes"] = {
-            name.removeprefix(CUSTOM): sent(value) for name, value in fields.items() if name.startswith(CUSTOM)
-        }
-        return body
+        return self.said[0].rewritten(self.said, {name: sent(self.fields[name]) for name in names}, companies)
 
     def _aliases(self, subject: str, *, anew: bool) -> dict[str, Delta | Alias]:
-        """Return to whom e-mails belong after this call; one that is said `anew` is as fresh as its person's record."""
+        """Return whose e-mails are after this call; one that is said `anew` is as fresh as its person's record."""
         email = self.fields.get("email")
         if email is None or not subject.startswith("user:"):
             return {}

@@ -87,7 +87,7 @@ def answered(job: bytes) -> bytes:
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
+    """Answer until no more is asked."""
     # Ctrl-C at a terminal reaches us too; our parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     jobs, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")

@@ -1,4 +1,4 @@
-"""Running a pure function in a process of its own (machine/alone.py), so that one that takes too long stops nobody else."""
+"""Running a pure function in a process of its own (machine/alone.py), so that one that takes too long stops nothing else."""
 
 import contextlib
 import dataclasses

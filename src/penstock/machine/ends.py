@@ -1,4 +1,4 @@
-"""How often each role ended and was started again: written by the supervisor, read by whoever looks."""
+"""How often each role ended and was started again: written by the supervisor, read by the other roles."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -46,12 +46,12 @@ class EndsBook:
         self.write()
 
     def note(self, role: str, code: int, now: float) -> None:
-        """Count that a role ended, though nobody had asked it to."""
+        """Count that a role ended, though it was not asked to."""
         self.ends[role].note(code, now)
         self.write()
 
     def write(self) -> None:
-        """Leave it for whoever looks; on a full disk that waits for the next time."""
+        """Leave it to be looked at; on a full disk that waits for the next time."""
         try:
             self._write(
                 FILE, {"boot": boot_id(), **{role: dataclasses.asdict(ends) for role, ends in self.ends.items()}}

@@ -68,7 +68,7 @@ def _connections(wanted_max: int) -> int:
 
 
 def _require_free(host: str, port: int) -> None:
-    # granian shares a port with whoever listens on it already: two programs would each get half of the requests.
+    # granian shares a port with what listens on it already: two programs would each get half of the requests.
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""The data folder is for the user Penstock runs as, and for nobody else: it holds events of people, and keys.
+"""The data folder is for the user Penstock runs as, and for no other: it holds events of people, and keys.
 
 The command line sets an umask for files that are made, SQLite's and ours alike; this mends what was made before, by an
 older Penstock or by hand.
@@ -65,7 +65,7 @@ def tighten(data_dir: Path) -> None:
         except FileNotFoundError:
             continue  # a process that is still running replaced it
         except OSError:
-            # A volume that belongs to somebody else, or a file system without modes.
+            # A volume of another user, or a file system without modes.
             refused.append(path.name)
     if tightened:
         log.warning("data_folder_tightened", data_dir=str(data_dir), files=sorted(tightened))

@@ -1,7 +1,7 @@
 """Whether a role's loop turns, and which event it is at: a few bytes in a file that is mapped into memory.
 
 To write there is a store into memory: no call of the system, and nothing that waits. What was written survives a
-`kill -9`, so the next process knows what the last one was at; and whoever looks sees a loop that cannot answer.
+`kill -9`, so the next process knows what the last one was at; and every look shows a loop that cannot answer.
 """
 
 import dataclasses
@@ -121,7 +121,7 @@ def _under(text: bytes) -> tuple[str, int]:
 
 
 def _mapped(path: Path) -> mmap.mmap:
-    """Return the file's bytes; without room on the disk, memory that nobody else sees."""
+    """Return the file's bytes; without room on the disk, memory of our own."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""What each process knows only in memory (requests, attempts, pace), left in a small file for whoever looks.
+"""What each process knows only in memory (requests, attempts, pace), left in a small file for other processes.
 
 A file, not a socket: reading it cannot slow the process that wrote it, and it tells when that process last lived.
 """

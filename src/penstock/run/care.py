@@ -58,7 +58,7 @@ def back_up(settings: Settings, to: Path, *, with_key: bool, tell: Callable[[str
 
 
 def restore(settings: Settings, from_: Path, *, replace: bool) -> "Restored":
-    """Put a set of copies into the data folder, which nobody may use meanwhile. Raises BackupRefused."""
+    """Put a set of copies into the data folder, which must not be in use meanwhile. Raises BackupRefused."""
     from penstock.buffer.sqlite.doctor import restore
 
     stamp = f"{SystemClock().now():.0f}"

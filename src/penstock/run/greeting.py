@@ -13,12 +13,12 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is liste
 
 
 def is_for_a_person(settings: Settings) -> bool:
-    """Return whether somebody reads our words at a terminal, and wants more than warnings."""
+    """Return whether a person reads our words at a terminal, and wants more than warnings."""
     return sys.stderr.isatty() and settings.log_format != "json" and settings.log_level in {"debug", "info"}
 
 
 async def greet(settings: Settings, *, version: str, link: str) -> None:
-    """Once both listeners answer, say so. `link` lets the administrator in, once; empty when somebody has a password."""
+    """Once both listeners answer, say so. `link` lets the administrator in, once; empty once there is a password."""
     for name in ("listen", "admin_listen"):
         host, port = host_and_port(name, getattr(settings, name))
         await _answering(EVERYWHERE.get(host, host), port)

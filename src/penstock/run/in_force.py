@@ -21,7 +21,7 @@ def following_at_start(role: str, path: Path | None) -> Following:
     complaint = ""
     while True:
         try:
-            # A file of an older Penstock would look empty to whoever reads it first.
+            # A file of an older Penstock would look empty to its first reader.
             open_control(load(path)).bring_up_to_date()
         except BufferUnavailable as error:
             complaint = complain(error, complaint)

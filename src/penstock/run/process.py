@@ -186,7 +186,7 @@ class Process:
             log.info("settings_changed")
 
     def _show_settings(self, role: str) -> None:
-        """Leave what is in force, without its secrets, for whoever looks while the file cannot be used."""
+        """Leave what is in force, without its secrets, to be looked at while the file cannot be used."""
         self.snapshots.write(f"{role}.settings", {"problem": self.complaint, **in_force(self.settings)})
 
 
@@ -254,7 +254,7 @@ def only_one(data_dir: Path, role: str) -> Iterator[None]:
 
 
 def hash_seed(data_dir: Path) -> int:
-    """Return the seed of Python's hashes for this data folder, drawn once: nobody outside can tell what will collide."""
+    """Return the seed of Python's hashes for this data folder, drawn once: what will collide cannot be told from outside."""
     path = data_dir / "hash.seed"
     with contextlib.suppress(FileNotFoundError, ValueError):
         seed = int(path.read_text(encoding="ascii"))

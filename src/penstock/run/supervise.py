@@ -89,7 +89,7 @@ def supervise(
 ) -> int:
     """Run the commands until SIGTERM or SIGINT; return the exit code for our own process.
 
-    `write` leaves, under a name, what whoever looks must know of the roles' ends.
+    `write` leaves, under a name, what must be known of the roles' ends.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     on_terminal = sys.stderr.isatty()

@@ -70,7 +70,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
             if process.damage is not None:
                 raise process.damage
         except StoreDamaged as error:
-            # Said once, and left for whoever looks; the supervisor does not start this role again.
+            # Said once, and left to be looked at; the supervisor does not start this role again.
             log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
             _leave(process.snapshots, role, {"reason": str(error)})
             raise
@@ -281,7 +281,7 @@ def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> st
     invitation = access.first_invitation()
     link = f"{settings.public_url or f'http://{settings.admin_listen}'}/welcome/{invitation}" if invitation else ""
     if link and not is_for_a_person(settings):
-        # The only secret that is ever logged: without it nobody could sign in, and it works once, for a day.
+        # The only secret that is ever logged: without it no one could sign in, and it works once, for a day.
         log.warning("first_sign_in", link=link)
     return link
 

@@ -118,7 +118,7 @@ def _check_sources(settings: Settings) -> Mistaken:
 
 
 def _check_strangers(name: str, source: Source) -> Mistaken:
-    """Refuse what cannot bound whoever has the source's key."""
+    """Refuse what cannot bound the holder of the source's key."""
     for origin in source.allowed_origins:
         if not PAGE.fullmatch(origin):
             hint = "scheme and host in small letters, a port if it is not the scheme's own, no path"

@@ -13,7 +13,7 @@ from penstock.settings.text import typed, unknown
 PREFIX = "PENSTOCK_"
 # Read by the command line, before there are settings.
 OF_THE_COMMAND_LINE = {"PENSTOCK_CONFIG"}
-# What Kubernetes tells every container of a Service whose name begins with ours; nobody wrote it.
+# What Kubernetes tells every container of a Service whose name begins with ours; it is not a setting.
 OF_A_SERVICE = re.compile(
     r"PENSTOCK_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )

@@ -1,6 +1,6 @@
 """The settings in force while a process runs: penstock.toml as it is believed, and the dashboard's on top.
 
-Editors, `cp` and templating tools truncate a file before they write it: whoever looks in between reads an empty file, or
+Editors, `cp` and templating tools truncate a file before they write it: a look in between finds an empty file, or
 half of one, and both may be valid. So a change is believed once two looks see the same; and a file that lost every source
 is not believed before a person says so, for what SDKs send to a source that is gone they throw away.
 """
@@ -17,7 +17,7 @@ from penstock.settings.renames import refuse_unsaid
 from penstock.settings.table import Settings
 from penstock.settings.text import read_bytes
 
-#: What somebody said with `penstock apply`: a text that is new each time, and the digest of the file they meant.
+#: What was said with `penstock apply`: a text that is new each time, and the digest of the file they meant.
 Consent = tuple[str, str]
 
 
@@ -93,12 +93,12 @@ class Following:
 
 
 def digest_of(raw: bytes) -> str:
-    """Return what a file is known by in somebody's consent."""
+    """Return what a file is known by in a consent."""
     return hashlib.sha256(raw).hexdigest()
 
 
 def _doubt(before: File, now: File, path: str) -> SettingsError | None:
-    """Return why a file that does not change any more is not followed before somebody says that it is meant."""
+    """Return why a file that does not change any more is not followed before it is said to be meant."""
     try:
         refuse_unsaid(*(file.table.get("destinations", {}) for file in (before, now)))
     except SettingsError as error:
@@ -107,7 +107,7 @@ def _doubt(before: File, now: File, path: str) -> SettingsError | None:
 
 
 def _loss(before: File, now: File, path: str) -> SettingsError | None:
-    """Return why a file that does not change any more is not followed: nobody may have meant what is gone."""
+    """Return why a file that does not change any more is not followed: what is gone may not have been meant."""
     is_empty = bool(before.table) and not now.table
     if not is_empty and (now.table.get("sources") or not before.table.get("sources")):
         return None

@@ -16,7 +16,7 @@ from penstock.settings.text import unknown
 Block = type[Source] | type[Destination]
 # A checkbox that is off sends nothing; a hidden field of its name in front of it does.
 ON, OFF = "on", "off"
-# Of a field that nobody knows, or its value, no more is repeated.
+# Of an unknown field, or its value, no more is repeated.
 NAME_CHARS = 100
 
 SOURCE = (
@@ -51,7 +51,7 @@ BASE = "base"
 
 
 def check(form: Mapping[str, str], fields: FormFields) -> None:
-    """Refuse a form that says something nobody reads, or leaves out what it shows. Raises SettingsError that names it."""
+    """Refuse a form that says something unknown, or leaves out what it shows. Raises SettingsError that names it."""
     refuse_unknown(form, {BASE, *fields.needed, *fields.optional, *fields.flags})
     refuse_missing(form, fields.needed)
     for name in fields.flags:
@@ -71,7 +71,7 @@ def read(kind: Block, form: Mapping[str, str], fields: Collection[str], *, is_wh
 
 
 def refuse_unknown(form: Mapping[str, str], known: Collection[str]) -> None:
-    """Refuse a form with a field that nobody reads. Raises SettingsError."""
+    """Refuse a form with an unknown field. Raises SettingsError."""
     for name in form:
         if name not in known:
             raise unknown(name[:NAME_CHARS], name[:NAME_CHARS], known)

@@ -1,4 +1,4 @@
-"""What was in force last, left by running processes without its secrets: for whoever looks while the file is broken."""
+"""What was in force last, left by running processes without its secrets: to be looked at while the file is broken."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from penstock.settings.revisions import document_in_force
 
 #: Who leaves it; the first that did is asked.
 ROLES = ("accept", "deliver", "operate")
-# Never left in a snapshot; what stands for them serves nobody.
+# Never left in a snapshot; what stands for them is of no use.
 SECRETS = {"sources": ("write_key", "old_write_key"), "destinations": ("api_key",)}
 
 

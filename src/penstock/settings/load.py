@@ -70,7 +70,7 @@ def data_dir_of(path: Path | None, environ: Mapping[str, str] = os.environ) -> P
 def settings_of(file: File, environ: Mapping[str, str] = os.environ, *, dashboard: Table | None = None) -> Settings:
     """Return what a file, the environment and the dashboard say together. Raises SettingsError, with all others.
 
-    Texts of the dashboard are taken as they are: `${file:…}` there would let whoever signs in read this machine's files.
+    Texts of the dashboard are taken as they are: `${file:…}` there would let every user read this machine's files.
     """
     mistakes = Mistakes()
     mistakes.add(file.mistakes)
@@ -143,7 +143,7 @@ def _block(kind: type, name: str, block: Mapping[str, object], mistakes: Mistake
     for key, field in fields.items():
         if field.default is field.default_factory is dataclasses.MISSING and key not in values:
             missing = SettingsError(f"{name}.{key}", expected="a value", got=None, hint=field.metadata["meaning"])
-            # One that is only spelt wrongly is one mistake. What else is wrong here is told too: a value nobody uses stands in.
+            # One that is only spelt wrongly is one mistake. What else is wrong here is told too: a value that is not used stands in.
             mistakes.add([misspelt.get(key, missing)])
             values[key] = f"{name}.{key}".encode("ascii", "replace").decode()
     return kind(name=name.partition(".")[2], **values)

@@ -1,4 +1,4 @@
-"""All that is wrong with settings, found in one go: whoever mends a file wants to hear of everything at once."""
+"""All that is wrong with settings, found in one go: to mend a file, one wants to hear of everything at once."""
 
 import contextlib
 from collections.abc import Iterable, Iterator

@@ -1,11 +1,11 @@
-"""Settings that nothing works with yet: they are refused until something does, or somebody would rely on them. Pure."""
+"""Settings that nothing works with yet: they are refused until something does, or they would be relied on. Pure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from penstock.errors import SettingsError
 
-#: By its name in a file: the one value that says what is so anyway, and stops nobody's upgrade.
+#: By its name in a file: the one value that says what is so anyway, and stops no upgrade.
 NOT_YET: Mapping[str, str] = MappingProxyType({"engine": "sqlite", "nats_url": ""})
 VARIABLES: Mapping[str, str] = MappingProxyType({f"PENSTOCK_{name.upper()}": name for name in NOT_YET})
 

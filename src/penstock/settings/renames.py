@@ -1,4 +1,4 @@
-"""One destination under another name, or another one? What can be told from settings alone; nobody but people knows. Pure."""
+"""One destination under another name, or another one? What settings alone can tell; the rest only people know. Pure."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ Blocks = Mapping[str, Mapping[str, Any]]
 
 
 def refuse_unsaid(before: Blocks, after: Blocks) -> None:
-    """Refuse destinations that appear with the key of one that is gone, while nobody says what that means.
+    """Refuse destinations that appear with the key of one that is gone, until it is said what that means.
 
     Raises SettingsError.
     """

@@ -51,7 +51,7 @@ class Desk:
     def change(self, edit: Callable[[Document], None], *, by: str, note: str, after: int | None = None) -> Settings:
         """Edit the document and put it in force. Raises SettingsError, and then everything stays as it was.
 
-        `after` is the revision that somebody saw when they decided on this. Raises SettingsOutdated when another one is
+        `after` is the revision that the change was decided on. Raises SettingsOutdated when another one is
         in force by now.
         """
         with self.changing:
@@ -119,7 +119,7 @@ def _named_back(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> Document:
 def keys_stay_with_their_origins(document: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Refuse a key that was not entered anew for an origin it was not entered for. Raises SettingsError.
 
-    Whoever may change settings need not know the key; sent to a host of theirs, they would.
+    Those who may change settings need not know the key; sent to a host of theirs, they would.
     """
     kept = {(block.get(SECRET), _origin(block)) for block in before["destinations"].values()}
     for name, block in document["destinations"].items():

@@ -68,7 +68,7 @@ class References:
 
 
 def unknown(name: str, key: str, known: Iterable[str], *, what: str = "a known setting") -> SettingsError:
-    """Return the error for a key nobody knows, with a suggestion."""
+    """Return the error for an unknown key, with a suggestion."""
     close, names = closest(key, known), ", ".join(sorted(known))
     hint = f"did you mean {close}?" if close else f"known are {names}" if names else "there is none here"
     return SettingsError(name, expected=what, got=key, hint=hint)

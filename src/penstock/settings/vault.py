@@ -39,7 +39,7 @@ class Vault:
     def _fernet(self, *, make: bool) -> Fernet:
         if make and not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Made with its final rights: nobody else can open it in between.
+            # Made with its final rights: it cannot be opened in between.
             with os.fdopen(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(Fernet.generate_key())
         try:

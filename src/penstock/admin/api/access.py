@@ -1,6 +1,6 @@
 """The admin API of who may do what: users, their invitations, and one's own tokens.
 
-A token is made on a page, by somebody who signed in: one that could make others would be worth more than its scope.
+A token is made on a page, by a user who signed in: one that could make others would be worth more than its scope.
 """
 
 from starlette.requests import Request
@@ -55,7 +55,7 @@ class AccessApi:
         return {"users": [{"name": u.name, "role": u.role, "invited": not u.password_hash} for u in users]}
 
     def invite(self, request: Request, wanted: InviteRequest) -> LinkAnswer:
-        """Add somebody, or let somebody choose a new password."""
+        """Add a user, or let one choose a new password."""
         who = caller_of(request).name
         try:
             invitation = self.access.add(wanted.name, wanted.role, by=who)
@@ -65,21 +65,21 @@ class AccessApi:
         return self._link(invitation)
 
     def remove(self, request: Request, _: object) -> RemovedAnswer:
-        """Remove somebody, with their sessions and tokens."""
+        """Remove a user, with their sessions and tokens."""
         name, who = self._somebody_else(request), caller_of(request).name
         self.access.users.remove_user(name)
         self.journal.note(who, f"{name} was removed by the API, with all sessions, tokens and links")
         return {"removed": name}
 
     def reset(self, request: Request, _: object) -> LinkAnswer:
-        """Take somebody's password, sessions, tokens and links away, and let them choose a new password."""
+        """Take a user's password, sessions, tokens and links away, and let them choose a new password."""
         name, who = self._somebody_else(request), caller_of(request).name
         invitation = self.access.reset(name, by=who)
         self.journal.note(who, f"the password of {name} was reset by the API; all sessions, tokens and links ended")
         return self._link(invitation)
 
     def credentials(self, request: Request, _: object) -> CredentialsAnswer:
-        """Return somebody's sessions, invitations, tokens and links, without their secrets."""
+        """Return a user's sessions, invitations, tokens and links, without their secrets."""
         name = self._known(request)
         return {
             "credentials": [

@@ -52,7 +52,7 @@ def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
         except (BufferUnavailable, StoreDamaged) as error:
             facts = {"name": "store", "expected": "a store in working order", "got": str(error), "hint": ""}
             return _json({"error": facts}, 503)
-        # Whoever is shown what is personal was looked at with these eyes; see eyes_of.
+        # What is personal was looked at with these eyes; see eyes_of.
         if path in SHOWS and (what := look_of(path, request, 200, request.state.eyes)):
             await run_in_threadpool(request.app.state.audit.looked, caller.name, f"{what}, by the API")
         return _json(answer)
@@ -61,7 +61,7 @@ def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who asks; the gate has made sure that there is somebody."""
+    """Return who asks; the gate has made sure that somebody does."""
     caller: Caller = request.state.caller
     return caller
 

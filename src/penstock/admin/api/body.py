@@ -10,7 +10,7 @@ import msgspec
 from penstock.admin.api.shapes import Nothing
 from penstock.settings.text import unknown
 
-# Of what somebody sent, no more is repeated.
+# Of what was sent, no more is repeated.
 CHARS_MAX = 100
 # What msgspec says of a value that is no such type: "Expected `str`, got `int` - at `$.selection.cause`".
 MISTYPED = re.compile(r"Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`")
@@ -51,7 +51,7 @@ def _decoded(body: bytes) -> object:
 
 
 def _refuse_unknown(given: Mapping[str, Any], kind: Any, *, at: str = "") -> None:
-    """Refuse a field that nobody reads, also of an object within. Raises ApiError."""
+    """Refuse an unknown field, also of an object within. Raises ApiError."""
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for name, value in given.items():
         if name not in fields:

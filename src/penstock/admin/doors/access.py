@@ -69,7 +69,7 @@ class Access:
         return next((user for user in self.users.users() if user.name == name), None)
 
     def first_invitation(self) -> str:
-        """Return a one-time secret for the administrator, while nobody has chosen a password; else nothing."""
+        """Return a one-time secret for the administrator, until one has chosen a password; else nothing."""
         if any(user.password_hash for user in self.users.users()):
             return ""
         self.users.put_user(User(name=ADMIN, role=Role.ADMIN))
@@ -82,7 +82,7 @@ class Access:
             self.set_password(User(name=ADMIN, role=Role.ADMIN), password)
 
     def add(self, name: str, role: str, *, by: str) -> str:
-        """Add somebody, or let somebody choose a new password; return a one-time secret. Raises SettingsError."""
+        """Add a user, or let one choose a new password; return a one-time secret. Raises SettingsError."""
         if not name or len(name) > NAME_CHARS_MAX or not name.isprintable() or "/" in name:
             raise SettingsError("name", expected="a name without slashes", got=name)
         if role not in set(Role):
@@ -94,7 +94,7 @@ class Access:
         return self.invite(name)
 
     def reset(self, name: str, *, by: str) -> str:
-        """Take somebody's password, sessions, tokens and links away; return a one-time secret. Raises SettingsError."""
+        """Take a user's password, sessions, tokens and links away; return a one-time secret. Raises SettingsError."""
         user = self.find(name)
         if user is None or name == by:
             raise SettingsError("name", expected="somebody else who is known", got=name)
@@ -103,7 +103,7 @@ class Access:
         return self.invite(name)
 
     def invite(self, name: str) -> str:
-        """Return a one-time secret with which somebody chooses a password."""
+        """Return a one-time secret with which a user chooses a password."""
         return self._issue(Kind.INVITATION, name, label="", seconds=INVITATION_S)
 
     def accept(self, invitation: str, password: str, knock: Knock = Knock()) -> User | Wait:  # noqa: B008 - frozen
@@ -120,7 +120,7 @@ class Access:
         return self.set_password(user, password)
 
     def set_password(self, user: User, password: str) -> User:
-        """Set somebody's password; their sessions, invitations, tokens and links end."""
+        """Set a user's password; their sessions, invitations, tokens and links end."""
         changed = dataclasses.replace(user, password_hash=self.passwords.hash(password))
         self.users.put_user(changed, ending=True)
         self.guesses.forget(user.name)
@@ -129,7 +129,7 @@ class Access:
     def change_password(
         self, user: User, present: str, password: str, knock: Knock, *, keeping: bool
     ) -> User | Wait | None:
-        """Let somebody change their own password, who knows the present one; None if they do not. Raises SettingsError.
+        """Let a user change their own password, who knows the present one; None if they do not. Raises SettingsError.
 
         All sessions end; with `keeping`, tokens and shared links stay.
         """
@@ -160,7 +160,7 @@ class Access:
         return user
 
     def knows(self, name: str, knock: Knock) -> bool:
-        """Return whether a browser or an address knew somebody's password lately: it need not queue with strangers."""
+        """Return whether a browser or an address knew a user's password lately: it need not queue with strangers."""
         return self.guesses.is_known(self.guesses.marks(name, knock, self.find(name)))
 
     def let_in_by_basic(self, password: str) -> None:
@@ -183,11 +183,11 @@ class Access:
         return self.guesses.wrong_secret(BASIC, knock)
 
     def device(self, user: User) -> str:
-        """Return a cookie for the browser that signed somebody in."""
+        """Return a cookie for the browser that a user signed in with."""
         return device_cookie(user.password_hash, user.name)
 
     def start_session(self, user: User) -> str:
-        """Return a fresh session; an older one of the same browser is worth nothing to whoever planted it."""
+        """Return a fresh session; an older one of the same browser is worth nothing to an attacker who planted it."""
         return self._issue(Kind.SESSION, user.name, label="", seconds=min(SESSION_S, IDLE_S))
 
     def touch(self, secret: str) -> None:
@@ -258,7 +258,7 @@ class Access:
 
 
 def may(user: User, right: str) -> bool:
-    """Return whether somebody has a right; see RIGHTS."""
+    """Return whether a user has a right; see RIGHTS."""
     return right in RIGHTS[user.role]
 
 

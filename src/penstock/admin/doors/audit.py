@@ -33,15 +33,15 @@ class Audit:
         self.flushed_at = clock.steady()
 
     def note(self, by: str, what: str) -> None:
-        """Write down what somebody did."""
+        """Write down what a user did."""
         self.journal.note(by, what)
 
     def looked(self, by: str, what: str) -> None:
-        """Count that somebody came in, or looked at personal data."""
+        """Count that a user came in, or looked at personal data."""
         self._count(Sort.LOOK, by, what)
 
     def refused(self, who: str, what: str) -> None:
-        """Count that somebody was refused."""
+        """Count that a user was refused."""
         self._count(Sort.REFUSAL, who, what)
 
     def flush(self) -> int:

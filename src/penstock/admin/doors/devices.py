@@ -1,4 +1,4 @@
-"""Browsers that knew somebody's password once: a cookie that says so, good until that password is changed. Pure."""
+"""Browsers that knew a user's password once: a cookie that says so, good until that password is changed. Pure."""
 
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ NONCE_CHARS_MAX = 64
 
 
 def device_cookie(password_hash: str, name: str) -> str:
-    """Return a fresh cookie for a browser that signed somebody in."""
+    """Return a fresh cookie for a browser that a user signed in with."""
     nonce = secrets.token_urlsafe(16)
     return f"{nonce}.{_signature(password_hash, name, nonce)}"
 
@@ -24,5 +24,5 @@ def device_of(cookie: str, password_hash: str, name: str) -> str:
 
 
 def _signature(password_hash: str, name: str, nonce: str) -> str:
-    # The hash has 128 bits of salt that nobody outside knows: the cookie helps nobody to find the password.
+    # The hash has 128 bits of salt that no outsider knows: the cookie does not help to find the password.
     return hmac.new(password_hash.encode(), f"device\0{name}\0{nonce}".encode(), hashlib.sha256).hexdigest()

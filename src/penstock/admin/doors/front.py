@@ -1,6 +1,6 @@
 """What stands before every route of the admin listener: how it is seen from outside, and by whom it is asked.
 
-A browser says in `Host` which name it asked. One that nobody gave this listener is refused: a page of a stranger could
+A browser says in `Host` which name it asked. One that this listener was not given is refused: a page of a stranger could
 lead its own name to this machine (DNS rebinding) and read what is open to this machine alone. With `public_url`, scheme
 and host of every request are those of that address, so links, redirects and cookies are right whatever a proxy sends.
 """
@@ -17,7 +17,7 @@ from penstock.admin.doors.guesses import Knock
 from penstock.forwarded import client_of
 from penstock.settings import Settings, host_and_port
 
-#: A browser sends a cookie with this prefix over TLS alone, to this host alone, and takes it from nobody else.
+#: A browser sends a cookie with this prefix over TLS alone, to this host alone, and takes it from no other.
 PREFIX = "__Host-"
 OURS = "penstock_"
 DEVICE = f"{OURS}device"
@@ -84,7 +84,7 @@ def seen(scope: Scope, settings: Settings, *, is_tls: bool) -> Scope:
     state = {
         **scope.get("state", {}),
         "address": client_of(peer, forwarded, settings.trusted_proxies) or peer,
-        # Nobody between us and whoever asks, as far as one can tell.
+        # No proxy between us and the browser, as far as one can tell.
         "is_direct": not settings.public_url and not any(name in FORWARDING for name, _ in headers),
     }
     if cookies := _all_of(scope["headers"], b"cookie", "; "):

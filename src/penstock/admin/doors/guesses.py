@@ -19,7 +19,7 @@ class Knock:
     """Where an attempt comes from."""
 
     address: str = ""
-    #: The cookie of a browser that signed somebody in before.
+    #: The cookie of a browser that a user signed in with before.
     device: str = ""
 
 
@@ -54,7 +54,7 @@ class Guesses:
 
     def wrong(self, way: str, knock: Knock, user: User | None) -> None:
         """Write down that it was wrong."""
-        # A name is written only if it is somebody's: people type passwords where names belong.
+        # A name is written only if it is a user's: people type passwords where names belong.
         self.audit.refused(user.name if user else "somebody", f"wrong {way}, from {_place(knock)}")
 
     def judge(self, name: str, way: str, knock: Knock, *, user: User | None, right: bool) -> Wait | None:
@@ -68,9 +68,9 @@ class Guesses:
         return wait
 
     def wrong_secret(self, way: str, knock: Knock) -> Wait | None:
-        """Count a token, an invitation or a link that is none; nobody is named, so the address is what counts.
+        """Count a token, an invitation or a link that is none; no user is named, so the address is what counts.
 
-        A right one never waits: it is too long to be guessed, and its owner may share an address with whoever guesses.
+        A right one never waits: it is too long to be guessed, and its owner may share an address with the guesser.
         """
         wait = self._told(
             self.throttle.judge([(Limit.ADDRESS, network_of(knock.address))], right=False), way, knock, None
@@ -98,7 +98,7 @@ class Guesses:
                 self.known.popitem(last=False)
 
     def forget(self, name: str) -> None:
-        """Know no address of somebody any more: the password is another one."""
+        """Know no address of a user any more: the password is another one."""
         with self.lock:
             for key in [key for key in self.known if key[0] == name]:
                 del self.known[key]

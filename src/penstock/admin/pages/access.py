@@ -43,18 +43,18 @@ class AccessPages:
         return self._users(visit, link="")
 
     def invite(self, visit: Visit, form: Form) -> Response:
-        """Add somebody, or let somebody choose a new password; the link is shown once."""
+        """Add a user, or let one choose a new password; the link is shown once."""
         name, role = form["name"], form["role"]
         link = f"{visit.request.base_url}welcome/{self.access.add(name, role, by=visit.user.name)}"
         visit.note(f"{name} was invited as {role}")
         return self._users(visit, link=link)
 
     def user(self, visit: Visit) -> Response:
-        """Show what somebody carries."""
+        """Show what a user carries."""
         return self._user(visit, link="")
 
     def remove(self, visit: Visit, _: Form) -> Response:
-        """Remove somebody, with their sessions and tokens."""
+        """Remove a user, with their sessions and tokens."""
         name = visit.request.path_params["name"]
         if name == visit.user.name:
             raise SettingsError("name", expected="somebody else", got=name, hint="nobody removes themselves")
@@ -63,21 +63,21 @@ class AccessPages:
         return redirect("/users", said=f"{name} was removed")
 
     def reset(self, visit: Visit, _: Form) -> Response:
-        """Take somebody's password away, and all they carry; the link for a new one is shown once."""
+        """Take a user's password away, and all they carry; the link for a new one is shown once."""
         name = visit.request.path_params["name"]
         link = f"{visit.request.base_url}welcome/{self.access.reset(name, by=visit.user.name)}"
         visit.note(f"the password of {name} was reset; all sessions, tokens and links ended")
         return self._user(visit, link=link)
 
     def end_all(self, visit: Visit, _: Form) -> Response:
-        """End all that somebody carries; an administrator who ends their own is signed out."""
+        """End all that a user carries; an administrator who ends their own is signed out."""
         name = visit.request.path_params["name"]
         ended = self.access.users.end_credentials(name, kinds=set(Kind))
         visit.note(f"all sessions, tokens and links of {name} were ended")
         return redirect(f"/users/{name}", said=f"{ended} sessions, tokens and links of {name} have ended")
 
     def end(self, visit: Visit, _: Form) -> Response:
-        """End one thing that somebody carries."""
+        """End one thing that a user carries."""
         name, hash_ = visit.request.path_params["name"], visit.request.path_params["hash"]
         self._end(visit, name, hash_, of=f" of {name}")
         return redirect(f"/users/{name}", said="it has ended")

@@ -22,7 +22,7 @@ Occurrence = tuple[float, Revision | None, Deed | None, Revision | None]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Something that somebody did, as somebody is shown it; of a revision its number, and what it changed."""
+    """Something that a user did, as the viewer may see it; of a revision its number, and what it changed."""
 
     at: float
     by: str

@@ -38,7 +38,7 @@ class Changes:
         return [Route("/changes", self.answer, methods=["GET"])]
 
     async def answer(self, request: Request) -> Response:
-        """Begin a stream for somebody who is signed in."""
+        """Begin a stream for a user who is signed in."""
         if await run_in_threadpool(self.pages.visit, request) is None:
             return Response("sign in", 401)
         if self.streams >= STREAMS_MAX:
@@ -50,7 +50,7 @@ class Changes:
         return StreamingResponse(self.stream(since), media_type="text/event-stream", headers=headers)
 
     async def stream(self, since: str) -> AsyncIterator[bytes]:
-        """Yield a word after each change, and sometimes without one: so it is noticed when nobody listens any more."""
+        """Yield a word after each change, and sometimes without one: so it is noticed when the listener has gone."""
         self.streams += 1
         try:
             for look in range(LOOKS_MAX):

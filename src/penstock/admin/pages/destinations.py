@@ -15,6 +15,7 @@ from penstock.admin.pages.web import Form, Visit, redirect
 from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
+from penstock.destinations.every import in_a_sentence
 from penstock.errors import SettingsError
 from penstock.inspect.beginnings import CHOICES as BEGINNINGS
 from penstock.inspect.beginnings import Beginning, beginning_of
@@ -179,6 +180,7 @@ class DestinationPages:
             choices=forms.choices(Destination),
             base=base,
             tested=tested,
+            who=in_a_sentence(destination),
             kept_back=sum(p.count for p in self.dead.problems(name) if p.cause == causes.SHADOW),
         )
 
@@ -194,7 +196,7 @@ class DestinationPages:
 
 
 def fresh_secret() -> str:
-    """Return a webhook's secret that nobody can guess."""
+    """Return a webhook's secret that cannot be guessed."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 

@@ -21,7 +21,7 @@ from penstock.settings.forms import FormFields, check
 # A password looked at costs 64 MiB and a tenth of a second on purpose. Strangers queue for one place, and whoever knew
 # the password lately for another; who would have to queue long is asked to come back.
 QUEUE_MAX, COME_BACK_S = 20, 3.0
-# Another site must not sign its visitor in here, as somebody it knows.
+# Another site must not sign its visitor in here, under a name it knows.
 FOREIGN = frozenset({"cross-site", "same-site"})
 SIGN_IN = FormFields(needed=("name", "password"), optional=("next",))
 WELCOME = FormFields(needed=("password",))
@@ -50,7 +50,7 @@ class Queue:
 
 
 class DoorPages:
-    """Pages for whoever is not in yet, and the way out."""
+    """Pages for those who are not in yet, and the way out."""
 
     def __init__(self, pages: Pages) -> None:
         self.pages, self.access = pages, pages.access
@@ -122,7 +122,7 @@ class DoorPages:
         return visit.page("password.html", wrong="")
 
     def change_password(self, visit: Visit, form: Form) -> Response:
-        """Change one's own password; whoever found an open session must not, so the present one is asked for."""
+        """Change one's own password; one who found an open session must not, so the present one is asked for."""
         present, wanted = form["present"], form["password"]
         knock, keeping = knock_of(visit.request), "end" not in form
         try:

@@ -14,6 +14,7 @@ from penstock.admin.pages.web import Pages, Visit
 from penstock.buffer.port.outcomes import Attempt
 from penstock.buffer.port.shelf import Shelf
 from penstock.causes import explained
+from penstock.destinations.every import in_a_sentence
 from penstock.destinations.plan import Call, Plan
 from penstock.event import Event, mended
 from penstock.explain.diagram import diagram
@@ -110,6 +111,7 @@ class EventPages:
             cause=explained(account.story.cause) if account.story.cause else None,
             curl=_curl(event, body, beside, ingest_of(settings, url.hostname or "")) if not is_cut else "",
             is_masked=not mask.is_idle,
+            who=in_a_sentence(settings.destinations[name]),
         )
 
     def payload(self, visit: Visit) -> Response:

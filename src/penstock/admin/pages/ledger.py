@@ -37,7 +37,7 @@ SUSPICIONS, APPROVED_CHARS_MAX = 50, 512
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Strange:
-    """An attribute that looks like a mistake, as somebody is shown it."""
+    """An attribute that looks like a mistake, as the viewer may see it."""
 
     shown: Suspicion
     #: Its name, for the form that approves it; empty for one that is too long.
@@ -75,7 +75,7 @@ class LedgerPages:
         ]
 
     def overview(self, visit: Visit) -> Response:
-        """Show the figures, the rules in force, strange attributes, and the record of whoever is asked for."""
+        """Show the figures, the rules in force, strange attributes, and the record that is asked for."""
         name = visit.request.path_params["name"]
         destination = self.reader.settings.destinations.get(name)
         if destination is None:

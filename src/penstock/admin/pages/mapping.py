@@ -13,6 +13,7 @@ from penstock import causes
 from penstock.admin.pages.rows import event_address
 from penstock.admin.pages.web import Form, Pages, Visit, base_of, redirect
 from penstock.buffer.port.shelf import Shelf, Story
+from penstock.destinations.custify.fields import PATHS
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.reading import by_source, options_of
 from penstock.errors import SettingsError
@@ -23,7 +24,7 @@ from penstock.explain.questions import newest_first
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.parts import WORD_CHARS, Part, cut, part_of, short
 from penstock.inspect.status import StatusReader
-from penstock.ledger.rules import rules_of
+from penstock.ledger.rules import RECORD_PATHS, rules_of
 from penstock.settings import Destination, Settings, forms
 from penstock.settings.revisions import Desk, Document
 
@@ -31,7 +32,7 @@ from penstock.settings.revisions import Desk, Document
 LOOKED_AT, SHOWN = 300, 5
 # Of large events fewer are looked at; fields on one page, and letters of what an event would become.
 LOOKED_AT_BYTES_MAX, FIELDS, CHANGE_CHARS = 4_000_000, 100, 4_000
-TABLES = (("/people", "People"), ("/company", "Companies"), ("/event", "Events"))
+TABLES = tuple(zip(PATHS, ("People", "Companies", "Events"), strict=True))
 NESTED: dict[str, Literal["drop", "flatten", "json"]] = {"flatten": "flatten", "json": "json"}
 
 
@@ -81,6 +82,7 @@ class MappingPages:
             href=functools.partial(_href, name, visit.eyes),
             looked_at=len(stories),
             rules=rules_of(destination),
+            records=RECORD_PATHS,
         )
 
     def save(self, visit: Visit, form: Form) -> Response:
@@ -110,14 +112,14 @@ def stories_of(shelf: Shelf, name: str, settings: Settings, *, limit: int) -> li
 
 
 def shown_use(use: FieldUse, eyes: Eyes) -> FieldUse:
-    """Return a field, with where it comes from and its newest value, as somebody is shown it."""
+    """Return a field, with where it comes from and its newest value, as the viewer may see it."""
     example = eyes.mask(use.story.event).value(short(use.example), use.field) if use.story else None
     sources = tuple(cut(eyes.name(source)) for source in use.sources)
     return dataclasses.replace(use, field=cut(eyes.name(use.field)), sources=sources, example=example)
 
 
 def shown_unsent(unsent: UnsentTrait, eyes: Eyes) -> UnsentTrait:
-    """Return a trait that reaches no field as somebody is shown it."""
+    """Return a trait that reaches no field, as the viewer may see it."""
     return dataclasses.replace(unsent, source=cut(eyes.name(unsent.source)), why=cut(eyes.text(unsent.why)))
 
 
@@ -146,7 +148,7 @@ def _wanted(given: dict[str, str], in_force: Mapping) -> Mapping:
 
 
 def _shown(change: Change, eyes: Eyes) -> tuple[str, str, str]:
-    """Return whose event it is, and what it becomes now and then, as somebody is shown it."""
+    """Return whose event it is, and what it becomes now and then, as the viewer may see it."""
     event = change.story.event
     mask = eyes.mask(event)
     texts = [cut(mask.lines(text[:CHANGE_CHARS]), CHANGE_CHARS) for text in (change.before, change.after)]

@@ -1,6 +1,6 @@
 """People and accounts: what was received, what Custify took, what waits. No payloads here, so that CS may look.
 
-A link shows one of them to whoever has it: read-only, for some days, and revocable.
+A link shows one of them to its holder: read-only, for some days, and revocable.
 """
 
 import dataclasses
@@ -53,7 +53,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PersonTimeline:
-    """What came of somebody, the newest first."""
+    """What came of one person or account, the newest first."""
 
     rows: list[Row]
     next_seq: int | None
@@ -141,7 +141,7 @@ class PeoplePages:
         return redirect("/links", said="the link has ended")
 
     async def shared(self, request: Request) -> Response:
-        """Show what a link was shared for, to whoever has it."""
+        """Show what a link was shared for, to its holder."""
         return await run_in_threadpool(self._shared, request)
 
     def _shared(self, request: Request) -> Response:
@@ -153,7 +153,7 @@ class PeoplePages:
         subject = subject_of_link(credential) if credential else None
         if credential is None or subject is None or subject.destination not in self.reader.settings.destinations:
             return self.pages.bare("shared_ended.html", status=404)
-        # A link shows what whoever shared it saw: no payloads, and the names of events as they are.
+        # A link shows what its sharer saw: no payloads, and the names of events as they are.
         timeline = self._timeline(subject, None, self.pages.sight.of(lambda _: True))
         self.access.audit.looked(
             f"a link of {credential.user}", f"saw {cut(subject)}, from {knock_of(request).address}"
@@ -204,7 +204,7 @@ class PeoplePages:
 
 
 def subject_of_link(credential: Credential) -> Subject | None:
-    """Return whom a shared link shows."""
+    """Return the person or account that a shared link shows."""
     try:
         return msgspec.json.decode(credential.label, type=Subject)
     except msgspec.DecodeError:
@@ -217,6 +217,6 @@ def _heading(visit: Visit, subject: Subject) -> str:
 
 
 def _named(destination: str, eyes: Eyes, story: Story) -> tuple[str, str]:
-    """Return the type of an event as somebody is shown it, and the address of its page."""
+    """Return the type of an event as the viewer may see it, and the address of its page."""
     row = row_of(story, destination, eyes)
     return row.type, row.href

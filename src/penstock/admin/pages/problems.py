@@ -1,4 +1,4 @@
-"""What needs somebody: held, paused, parked, dead, rejected; and sending again what did not get through."""
+"""What needs a person: held, paused, parked, dead, rejected; and sending again what did not get through."""
 
 from collections.abc import Mapping
 
@@ -47,7 +47,7 @@ class ProblemPages:
         ]
 
     def problems(self, visit: Visit) -> Response:
-        """Show everything that needs somebody, by cause, with advice."""
+        """Show everything that needs a person, by cause, with advice."""
         status = self.reader.read()
         found = [(name, p, explained(p.cause)) for name in status.destinations for p in self.dead.problems(name)]
         groups = part_of(found, visit.request.url, "groups", GROUPS)

@@ -24,7 +24,7 @@ NOTHING = Found(stories=(), next_seq=None)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """An event in a list, as somebody is shown it."""
+    """An event in a list, as the viewer may see it."""
 
     story: Story
     destination: str
@@ -32,7 +32,7 @@ class Row:
     title: str
     type: str
     reason: str
-    #: Whom it is about: as it is shown, and as an address names it.
+    #: Who it is about: as it is shown, and as an address names it.
     person: str
     person_link: str
     message_id: str

@@ -105,7 +105,7 @@ class SourcePages:
 
 
 def fresh_key() -> str:
-    """Return a write key that nobody can guess."""
+    """Return a write key that cannot be guessed."""
     return secrets.token_urlsafe(20)
 
 

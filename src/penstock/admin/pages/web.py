@@ -31,7 +31,7 @@ COOKIE, SAID = "penstock_session", "penstock_said"
 SAID_S = 30
 BASE_DIGITS_MAX = 15
 FORM_FIELDS_MAX, FORM_BYTES_MAX = 100, 262_144
-# A name, a password and where to go on: what is taken from somebody who is not signed in.
+# A name, a password and where to go on: what is taken from a stranger.
 STRANGERS_FORM_BYTES_MAX = 8_192
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
@@ -52,7 +52,7 @@ Act = Callable[["Visit", Form], Response]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of somebody who is signed in."""
+    """One request of a user who is signed in."""
 
     request: Request
     user: User
@@ -138,7 +138,7 @@ class Pages:
         return Route(path, endpoint, methods=["POST"])
 
     def bare(self, template: str, *, status: int = 200, **facts: Any) -> Response:
-        """Return a page for somebody who is not signed in."""
+        """Return a page for a stranger."""
         return bare(self.templates, template, status=status, **facts)
 
     def visit(self, request: Request) -> Visit | None:
@@ -186,7 +186,7 @@ async def read_form(request: Request, *, bytes_max: int = STRANGERS_FORM_BYTES_M
 def redirect(path: str, *, said: str = "") -> Response:
     """Send the browser to a page, with a sentence about what was done.
 
-    The sentence travels in a cookie: one in the address could be written by whoever sends somebody a link.
+    The sentence travels in a cookie: one in the address could be written by the sender of a link.
     """
     answer = RedirectResponse(urllib.parse.quote(path), 303)
     if said:

@@ -69,7 +69,7 @@ NOTHING_LEARNED: Learned = {}
 class CallCount:
     """One figure about the calls of a destination."""
 
-    #: `/people`, `/company` or `/event`.
+    #: The path of the call.
     path: str
     #: planned, sent or saved.
     kind: str

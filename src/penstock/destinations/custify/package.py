@@ -1,19 +1,25 @@
 """Custify as a destination."""
 
+from collections.abc import Mapping as Table
+from typing import ClassVar
+
 from penstock.clock import Clock
 from penstock.destinations.custify.api import CustifyApi
+from penstock.destinations.custify.calls import RECORDS
 from penstock.destinations.custify.convert import convert
 from penstock.destinations.custify.naming import NamedBy
 from penstock.destinations.custify.options import Mapping
-from penstock.destinations.plan import Meaning
+from penstock.destinations.plan import About, Meaning
 from penstock.event import Naming
-from penstock.settings import Destination, Settings
+from penstock.settings import Destination, Policy, Settings
 
 
 class Custify:
     """See port.Package."""
 
-    who = "Custify"
+    who, causes = "Custify", "custify"
+    records: ClassVar[Table[str, About]] = RECORDS
+    ledger: ClassVar[Table[str, Table[str, Policy]]] = {"custify/1": {"people.signed_up_at": "set_once"}}
 
     def options(self, destination: Destination, settings: Settings) -> Mapping:
         """Return which mapping reads events, with its choices."""

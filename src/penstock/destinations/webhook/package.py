@@ -1,16 +1,21 @@
 """A webhook as a destination."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from penstock.clock import Clock
-from penstock.destinations.plan import Meaning
+from penstock.destinations.plan import About, Meaning
 from penstock.destinations.webhook.api import WebhookApi
 from penstock.destinations.webhook.convert import Whole, convert
-from penstock.settings import Destination, Settings
+from penstock.settings import Destination, Policy, Settings
 
 
 class Webhook:
     """See port.Package."""
 
-    who = "The webhook"
+    who, causes = "The webhook", "webhook"
+    records: ClassVar[Mapping[str, About]] = {}
+    ledger: ClassVar[Mapping[str, Mapping[str, Policy]]] = {}
 
     def options(self, destination: Destination, settings: Settings) -> Whole:  # noqa: ARG002 - there is nothing to choose
         """Return that events are passed on as they came."""

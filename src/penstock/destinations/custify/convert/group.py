@@ -1,6 +1,7 @@
 """group becomes an upsert of a company, then of the person who belongs to it: Custify links by company_id."""
 
 from penstock import causes
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert import values
 from penstock.destinations.custify.convert.identify import wants_removal
 from penstock.destinations.custify.convert.traits import company_body, objects, person_body, without_future_sign_up
@@ -13,7 +14,7 @@ from penstock.destinations.custify.convert.whom import (
     user_id_of,
 )
 from penstock.destinations.custify.options import Mapping
-from penstock.destinations.plan import Call, Plan, Unmappable
+from penstock.destinations.plan import Plan, Unmappable
 
 NO_GROUP = "group without groupId: nobody can know which company is meant"
 

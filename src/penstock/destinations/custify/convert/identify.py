@@ -1,6 +1,7 @@
 """identify becomes an upsert of a person, with the company they join or leave."""
 
 from penstock import causes
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert.traits import (
     NAMING,
     companies_among,
@@ -20,7 +21,7 @@ from penstock.destinations.custify.convert.whom import (
     user_id_of,
 )
 from penstock.destinations.custify.options import Mapping
-from penstock.destinations.plan import Call, Plan, Unmappable
+from penstock.destinations.plan import Plan, Unmappable
 from penstock.destinations.times import happened
 
 # Companies that one identify writes: each is a call, and all of them must be made while the event is leased.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock import causes
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert.rudderstack_js import (
     MISSING,
     as_js_text,
@@ -22,7 +23,7 @@ from penstock.destinations.custify.convert.rudderstack_js import (
 )
 from penstock.destinations.custify.convert.values import as_email, as_id
 from penstock.destinations.custify.options import Mapping
-from penstock.destinations.plan import Call, Filtered, Meaning, Plan, Unmappable
+from penstock.destinations.plan import Filtered, Meaning, Plan, Unmappable
 from penstock.timestamps import parsed, to_text
 
 Body = dict[str, Any]

@@ -3,13 +3,14 @@
 import dataclasses
 
 from penstock import causes
+from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert import values
 from penstock.destinations.custify.convert.dates import dates_among
 from penstock.destinations.custify.convert.identify import nobody
 from penstock.destinations.custify.convert.traits import objects, traits_of
 from penstock.destinations.custify.convert.whom import Object, company_id_of, email_of, user_id_of, visitor_of
 from penstock.destinations.custify.options import Mapping
-from penstock.destinations.plan import Call, Plan, Unmappable
+from penstock.destinations.plan import Plan, Unmappable
 from penstock.destinations.times import happened
 
 COMPANY_IDS = ("company_id", "companyId", "organization_id")

@@ -5,6 +5,7 @@ others: its events are kept as they came, and of their calls only what it may wr
 """
 
 from penstock import causes
+from penstock.destinations.custify.calls import CustifyCall
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.plan import Call, Filtered, Meaning, Plan
 
@@ -30,7 +31,7 @@ def _believed_call(call: Call, mapping: Mapping) -> Call | None:
     if call.path == "/company" or body.get("user_id") in {None, ""}:
         return None
     if call.path == "/event":
-        return Call(call.path, {key: value for key, value in body.items() if key in EVENT_FIELDS})
+        return CustifyCall(call.path, {key: value for key, value in body.items() if key in EVENT_FIELDS})
     given = body.get("custom_attributes")
     attributes = given.items() if isinstance(given, dict) else ()
     traits = mapping.trusted_traits if mapping.trust == "traits" else ()
@@ -38,5 +39,7 @@ def _believed_call(call: Call, mapping: Mapping) -> Call | None:
     custom = {key: value for key, value in attributes if key in traits}
     # A person is not made, or shown as seen, by a call that says nothing.
     return (
-        Call(call.path, {"user_id": body["user_id"], **left, "custom_attributes": custom}) if left or custom else None
+        CustifyCall(call.path, {"user_id": body["user_id"], **left, "custom_attributes": custom})
+        if left or custom
+        else None
     )

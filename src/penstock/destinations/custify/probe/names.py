@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+#: Where a workspace lists its people and its companies.
+LISTS = ("/people/all", "/company/all")
 MARK = "penstock-probe"
 #: Reserved for examples (RFC 2606): no mail to it reaches anybody.
 DOMAIN = "example.com"
