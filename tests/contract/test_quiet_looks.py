@@ -1,11 +1,23 @@
 """An idle deliver does not go through the writer to find nothing again, and still finds whatever comes."""
 
 import asyncio
+import dataclasses
 
 from contract.worlds import event
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.selection import Selection
+from penstock.buffer.rules.lanes import by_head
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadAs:
+    """A way to read whom an event is about: as accept did, under another name."""
+
+    key: str
+
+    def __call__(self, event):
+        return by_head(event)
 
 
 async def transactions_after_a_look_in_vain(world) -> list[int]:
@@ -111,3 +123,14 @@ async def test_a_live_event_goes_on_although_it_was_looked_for_while_the_replaye
     await asyncio.gather(retry, sqlite_world.lease())
 
     assert await sqlite_world.leased_names() == ["live"]
+
+
+async def test_what_waits_is_named_anew_although_it_was_looked_for_in_vain(sqlite_world):
+    sqlite_world.naming = ReadAs("one")
+    await park_for_a_minute(sqlite_world)
+    transactions = await transactions_after_a_look_in_vain(sqlite_world)
+    sqlite_world.naming = ReadAs("two")
+
+    await sqlite_world.lease()
+
+    assert transactions

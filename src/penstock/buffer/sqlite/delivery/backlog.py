@@ -95,7 +95,7 @@ class SqliteBacklog:
         self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
     ) -> Sequence[Lease]:
         """Hand out due events, at most one per lane and its followers, of each priority the longest due first."""
-        if self.quiet.lasts() and not self.intake.feeds.are_others():
+        if self.quiet.lasts() and not self.intake.is_told_otherwise():
             return ()
         shares, mark = shares or SHARES, self.quiet.mark()
         operation = functools.partial(self._lease, limit=limit, lease_s=lease_s, shares=shares, together=together)

@@ -37,7 +37,7 @@ FOLLOWED = "UPDATE destination SET cursor = ?, head = ?, received = ? WHERE name
 
 
 class Intake:
-    """What one destination has of the log. Every method but `serve` runs inside a transaction of the writer."""
+    """What one destination has of the log. But for `serve` and `is_told_otherwise`, every method runs inside a transaction of the writer."""
 
     def __init__(self, name: str, *, clock: Clock) -> None:
         self.name, self.clock, self.window = name, clock, Window()
@@ -75,6 +75,10 @@ class Intake:
     def is_full(self) -> bool:
         """Return whether as much is held as may be."""
         return len(self.window) >= HELD_MAX or self.window.bytes >= HELD_BYTES_MAX
+
+    def is_told_otherwise(self) -> bool:
+        """Return whether other sources are to be followed, or events read in another way, than at the last look."""
+        return self.feeds.are_others() or self.names.is_other()
 
     def take_in(self, connection: SqliteConnection) -> None:
         """Give the next events of the log their places in their lanes."""
