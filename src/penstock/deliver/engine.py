@@ -50,6 +50,9 @@ log = structlog.get_logger()
 IDLE_S_MIN = 0.01
 # A call that comes to its turn so late has missed it: others have theirs by now.
 LATE_S_MAX = 1.0
+# So many verdicts may wait for the disk beside the calls under way: a slow disk keeps no destination idle, and what a crash
+# lets be sent again is bounded.
+WRITING_MAX = 256
 # How long an engine rests when its own disk is full before it looks again.
 DISK_REST_S = 5.0
 
@@ -80,6 +83,8 @@ class Engine:
         #: An event ended since the backlog was looked at, whose lane may go on; or the engine is to stop.
         self.news = asyncio.Event()
         self.in_flight: set[asyncio.Task[None]] = set()
+        #: How many of them have their answer, and wait for the disk alone.
+        self.writing = 0
         self.observe: Callable[[Attempt], None] = lambda _: None
         self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
@@ -142,8 +147,7 @@ class Engine:
             took_s = attempts[-1].duration_ms / 1000 if attempts else 0.0
             said = await self.standing.judged(said, lease.seq, took_s=took_s)
             verdict = self.verdict(said, lease)
-            if not errand.ends_free(said, attempts) or not await self._end_run(reads):
-                await self.apply(verdict, errand, attempts)
+            await self._conclude(verdict, said, reads, errand, attempts)
         finally:
             self.busy.release(lease.token)
         if self.log.is_enabled_for(logging.DEBUG):
@@ -171,6 +175,18 @@ class Engine:
             jitter=self.dice.uniform(0.0, 1.0),
             policy=self.policy.retry,
         )
+
+    async def _conclude(
+        self, verdict: Verdict, said: Said, reads: Sequence[Read], errand: Errand, attempts: Sequence[Attempt]
+    ) -> None:
+        """Write down what became of an event; its place among the calls under way is another's meanwhile."""
+        self.writing += 1
+        self.news.set()
+        try:
+            if not errand.ends_free(said, attempts) or not await self._end_run(reads):
+                await self.apply(verdict, errand, attempts)
+        finally:
+            self.writing -= 1
 
     async def apply(self, verdict: Verdict, errand: Errand, attempts: Sequence[Attempt]) -> None:
         """Write the verdict down; a lease that was lost is somebody else's by now."""
@@ -270,7 +286,7 @@ class Engine:
                 self.progress.rests()
                 return ()
             self.progress.goes_on(self.clock.steady())
-            free = self.width.limit - len(self.in_flight)
+            free = self._free()
             limit = int(min(free, self.pace.free_calls(self.clock.steady())))
             if limit < 1:
                 return ()
@@ -279,6 +295,12 @@ class Engine:
             self._hear("buffer_unavailable", reason=error.reason)
             await self._rest(DISK_REST_S)
             return ()
+
+    def _free(self) -> int:
+        """Return how many more events may be under way."""
+        return min(
+            self.width.limit - len(self.in_flight) + self.writing, self.width.limit + WRITING_MAX - len(self.in_flight)
+        )
 
     async def _due(self, limit: int) -> Sequence[Lease]:
         """Take events that are due. Raises BufferUnavailable."""
@@ -313,7 +335,7 @@ class Engine:
             return Throttled(0.0, "the lease runs out")
         answer = await make()
         took_s, is_write = self.clock.awake() - began, method != "GET"
-        self.standing.heard(answer, is_write=is_write, took_s=took_s, under_way=len(self.in_flight))
+        self.standing.heard(answer, is_write=is_write, took_s=took_s, under_way=len(self.in_flight) - self.writing)
         self.progress.answered(answer)
         attempts.append(attempt_of(method, path, answer, at=at, took_s=took_s))
         self.observe(attempts[-1])
@@ -343,7 +365,7 @@ class Engine:
             line.say(self.log)
         if self.news.is_set():
             return
-        full = len(self.in_flight) >= self.width.limit
+        full = self._free() < 1
         # Not longer than until the pace allows a call: of a small limit, what is not used at once is lost.
         timeout = None if full else min(self.pace.wait_s(self.clock.steady()), 1.0) or idle_s
         with contextlib.suppress(TimeoutError):
