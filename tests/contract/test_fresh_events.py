@@ -1,5 +1,7 @@
 """Events that were never tried: where they stand follows from the log, and nothing is written of them but their end."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -71,6 +73,42 @@ async def test_what_was_not_written_is_read_again_after_a_crash_and_what_has_end
 
     assert sums_are_right(world)
     assert await drain(world) == ["m0", "m2"]
+    assert sums_are_right(world)
+
+
+async def test_what_ends_in_the_transaction_that_reads_it_again_after_a_crash_is_not_handed_out_again(sqlite_world):
+    world = sqlite_world
+    await world.append(*(event(f"m{i}", f"u{i}") for i in range(STEP_MAX + 1)))
+    leases = await world.lease(STEP_MAX) + await world.lease(1)
+    await world.backlog.retry(leases[-1], at=world.clock.steady(), first_failed_at=None, counts=True)
+    await world.crash_and_reopen()
+    world.pass_time(1)
+    [lease] = await world.lease(1)
+    assert lease.event.message_id == f"m{STEP_MAX}"
+
+    await asyncio.gather(settle(world, lease), world.lease(1))
+
+    world.pass_time(world.long)
+    assert f"m{STEP_MAX}" not in await drain(world)
+    assert sums_are_right(world)
+
+
+async def test_who_waits_in_the_file_is_not_forgotten_when_the_transaction_fails_in_which_it_ended(sqlite_world):
+    world, connection = sqlite_world, sqlite_world.store.connection
+    await world.append(event("m1", "ana"), event("m2", "ana"))
+    [lease] = await world.lease()
+    await world.backlog.retry(lease, at=world.clock.steady(), first_failed_at=None, counts=True)
+    [first] = await world.lease()
+    await settle(world, first)
+    [lease] = await world.lease()
+    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+    long = Ending(lease=lease, outcome=Outcome.DEAD, cause="unknown", reason="x" * 400_000)
+    ended = await asyncio.gather(world.backlog.settle(long), world.lease(), return_exceptions=True)
+    connection.execute("PRAGMA max_page_count = 1000000")
+
+    assert all(isinstance(each, BufferUnavailable) for each in ended)
+    world.pass_time(world.long)
+    assert await drain(world) == ["m2"]
     assert sums_are_right(world)
 
 

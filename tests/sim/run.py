@@ -7,6 +7,7 @@ python tests/sim/run.py --first 4711 --story story       one, as a story; plain 
 
 import argparse
 import collections
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -23,6 +24,7 @@ import structlog
 
 from contract.worlds import MemoryWorld, SqliteWorld, quick_folder
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.sqlite.delivery import intake
 from penstock.deliver.engine import Engine
 from penstock.ledger.rules import OFF, Rules
 from sim.checks import wrong
@@ -77,9 +79,23 @@ def be_quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
+@contextlib.contextmanager
+def narrowed(seed: int) -> Iterator[None]:
+    """Let a store hold little of the log at once in every third story: what is rare with much of it happens all the time."""
+    if seed % 3:
+        yield
+        return
+    usual = intake.STEP_MAX, intake.HELD_MAX, intake.AHEAD_MAX
+    intake.STEP_MAX, intake.HELD_MAX, intake.AHEAD_MAX = 3, 9, 15
+    try:
+        yield
+    finally:
+        intake.STEP_MAX, intake.HELD_MAX, intake.AHEAD_MAX = usual
+
+
 def told(seed: int, store: str, kind: str = "plain", *, engine: type[Engine] = Engine) -> History:
     """Tell one story over a store of its own."""
-    with quick_folder() as folder:
+    with quick_folder() as folder, narrowed(seed):
         return tell(seed, lambda clock: STORES[store](Path(folder), clock).open(), engine=engine, rules=KINDS[kind][0])
 
 

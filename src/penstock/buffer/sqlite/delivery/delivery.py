@@ -124,8 +124,8 @@ class DeliveryStore:
     def intake(self, destination: str) -> Intake:
         """Return what a destination has of the log."""
         if destination not in self.intakes:
-            self.intakes[destination] = Intake(destination, clock=self.clock)
             self.endings[destination] = Endings(destination)
+            self.intakes[destination] = Intake(destination, endings=self.endings[destination], clock=self.clock)
         return self.intakes[destination]
 
     def known(self) -> Mapping[str, Known]:

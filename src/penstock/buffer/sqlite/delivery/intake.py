@@ -12,6 +12,7 @@ from penstock.buffer.port.query import keys_of
 from penstock.buffer.rules.begin import ALL
 from penstock.buffer.rules.window import Fresh, Window
 from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.delivery.endings import Endings
 from penstock.buffer.sqlite.delivery.feeds import Feeds
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes
 from penstock.buffer.sqlite.delivery.naming import LaneNames
@@ -39,8 +40,8 @@ FOLLOWED = "UPDATE destination SET cursor = ?, head = ?, received = ? WHERE name
 class Intake:
     """What one destination has of the log. But for `serve` and `is_told_otherwise`, every method runs inside a transaction of the writer."""
 
-    def __init__(self, name: str, *, clock: Clock) -> None:
-        self.name, self.clock, self.window = name, clock, Window()
+    def __init__(self, name: str, *, endings: Endings, clock: Clock) -> None:
+        self.name, self.endings, self.clock, self.window = name, endings, clock, Window()
         self.lanes = SqliteLanes(
             name, under_way=(), clock=clock, stands_elsewhere=self.window.stands_in, bring=self._bring
         )
@@ -140,6 +141,8 @@ class Intake:
         self.must_reach = max(self.must_reach, self.head or 0)
         self.window.clear()
         self.lanes.ties.forget_unwritten()
+        # Whether anybody waits in the file may have been found out before all of that was undone.
+        self.lanes.is_empty = False
         self.head, self.keys, self.is_changed = None, [], False
 
     def recover(self, connection: SqliteConnection) -> None:
@@ -170,6 +173,9 @@ class Intake:
 
     def _take(self, connection: SqliteConnection, rows: Sequence[tuple[int, Event]]) -> None:
         read, due = self.names.reader(), self.clock.steady()
+        if rows and rows[0][0] <= max(self.known_to, self.feeds.read_to):
+            # Of what is known, some may have ended just now.
+            self.endings.write(connection)
         for seq, event in rows:
             if not self.feeds.takes(seq, event.source):
                 continue
