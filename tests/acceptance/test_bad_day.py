@@ -25,7 +25,7 @@ def identify(i, **traits):
 def test_a_rotated_key_holds_everything_and_burns_nothing(penstock, sandbox):
     sandbox.faults(reject_keys=True)
     penstock.send(*(identify(i) for i in range(20)))
-    until(lambda: penstock.status()["destinations"]["custify"]["state"] == "held")
+    until(lambda: until(penstock.status)["destinations"]["custify"]["state"] == "held")
     penstock.send(identify(99))
     assert penstock.counts()["waiting"] == 21
     assert "API key" in penstock.status()["destinations"]["custify"]["reason"]
@@ -39,7 +39,7 @@ def test_a_rotated_key_holds_everything_and_burns_nothing(penstock, sandbox):
 def test_a_changed_key_in_the_file_is_followed_without_restart(start, sandbox):
     penstock = start(api_key="an-old-key")
     penstock.send(identify(1))
-    until(lambda: penstock.status()["destinations"]["custify"]["state"] == "held")
+    until(lambda: until(penstock.status)["destinations"]["custify"]["state"] == "held")
 
     penstock.write_settings()
 
@@ -126,6 +126,18 @@ def test_a_wrong_change_of_the_settings_leaves_the_old_ones_in_force(penstock):
     assert penstock.until_settled()["outcomes"]["delivered"] == 1
 
 
+def test_a_process_that_dies_meanwhile_comes_back_with_the_old_ones_too(penstock):
+    for number, text in enumerate(["", "this is = not toml ["], 1):
+        penstock.config.write_text(text)
+        until(lambda number=number: penstock.log.read_text().count('"settings_refused"') >= 3 * number)
+        for process in penstock.family()[1:]:
+            process.kill()
+        until(lambda number=number: penstock.log.read_text().count('"started"') == 3 * (number + 1))
+
+        assert penstock.send(identify(number))[0] == 200
+        assert penstock.until_settled()["outcomes"]["delivered"] == number
+
+
 def test_a_port_that_is_taken_stops_the_start_with_78(penstock, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "penstock", "serve", "--config", penstock.config],
@@ -188,7 +200,7 @@ def test_a_full_disk_answers_503_and_stores_nothing(start):
 def test_trouble_at_the_destination_never_fails_readiness(penstock, sandbox):
     sandbox.faults(reject_keys=True)
     penstock.send(identify(1))
-    until(lambda: penstock.status()["destinations"]["custify"]["state"] == "held")
+    until(lambda: until(penstock.status)["destinations"]["custify"]["state"] == "held")
 
     assert http("GET", f"{penstock.url}/readyz")[0] == 200
 
@@ -227,7 +239,7 @@ def test_an_outage_with_a_rotated_key_in_the_middle_loses_nothing_and_keeps_the_
     penstock.send(*(identify(i) for i in range(5)), *events[:20])
     until(lambda: penstock.counts()["retrying"])
     sandbox.faults(reject_keys=True)
-    until(lambda: penstock.status()["destinations"]["custify"]["state"] == "held")
+    until(lambda: until(penstock.status)["destinations"]["custify"]["state"] == "held")
     penstock.send(*events[20:])
     assert penstock.counts()["waiting"] == 55
 

@@ -8,6 +8,7 @@ import argparse
 import collections
 import contextlib
 import dataclasses
+import os
 import random
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from history.client import Client, call_of
 from history.custify import KIND, Custify
 from history.record import History
 from history.trouble import S_MAX, Trouble, faked_clock, now_s
+from ports import EACH, PORTS
 
 CLIENTS, PEOPLE_EACH = 4, 5
 SAY_EVERY = 50
@@ -63,7 +65,14 @@ class Server(Penstock):
 
     def __init__(self, folder: Path, custify: Custify, *, data: Path, env: dict[str, str]) -> None:
         self.data = data
+        # While ours is down, another test's server may listen on its port for a moment: what that one says is no yes.
+        self.write_key = KEYS["server"] + str(folder).replace("/", "-")
         super().__init__(folder, custify, env=env | {"PENSTOCK_DATA_DIR": str(data)}, top=SETTINGS)
+
+    def write_settings(self, **settings: str) -> None:
+        """Write them as ever, but for the key of the source."""
+        super().write_settings(**settings)
+        self.config.write_text(self.config.read_text().replace(KEYS["server"], self.write_key))
 
     def until_ready(self) -> None:
         """Wait, longer than others do: a day may be told on a machine that has better things to do."""
@@ -128,7 +137,7 @@ def _live(
         Client(
             history,
             url=server.url,
-            write_key=KEYS["server"],
+            write_key=server.write_key,
             people=[f"u{first}" for first in range(number * PEOPLE_EACH, (number + 1) * PEOPLE_EACH)],
             seed=seed * CLIENTS + number,
             pause_s=PAUSE_S,
@@ -141,7 +150,7 @@ def _live(
         if number % SAY_EVERY == 0:
             print(f"{number} of {len(kinds)} troubles, {history.count('applied')} calls applied", file=sys.stderr)
         if dice.random() < WAITS_FOR_PROGRESS:
-            _progress(history)
+            _progress(history, trouble.custify)
         wait(dice.uniform(*pause_s))
         trouble.make(kind)
     for client in clients:
@@ -151,17 +160,15 @@ def _live(
         assert not client.is_alive(), "a request is not answered although nobody makes trouble any more"
 
 
-def _progress(history: History) -> None:
+def _progress(history: History, custify: Custify) -> None:
     """Wait until something was accepted and something was applied, so that trouble comes while there is work to spoil.
 
-    Not for ever: Custify may refuse everything just now.
+    Not for ever: what is down may stay so for a while. While Custify refuses everything, nothing is applied.
     """
-    before = [history.count(kind) for kind in ("accepted", "applied")]
+    kinds = ("accepted",) if custify.mood.fails == 1.0 else ("accepted", "applied")
+    before = [history.count(kind) for kind in kinds]
     with contextlib.suppress(AssertionError):
-        until(
-            lambda: all(history.count(k) > n for k, n in zip(("accepted", "applied"), before, strict=True)),
-            s_max=PROGRESS_S_MAX,
-        )
+        until(lambda: all(history.count(k) > n for k, n in zip(kinds, before, strict=True)), s_max=PROGRESS_S_MAX)
 
 
 def _left_by_an_older_one(history: History, custify: Custify, data: Path, former: tuple[int, int, int]) -> None:
@@ -207,6 +214,9 @@ def main() -> int:
     parser.add_argument("--kills-alone", action="store_true", help="nothing but kill -9")
     parser.add_argument("--without", default="", help="kinds of trouble that are not made, with commas")
     given = parser.parse_args()
+    # Of two runs beside each other, neither takes the port of the other's server while that one is down.
+    for _ in range(os.getpid() % EACH):
+        next(PORTS)
     folder = Path(tempfile.mkdtemp(prefix="penstock-chaos-"))
     weights = KILLS_ALONE if given.kills_alone else WEIGHTS
     weights = {kind: weight for kind, weight in weights.items() if kind not in given.without.split(",")}

@@ -9,10 +9,14 @@ import msgspec
 
 from contract.worlds import SqliteWorld, event
 from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
+from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
 from penstock.clock import SeededDice
 from penstock.deliver.fleet import Fleet
 from penstock.destinations.answer import Accepted, Answer, Unavailable
-from penstock.inspect.standing import STALLED_S, DestinationState, standing_of
+from penstock.inspect.metrics import PenstockCollector
+from penstock.inspect.overview import verdict
+from penstock.inspect.standing import STALLED_S
+from penstock.inspect.status import DestinationStatus, Status, StatusReader
 from penstock.machine.pulse import RoleStatus
 from penstock.settings import Connection, Destination, Settings
 from sim.loop import LoopClock, run_virtually
@@ -51,17 +55,52 @@ class Slow(SteadyCustify):
 class Look:
     """What was shown of a destination at one time, and what was so."""
 
-    standing: DestinationState
-    waiting: int
+    standing: DestinationStatus
+    #: The dashboard's sentence about everything, and how it is coloured; the states among the metrics.
+    mood: str
+    sentence: str
+    metric: tuple[str, ...]
     #: Seconds since Custify took a write, or since there was something to write.
     still_s: float
 
     @property
+    def waiting(self) -> int:
+        """Return how many events wait."""
+        return self.standing.waiting
+
+    @property
     def is_true(self) -> bool:
-        """Return whether nothing stands still that reads "delivering", and whatever else it reads has a reason."""
-        if self.standing.state == "delivering":
+        """Return whether nothing stands still that reads "delivering", whatever else it reads has a reason, and all views agree."""
+        state = self.standing.state
+        if self.metric != (state,):
+            return False
+        if state == "delivering":
             return self.still_s < STALLED_S or not self.waiting
-        return bool(self.standing.reason and self.standing.cause)
+        return bool(self.standing.reason and self.standing.cause) and self.mood != "good" and GREY in self.sentence
+
+
+class FleetsWords:
+    """What deliver says of itself once a second, without a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.facts = folder, dict[str, object]()
+
+    def read(self, role: str) -> dict[str, object]:
+        return self.facts if role == "deliver" else {}
+
+
+class Views(StatusReader):
+    """What the status, the overview and the metrics are made from, while deliver runs."""
+
+    def roles(self):
+        return {"deliver": RUNS}
+
+    def states(self, name: str) -> tuple[str, ...]:
+        """Return the states that the metrics name as the present one."""
+        found = PenstockCollector(reader=self, snapshots=self.snapshots).collect()
+        [states] = [metric for metric in found if metric.name == "penstock_destination_state"]
+        own = [sample for sample in states.samples if sample.labels["destination"] == name]
+        return tuple(sample.labels["state"] for sample in own if sample.value)
 
 
 class Stage:
@@ -71,6 +110,7 @@ class Stage:
         self.world, self.clock, self.sent = world, clock, 0
         self.custify = {HEALTHY: SteadyCustify(clock=clock), GREY: grey}
         self.looks: dict[str, list[Look]] = {HEALTHY: [], GREY: []}
+        self.words = FleetsWords(world.folder)
         self.began = clock.steady()
         self.fleet = Fleet(
             backlog_of=world.store.backlog,
@@ -91,6 +131,14 @@ class Stage:
                 call_timeout_s=call_s_max,
             )
         )
+        self.views = Views(
+            settings=self.fleet.settings,
+            shelf=world.shelf,
+            ledger=SqliteLedgerShelf(world.folder),
+            snapshots=self.words,
+            clock=clock,
+            version="0",
+        )
         self.stopping = asyncio.Event()
         self.running = asyncio.create_task(self.fleet.until(self.stopping))
 
@@ -109,13 +157,14 @@ class Stage:
             self.look()
 
     def look(self) -> None:
-        """Ask, as every view does, how the destinations stand."""
-        facts = self.fleet.facts()
+        """Ask every view how the destinations stand."""
+        self.words.facts = self.fleet.facts()
+        status: Status = self.views.read()
+        mood, sentence = verdict(status)
         for name, custify in self.custify.items():
-            counts = self.world.shelf.counts(name, self.fleet.settings.sources_of(name))
-            standing = standing_of(facts[name], counts, RUNS, enabled=True, steady=self.clock.steady())
             last = custify.took_at[-1] if custify.took_at else self.began
-            self.looks[name].append(Look(standing, counts.waiting, self.clock.steady() - last))
+            still_s, metric = self.clock.steady() - last, self.views.states(name)
+            self.looks[name].append(Look(status.destinations[name], mood, sentence, metric, still_s))
 
     def taken(self, name: str, *, since_s: float) -> int:
         """Return how many writes a destination took since so many seconds after the beginning."""

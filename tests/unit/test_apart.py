@@ -1,11 +1,14 @@
 """A function in a process of its own: its budget is counted, and whatever ends the process otherwise blames nobody."""
 
+import pickle
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import planted_functions as planted
+from penstock.machine.alone import write_frame
 from penstock.machine.apart import Apart, Budget, Died, Pool, Spent
 
 # Lines of `planted.lines(1_000)`: its first, and two for each turn, and the last look at the loop's head, and its last.
@@ -115,6 +118,19 @@ def test_a_process_that_had_nothing_to_do_and_ended_is_followed_by_another(make)
 
 def test_what_is_printed_is_no_answer(make):
     assert make().run(planted.chatter) == "an answer"
+
+
+def test_one_whose_parent_was_killed_ends_without_a_word():
+    child = subprocess.Popen(
+        [sys.executable, "-m", "penstock.machine.alone"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with child:
+        child.stdout.close()
+        write_frame(child.stdin, pickle.dumps((abs, (-1,), None, 60.0)))
+        assert child.stderr.read() == b""
 
 
 def test_a_pool_goes_on_after_a_call_that_spent_its_budget():

@@ -75,3 +75,15 @@ def test_one_sentence_says_how_things_stand(facts, mood, words):
 
     assert said[0] == mood
     assert words in said[1]
+
+
+def test_of_several_destinations_the_worst_is_named_whatever_the_others_do():
+    stand = {
+        "first": destination(state="throttled", reason="Custify asked us to wait", waiting=1),
+        "second": destination(state="held", waiting=3),
+    }
+
+    assert verdict(Status(version="0", accepted={}, destinations=stand)) == (
+        "bad",
+        "second is held: 3 events wait, none is lost.",
+    )

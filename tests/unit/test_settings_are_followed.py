@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from penstock.settings import Following, digest_of
@@ -18,9 +19,20 @@ class World:
         self.path, self.said = folder / "penstock.toml", ("", "")
         self.document: dict | None = None
         self.path.write_text(OLD)
+        self.start()
+
+    def start(self, handed_on: dict | None = None) -> None:
         self.following = Following(
-            self.path, dashboard=lambda _: self.document, consent=lambda _: self.said, environ={"KEY": "k"}
+            self.path,
+            dashboard=lambda _: self.document,
+            consent=lambda _: self.said,
+            environ={"KEY": "k"},
+            handed_on=handed_on,
         )
+
+    def die_and_come_back(self) -> None:
+        """As the supervisor has it: another process goes on with what this one left."""
+        self.start(msgspec.msgpack.decode(msgspec.msgpack.encode(self.following.to_hand_on())))
 
     def look(self, **asked) -> str:
         """Look once; return the key of the source `web` that is in force."""
@@ -210,3 +222,32 @@ def test_nor_is_one_that_says_nothing_forced_on_somebody_who_means_it(world):
     world.apply()
 
     assert world.look() == "new"
+
+
+@pytest.mark.parametrize("text", ["", "no toml [", NEW[:30]], ids=["empty", "broken", "cut"])
+def test_who_comes_back_while_a_file_is_written_believes_what_was_believed(world, text):
+    world.path.write_text(text)
+
+    world.die_and_come_back()
+
+    assert world.following.settings.sources["web"].write_key == world.look() == "old"
+    world.path.write_text(NEW)
+    assert [world.look(), world.look()] == ["old", "new"]
+
+
+def test_who_comes_back_has_heard_what_was_said_meanwhile(world):
+    world.path.write_text("")
+    handed_on = world.following.to_hand_on()
+    world.apply()
+
+    world.start(handed_on)
+
+    assert [world.look(), world.look()] == ["old", ""]
+
+
+def test_who_starts_penstock_means_the_file_as_it_is(world):
+    world.path.write_text("")
+
+    world.start()
+
+    assert world.look() == ""

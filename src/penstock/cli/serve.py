@@ -22,7 +22,6 @@ from penstock.settings import load
 def serve_command(config: Path | None, role: str | None, *, supervised: bool) -> None:
     """Accept events, keep them, deliver them to Custify."""
     path = config_path(config)
-    settings = load(path)
     if role is not None:
         from penstock.run.wiring import run_role
 
@@ -38,6 +37,7 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
     from penstock.run.logs import set_up_logs
     from penstock.run.supervise import supervise
 
+    settings = load(path)
     # Before anything is accepted that could not be looked at.
     password_of_file(settings.admin_password_file)
 

@@ -34,12 +34,15 @@ class Books:
         users = {user_subject(record.user_id) for record in records.values() if record and record.user_id}
         return records | await self._known(users - records.keys(), prefix)
 
-    async def person(self, call: Call, rules: Rules, look_up: LookUp) -> Record | Answer | None:
-        """Return the person of a call as Custify knows them; None when it does not; or why nobody could tell."""
+    async def person(self, call: Call, rules: Rules, look_up: LookUp, *, anew: bool = False) -> Record | Answer | None:
+        """Return the person of a call as Custify knows them; None when it does not; or why nobody could tell.
+
+        That nobody was found a moment ago is believed, unless Custify is to be asked `anew`.
+        """
         for path in call.look_ups():
             now = self.clock.steady()
             asked_at, person = self.looked_up.get(path, (float("-inf"), None))
-            if now - asked_at >= LOOK_UP_S:
+            if now - asked_at >= LOOK_UP_S or (anew and person is None):
                 answer = await look_up(path)
                 if not isinstance(answer, Accepted) and not (isinstance(answer, Refused) and answer.status == 404):
                     return answer

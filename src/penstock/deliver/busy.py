@@ -1,6 +1,7 @@
 """Who changes which records just now. Two events of one person can stand in different lanes only when one names no user id."""
 
 import dataclasses
+from collections.abc import Collection
 
 from penstock.deliver.errand import Errand
 from penstock.destinations.answer import Throttled
@@ -15,21 +16,36 @@ class Busy:
     def __init__(self) -> None:
         #: By subject: the lease that changes its record.
         self.holders: dict[str, int] = {}
+        #: By lease that reads records: whose were changed since it began to.
+        self.changed: dict[int, set[str]] = {}
 
-    def take(self, errand: Errand, token: int) -> bool:
-        """Reserve the records an errand changes for a lease; False when another is changing one of them."""
-        if any(self.holders.get(subject, token) != token for subject in errand.learned):
+    def begin(self, token: int) -> None:
+        """From now on a lease reads records. Between that and `take` others go on, for it may ask Custify and wait."""
+        self.changed[token] = set()
+
+    def take(self, errand: Errand, token: int, read: Collection[str]) -> bool:
+        """Reserve the records an errand changes for a lease, which read these.
+
+        False when another is changing one of the former, or has changed one of the latter meanwhile.
+        """
+        is_held = any(self.holders.get(subject, token) != token for subject in errand.learned)
+        if is_held or not self.changed[token].isdisjoint(read):
             return False
         self.holders |= dict.fromkeys(errand.learned, token)
         return True
 
-    def reserved(self, errand: Errand, token: int) -> Errand:
+    def reserved(self, errand: Errand, token: int, read: Collection[str]) -> Errand:
         """Return an errand with its records reserved for a lease, or that it is not done now: nobody is to blame."""
-        if errand.instead is not None or self.take(errand, token):
+        if self.take(errand, token, read):
             return errand
         why = Throttled(BUSY_S, "another event of the same person or company is under way")
-        return dataclasses.replace(errand, instead=why)
+        # Nothing was sent, so there is nothing to doubt: least of all what the other one is changing.
+        return dataclasses.replace(errand, instead=why, learned={})
 
     def release(self, token: int) -> None:
-        """Let others change the records of a lease."""
+        """Let others change the records of a lease; who has read them is to read them again."""
+        freed = {subject for subject, holder in self.holders.items() if holder == token}
+        self.changed.pop(token, None)
+        for changed in self.changed.values():
+            changed.update(freed)
         self.holders = {subject: holder for subject, holder in self.holders.items() if holder != token}

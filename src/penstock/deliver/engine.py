@@ -237,10 +237,11 @@ class Engine:
         look_up = functools.partial(self._looked_up, attempts=attempts, until=first.expires_at)
         try:
             reads = await read(leases, self.steps, policy)
+            self.busy.begin(first.token)
             known = await gather(reads, policy, self.books, self.steps, look_up)
             errand = await weighed(known, policy.rules, self.steps, now=self.clock.now())
             errand = await self.guard.guarded(errand, policy.rules, look_up)
-            return reads, self.busy.reserved(errand, first.token)
+            return reads, self.busy.reserved(errand, first.token, known.records)
         except Unfinished as found:
             return (), Errand(leases=[first], instead=found.said)
         except StepSpent:

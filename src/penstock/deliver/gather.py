@@ -9,6 +9,7 @@ from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.steps import Steps
 from penstock.deliver.weighing import Gathered, needs_known, surveyed
 from penstock.destinations.plan import Plan
+from penstock.destinations.subjects import email_subject
 from penstock.ledger.record import Record
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import whose
@@ -48,7 +49,9 @@ async def _looked_up(known: Gathered, rules: Rules, books: Books, look_up: LookU
         subject = whose(call, known.records)
         if not subject or subject in found or known.records.get(subject) is not None:
             continue
-        person = await books.person(call, rules, look_up)
+        email = email_subject(str(call.email or ""))
+        # By another name they are known: whoever was not found a moment ago may have been made known since.
+        person = await books.person(call, rules, look_up, anew=known.records.get(email) is not None)
         if isinstance(person, Record):
             found[subject] = person
         elif person is not None:

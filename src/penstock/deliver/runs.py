@@ -70,18 +70,19 @@ class Runs:
         """Return those of these events, from the first on, that end without a call; their records are reserved."""
         free = list(itertools.takewhile(lambda read: _may_end(read.meaning, rules, mode), reads))
         plans = [read for read in free if isinstance(read.meaning, Plan)]
-        errand = await self._no_ops(plans if rules.coalesce else plans[:1], rules) if plans else None
-        if errand is not None and not self.busy.take(errand, reads[0].lease.token):
-            errand = None
+        token = reads[0].lease.token
+        errand = await self._no_ops(plans if rules.coalesce else plans[:1], rules, token) if plans else None
         done = {lease.token for lease in errand.leases} if errand else set()
         ends = itertools.takewhile(lambda r: not isinstance(r.meaning, Plan) or r.lease.token in done, free)
         return Run(reads=list(ends), errand=errand)
 
-    async def _no_ops(self, plans: Sequence[Read], rules: Rules) -> Errand | None:
+    async def _no_ops(self, plans: Sequence[Read], rules: Rules, token: int) -> Errand | None:
         """Return the errand of those of these upserts, from the first on, of which Custify holds everything.
 
-        None as well when one is to blame that it cannot be told; that is found out when it is the first of its lane.
+        Their records are reserved for the lease. None as well when another is changing one, or when one is to blame that it
+        cannot be told; that is found out when it is the first of its lane.
         """
+        self.busy.begin(token)
         try:
             known = await on_record(plans, self.books, self.steps, is_shadow=False)
             errand = await weighed(known, rules, self.steps, now=self.clock.now())
@@ -91,7 +92,8 @@ class Runs:
                 errand = await weighed(known, rules, self.steps, now=self.clock.now())
         except (StepSpent, Unfinished):
             return None
-        return None if errand.calls else errand
+        is_free = not errand.calls and self.busy.take(errand, token, known.records)
+        return errand if is_free else None
 
     async def _grown(self, reads: Sequence[Read], policy: DeliveryPolicy, limit: int) -> Sequence[Read]:
         """Return events again, with those right behind them."""

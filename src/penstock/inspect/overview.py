@@ -78,10 +78,11 @@ def verdict(status: Status) -> tuple[str, str]:
     if not status.destinations:
         return "warn", "Nothing is set up yet: add a source, then a destination."
     for name, destination in status.destinations.items():
-        if destination.state == "throttled":
-            return "warn", f"{name}: {destination.reason}; {destination.waiting} events wait, none is lost."
         if destination.state in {"down", "held", "paused", "stopped", "stalled"}:
             return "bad", f"{name} is {destination.state}: {destination.waiting} events wait, none is lost."
+    for name, destination in status.destinations.items():
+        if destination.state == "throttled":
+            return "warn", f"{name}: {destination.reason}; {destination.waiting} events wait, none is lost."
     bad = sum(destination.outcomes.get(outcome, 0) for destination in status.destinations.values() for outcome in BAD)
     waiting = sum(destination.waiting for destination in status.destinations.values())
     if bad:

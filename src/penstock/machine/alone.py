@@ -90,6 +90,8 @@ def main() -> None:
     """Answer until no more is asked."""
     # Ctrl-C at a terminal reaches us too; our parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Python would say at length that nobody hears the answer. Who was killed while we worked hears nothing any more.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     jobs, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # Whatever else is printed must not be read as an answer.
     os.dup2(2, 1)

@@ -20,6 +20,7 @@ from penstock import __version__
 from penstock.buffer.sqlite import connections
 from penstock.clock import SystemClock, SystemDice, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.machine.handed_on import HandedOn
 from penstock.machine.private import require_folder
 from penstock.machine.pulse import ROLES as ROLES  # noqa: PLC0414 - who may be played
 from penstock.machine.pulse import Pulse
@@ -44,8 +45,10 @@ HASH_SEED_MAX = 2**32 - 1
 class Process:
     """What every role needs from its process: when to stop, and the settings in force."""
 
-    def __init__(self, following: Following, *, supervised: bool) -> None:
+    def __init__(self, following: Following, *, supervised: bool, handed_on: HandedOn | None = None) -> None:
         self.following, self.settings, self.supervised = following, following.settings, supervised
+        self.handed_on = handed_on or HandedOn({})
+        self.handed_on.leave(following.to_hand_on())
         self.stopping, self.complaint = asyncio.Event(), ""
         #: Why this process must not go on.
         self.damage: StoreDamaged | SettingsError | None = None
@@ -180,6 +183,7 @@ class Process:
         if problem is not None and complaint != self.complaint:
             log.error("settings_refused", setting=problem.name, expected=problem.expected, hint=problem.hint)
         self.complaint = complaint
+        self.handed_on.leave(self.following.to_hand_on())
         if changed != self.settings:
             self.settings = changed
             self.on_change(changed)

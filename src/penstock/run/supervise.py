@@ -17,6 +17,7 @@ import structlog
 
 from penstock.clock import Clock
 from penstock.machine.ends import EndsBook
+from penstock.machine.handed_on import VARIABLE, piece_of_memory
 
 log = structlog.get_logger()
 
@@ -42,6 +43,8 @@ class Child:
         self.role, self.command = role, command
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at, self.due_at, self.delay_s = 0.0, 0.0, RESTART_S_MIN
+        #: What each process of this role leaves for the next one.
+        self.memory = piece_of_memory()
         #: Restarting cannot help; the others go on.
         self.is_down = False
 
@@ -56,9 +59,12 @@ class Child:
         """Start the process; its standard input closes when we end, however we end."""
         # Blocked signals are inherited; a child that cannot hear SIGTERM could only be killed. The supervisor has one
         # thread, so preexec_fn is safe.
+        memory = [] if self.memory is None else [self.memory]
         self.process = subprocess.Popen(  # noqa: S603 - our own command line
             self.command,
             stdin=subprocess.PIPE,
+            pass_fds=memory,
+            env=os.environ | {VARIABLE: "".join(map(str, memory))},
             preexec_fn=functools.partial(_begin, self.role),  # noqa: PLW1509 - one thread, see above
         )
         self.started_at = now

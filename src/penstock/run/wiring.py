@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from penstock import __version__
 from penstock.clock import SystemClock, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.inspect.status import StatusReader
+from penstock.machine.handed_on import HandedOn
 from penstock.machine.private import require_folder, tighten
 from penstock.machine.snapshot import Snapshots
 from penstock.run.care import say_what_is_amiss
@@ -32,7 +34,7 @@ from penstock.run.opening import (
     open_vault,
 )
 from penstock.run.process import Process, complain, complaining, is_orphan, only_one, raise_open_files
-from penstock.settings import Settings, host_and_port, load
+from penstock.settings import Settings, file_at_start, host_and_port, load, settings_of
 from penstock.settings.revisions import Desk
 
 if TYPE_CHECKING:
@@ -50,17 +52,19 @@ ADMIN_CONNECTIONS_MAX = 512
 def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     """Run one part until SIGTERM. Raises SettingsError."""
     assert __debug__, "assertions guard leases and order; do not run Penstock with python -O"
-    alone = load(path)
+    handed_on = HandedOn()
+    left = handed_on.read()
+    alone = settings_of(file_at_start(path, handed_on=left), os.environ)
     require_folder(alone.data_dir)
     set_up_logs(level=alone.log_level, style=alone.log_format, role=role)
-    following = following_at_start(role, path)
+    following = following_at_start(role, path, alone, handed_on=left)
     settings = following.settings
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
     if not supervised:  # the supervisor has done it
         tighten(settings.data_dir)
     raise_open_files()
     part = {"accept": run_accept, "deliver": run_deliver, "operate": run_operate}[role]
-    process = Process(following, supervised=supervised)
+    process = Process(following, supervised=supervised, handed_on=handed_on)
     with only_one(settings.data_dir, role):
         if supervised and is_orphan():
             return  # the supervisor died while we waited for our predecessor to end

@@ -5,7 +5,7 @@ Every scalar setting has exactly one environment twin, PENSTOCK_ and its name in
 """
 
 from penstock.settings.check import host_and_port
-from penstock.settings.follow import Consent, Following, digest_of
+from penstock.settings.follow import Consent, Following, digest_of, file_at_start
 from penstock.settings.load import File, data_dir_of, load, read_table, settings_of
 from penstock.settings.renames import NEW, account_of, meaning_of, refuse_unsaid
 from penstock.settings.table import SCALARS, Connection, Destination, Policy, Settings, Source, Switch
@@ -25,6 +25,7 @@ __all__ = [
     "account_of",
     "data_dir_of",
     "digest_of",
+    "file_at_start",
     "host_and_port",
     "load",
     "meaning_of",

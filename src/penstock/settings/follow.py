@@ -31,15 +31,17 @@ class Following:
         dashboard: Callable[[Settings], Mapping[str, Any] | None],
         consent: Callable[[Path], Consent],
         environ: Mapping[str, str] = os.environ,
+        handed_on: Mapping[str, Any] | None = None,
     ) -> None:
+        """`handed_on` is what `to_hand_on` returned to the process before this one, which died."""
         self.path, self.environ, self.dashboard, self.consent = path, environ, dashboard, consent
-        self.file = read_file(path, environ)
+        self.file = file_at_start(path, environ, handed_on=handed_on)
         self.settings = self._in_force(self.file)
         #: What the last look saw, when it was not what is believed.
         self.seen: File | str | None = None
         #: Why the file as it is now is not followed.
         self.problem: SettingsError | None = None
-        self.consented = consent(self.settings.data_dir)
+        self.consented = tuple(handed_on["consented"]) if handed_on else consent(self.settings.data_dir)
 
     def look(self, *, asked: bool = False) -> tuple[Settings, SettingsError | None]:
         """Return the settings in force, and why newer ones are not, if there are any.
@@ -54,6 +56,10 @@ class Following:
                 # With the file as it was before, what changed in the dashboard may be usable still.
                 self.problem = self.problem or error
         return self.settings, self.problem
+
+    def to_hand_on(self) -> dict[str, Any]:
+        """Return what the next process of this role is to believe, if this one dies: secrets and all."""
+        return {"table": self.file.table, "variables": sorted(self.file.variables), "consented": self.consented}
 
     def with_dashboard(self, document: Mapping[str, Any]) -> Settings:
         """Return the settings that the file, as it is believed, and another document would give. Raises SettingsError."""
@@ -90,6 +96,18 @@ class Following:
         settings = settings_of(file, self.environ)
         document = self.dashboard(settings)
         return settings_of(file, self.environ, dashboard=document) if document else settings
+
+
+def file_at_start(
+    path: Path | None, environ: Mapping[str, str] = os.environ, *, handed_on: Mapping[str, Any] | None = None
+) -> File:
+    """Return what is to be believed of the file before there was time for two looks. Raises SettingsError.
+
+    Who starts Penstock means the file as it is; a process that died did not ask anybody, and goes on with what was handed on.
+    """
+    if handed_on:
+        return File(table=handed_on["table"], variables=frozenset(handed_on["variables"]))
+    return read_file(path, environ)
 
 
 def digest_of(raw: bytes) -> str:
