@@ -169,9 +169,10 @@ class SqliteBacklog:
         """Take the event out of its lanes until something is learned of one of the subjects, or until `until`."""
 
         def operation(connection: SqliteConnection) -> bool:
-            position = self._in_file(connection, lease)
+            self.leases.position(lease, self.clock.awake())
             has_room = self.lanes.has_room(connection, subjects, room)
             if has_room:
+                position = self._in_file(connection, lease)
                 self.lanes.park(connection, position, since=since, until=until, subjects=subjects)
             return has_room
 
