@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from acceptance.conftest import API_KEY, NODE, PASSWORD, Penstock, http, missing, sign_in_link, until
 from acceptance.screenshots import LOOKS, OURS, PATHS, set_up_here, traffic
-from acceptance.test_sdks import CHROMIUM_ARGUMENTS, RUDDER_BUNDLE, RUDDER_PAGE
+from acceptance.test_sdks import CHROMIUM_ARGUMENTS, RUDDER_BUNDLES, RUDDER_PAGE
 
 AXE = NODE / "node_modules" / "axe-core" / "axe.min.js"
 AXE_RUN = "axe.run(%s).then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes[0].html])))"
@@ -129,9 +129,9 @@ async def test_the_flow_of_the_page_from_the_first_sign_in_to_a_mended_key(unset
     assert "took the key" in await page.inner_text("#tested")
 
     until(lambda: send(unset, key, {"type": "identify", "userId": "first"}) == 200, what="the key was not taken")
-    missing("the JavaScript SDK", RUDDER_BUNDLE.exists(), "make setup-browser")
+    missing("the JavaScript SDK", RUDDER_BUNDLES["rj"].exists(), "make setup-browser")
     shop = await page.context.browser.new_page()
-    await shop.goto(site(RUDDER_PAGE.replace("web-key", key) % {"url": unset.url}, rsa=RUDDER_BUNDLE))
+    await shop.goto(site(RUDDER_PAGE.replace("web-key", key) % {"url": unset.url}, rsa=RUDDER_BUNDLES["rj"]))
     await page.click("nav >> text=Live")
     await page.locator("#events td", has_text="rj-1").first.wait_for()
     await page.locator("#events tr", has_text="rj-1").locator("text=identify").first.click()

@@ -26,15 +26,20 @@ class LimitedCustify(HostileCustify):
 
     is_down = False
 
+    def __init__(self, **facts) -> None:
+        super().__init__(**facts)
+        #: Of every call, also one that is answered here.
+        self.asked_at = list[float]()
+
     def _is_refused(self, call):
         return False
 
     async def _serve(self, call):
         now = self.clock.now()
-        self.called_at.append(now)
+        self.asked_at.append(now)
         if self.is_down:
             return Unavailable(503, "down")
-        if sum(at > now - 1.0 for at in self.called_at[-3 * LIMIT_PER_S :]) > LIMIT_PER_S:
+        if sum(at > now - 1.0 for at in self.asked_at[-3 * LIMIT_PER_S :]) > LIMIT_PER_S:
             return Throttled(1.0, "slow down")
         return await super()._serve(call)
 
@@ -122,5 +127,5 @@ def test_nothing_is_lost_or_dead_the_order_holds_and_nobody_is_overrun(folder):
     assert 1 < day.learned <= 2 * LIMIT_PER_S
     # A crash brings back what the last 429 taught; the pace may have grown since, and grows again.
     assert 1 < day.remembered <= day.learned
-    first_second = [at for at in day.custify.called_at if 0 <= at - day.recovered_at < 1.0]
+    first_second = [at for at in day.custify.asked_at if 0 <= at - day.recovered_at < 1.0]
     assert len(first_second) <= day.remembered * (1 + BURST_S) + 1

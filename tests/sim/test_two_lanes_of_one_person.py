@@ -122,11 +122,8 @@ class LetsAnybodyWrite(Busy):
         return True
 
 
-@pytest.mark.parametrize(
-    ("busy", "expected"),
-    [(LooksAtNothingThatWasRead, "not"), (LooksAtNothingThatWasRead, "smaller"), (LetsAnybodyWrite, "smaller")],
-)
-def test_a_planted_bug_is_found(monkeypatch, busy, expected):
+@pytest.mark.parametrize("busy", [LooksAtNothingThatWasRead, LetsAnybodyWrite])
+def test_a_planted_bug_is_found(monkeypatch, busy):
     monkeypatch.setattr("penstock.deliver.engine.Busy", busy)
 
-    assert any(expected in complaint for seed in range(STORIES) for complaint in wrong(seed))
+    assert any("smaller" in complaint for seed in range(STORIES) for complaint in wrong(seed))

@@ -29,7 +29,7 @@ from penstock.deliver.guarding import Guard
 from penstock.deliver.hold import HoldState
 from penstock.deliver.notes import Notes
 from penstock.deliver.pace import Pace
-from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
+from penstock.deliver.policy import TOGETHER_MAX, WRITING_MAX, DeliveryPolicy
 from penstock.deliver.progress import Progress
 from penstock.deliver.reads import read
 from penstock.deliver.runs import Runs
@@ -50,9 +50,6 @@ log = structlog.get_logger()
 IDLE_S_MIN = 0.01
 # A call that comes to its turn so late has missed it: others have theirs by now.
 LATE_S_MAX = 1.0
-# So many verdicts may wait for the disk beside the calls under way: a slow disk keeps no destination idle, and what a crash
-# lets be sent again is bounded.
-WRITING_MAX = 256
 # How long an engine rests when its own disk is full before it looks again.
 DISK_REST_S = 5.0
 
@@ -88,7 +85,7 @@ class Engine:
         self.observe: Callable[[Attempt], None] = lambda _: None
         self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
-        self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=self._probe)
+        self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=lambda: self.api.probe())
         self.standing.retry = policy.retry
         self.notes = Notes(name, backlog, steps=self.steps, standing=self.standing)
 
@@ -151,15 +148,16 @@ class Engine:
         finally:
             self.busy.release(lease.token)
         if self.log.is_enabled_for(logging.DEBUG):
-            facts = {"message_id": lease.event.message_id, "attempt": lease.attempt}
-            self.log.debug("attempted", **facts, verdict=repr(verdict)[:60])
+            self.log.debug(
+                "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
+            )
 
     async def send(self, calls: Sequence[Call], attempts: list[Attempt], *, until: float) -> Answer:
         """Make calls in order, up to the first that is not accepted, while the lease lasts `until` a time."""
         answer: Answer = Accepted(200, "")
         for call in calls:
-            make = functools.partial(self.api.send, call)
-            answer = await self._call(call.method, call.path, make, attempts, until=until)
+            send = functools.partial(self.api.send, call)
+            answer = await self._call(call.method, call.path, send, attempts, until=until)
             if not isinstance(answer, Accepted):
                 break
         return answer
@@ -228,9 +226,6 @@ class Engine:
             return self.hold.retry_clock(self.clock.awake())
         return lease.first_failed_at
 
-    async def _probe(self) -> Answer:
-        return await self.api.probe()
-
     async def _prepared(self, leases: Sequence[Lease], attempts: list[Attempt]) -> tuple[Sequence[Read], Errand]:
         """Read events, gather what is known of whom they are about, weigh: what is left to do, its records reserved."""
         first, policy = leases[0], self.policy
@@ -287,8 +282,7 @@ class Engine:
                 self.progress.rests()
                 return ()
             self.progress.goes_on(self.clock.steady())
-            free = self._free()
-            limit = int(min(free, self.pace.free_calls(self.clock.steady())))
+            limit = int(min(self._free(), self.pace.free_calls(self.clock.steady())))
             if limit < 1:
                 return ()
             return await self._due(limit)
@@ -299,9 +293,7 @@ class Engine:
 
     def _free(self) -> int:
         """Return how many more events may be under way."""
-        return min(
-            self.width.limit - len(self.in_flight) + self.writing, self.width.limit + WRITING_MAX - len(self.in_flight)
-        )
+        return self.width.limit - len(self.in_flight) + min(self.writing, WRITING_MAX)
 
     async def _due(self, limit: int) -> Sequence[Lease]:
         """Take events that are due. Raises BufferUnavailable."""
@@ -366,9 +358,8 @@ class Engine:
             line.say(self.log)
         if self.news.is_set():
             return
-        full = self._free() < 1
         # Not longer than until the pace allows a call: of a small limit, what is not used at once is lost.
-        timeout = None if full else min(self.pace.wait_s(self.clock.steady()), 1.0) or idle_s
+        timeout = None if self._free() < 1 else min(self.pace.wait_s(self.clock.steady()), 1.0) or idle_s
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self.news.wait()

@@ -13,6 +13,9 @@ from penstock.ledger.rules import OFF, Rules
 
 # Events that may go along with the first of their lane in one call.
 TOGETHER_MAX = 50
+# So many verdicts may wait for the disk beside the calls under way: a slow disk keeps no destination idle, and what a crash
+# lets be sent again is bounded.
+WRITING_MAX = 256
 # A run makes two calls, after two look-ups, and is taken apart once; each may wait as long as it may take.
 CALLS_OF_A_LEASE = 16
 
