@@ -85,7 +85,8 @@ class Engine:
         self.observe: Callable[[Attempt], None] = lambda _: None
         self.stopping, self.progress = asyncio.Event(), Progress(clock.steady())
         self.log = log.bind(destination=name)
-        self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=lambda: self.api.probe())
+        probe = lambda: self.api.probe()  # noqa: E731, PLW0108 - it may be another one by then
+        self.standing = Standing(pace=pace, width=self.width, clock=clock, log=self.log, probe=probe)
         self.standing.retry = policy.retry
         self.notes = Notes(name, backlog, steps=self.steps, standing=self.standing)
 
