@@ -42,6 +42,14 @@ def test_nobody_is_found_in_an_empty_or_strange_answer(answer):
     assert found(event(), answer, RULES, now=7.0) is None
 
 
+@pytest.mark.parametrize(("held", "is_them"), [("ana", True), ("", True), ("bo", False)])
+def test_somebody_else_with_the_same_address_is_not_taken_for_the_person(held, is_them):
+    call = event(email="ana@x.io")
+    answer = f'[{{"people": [{{"user_id": "{held}", "signed_up_at": "2020"}}]}}]'
+
+    assert (found(call, answer, RULES, now=7.0) is not None) is is_them
+
+
 def test_a_minimal_person_says_nothing_but_who_they_are():
     assert event(email="ana@x.io").introductions() == (Call("/people", {"user_id": "ana", "email": "ana@x.io"}),)
 

@@ -41,13 +41,15 @@ class Books:
         """
         for path in call.look_ups():
             now = self.clock.steady()
-            asked_at, person = self.looked_up.get(path, (float("-inf"), None))
+            # Somebody with the same address may be somebody else.
+            asked = f"{path} {call.person}"
+            asked_at, person = self.looked_up.get(asked, (float("-inf"), None))
             if now - asked_at >= LOOK_UP_S or (anew and person is None):
                 answer = await look_up(path)
                 if not isinstance(answer, Accepted) and not (isinstance(answer, Refused) and answer.status == 404):
                     return answer
                 person = found(call, answer.text, rules, now=self.clock.now()) if isinstance(answer, Accepted) else None
-                self._remember(path, now, person)
+                self._remember(asked, now, person)
             if person is not None:
                 return person
         return None

@@ -124,7 +124,7 @@ class CustifyCall(Call):
         return by_user + ([BY_EMAIL + urllib.parse.quote(str(email), safe="")] if email else [])
 
     def found(self, text: str) -> Mapping[str, object] | None:
-        """Return the fields of the first person in an answer.
+        """Return the fields of the first person in an answer; None when that is somebody else: of another user id.
 
         Lists of people come wrapped in an array of one element, and details may be nested.
         """
@@ -135,6 +135,9 @@ class CustifyCall(Call):
             return None
         details = people[0].get("details")
         person = {**people[0], **(details if isinstance(details, dict) else {})}
+        own, theirs = self.body.get("user_id"), person.get("user_id")
+        if own and theirs and str(own) != str(theirs):
+            return None
         attributes = person.get(ATTRIBUTES)
         return person | ({CUSTOM + k: v for k, v in attributes.items()} if isinstance(attributes, dict) else {})
 
