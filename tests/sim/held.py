@@ -51,7 +51,7 @@ class Held:
     def look_up(self, path: str) -> str:
         """Answer `/people?user_id=…` and `/people?email=…` as Custify does: a list in a list."""
         id_ = self.names.get(urllib.parse.unquote(path.rpartition("=")[2]), "")
-        found = [{"user_id": id_, **self.people[id_]}] if id_ in self.people else []
+        found = [self.people[id_]] if id_ in self.people else []
         return msgspec.json.encode([{"people": found, "total": len(found)}]).decode()
 
 
