@@ -47,11 +47,12 @@ from penstock.clock import Clock, SystemClock, SystemDice
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
-from penstock.deliver.policy import Custify, DeliveryPolicy
+from penstock.deliver.policy import DeliveryPolicy
 from penstock.destinations.answer import Answer, read_answer
 from penstock.destinations.custify.api import PROBE_PATH, CustifyApi
 from penstock.destinations.custify.convert import convert
 from penstock.destinations.plan import Call, Plan
+from penstock.destinations.port import Api
 from penstock.destinations.reading import options_of
 from penstock.event import Batch, Event, enriched
 from penstock.ledger.record import Alias, Delta
@@ -110,7 +111,7 @@ class NearCustify:
         return read_answer(got.status, headers=got.headers, text=got.body.decode(), now=self.clock.now())
 
 
-async def drain(folder: Path, bodies: Sequence[Body], to: Destination, *, custify: Custify, clock: Clock) -> Drained:
+async def drain(folder: Path, bodies: Sequence[Body], to: Destination, *, custify: Api, clock: Clock) -> Drained:
     """Store a day, then deliver all of it; what Custify holds is left to the caller."""
     await store(folder, bodies, clock)
     delivery, shelf = DeliveryStore(folder, clock=clock), SqliteShelf(folder)
@@ -148,7 +149,7 @@ def read(bodies: Sequence[Body]) -> Batch:
     return read_batch(json.dumps({"batch": bodies}).encode(), origin=origin, dice=SystemDice())
 
 
-def engine_of(delivery: DeliveryStore, to: Destination, *, custify: Custify, clock: Clock) -> Engine:
+def engine_of(delivery: DeliveryStore, to: Destination, *, custify: Api, clock: Clock) -> Engine:
     backlog = delivery.backlog("custify", lambda: ["web"])
     return Engine(
         "custify",

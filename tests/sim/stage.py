@@ -8,6 +8,7 @@ from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.deliver.steps import Bench
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.port import Api
 
@@ -20,6 +21,8 @@ def engine_over(
     dice: Dice | None = None,
     pace: Pace | None = None,
     kind: Any = Engine,
+    ledger: Any = None,
+    bench: Bench | None = None,
     **policy: Any,
 ) -> Engine:
     """Return an engine that knows nothing but what the store of a world does; `policy` is what its DeliveryPolicy has else."""
@@ -27,10 +30,11 @@ def engine_over(
     return kind(
         DESTINATION,
         backlog=world.backlog,
-        ledger=world.backlog.ledger,
+        ledger=ledger or world.backlog.ledger,
         api=api,
         pace=pace or Pace(as_of=clock.steady()),
         policy=DeliveryPolicy(**allowed),
         clock=clock,
         dice=dice or SeededDice(3),
+        bench=bench,
     )

@@ -10,10 +10,6 @@ import pytest
 from contract.worlds import MemoryWorld, event
 from penstock.clock import SeededDice
 from penstock.deliver.busy import Busy
-from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import Engine
-from penstock.deliver.pace import Pace
-from penstock.deliver.policy import DeliveryPolicy
 from penstock.destinations.answer import Accepted
 from penstock.destinations.custify.naming import NamedBy
 from penstock.destinations.custify.options import Mapping
@@ -21,6 +17,7 @@ from penstock.ledger.record import decoded
 from penstock.ledger.rules import Rules
 from sim.held import Held
 from sim.loop import LoopClock, run_virtually
+from sim.stage import engine_over
 
 EMAIL = "ana@x.io"
 EVENTS, STORIES = 30, 25
@@ -67,16 +64,8 @@ async def _told(seed: int) -> list[str]:
     world, custify = await MemoryWorld(Path(), clock).open(), SlowCustify(dice)
     world.naming = NamedBy(Mapping())
     rules = Rules(policies={"people.custom_attributes.rank": "max"}, changes_only=seed % 2 == 0)
-    engine = Engine(
-        "custify",
-        backlog=world.backlog,
-        ledger=SlowLedger(world.backlog.ledger, dice),
-        api=custify,
-        pace=Pace(as_of=clock.steady()),
-        policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), rules=rules),
-        clock=clock,
-        dice=dice,
-    )
+    ledger = SlowLedger(world.backlog.ledger, dice)
+    engine = engine_over(world, custify, clock, dice=dice, ledger=ledger, rules=rules)
     running = asyncio.create_task(engine.run())
     # Bo has Ana's address too, and is not sent: on its own it is in Bo's lane from then on, and Ana's all the same.
     await world.append(identify("first", "ana", traits={"email": EMAIL}))

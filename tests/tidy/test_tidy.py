@@ -3,7 +3,10 @@
 import ast
 import functools
 import io
+import os
 import re
+import subprocess
+import sys
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,6 +204,16 @@ def test_every_file_that_is_named_exists() -> None:
         for prose in prose_of(file):
             for named in PYTHON_FILE.findall(prose):
                 assert any(path.endswith(f"/{named}") for path in known), f"{file}: there is no {named}"
+
+
+def test_every_bench_finds_what_it_measures() -> None:
+    names = [file.stem for file in sorted((ROOT / "bench").glob("*.py"))]
+    path = os.pathsep.join(str(ROOT / each) for each in ("bench", "tests"))
+    imports = [sys.executable, "-c", f"import {', '.join(names)}"]
+
+    done = subprocess.run(imports, env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=False, timeout=60)
+
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_nothing_waits_for_someday() -> None:

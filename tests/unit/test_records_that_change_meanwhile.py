@@ -8,12 +8,8 @@ import msgspec
 import pytest
 
 from contract.worlds import MemoryWorld, event
-from penstock.clock import ManualClock, SeededDice
+from penstock.clock import ManualClock
 from penstock.deliver.busy import BUSY_S
-from penstock.deliver.decide import RetryPolicy
-from penstock.deliver.engine import Engine
-from penstock.deliver.pace import Pace
-from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.watch import CACHED_S
 from penstock.destinations.answer import Accepted
 from penstock.destinations.custify.naming import NamedBy
@@ -21,6 +17,7 @@ from penstock.destinations.custify.options import Mapping
 from penstock.ledger.record import decoded
 from penstock.ledger.rules import Rules
 from sim.held import Held
+from sim.stage import engine_over
 
 EMAIL = "ana@x.io"
 #: Of a made-up attribute: the guard asks Custify for its list before it is sent.
@@ -57,16 +54,7 @@ class Delivery:
 
     async def open(self) -> "Delivery":
         await self.world.open()
-        self.engine = Engine(
-            "custify",
-            backlog=self.world.backlog,
-            ledger=self.world.backlog.ledger,
-            api=self.custify,
-            pace=Pace(as_of=self.clock.now()),
-            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), rules=self.rules),
-            clock=self.clock,
-            dice=SeededDice(3),
-        )
+        self.engine = engine_over(self.world, self.custify, self.clock, rules=self.rules)
         return self
 
     async def say(self, name: str, user: str = "", *, kind: str = "identify", **said) -> None:

@@ -13,12 +13,10 @@ from contract.worlds import MemoryWorld, event
 from penstock import causes
 from penstock.buffer.port.backlog import Lease
 from penstock.buffer.port.outcomes import Outcome
-from penstock.clock import ManualClock, SeededDice
+from penstock.clock import ManualClock
 from penstock.deliver import reads, watch, weighing
 from penstock.deliver.decide import JUDGE_AGAIN_S, RetryPolicy
-from penstock.deliver.engine import Engine
 from penstock.deliver.errand import Read
-from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
 from penstock.deliver.steps import BUDGET, Watched
 from penstock.deliver.watchman import Watchman
@@ -29,6 +27,7 @@ from penstock.ledger.weigh import Weighable
 from penstock.machine.apart import Apart, Budget
 from penstock.machine.pulse import Pulse
 from penstock.settings import Settings
+from sim.stage import engine_over
 
 SMALL = Budget(lines_max=200_000, cpu_s_max=20.0)
 ATTRIBUTES = Accepted(200, '[{"name": "seats", "type": "number"}]')
@@ -79,17 +78,8 @@ class Delivery:
         return self
 
     def start(self) -> None:
-        self.engine = Engine(
-            "custify",
-            backlog=self.world.backlog,
-            ledger=self.world.backlog.ledger,
-            api=self.custify,
-            pace=Pace(as_of=self.clock.now()),
-            policy=DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), rules=Rules(guard="warn", unknown="send")),
-            clock=self.clock,
-            dice=SeededDice(3),
-            bench=self.bench,
-        )
+        rules = Rules(guard="warn", unknown="send")
+        self.engine = engine_over(self.world, self.custify, self.clock, rules=rules, bench=self.bench)
 
     async def identify(self, *names: str, user: str = "", kind: str = "identify") -> None:
         for name in names:
