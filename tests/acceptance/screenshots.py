@@ -13,7 +13,7 @@ from acceptance.conftest import API_KEY, KEYS, PASSWORD, Penstock, Sandbox, basi
 from acceptance.test_sdks import CHROMIUM_ARGUMENTS
 
 PATHS = {
-    "overview": "/", "live": "/live", "problems": "/problems", "mapping": "/mapping/custify?preview=1&nested=flatten&page_views=on",
+    "overview": "/", "overview_month": "/?range=30d&split=source", "overview_outcomes": "/?split=outcome", "live": "/live", "problems": "/problems", "mapping": "/mapping/custify?preview=1&nested=flatten&page_views=on",
     "problem": "/problems/custify/custify.refused.422",
     "event": "/events/custify/m2", "dead": "/events/custify/m0", "people": "/people?person=u2&field=plan", "sources": "/sources",
     "source": "/sources/web", "source_new": "/sources/new", "destinations": "/destinations", "destination": "/destinations/custify",
@@ -85,13 +85,18 @@ async def set_up_here(page, admin_url: str, sandbox_url: str) -> None:
     await page.click("text=Make a one-time link")
 
 
-def an_hour_of_it(data_dir: Path) -> None:
-    """Draw an hour of traffic into the charts, for nobody wants to wait for one."""
+def weeks_of_it(data_dir: Path) -> None:
+    """Draw weeks of traffic into the charts, for nobody wants to wait for them."""
     now = int(time.time() // 60)
     rows = [("custify", now - n, "delivered", 40 + (n * 37) % 53 + (90 if 20 < n < 28 else 0)) for n in range(2, 60)]
     rows += [("custify", now - n, "dead", (n * 7) % 19) for n in range(20, 28)]
+    days = [(day * 24 + hour, 200 + (hour * 37 + day * 11) % 260) for day in range(3, 40) for hour in range(24)]
+    hours = [("custify", now // 60 - ago, ("web", "server")[ago % 2], "delivered", count) for ago, count in days]
     with contextlib.closing(sqlite3.connect(data_dir / "delivery.db", timeout=10, isolation_level=None)) as delivery:
-        delivery.executemany("INSERT INTO minute (destination, minute, outcome, count) VALUES (?, ?, ?, ?)", rows)
+        delivery.executemany(
+            "INSERT INTO minute (destination, minute, source, outcome, count) VALUES (?, ?, 'web', ?, ?)", rows
+        )
+        delivery.executemany("INSERT INTO hour VALUES (?, ?, ?, ?, ?)", hours)
 
 
 async def shoot(penstock, folder: Path) -> list[str]:
@@ -128,7 +133,7 @@ def main(folder: Path) -> int:
         penstock = Penstock(Path(home), sandbox, api_key=API_KEY)
         try:
             traffic(penstock, sandbox)
-            an_hour_of_it(Path(home) / "data")
+            weeks_of_it(Path(home) / "data")
             until(penstock.status)
             complaints = asyncio.run(shoot(penstock, folder))
         finally:

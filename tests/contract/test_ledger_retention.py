@@ -169,3 +169,23 @@ async def test_every_file_overwrites_what_is_deleted(sqlite_world):
     with control.writing() as third:
         for connection in (sqlite_world.log.connection, sqlite_world.store.connection, third):
             assert connection.execute("PRAGMA secure_delete").fetchone() == (1,), CONTROL
+
+
+async def test_what_minutes_came_to_is_kept_by_the_hour_and_counted_once(sqlite_world):
+    world = sqlite_world
+    for turn in range(5):
+        await world.append(event(f"m{turn}", "ana"))
+        for lease in await world.lease():
+            await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
+        world.pass_time(17 * 60.0)
+    before = world.shelf.by_minute(DESTINATION, since=0, step=60)
+
+    for _ in range(3):
+        world.pass_time(DAY_S)
+        await world.store.prune()
+        assert world.shelf.by_minute(DESTINATION, since=0, step=60) == before
+
+    assert all(first % 60 == 0 for first in world.shelf.by_minute(DESTINATION, since=0))
+    world.pass_time(60 * DAY_S)
+    await world.store.prune()
+    assert world.shelf.by_minute(DESTINATION, since=0) == {}

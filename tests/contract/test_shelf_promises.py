@@ -147,5 +147,20 @@ async def test_what_ended_is_counted_by_the_minute(world):
     counted = world.shelf.by_minute(DESTINATION, since=minute)
 
     assert sum(sum(counts.values()) for counts in counted.values()) == 3
-    assert counted[now][Outcome.DELIVERED] == (2 if now == minute else 1)
+    assert counted[now]["web", Outcome.DELIVERED] == (2 if now == minute else 1)
     assert world.shelf.by_minute(DESTINATION, since=now + 1) == {}
+
+
+async def test_what_ended_is_counted_by_longer_steps_and_apart_for_each_source(world):
+    for turn in range(4):
+        await world.append(event(f"m{turn}", "ana", source="web"), event(f"n{turn}", "bo", source="server"))
+        for lease in await world.lease():
+            await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
+        world.pass_time(10 * 60.0)
+
+    counted = world.shelf.by_minute(DESTINATION, since=0, step=720)
+
+    assert sum(sum(counts.values()) for counts in counted.values()) == 8
+    assert all(first % 720 == 0 for first in counted)
+    for source in ("web", "server"):
+        assert sum(counts[source, Outcome.DELIVERED] for counts in counted.values()) == 4

@@ -1,9 +1,9 @@
-"""What the figures of the last hour say."""
+"""What the figures say of now."""
 
 import pytest
 
 from penstock.buffer.port.outcomes import Outcome
-from penstock.inspect.overview import drain_s, ended_chart, lag_chart, pace_per_s, verdict
+from penstock.inspect.overview import drain_s, pace_per_s, verdict
 from penstock.inspect.status import DestinationStatus, Status
 
 NOW = 1_000
@@ -17,29 +17,8 @@ def destination(**facts) -> DestinationStatus:
     return DestinationStatus(**known | facts)
 
 
-def test_an_hour_has_sixty_bars_and_the_busiest_reaches_the_top():
-    chart = ended_chart({NOW: {Outcome.DELIVERED: 3, Outcome.DEAD: 1}, NOW - 1: {Outcome.DELIVERED: 2}}, NOW)
-
-    assert len(chart.bars) == 60
-    assert (chart.bars[-1].high_height, chart.bars[-1].low_height) == (75.0, 25.0)
-    assert chart.bars[-2].high_height == 50.0
-    assert chart.top == 4
-
-
-def test_nothing_at_all_is_an_empty_chart():
-    assert ended_chart({}, NOW).is_empty
-    assert lag_chart({}, NOW).is_empty
-
-
-def test_a_lag_is_told_by_its_median_and_by_what_most_stay_below():
-    bar = lag_chart({NOW: [1.0] * 95 + [9.0] * 5}, NOW).bars[-1]
-
-    assert (bar.low, bar.high) == (1.0, 1.0)
-    assert lag_chart({NOW: [1.0] * 10 + [9.0]}, NOW).bars[-1].high == 9.0
-
-
 def test_the_pace_is_that_of_the_last_five_minutes():
-    minutes = {NOW - minute: {Outcome.DELIVERED: 60} for minute in range(10)}
+    minutes = {NOW - minute: {("web", Outcome.DELIVERED): 60} for minute in range(10)}
 
     assert pace_per_s(minutes, NOW * 60 + 59.999) == pytest.approx(1.0, rel=0.01)
     assert pace_per_s({}, NOW * 60) == 0.0

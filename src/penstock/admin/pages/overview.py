@@ -10,20 +10,22 @@ from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.gauge import Gauge
 from penstock.buffer.port.shelf import Shelf
 from penstock.causes import explained
+from penstock.inspect.charts import RANGES, SPLITS, Chart, Range, compared, ended_chart, lag_chart
 from penstock.inspect.ledger import saved_percent
-from penstock.inspect.overview import CHART_MINUTES, Chart, drain_s, ended_chart, lag_chart, pace_per_s, verdict
+from penstock.inspect.overview import PACE_MINUTES, drain_s, pace_per_s, verdict
 from penstock.inspect.status import DestinationStatus, StatusReader
 
-# Events looked at for the time that those of one minute took.
+# Events looked at for the time that those of one bar took.
 SAMPLE, PROBLEMS = 20, 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Lately:
-    """The last hour of a destination."""
+    """A destination over a range of time."""
 
     ended: Chart
     lags: Chart
+    compared: str
     per_s: float
     drain_s: float | None
     #: Of a hundred upserts, how many were not needed; None before there was one.
@@ -43,6 +45,9 @@ class OverviewPages:
     def overview(self, visit: Visit) -> Response:
         """Show how everything stands."""
         status = self.reader.read()
+        asked = visit.request.query_params
+        range_ = asked["range"] if asked.get("range") in RANGES else "1h"
+        split = asked["split"] if asked.get("split") in SPLITS else "result"
         problems = [(name, problem) for name in status.destinations for problem in self.dead.problems(name)]
         problems.sort(key=lambda each: -each[1].count)
         return visit.page(
@@ -50,19 +55,26 @@ class OverviewPages:
             status=status,
             verdict=verdict(status),
             problems=[(name, problem, explained(problem.cause)) for name, problem in problems[:PROBLEMS]],
-            lately={name: self._lately(name, destination) for name, destination in status.destinations.items()},
+            lately={
+                name: self._lately(name, destination, RANGES[range_], split)
+                for name, destination in status.destinations.items()
+            },
+            ranges=RANGES,
+            splits=list(SPLITS),
+            chosen={"range": range_, "split": split},
             sources=self.reader.settings.sources,
         )
 
-    def _lately(self, name: str, destination: DestinationStatus) -> Lately:
+    def _lately(self, name: str, destination: DestinationStatus, range_: Range, split: str) -> Lately:
         now_s = self.reader.clock.now()
         now = int(now_s // 60)
-        since = now - CHART_MINUTES + 1
-        minutes = self.shelf.by_minute(name, since=since)
-        per_s = pace_per_s(minutes, now_s)
+        steps = self.shelf.by_minute(name, since=range_.since(now, times=2), step=range_.step)
+        lags = self.gauge.lags(name, since=range_.since(now), until=now, of_each=SAMPLE, step=range_.step)
+        per_s = pace_per_s(self.shelf.by_minute(name, since=now - PACE_MINUTES + 1), now_s)
         return Lately(
-            ended=ended_chart(minutes, now),
-            lags=lag_chart(self.gauge.lags(name, since=since, until=now, of_each=SAMPLE), now),
+            ended=ended_chart(steps, range_, now, split=split),
+            lags=lag_chart(lags, range_, now),
+            compared=compared(steps, range_, now),
             per_s=per_s,
             drain_s=drain_s(destination, per_s),
             saved=saved_percent(destination.calls),

@@ -23,6 +23,7 @@ from penstock.admin.doors.looks import look_of
 from penstock.admin.doors.throttle import Wait
 from penstock.buffer.port.control import Journal, Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
+from penstock.inspect.charts import in_groups
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.parts import cut
 from penstock.settings import forms
@@ -245,13 +246,26 @@ def page_templates() -> jinja2.Environment:
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
     # What SDKs send is shown here: everything is escaped, whatever the template is called.
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"moment": moment, "age": age, "short_age": short_age, "shown": shown, "cut": cut}
+    environment.filters |= {
+        "moment": moment,
+        "age": age,
+        "short_age": short_age,
+        "shown": shown,
+        "cut": cut,
+        "tick": tick,
+        "in_groups": in_groups,
+    }
     return environment
 
 
 def moment(seconds: float | None) -> str:
     """Return a time as a person reads it, UTC."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def tick(seconds: float, range_: str) -> str:
+    """Return a time as it stands below a chart that shows so much time, UTC."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%H:%M" if range_ in {"1h", "24h"} else "%b %-d")
 
 
 def shown(value: object) -> str:

@@ -17,9 +17,9 @@ from penstock.buffer.port.backlog import (
     Priority,
     ReplayStep,
 )
-from penstock.buffer.port.outcomes import Attempt, Outcome, is_replayable
+from penstock.buffer.port.outcomes import Attempt, is_replayable
 from penstock.buffer.port.selection import Selection
-from penstock.buffer.port.shelf import Story
+from penstock.buffer.port.shelf import EndedAs, Story
 from penstock.buffer.rules.lanes import (
     VISITOR,
     VISITOR_EVENTS_MAX,
@@ -67,7 +67,7 @@ class MemoryBacklog:
         self.kept: dict[str, object] = {}
         self.replays: dict[int, ReplayJob] = {}
         self.turns = PriorityTurns()
-        self.minutes: dict[int, collections.Counter[Outcome]] = collections.defaultdict(collections.Counter)
+        self.minutes: dict[int, collections.Counter[EndedAs]] = collections.defaultdict(collections.Counter)
         self.ledger = MemoryLedger()
 
     async def lease(
@@ -207,7 +207,7 @@ class MemoryBacklog:
         self.attempts[lease.seq] += ending.attempts
         ended = self.waiting.pop(position)
         self._leave(position, ended)
-        self.minutes[int(now // 60)][ending.outcome] += 1
+        self.minutes[int(now // 60)][ending.lease.event.source, ending.outcome] += 1
         if ended.job:
             self.replays[ended.job].outcomes[ending.outcome] += 1
         self.ended[lease.seq] = Story(

@@ -13,7 +13,7 @@ from penstock.buffer.port.outcomes import TAKEN, Outcome, is_replayable
 from penstock.buffer.port.query import Query, keys_of
 from penstock.buffer.port.search import Found, Seen
 from penstock.buffer.port.selection import Selection
-from penstock.buffer.port.shelf import Counts, Story
+from penstock.buffer.port.shelf import Counts, EndedAs, Story
 from penstock.buffer.rules.begin import ALL, since_ms
 from penstock.buffer.rules.lanes import why_parked
 from penstock.buffer.rules.spread import spread
@@ -176,22 +176,29 @@ class MemoryBuffer:
                 )
         return None
 
-    def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
-        """Return how many events ended how in each minute."""
-        minutes = self.backlogs[destination].minutes if destination in self.backlogs else {}
-        return {minute: counts for minute, counts in minutes.items() if minute >= since}
+    def by_minute(self, destination: str, *, since: int, step: int = 1) -> Mapping[int, Mapping[EndedAs, int]]:
+        """Return how many events ended how in each `step` minutes."""
+        steps: dict[int, collections.Counter[EndedAs]] = collections.defaultdict(collections.Counter)
+        for minute, counts in self.backlogs[destination].minutes.items() if destination in self.backlogs else ():
+            if minute >= since:
+                steps[minute // step * step].update(counts)
+        return steps
 
     def mark(self) -> object:
         """Return a value that is another one once anything was stored or has ended since."""
         return len(self.events), [(len(b.ended), b.cursor) for b in self.backlogs.values()]
 
-    def lags(self, destination: str, *, since: int, until: int, of_each: int) -> Mapping[int, Sequence[float]]:
-        """Return how long events took to be taken, by the minute in which they were received."""
+    def lags(
+        self, destination: str, *, since: int, until: int, of_each: int, step: int = 1
+    ) -> Mapping[int, Sequence[float]]:
+        """Return how long events took to be taken, by the minutes in which they were received."""
         minutes: dict[int, list[float]] = {}
         for story in self.stories(destination, limit=len(self.events)):
             minute = story.event.received_at_ms // 60_000
             if since <= minute <= until and story.state in TAKEN and story.ended_at is not None:
-                minutes.setdefault(minute, []).append(max(0.0, story.ended_at - story.event.received_at_ms / 1000))
+                minutes.setdefault(minute // step * step, []).append(
+                    max(0.0, story.ended_at - story.event.received_at_ms / 1000)
+                )
         return {minute: spread(found, of_each) for minute, found in minutes.items()}
 
     def _story(self, destination: str, seq: int) -> Story:

@@ -10,7 +10,11 @@ class Gauge(Protocol):
     def mark(self) -> object:
         """Return a value that is another one once anything was stored or has ended since. Costs next to nothing."""
 
-    def lags(self, destination: str, *, since: int, until: int, of_each: int) -> Mapping[int, Sequence[float]]:
-        """Return how long events took from being received to Custify's taking them, in seconds, by the minute since
-        1970 in which they were received; of every minute an even sample of `of_each` events at most is looked at.
+    def lags(
+        self, destination: str, *, since: int, until: int, of_each: int, step: int = 1
+    ) -> Mapping[int, Sequence[float]]:
+        """Return how long events took from being received to being taken, in seconds, by the first of the `step`
+        minutes since 1970 in which they were received; of each an even sample of `of_each` events at most is looked at.
+
+        `since` is such a first minute.
         """

@@ -24,6 +24,10 @@ class Counts:
     oldest_received_at_ms: int | None
 
 
+#: Of which source an event was, empty where nobody knows, and how it ended.
+EndedAs = tuple[str, Outcome]
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """One event at one destination, as far as it has come."""
@@ -71,5 +75,8 @@ class Shelf(Protocol):
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""
 
-    def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
-        """Return how many events ended how in each minute since 1970, from `since` on; two days are kept."""
+    def by_minute(self, destination: str, *, since: int, step: int = 1) -> Mapping[int, Mapping[EndedAs, int]]:
+        """Return how many events ended how in each `step` minutes since 1970, from `since` on, by their first minute.
+
+        Two months are kept; what is older than two days, by the hour.
+        """

@@ -27,7 +27,7 @@ from penstock.errors import BufferUnavailable, PenstockError, SettingsError, Sto
 EVENTS, DELIVERY, CONTROL = folder.FILES
 SCHEMAS = {
     EVENTS: tuple(f"events_{step:04}.sql" for step in range(1, 8)),
-    DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 12)),
+    DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 13)),
     CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 7)),
 }
 # How long a start waits while another process brings the same file forward: up to a minute for each million events.

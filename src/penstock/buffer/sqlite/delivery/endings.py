@@ -13,8 +13,8 @@ TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
 MINUTE = """
-INSERT INTO minute VALUES (?, ?, ?, ?)
-ON CONFLICT (destination, minute, outcome) DO UPDATE SET count = count + excluded.count
+INSERT INTO minute VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (destination, minute, source, outcome) DO UPDATE SET count = count + excluded.count
 """
 CALLS = """
 INSERT INTO calls VALUES (?, ?, ?, ?) ON CONFLICT (destination, path, kind) DO UPDATE SET count = count + excluded.count
@@ -32,19 +32,19 @@ class Endings:
         """Begin anew: the transaction has ended, one way or the other."""
         self.outcomes: list[tuple[object, ...]] = []
         self.attempts: list[tuple[object, ...]] = []
-        self.ended: collections.Counter[tuple[int, str]] = collections.Counter()
+        self.ended: collections.Counter[tuple[int, str, str]] = collections.Counter()
         self.calls: collections.Counter[tuple[str, str]] = collections.Counter()
 
     def add(self, ending: Ending, *, at: float) -> None:
         """Note an end, at a time in seconds since 1970."""
         lease = ending.lease
         row = (self.name, lease.seq, ending.outcome, ending.reason, at, ending.cause, ending.notes, lease.event.became)
-        self._add(row, at, ending.outcome)
+        self._add(row, at, lease.event.source, ending.outcome)
         self.tried(lease.seq, ending.attempts)
 
     def bury(self, seq: int, *, reason: str, cause: str, at: float) -> None:
         """Note that an event is dead that nobody has in hand."""
-        self._add((self.name, seq, Outcome.DEAD, reason, at, cause, "", ""), at, Outcome.DEAD)
+        self._add((self.name, seq, Outcome.DEAD, reason, at, cause, "", ""), at, "", Outcome.DEAD)
 
     def tried(self, seq: int, attempts: Iterable[Attempt]) -> None:
         """Note how calls went."""
@@ -60,13 +60,13 @@ class Endings:
         connection.executemany(ENDED, self.outcomes)
         connection.executemany(ATTEMPT, self.attempts)
         tally: collections.Counter[str] = collections.Counter()
-        for (minute, outcome), count in self.ended.items():
-            connection.execute(MINUTE, [self.name, minute, outcome, count])
+        for (*_, outcome), count in self.ended.items():
             tally[outcome] += count
+        connection.executemany(MINUTE, [(self.name, *each, count) for each, count in self.ended.items()])
         connection.executemany(TALLY, [(self.name, *each) for each in tally.items()])
         connection.executemany(CALLS, [(self.name, *kind, count) for kind, count in self.calls.items()])
         self.forget()
 
-    def _add(self, row: tuple[object, ...], at: float, outcome: Outcome) -> None:
+    def _add(self, row: tuple[object, ...], at: float, source: str, outcome: Outcome) -> None:
         self.outcomes.append(row)
-        self.ended[int(at // 60), outcome] += 1
+        self.ended[int(at // 60), source, outcome] += 1

@@ -12,8 +12,12 @@ from penstock.buffer.sqlite.times import set_forward_s
 
 # Entries looked at by one round.
 SWEPT_MAX, LEDGER_SWEPT_MAX = 5_000, 2_000
-# How long the figures of a minute are kept.
-MINUTES_KEPT = 2 * 24 * 60
+# How long the figures of a minute are kept, and what they come to by the hour: a month, and the one before to compare with.
+MINUTES_KEPT, HOURS_KEPT = 2 * 24 * 60, 62 * 24
+BY_HOUR = """
+INSERT INTO hour SELECT destination, minute / 60, source, outcome, sum(count) FROM minute WHERE minute < ? GROUP BY 1, 2, 3, 4
+ON CONFLICT (destination, hour, source, outcome) DO UPDATE SET count = count + excluded.count
+"""
 DAY_S = 86_400
 #: Where a walk through the ledger begins: before every destination and subject.
 BEGINNING = ("", "")
@@ -50,9 +54,7 @@ def note_left(connection: SqliteConnection, destinations: Sequence[str]) -> None
 
 def prune(connection: SqliteConnection, *, minute: int) -> int:
     """Remove outcomes and attempts of events that are gone, and old figures; return how many rows."""
-    oldest_minute = minute - MINUTES_KEPT
-    oldest_minute -= int(set_forward_s(connection, since=60.0 * oldest_minute, file="log") // 60)
-    connection.execute("DELETE FROM minute WHERE minute < ?", [oldest_minute])
+    _fold_minutes(connection, minute)
     oldest = first_seq(connection) or 0
     removed = 0
     for table in ("outcome", "attempt"):
@@ -60,6 +62,21 @@ def prune(connection: SqliteConnection, *, minute: int) -> int:
             delete = f"DELETE FROM {table} WHERE destination = ? AND seq < ?"  # noqa: S608 - our own names
             removed += rows_changed(connection, delete, [name, oldest])
     return removed + _sweep(connection, oldest)
+
+
+def _fold_minutes(connection: SqliteConnection, minute: int) -> None:
+    """Keep by the hour what minutes came to that are old, and forget hours that are; whole hours, each in one go."""
+    minutes_since = _oldest_kept(connection, minute - MINUTES_KEPT)
+    minutes_since -= minutes_since % 60
+    connection.execute(BY_HOUR, [minutes_since])
+    connection.execute("DELETE FROM minute WHERE minute < ?", [minutes_since])
+    hours_since = _oldest_kept(connection, minute - 60 * HOURS_KEPT) // 60
+    connection.execute("DELETE FROM hour WHERE hour < ?", [hours_since])
+
+
+def _oldest_kept(connection: SqliteConnection, minute: int) -> int:
+    """Return a minute of the past by a clock that nobody set forward since."""
+    return minute - int(set_forward_s(connection, since=60.0 * minute, file="log") // 60)
 
 
 def expire(

@@ -24,16 +24,18 @@ class SqliteGauge:
         """Return a value that is another one once anything was stored or has ended since."""
         return tuple(_changed_at(self.data_dir / name) for name in WATCHED)
 
-    def lags(self, destination: str, *, since: int, until: int, of_each: int) -> Mapping[int, Sequence[float]]:
-        """Return how long events took to be taken, by the minute in which they were received."""
+    def lags(
+        self, destination: str, *, since: int, until: int, of_each: int, step: int = 1
+    ) -> Mapping[int, Sequence[float]]:
+        """Return how long events took to be taken, by the minutes in which they were received."""
         minutes: dict[int, list[float]] = {}
         with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
             if events is None or delivery is None:
                 return minutes
             oldest, beyond = first_seq(events), last_seq(events) + 1
             first = _first_from(events, since * 60_000, low=oldest or beyond, high=beyond)
-            for minute in range(since, until + 1):
-                end = _first_from(events, (minute + 1) * 60_000, low=first, high=beyond)
+            for minute in range(since, until + 1, step):
+                end = _first_from(events, (minute + step) * 60_000, low=first, high=beyond)
                 seqs = spread(range(first, end), of_each)
                 if found := [lag for seq in seqs for lag in _lag(events, delivery, destination, seq)]:
                     minutes[minute] = found

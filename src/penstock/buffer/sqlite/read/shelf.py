@@ -7,7 +7,7 @@ from pathlib import Path
 
 from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.port.shelf import Counts, Story
+from penstock.buffer.port.shelf import Counts, EndedAs, Story
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.feeds import Begun, begun_of, place_of
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
@@ -19,6 +19,12 @@ from penstock.buffer.sqlite.rows import AHEAD, read_story
 from penstock.buffer.sqlite.times import set_since_ms
 
 NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
+BY_STEP = """
+SELECT minute / ?1 * ?1, source, outcome, sum(count) FROM (
+    SELECT minute, source, outcome, count FROM minute WHERE destination = ?2 AND minute >= ?3
+    UNION ALL SELECT hour * 60, source, outcome, count FROM hour WHERE destination = ?2 AND hour >= (?3 + 59) / 60
+) GROUP BY 1, 2, 3
+"""
 
 
 class SqliteShelf:
@@ -94,14 +100,15 @@ class SqliteShelf:
             some = list(itertools.islice(between, limit))
             return [read_story(delivery, destination, *each) for each in (reversed(some) if newest else some)]
 
-    def by_minute(self, destination: str, *, since: int) -> Mapping[int, Mapping[Outcome, int]]:
-        """Return how many events ended how in each minute."""
-        minutes: dict[int, dict[Outcome, int]] = {}
-        select = "SELECT minute, outcome, count FROM minute WHERE destination = ? AND minute >= ?"
+    def by_minute(self, destination: str, *, since: int, step: int = 1) -> Mapping[int, Mapping[EndedAs, int]]:
+        """Return how many events ended how in each `step` minutes."""
+        steps: dict[int, dict[EndedAs, int]] = {}
         with snapshot(self.data_dir / DELIVERY) as delivery:
-            for minute, outcome, count in delivery.execute(select, [destination, since]) if delivery else ():
-                minutes.setdefault(minute, {})[Outcome(outcome)] = count
-        return minutes
+            for first, source, outcome, count in (
+                delivery.execute(BY_STEP, [step, destination, since]) if delivery else ()
+            ):
+                steps.setdefault(first, {})[source, Outcome(outcome)] = count
+        return steps
 
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""
