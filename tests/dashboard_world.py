@@ -135,6 +135,7 @@ class World:
         answer='{"id":"5e"}',
         looked_up=(),
         limit=100,
+        destination="custify",
         **ledger,
     ) -> None:
         """Let what is due end, as deliver does."""
@@ -142,7 +143,7 @@ class World:
         async def end() -> None:
             store = DeliveryStore(self.folder, clock=self.clock)
             await store.open()
-            backlog = store.backlog("custify", lambda: ["web"])
+            backlog = store.backlog(destination, lambda: ["web"])
             call = {"at": self.clock.now(), "status": 200, "answer": answer, "duration_ms": 5}
             attempts = [Attempt(method="GET", path=path, **call) for path in looked_up]
             attempts.append(Attempt(method="POST", path="/people", **call))

@@ -88,7 +88,7 @@ CAUSES = {
         Cause(
             code=ACCOUNT,
             meaning="Custify refuses everything for the sake of the account: 402 (Payment Required) or 451.",
-            advice="Ask Custify, or whoever pays for it. The destination is held meanwhile; nothing is lost, no event grows"
+            advice="Ask Custify, or the colleague who pays for it. The destination is held meanwhile; nothing is lost, no event grows"
             " old, and delivery goes on by itself once calls are taken again.",
         ),
         Cause(
@@ -150,7 +150,7 @@ CAUSES = {
         Cause(
             code=UNAVAILABLE,
             meaning="Custify gave no usable answer: to any call now, or to this event for as long as retry_hours allows.",
-            advice="See whether Custify is reachable from this machine (status page, proxy, DNS). While nobody gets through,"
+            advice="See whether Custify is reachable from this machine (status page, proxy, DNS). While no call gets through,"
             " one read every few seconds finds out when it is back, and no event grows old. Replay the cause for events"
             " that are dead.",
         ),
@@ -168,7 +168,7 @@ CAUSES = {
         ),
         Cause(
             code=STUCK,
-            meaning="To read the event, or to weigh it against what Custify holds, took more steps than any event may"
+            meaning="To read the event, or to weigh it against what the destination holds, took more steps than any event may"
             " need: alone, and again in a process of its own. It was given up so that the events behind it go on.",
             advice="Look at the event: it is far larger or stranger than what an SDK sends. Mend what sends it. If it looks"
             " harmless, please report it; a later version may read it, then replay the cause.",
@@ -181,13 +181,13 @@ CAUSES = {
         ),
         Cause(
             code=NO_IDENTITY,
-            meaning="The event names nobody: it has neither a userId nor an e-mail among its traits.",
+            meaning="The event names no person: it has neither a userId nor an e-mail among its traits.",
             advice="Call identify with a user id before anything else, or switch the fallback to anonymousId on; then"
             " replay the cause.",
         ),
         Cause(
             code=ANONYMOUS,
-            meaning="A visitor's event, and nobody signed in with the anonymousId it came with; or several people did, and it is"
+            meaning="A visitor's event, and no person signed in with the anonymousId it came with; or several people did, and it is"
             " not certain whose it is; or as many such events were waiting as may.",
             advice="Nothing, where visitors just look around. Where people sign in, identify must carry the anonymousId that"
             " they had before, as the SDKs do. Once they have, a replay of the cause sends what they did before.",
@@ -205,12 +205,12 @@ CAUSES = {
         Cause(
             code=PLACEHOLDER,
             meaning="The only ids that the event has are placeholders, such as `undefined`, `null` or `0`: programs write"
-            " them where they know nobody, and everybody's data would meet in one person.",
+            " them where they know no id, and the data of all of them would meet in one person.",
             advice="Look in the application for a call before the person is known, or for an id that is put into a text."
             " Is it an id after all? Take it out of placeholder_ids, then replay the cause.",
         ),
         Cause(code=NO_NAME, meaning="A track call has no event name.", advice=_MEND),
-        Cause(code=NO_TYPE, meaning="The event has no type, so that nobody can know which call it was.", advice=_MEND),
+        Cause(code=NO_TYPE, meaning="The event has no type, so it cannot be known which call it was.", advice=_MEND),
         Cause(code=NOT_AN_OBJECT, meaning="The event is not a JSON object.", advice=_MEND),
         Cause(
             code=TOO_MANY_NAMES,
@@ -221,7 +221,7 @@ CAUSES = {
         Cause(
             code=NAME_TOO_LONG,
             meaning="A trait or property of the event has a name that is longer than event_name_chars_max allows.",
-            advice="Names become columns in Custify: look whether a value is sent in a name's place. If it is meant, raise"
+            advice="Names become columns at the destination: look whether a value is sent in a name's place. If it is meant, raise"
             " event_name_chars_max, then replay the cause; the payload is kept.",
         ),
         Cause(
@@ -231,13 +231,13 @@ CAUSES = {
         ),
         Cause(
             code=TYPE_UNWANTED,
-            meaning="Events of this type are not sent to Custify.",
+            meaning="Events of this type are not sent to the destination.",
             advice="Nothing to do. Page and screen views are sent as events with page_views = true.",
         ),
         Cause(
             code=INTEGRATIONS,
-            meaning="The application switched Custify off for this event, with the `integrations` object.",
-            advice="Nothing to do if that was meant. Otherwise send `Custify: true`, or leave `integrations` out.",
+            meaning="The application switched the destination off for this event, with the `integrations` object.",
+            advice="Nothing to do if that was meant. Otherwise send `true` for its kind (`Custify: true`) or its name, or leave `integrations` out.",
         ),
         Cause(
             code=CONSENT,
@@ -262,14 +262,14 @@ CAUSES = {
         ),
         Cause(
             code=RENAMED,
-            meaning="The destination has the key of one that is gone, and nobody has said whether it is the same one under"
+            meaning="The destination has the key or secret of one that is gone, and it was not said yet whether it is the same one under"
             " another name.",
             advice="Say it on its page, or with renamed_from in the settings. Nothing is sent and nothing is lost before that.",
         ),
         Cause(
             code=STALLED,
             meaning="Events wait, and none of them has ended for a minute.",
-            advice="What is said beside it tells what deliver is at. If the last call got no answer, look whether Custify"
+            advice="What is said beside it tells what deliver is at. If the last call got no answer, look whether the destination"
             " can be reached from this machine; nothing is lost, and it goes on by itself.",
         ),
         Cause(
@@ -321,7 +321,7 @@ _OF_WEBHOOKS = (
      "Correct the address, or what DNS says of its host. Where a host of a network of your own is meant, name it in"
      " allowed_private_hosts." + _RESTS),
     ("account", "The receiver of a webhook refuses everything: 402 (Payment Required) or 451.",
-     "Ask whoever runs the receiver." + _RESTS),
+     "Ask the people who run the receiver." + _RESTS),
     ("route", "The address of a webhook takes no events: every request is answered with 404, 405, 407, 410, 421 or 426.",
      "Correct the address, or the receiver behind it: it must take POST." + _RESTS),
     ("not_the_api", "A web page refused a webhook's request in the receiver's place: a login page, a firewall or a proxy.",
@@ -337,7 +337,7 @@ _OF_WEBHOOKS = (
      "Let the receiver take larger bodies, then replay the cause."),
     ("refused.422", "The receiver of a webhook understood an event and refused it (422).", _REPLAY),
     ("unavailable", "A webhook gave no usable answer: to any request now, or to this event for as long as retry_hours allows.",
-     ("See whether its address can be reached from this machine. While nobody gets through, a ping every few seconds finds"
+     ("See whether its address can be reached from this machine. While no call gets through, a ping every few seconds finds"
      " out when it is back, and no event grows old. Replay the cause for events that are dead.")),
     ("throttled", "The receiver of a webhook answered 429, or 503, and asked for a long wait with Retry-After.",
      ("Nothing to do: delivery goes on by itself, and no event grows old meanwhile. retry_after_s_max is the longest wait"
@@ -361,7 +361,7 @@ def refused(status: int) -> str:
 
 
 def is_unavailable(code: str) -> bool:
-    """Return whether a code says that nobody gets through, which no person has to mend."""
+    """Return whether a code says that no call gets through, which ends without a person's help."""
     return code.endswith(".unavailable")
 
 

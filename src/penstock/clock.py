@@ -25,7 +25,7 @@ class Clock(Protocol):
         """
 
     def steady(self) -> float:
-        """Return seconds on a time that nobody sets and that goes on while the machine sleeps. For waits."""
+        """Return seconds on a time that cannot be set and that goes on while the machine sleeps. For waits."""
 
     def awake(self) -> float:
         """Return seconds on a time that passes only while something could be done. For ages, and for what is under way."""
@@ -54,7 +54,7 @@ class SystemClock:
         return time.time()
 
     def steady(self) -> float:
-        """Return seconds that nobody sets."""
+        """Return seconds of a clock that cannot be set."""
         return time.clock_gettime(BOOTTIME)
 
     def awake(self) -> float:
@@ -124,7 +124,7 @@ class ManualClock:
         return self._steady + self._set_by
 
     def steady(self) -> float:
-        """Return seconds that nobody sets."""
+        """Return seconds of a clock that cannot be set."""
         return self._steady
 
     def awake(self) -> float:

@@ -2,7 +2,7 @@
 
 PenstockError
 ├── SettingsError      the operator's: the process does not start, exit 78
-│   ├── SettingsOutdated  nobody's: somebody else changed them meanwhile; look again
+│   ├── SettingsOutdated  no fault: another user changed them meanwhile; look again
 │   ├── FoldersMixed      the operator's: files of two data folders lie in one
 │   └── LogForked         the operator's: delivery.db tells of another log than the one beside it
 ├── SdkError           the sender's: answered with 4xx, never stored
@@ -11,9 +11,9 @@ PenstockError
 ├── BackupRefused      the operator's: a backup or a restore that cannot be done so; nothing was changed
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
 ├── TooCostly          the event's: to explain it would cost more than a page may; the page says so
-└── LeaseLost          nobody's: the lease had run out; forget what we know and go on
+└── LeaseLost          no fault: the lease had run out; forget what we know and go on
 
-What Custify says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
+What a destination says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
 Everything else is a bug: it stops the worker, and the event comes back.
 """
 
@@ -49,7 +49,7 @@ class SettingsOutdated(SettingsError):
             "revision",
             expected=f"{in_force}, which is in force",
             got=based_on,
-            hint="somebody changed the settings meanwhile: look at them again, then change them",
+            hint="another user changed the settings meanwhile: look at them again, then change them",
         )
 
 
@@ -71,7 +71,7 @@ class LogForked(SettingsError):
             expected="the events.db that delivery.db was written beside",
             got=f"another one from event {seq} on",
             hint="put back two files that belong together, or run penstock doctor --repair: it sends what this events.db has"
-            " from there on again, which Custify can recognise",
+            " from there on again, which destinations can recognise",
         )
 
 

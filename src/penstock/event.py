@@ -61,12 +61,12 @@ class Event(Head, frozen=True, kw_only=True, gc=False, array_like=False):
     body: bytes
     #: What the event shares with the others of its batch, as JSON; empty when it came alone or shares nothing.
     envelope: bytes = b""
-    #: Of a visitor's event at a destination: the lane of the person whom the visitor became; not part of what is stored.
+    #: Of a visitor's event at a destination: the lane of the person the visitor became; not part of what is stored.
     became: str = ""
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Whom and what an event is about, as a destination reads it; its lanes are named after that."""
+    """The person and companies an event is about, as a destination reads it; its lanes are named after that."""
 
     #: The person, by id and by e-mail address; empty for what the event does not say.
     user_id: str = ""
@@ -78,14 +78,14 @@ class Named(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Naming(Protocol):
-    """How a destination reads whom an event is about."""
+    """How a destination reads who an event is about."""
 
     @property
     def key(self) -> str:
-        """Return a text that is another one whenever the same event may be about somebody else."""
+        """Return a text that is another one whenever the same event may be about another person."""
 
     def __call__(self, event: Event) -> Named:
-        """Return whom an event is about. Never raises."""
+        """Return who an event is about. Never raises."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -175,8 +175,8 @@ def items_of(text: bytes | msgspec.Raw) -> Sequence[bytes | msgspec.Raw]:
     try:
         return _raws_of(text)
     except RecursionError:
-        # How deep JSON may be nested depends on how deep the caller is; what accept could read, everybody must. Nobody is
-        # less deep than a thread that has just begun.
+        # How deep JSON may be nested depends on how deep the caller is; what accept could read, every process must. No
+        # caller is less deep than a thread that has just begun.
         with concurrent.futures.ThreadPoolExecutor(1) as fresh:
             return fresh.submit(_raws_of, text).result()
 
@@ -202,12 +202,12 @@ def enriched(event: Event, *, alone: bool = False) -> dict[str, object]:
 
 
 def as_became(event: Event, became: str) -> Event:
-    """Return a visitor's event as that of the person whom the visitor became; any other as it is."""
+    """Return a visitor's event as that of the person the visitor became; any other as it is."""
     return msgspec.structs.replace(event, became=became) if became else event
 
 
 def _by_name(call: dict[str, object], became: str) -> dict[str, object]:
-    """Return a visitor's call as one of the person whom the visitor became."""
+    """Return a visitor's call as one of the person the visitor became."""
     kind, _, id_ = became.partition(":")
     if kind == "user":
         return call | {"userId": id_}

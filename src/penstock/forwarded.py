@@ -11,7 +11,7 @@ from collections.abc import Sequence
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# More proxies than this nobody has in a row; a longer header is somebody's attempt to cost time.
+# No installation has more proxies in a row; a longer header is an attempt to cost time.
 HOPS_MAX = 20
 # The longest address as text, in brackets, with a zone and a port.
 ADDRESS_CHARS_MAX = 80

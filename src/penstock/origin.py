@@ -1,6 +1,6 @@
 """Where a key may be sent: origins as settings name them, and the addresses they may lead to. Pure.
 
-Whoever may change settings may name any host, so the rule is a list of what is allowed: addresses that the internet
+A person who may change settings may name any host, so the rule is a list of what is allowed: addresses that the internet
 routes (IANA's special-purpose registries, as `ipaddress` knows them, and a few that it does not), hosts that the setting
 `allowed_private_hosts` names, and over http this machine itself, for the sandbox and the demo. Text that one parser reads
 as a name and another as an address (`0x7f.1`, `2130706433`, `127.1`) is refused, and never interpreted.

@@ -1,4 +1,4 @@
-"""Ids that are no ids: what programs write where they know nobody. All who carry one would become one person. Pure."""
+"""Ids that are no ids: what programs write where they know no id. All who carry one would become one person. Pure."""
 
 import functools
 import re
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 #: What languages print for nothing, for an object and for a number that is none; what databases, analytics and forms
-#: write for "nobody"; and variables of templates that nobody filled. Compared without case. What ends with an @ stands
+#: write for "none"; and variables of templates that were not filled. Compared without case. What ends with an @ stands
 #: for every e-mail address that begins with it; a * stands for anything.
 PLACEHOLDER_IDS = (
     "undefined", "null", "nil", "none", "NaN", "NA", "N/A", "#N/A", "(null)", "<null>", "<nil>", "(none)",
@@ -40,7 +40,7 @@ JOINED = re.compile(rf"{NOTHING}(?:[-_:;,|/.+ ]+{NOTHING})+")
 
 
 def plain_email(text: str) -> str:
-    """Return an email address without what tells no two people apart: capitals, spaces, marks that nobody sees.
+    """Return an email address without what tells no two people apart: capitals, spaces, marks that are not seen.
 
     Letters as wide as Chinese ones, which keyboards of East Asia write, are the usual ones.
     """
@@ -75,12 +75,12 @@ class Plain(NamedTuple):
 
 
 def is_placeholder(id_: str, placeholders: Sequence[str]) -> bool:
-    """Return whether a text names nobody."""
+    """Return whether a text is no id."""
     return _plain(placeholders).has(id_.strip().lower())
 
 
 def is_placeholder_email(email: str, placeholders: Sequence[str]) -> bool:
-    """Return whether an email address, in small letters, names nobody."""
+    """Return whether an email address, in small letters, names no person."""
     plain = _plain(placeholders)
     return plain.has(email) or f"{email.partition('@')[0]}@" in plain.texts
 

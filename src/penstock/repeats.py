@@ -1,6 +1,6 @@
 """Log lines about what may happen to every event: the first of a cause at once, then one for each interval, with a count.
 
-Pure: whoever hears of something tells the time, and says the lines that come of it.
+Pure: the caller tells the time, and logs the lines that come of it.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ Key = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedLine:
-    """What to say: that something happened, how often since the last line, and to whom for example."""
+    """What to say: that something happened, how often since the last line, and who was an example."""
 
     event: str
     level: int
@@ -56,7 +56,7 @@ class Repeats:
         return self._said([key for key in over if key in self.unsaid], now)
 
     def rest(self, now: float) -> Sequence[RepeatedLine]:
-        """Return all lines that are left, when nobody will ask again."""
+        """Return all lines that are left, at the end."""
         return self._said(list(self.unsaid), now)
 
     def _said(self, keys: Iterable[Key], now: float) -> Sequence[RepeatedLine]:

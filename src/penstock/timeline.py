@@ -1,7 +1,7 @@
 """The times of a role, going on over its restarts and the machine's: what is stored as an instant is one of these.
 
 A clock of the kernel begins anew with each start of the machine. So a moment is kept now and then, as every clock told it,
-and the next process goes on from there: within one start of the machine by the clock that nobody sets, over others by the
+and the next process goes on from there: within one start of the machine by the clock that cannot be set, over others by the
 wall's clock, of which it believes a little. The first moment of all is the wall's. Pure but for what it remembers.
 """
 
@@ -13,9 +13,9 @@ from penstock.clock import Clock
 GAP_S_MAX = 10.0
 # By how much the wall's clock must be off to have been set. Less is how it is kept right, or what a busy machine costs.
 JUMP_S_MIN = 2.0
-# How far a clock may drift from another one while nobody looks; NTP corrects it by up to half a millisecond a second.
+# How far a clock may drift from another one between two looks; NTP corrects it by up to half a millisecond a second.
 DRIFT = 0.001
-# The most that is believed to have passed while the machine was off: whoever starts with a wrong clock believes in years.
+# The most that is believed to have passed while the machine was off: with a wrong clock it would be years.
 OFF_S_MAX = 86_400.0
 
 
@@ -63,7 +63,7 @@ class Timeline:
         return self.clock.now()
 
     def steady(self) -> float:
-        """Return seconds that nobody sets."""
+        """Return seconds of a clock that cannot be set."""
         then, before = self.steady_from
         return then + self.clock.steady() - before
 
@@ -79,7 +79,7 @@ class Timeline:
         return self._jump(), Gap(seconds=passed_s) if passed_s > GAP_S_MAX else None
 
     def look_again(self, jump: Jump) -> None:
-        """Let the next look find a jump once more: nobody could write it down."""
+        """Let the next look find a jump once more: it could not be written down."""
         self.ahead_s -= jump.by_s
 
     def moment(self) -> Moment:

@@ -2,7 +2,7 @@
 
 `parsed` reads texts; `moment` reads what counts since 1970 too. A text is read as a whole or not at all: what only looks
 like a date ("1780111512345" is no day of the year 1780), what can be meant in two ways (05/06/2024) and zones that
-nobody can tell apart (IST: India, Israel or Ireland) are no times.
+cannot be told apart (IST: India, Israel or Ireland) are no times.
 """
 
 import datetime as dt
@@ -65,7 +65,7 @@ ZONES = {
 }  # fmt: skip
 OFFSET_HOURS_MAX = 15
 OFFSET = re.compile(r"(?:UTC|GMT)?([+-]?)(\d{1,2}):?(\d{2})?:?(\d{2})?", re.ASCII)
-# RFC 2822 §4.3: years of two digits up to 49 are those of this century. Nobody prints others today.
+# RFC 2822 §4.3: years of two digits up to 49 are those of this century. Others are not printed today.
 CENTURY, PIVOT = 100, 50
 # Units of a second that count since 1970, and the numbers that they are for the years 2001 to 2286: no two overlap, and
 # a number in none of them is no moment. Python and PHP write seconds, JavaScript and Java thousandths, Go all four.
@@ -86,7 +86,7 @@ PARTS_MIN, PARTS_MAX = 3, 7
 
 # The empty dates of Go, .NET and SQL are year 1; "never" and "for ever" are the last year that a date can have.
 YEAR_MIN, YEAR_MAX = 1, 9999
-# Nobody signed up to anything, and no event happened, before computers counted time: 1970 is a counter at zero, or
+# No person signed up to anything, and no event happened, before computers counted time: 1970 is a counter at zero, or
 # seconds taken for milliseconds; 1900, 1753 and 1601 are the zeros of Excel, SQL Server and Windows.
 EVENTS_SINCE = dt.datetime(1971, 1, 1, tzinfo=dt.UTC)
 # Custify takes a text for a date only in these forms (its help page on the CSV importer); all else is a string.

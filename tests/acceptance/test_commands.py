@@ -115,7 +115,7 @@ def test_convert_knows_both_mappings_and_the_fallback():
     options = ("--mapping", "rudderstack", "--anonymous-fallback")
     assert json.loads(penstock_command("convert", *options, stdin=event).stdout)["calls"][0]["body"]["user_id"] == "a1"
     assert json.loads(penstock_command("convert", stdin=event).stdout) == {
-        "unmappable": "the event names nobody: it has neither userId nor an email among its traits"
+        "unmappable": "the event names no person: it has neither userId nor an email among its traits"
     }
 
 

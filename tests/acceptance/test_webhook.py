@@ -81,7 +81,7 @@ def test_events_arrive_signed_in_order_retried_held_and_replayed(start, receiver
 
     penstock.send(*(track(person, number) for number in range(3) for person in ("ana", "bo", "cy")))
     until(lambda: counts(penstock)["state"] == "held", what="a refused secret holds the destination")
-    assert "The webhook refused the API key with 401" in counts(penstock)["reason"]
+    assert "The webhook refused the secret with 401" in counts(penstock)["reason"]
     receiver.answers |= {"ping": 200, "cy-0": []}
     found = settled(penstock)
 

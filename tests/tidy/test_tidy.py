@@ -17,7 +17,7 @@ FILES = sorted(SRC.rglob("*.py"))
 
 VALUES = {"event", "envelope", "errors", "timestamps", "causes", "origin", "placeholders", "forwarded", "json_paths"}
 DOORS_OPEN = {"clock", "timeline", "machine"}
-# part -> the other parts of penstock it may know, in the order of an event's way. cli and run know everyone, nobody them.
+# part -> the other parts of penstock it may know, in the order of an event's way. cli and run know all others, and no other knows them.
 MAY_KNOW = {
     **{f"{value}.py": set() for value in (VALUES | {"clock", "repeats"}) - {"event"}},
     "event.py": {"timestamps", "envelope"},
@@ -230,6 +230,12 @@ def test_every_page_has_one_title() -> None:
 
 def test_architecture_is_short_enough_to_be_read() -> None:
     assert (ROOT / "ARCHITECTURE.md").read_text().count("\n") <= 200
+
+
+def test_architecture_has_one_line_for_each_folder() -> None:
+    rows = re.findall(r"^\| `([\w/]+/)` \|", (ROOT / "ARCHITECTURE.md").read_text(), flags=re.MULTILINE)
+    of_code = {file.parent for suffix in ("py", "sql") for file in SRC.rglob(f"*.{suffix}")} - {SRC}
+    assert sorted(rows) == sorted(f"{folder.relative_to(SRC)}/" for folder in of_code)
 
 
 def test_every_decision_fits_a_page() -> None:

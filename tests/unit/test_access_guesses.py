@@ -226,8 +226,8 @@ def test_wrong_guesses_and_waits_are_in_the_audit_log_with_names_of_users_alone(
     said = {(deed.by, deed.what): deed.times for deed in world.control.deeds(sort=Sort.REFUSAL)}
 
     assert said["ana", f"wrong password, from {ELSEWHERE}"] == 4
-    assert said["somebody", f"wrong password, from {ELSEWHERE}"] == 4
-    assert said["somebody", f"API password after too many wrong guesses, had to wait, from {ELSEWHERE}"] == 98
+    assert said["a stranger", f"wrong password, from {ELSEWHERE}"] == 4
+    assert said["a stranger", f"API password after too many wrong guesses, had to wait, from {ELSEWHERE}"] == 98
     assert not any("hunter2" in text for line in said for text in line)
 
 

@@ -353,7 +353,7 @@ def test_a_form_that_was_opened_before_somebody_else_changed_the_settings_does_n
     late = admin.post(path, **fields | {"base": str(base)})
 
     assert late.status_code == 409
-    assert "somebody changed the settings meanwhile" in late.text
+    assert "another user changed the settings meanwhile" in late.text
     assert world.desk.document() == before
     assert admin.post(path, **fields | {"base": str(world.desk.revision())}).status_code == 303
 

@@ -112,7 +112,7 @@ def test_a_revision_is_kept_only_if_the_one_it_is_based_on_is_in_force(control):
     first = control.save(DOCUMENT, by="ana", note="one", after=0)
     control.save(DOCUMENT, by="bo", note="two", after=first)
 
-    with pytest.raises(SettingsOutdated, match="somebody changed the settings meanwhile"):
+    with pytest.raises(SettingsOutdated, match="another user changed the settings meanwhile"):
         control.save(DOCUMENT, by="ana", note="three", after=first)
     assert control.newest().note == "two"
 

@@ -189,7 +189,7 @@ async def test_the_event_that_last_set_a_field_is_named_and_those_that_did_not_a
     said = explain("--person", "ana", "--field", "plan", *HERE, world=world)
 
     assert said.exit_code == 0
-    assert said.stdout.startswith("not (yet) in Custify: identify m5 from web")
+    assert said.stdout.startswith("not (yet) at custify: identify m5 from web")
     assert "plan of ana at custify was last set by identify m2 from web" in said.stdout
     assert said.stdout.split("\n")[-2].split() == [
         "custom_attributes.plan",

@@ -335,7 +335,7 @@ async def test_whoever_is_found_by_a_search_that_finds_everybody_is_never_delete
     )
     assert findings.left
     assert not [path for method, path, _ in world.calls if method == "DELETE" and "/people/5e" in path]
-    assert findings.found["null_field"].why.startswith("nobody is found by user_id")
+    assert findings.found["null_field"].why.startswith("no person is found by user_id")
 
 
 async def test_a_number_that_is_somebodys_is_left_alone(world):
@@ -344,7 +344,7 @@ async def test_a_number_that_is_somebodys_is_left_alone(world):
 
     findings = await world.examine()
 
-    assert findings.found["numeric_user_id"].why == f"somebody has the user id {RUN.number} already"
+    assert findings.found["numeric_user_id"].why == f"a person with the user id {RUN.number} is there already"
     assert await world.made() == before
 
 

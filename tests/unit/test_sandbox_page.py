@@ -12,7 +12,7 @@ async def test_an_empty_sandbox_says_how_to_begin():
     got = await Sandbox().get("/", key="")
 
     assert got.status == 200
-    assert "Nobody yet" in got.body.decode()
+    assert "No person yet" in got.body.decode()
 
 
 async def test_people_companies_events_and_dropped_events_are_shown():

@@ -103,7 +103,7 @@ async def test_an_id_that_is_no_header_becomes_the_same_digest_each_time(id_):
     [
         (Accepted(204, ""), True, "took a signed ping with 204"),
         (Throttled(1.0, ""), True, "asks for fewer calls"),
-        (Barred(401, "no"), False, "The webhook refused the API key with 401: no."),
+        (Barred(401, "no"), False, "The webhook refused the secret with 401: no."),
         (Refused(422, "what is a ping?"), False, "refuses a signed ping with 422: what is a ping?"),
         (Unavailable(503, ""), False, "gives no usable answer (503)"),
         (Unavailable(None, ""), False, "gives no usable answer."),
@@ -205,7 +205,7 @@ def test_there_is_no_other_type_to_be_set_up(tmp_path):
 
 
 WAITING = Counts(received=1, waiting=1, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=0)
-BY_WEBHOOK = RetryPolicy(who="The webhook", causes="webhook", give_up_after_s=100.0)
+BY_WEBHOOK = RetryPolicy(who="The webhook", credential="secret", causes="webhook", give_up_after_s=100.0)
 BAD_ANSWERS = [
     (Refused(422, "no"), "webhook.refused.422"),
     (Refused(418, "no"), "webhook.refused.418"),

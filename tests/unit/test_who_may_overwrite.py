@@ -54,7 +54,7 @@ def test_as_much_is_not_more_and_what_cannot_be_compared_is_neither_more_nor_les
 @pytest.mark.parametrize("value", [5, "2024-01-01"])
 def test_a_first_value_is_sent_under_every_policy_but_one(policy, value):
     assert why(policy, value) == ""
-    assert why("owner", value) == "owner: somebody maintains it in Custify by hand"
+    assert why("owner", value) == "owner: it is maintained by hand at the destination"
 
 
 @pytest.mark.parametrize("policy", ["max", "min"])

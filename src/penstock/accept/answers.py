@@ -35,7 +35,7 @@ def accepted(route: Route, headers: Mapping[str, str], body: bytes) -> Reply:
 
 
 def not_allowed_text(route: Route, method: str, headers: Mapping[str, str]) -> str:
-    """Return what helps whoever sent events to the bare address; empty for every other wrong method."""
+    """Return what helps a client that sent events to the bare address; empty for every other wrong method."""
     if route.kind is not RouteKind.HEALTH or method != "POST":
         return ""
     host = headers.get("host") or "HOST"
@@ -56,7 +56,7 @@ def _answer_to_library(body: bytes) -> Reply:
 # Few programs send many requests.
 @functools.lru_cache(maxsize=256)
 def _answer_to(name: str) -> Reply | None:
-    """Return what a client or a library of this name reads; None when nobody knows."""
+    """Return what a client or a library of this name reads; None when it is not known."""
     if _RUDDER.search(name):
         return OK
     if _SEGMENT.search(name):

@@ -1,6 +1,6 @@
 """The gateway: one RSGI application. Route, key, body, events, log, answer, in this order.
 
-Rules for whoever changes this file: a 200 follows the append; every answer carries CORS headers; the key is checked
+Rules for changing this file: a 200 follows the append; every answer carries CORS headers; the key is checked
 before the body is read; nothing per request is logged but what we did wrong ourselves.
 """
 
@@ -60,7 +60,7 @@ class Limits:
     #: Whether one unusable event makes a whole batch refused, as at RudderStack.
     batch_all_or_nothing: bool = False
     path_prefix: str = ""
-    #: Address of this listener as SDKs see it; empty when nobody said.
+    #: Address of this listener as SDKs see it; empty when it was not said.
     public_url: str = ""
     requests_max: int = 50_000
     #: Whose X-Forwarded-For is believed; see forwarded.py.
@@ -154,7 +154,7 @@ class Gateway:
             self.requests["", 503] += 1
             return refusal(503, "service unavailable", *_retry_after(error.retry_after_s))
         except StoreDamaged as error:
-            # Told to the process, which ends; whoever sent this sends it again.
+            # Told to the process, which ends; the client sends this again.
             self.on_damage(error)
             self.requests["", 503] += 1
             return refusal(503, "service unavailable", ("retry-after", "10"))
@@ -264,7 +264,7 @@ class Gateway:
         return [head.type for head in batch.heads]
 
     async def _store(self, source: Source, batch: Batch) -> None:
-        """Store events some at a time: nobody's sync waits for thousands of another's. Raises BufferUnavailable.
+        """Store events some at a time: no request's sync waits for thousands of another's. Raises BufferUnavailable.
 
         What is stored when this raises is stored; sent again, it is known by its message ids.
         """

@@ -18,9 +18,9 @@ GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 # With the window that everybody uses, at each of its levels.
 ZLIB_MAGIC = frozenset({b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"})
 GZIP, ZLIB, RAW_DEFLATE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
-# Nobody packs what is packed more than once, but for a proxy that does what the SDK did already.
+# Only a proxy packs once more what the SDK has packed.
 CODINGS_MAX = 2
-# RFC 8878 asks of every reader to take windows of 8 MB, and of nobody to use larger ones.
+# RFC 8878 asks of every reader to take windows of 8 MB, and of no writer to use larger ones.
 WINDOW_BYTES_MAX = 8 * 1024 * 1024
 _NAMES = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd", "identity": ""}
 # What may stand before JSON; none of the codings begins so.

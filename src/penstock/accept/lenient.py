@@ -149,7 +149,7 @@ def _with_pauses(found: Iterable[re.Match[AnyStr]]) -> Iterator[re.Match[AnyStr]
 
 
 def _says_more(behind: bytes) -> bool:
-    """Return whether another value follows: nobody knows which of them was meant."""
+    """Return whether another value follows: it cannot be known which of them was meant."""
     return any(mark in behind for mark in (b"{", b"[", b'"'))
 
 

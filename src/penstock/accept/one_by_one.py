@@ -1,7 +1,7 @@
 """Reads a batch of which not every event can be used: the others are taken, and so is that one, to end as rejected. Pure.
 
 RudderStack's gateway refuses the whole request, and SDKs throw it away: one bad event costs the other 99. Here it is stored
-like them, with nobody's name, and `convert.usable` says of it why it cannot be used. See decision 0023.
+like them, of no person, and `convert.usable` says of it why it cannot be used. See decision 0023.
 """
 
 import msgspec
@@ -112,7 +112,7 @@ def _call_in(text: bytes) -> SdkCall | None:
     try:
         return sdk_request.call_in(text)
     except msgspec.ValidationError:
-        # No object; whether it is JSON, nobody has looked yet.
+        # No object; whether it is JSON has not been looked at yet.
         _is_json(text)
         return None
 
@@ -129,7 +129,7 @@ def _head_of(call: SdkCall | None, shared: Shared, *, origin: Arrival, dice: Dic
 
 
 def _nobody(call: SdkCall, origin: Arrival, dice: Dice) -> Head:
-    """Return the head of an event that cannot be used: it is in nobody's lane, and in nobody's way."""
+    """Return the head of an event that cannot be used: it is in no lane, and no event waits for it."""
     return Head(
         message_id=MessageId((call.message_id or "").strip() or dice.fresh_id()),
         type=(call.type or "").strip().lower(),

@@ -1,6 +1,6 @@
 """How much a source may send: events and bytes a second, with a burst; and what was refused of it.
 
-Pure but for what it remembers: it is told the time. A write key of a web page is public, so whoever has it may send as
+Pure but for what it remembers: it is told the time. A write key of a web page is public, so a stranger may send as
 fast as they like; one source's flood must not become another one's 503.
 """
 

@@ -1,4 +1,4 @@
-"""The last requests that were refused, for whoever sets up an SDK: the first mistake must be visible.
+"""The last requests that were refused, for a person who sets up an SDK: the first mistake must be visible.
 
 What was sent is not kept, and of a wrong key only its beginning: it may be the key of something else.
 """

@@ -28,7 +28,7 @@ class Room:
         self.bytes_max, self.held_bytes = bytes_max, 0
         #: Since when each part of a body is waited for, in turns of `_look`, and how much is held for its body; oldest first.
         self.coming: dict[Any, tuple[int, int]] = {}
-        #: Counts seconds while something is coming; nobody else is told the time here.
+        #: Counts seconds while something is coming; nothing else here is told the time.
         self.second = 0
         self.looking: asyncio.TimerHandle | None = None
 

@@ -72,7 +72,7 @@ class Request(Envelope):
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What the calls of a request share: the ids of who is meant, if they name nobody, and the whole envelope, as JSON."""
+    """What the calls of a request share: the ids of who is meant, for those that have none, and the whole envelope, as JSON."""
 
     user_id: str = ""
     anonymous_id: str = ""
@@ -172,7 +172,7 @@ def _counted(body: bytes, events_max: int) -> Slices[None]:
     if len(body) <= PLAIN_BYTES_MAX or body.count(b"}") <= events_max:
         return
     list_ = _LIST.search(body, 0, ENVELOPE_BYTES_MAX)
-    # Otherwise it may be a list somewhere else, or nobody's.
+    # Otherwise it may be a list somewhere else, or no event's.
     if list_ is None or not _is_json(body[: list_.end()] + b"]}"):
         return
     count = 0

@@ -74,9 +74,9 @@ def ingest_address(
     """Return the protocol and the host (with path) that SDKs reach this listener by, as far as can be told.
 
     A browser blocks http on a page that came by https, so http is said only of a request that certainly came so: straight,
-    or through a proxy that says so. Whoever lies here is lied to alone. Some proxies call us by a name of their own, and
+    or through a proxy that says so. A client that lies here misleads itself alone. Some proxies call us by a name of their own, and
     say what they were called in X-Forwarded-Host; that is believed only of one that is trusted. `prefix` is the path under
-    which this was asked: whoever needs it here needs it for events, too.
+    which this was asked: a client that needs it here needs it for events, too.
     """
     if public_url:
         parts = urllib.parse.urlsplit(public_url)

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 WAITING_MAX = 64
 # When so much CPU is spent, in slices, others have twice as long: two thirds of the event loop's time at least is theirs.
 SPENT_S_MAX, REST_S = 0.001, 0.002
-# Whoever is being stored needs Python's lock several times. They have up to so many rests, so that large requests go on
+# A request being stored needs Python's lock several times. It has up to so many rests, so that large requests go on
 # however many small ones there are.
 RESTS_MAX = 5
 

@@ -1,4 +1,4 @@
-"""Every page and every route of the admin API, from what they look at and whom they tell."""
+"""Every page and every route of the admin API, from what they look at and who is told."""
 
 import dataclasses
 import functools

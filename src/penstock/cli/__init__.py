@@ -21,7 +21,7 @@ EXIT_FAILED, EXIT_UNREACHABLE, EXIT_PARTIAL, EXIT_CONFIG = 1, 4, 5, 78
 # `penstock version` must load an HTTP server.
 COMMANDS = {
     "demo": ("demo", "Start everything with a Custify sandbox and send sample traffic."),
-    "serve": ("serve", "Accept events, keep them, deliver them to Custify."),
+    "serve": ("serve", "Accept events, keep them, deliver them."),
     "sandbox": ("sandbox", "Run a local Custify, to try things with."),
     "probe": ("probe", "Ask a test workspace where Custify is otherwise than assumed."),
     "send": ("send", "Send events as an SDK would, one or a file of JSON lines."),
@@ -32,7 +32,7 @@ COMMANDS = {
     "tail": ("tail", "Show the newest events and how they stand."),
     "dead": ("dead", "Show dead and rejected events by cause, with advice."),
     "replay": ("replay", "Send dead and rejected events again, counts first."),
-    "ledger": ("ledger", "Show what Custify acknowledged, or forget it."),
+    "ledger": ("ledger", "Show what a destination acknowledged, or forget it."),
     "backup": ("backup", "Copy the store of one moment, while it is used."),
     "restore": ("backup", "Put a backup in place, or prove that it could be."),
     "doctor": ("doctor", "Check the store and its figures; save what can be saved."),

@@ -23,7 +23,7 @@ LOOKED_AT, SHOWN = 1_000, 3
 @config_option
 @click.option("--all", "everything", is_flag=True, help="Also what the settings file defines.")
 def export_command(config: Path | None, *, everything: bool) -> None:
-    """Print what was set up in the dashboard as TOML; API keys become references to the environment."""
+    """Print what was set up in the dashboard as TOML; keys and secrets become references to the environment."""
     desk = _desk(config)
     click.echo(toml_of(document_in_force(desk.settings()) if everything else desk.document()), nl=False)
 

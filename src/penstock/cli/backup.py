@@ -16,12 +16,15 @@ from penstock.timestamps import from_ms, to_text
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @config_option
 @click.option(
-    "--with-secret-key", "with_key", is_flag=True, help="Also copy the key that seals the API keys; guard DIR then."
+    "--with-secret-key",
+    "with_key",
+    is_flag=True,
+    help="Also copy the key that seals the destinations' keys and secrets; guard DIR then.",
 )
 def backup_command(folder: Path, config: Path | None, *, with_key: bool) -> None:
     """Copy events.db, delivery.db and control.db of one moment into DIR, which is made new; the server may run.
 
-    Without --with-secret-key, the API keys entered in the dashboard cannot be read from DIR: keep secret.key elsewhere.
+    Without --with-secret-key, the keys and secrets entered in the dashboard cannot be read from DIR: keep secret.key elsewhere.
     """
     from penstock.run.care import back_up
 
@@ -33,7 +36,10 @@ def backup_command(folder: Path, config: Path | None, *, with_key: bool) -> None
     size = sum(copied.size_bytes for copied in manifest.files.values())
     click.echo(f"{folder}: {', '.join(manifest.files)}; {size} bytes, events up to {manifest.last_seq}")
     if manifest.secret_key and not with_key:
-        click.echo("secret.key is not in it: keep a copy elsewhere, or API keys have to be entered again", err=True)
+        click.echo(
+            "secret.key is not in it: keep a copy elsewhere, or the destinations' keys and secrets have to be entered again",
+            err=True,
+        )
 
 
 @click.command("restore")
@@ -72,7 +78,7 @@ def _restore(settings: Settings, folder: Path, *, replace: bool) -> None:
         click.echo(f"what was there is in {restored.aside}", err=True)
     if restored.key_is_missing:
         click.echo(
-            "the secret.key that sealed the API keys is not here: bring it back, or enter the keys again", err=True
+            "the secret.key that sealed the keys and secrets is not here: bring it back, or enter them again", err=True
         )
     click.echo(
         "what was accepted after that is not in it; what was sent after that is sent again, recognisably", err=True

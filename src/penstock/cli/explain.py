@@ -1,4 +1,4 @@
-"""`penstock explain`: where every value of an event went, and where a value in Custify came from."""
+"""`penstock explain`: where every value of an event went, and where a value at a destination came from."""
 
 import sys
 from pathlib import Path
@@ -34,7 +34,7 @@ NESTED = click.Choice(["drop", "flatten", "json"])
 @click.option("--nested", type=NESTED, help="With --file: what becomes of arrays and objects. Default: drop.")
 @click.option("--page-views", is_flag=True, help="With --file: send page and screen views as events.")
 @click.option("--person", help="Which event last set a field of this person (user id or email)?")
-@click.option("--field", help="With --person: the field in Custify, such as plan or signed_up_at.")
+@click.option("--field", help="With --person: the field at the destination, such as plan or signed_up_at.")
 @click.option("--newest", default=10_000, show_default=True, help="With --person: look at the newest N events.")
 @click.option("--destination", help="Which destination; default: all. With --person needed when there are several.")
 @click.option(
@@ -63,7 +63,7 @@ def explain_command(
     """Say of an event where each value went, what was not sent and why, and how the event ended.
 
     An event is given by its MESSAGE_ID, if the data folder has it, or as a file. The other way round, --person and
-    --field name the event that a value in Custify came from.
+    --field name the event that a value at the destination came from.
     """
     ways = [message_id is not None, file is not None, person is not None]
     if sum(ways) != 1 or (person is None) != (field is None):

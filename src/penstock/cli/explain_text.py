@@ -70,9 +70,9 @@ def account_lines(account: Account) -> list[str]:
 
 
 def history_lines(history: FieldHistory, *, destination: str, person: str, field: str) -> list[str]:
-    """Return which event a value in Custify came from."""
+    """Return which event a value at the destination came from."""
     what = printable(f"{field} of {person} at {destination}")
-    lines = [f"not (yet) in Custify: {_named(story)}: {_state(story)}" for story in history.not_held]
+    lines = [f"not (yet) at {destination}: {_named(story)}: {_state(story)}" for story in history.not_held]
     if history.setter is None:
         return [*lines, f"{what}: none of the newest {history.looked_at} events set it"]
     head = f"{what} was last set by {_named(history.setter)}: {_state(history.setter)}"

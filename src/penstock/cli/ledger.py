@@ -1,4 +1,4 @@
-"""`penstock ledger`: what Custify is known to hold of somebody, and how to make everything be sent again."""
+"""`penstock ledger`: what the destination is known to hold of a person or company, and how to make everything be sent again."""
 
 import getpass
 from pathlib import Path
@@ -16,7 +16,7 @@ NAME_ONE = "give one of --person, --email, --company"
 
 @click.group("ledger")
 def ledger_command() -> None:
-    """Show what Custify acknowledged, or forget it."""
+    """Show what a destination acknowledged, or forget it."""
 
 
 def _who(command: click.decorators.FC) -> click.decorators.FC:
@@ -37,7 +37,7 @@ def _who(command: click.decorators.FC) -> click.decorators.FC:
 @_who
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def show_command(config: Path | None, destination: str | None, *, as_json: bool, **who: str | None) -> None:
-    """Show what Custify is known to hold of a person or a company."""
+    """Show what a destination is known to hold of a person or a company."""
     from penstock.run.in_force import settings_in_force
     from penstock.run.opening import open_ledger_shelf
 
@@ -61,7 +61,7 @@ def show_command(config: Path | None, destination: str | None, *, as_json: bool,
 def forget_command(
     config: Path | None, destination: str | None, *, everything: bool, yes: bool, **who: str | None
 ) -> None:
-    """Forget what Custify acknowledged, so that the next upserts are sent in full. No event is touched."""
+    """Forget what a destination acknowledged, so that the next upserts are sent in full. No event is touched."""
     from penstock.run.in_force import settings_in_force
     from penstock.run.opening import open_ledger_orders
 

@@ -1,4 +1,4 @@
-"""`penstock probe`: ask the real Custify what nobody has written down, in a test workspace."""
+"""`penstock probe`: ask the real Custify what is written nowhere, in a test workspace."""
 
 import asyncio
 import signal
@@ -63,7 +63,7 @@ def probe_command(
 ) -> None:
     """Ask Custify what no page says: nulls, ids that are numbers, people it does not know, repeats, deletion, dates.
 
-    It makes people and companies of its own, removes them again, also when it is interrupted, and touches nobody else.
+    It makes people and companies of its own, removes them again, also when it is interrupted, and touches no others.
     The report says where the sandbox and our mapping assume otherwise. Use the key of a test workspace: what is made may
     set off playbooks, and the API cannot remove custom attributes. Exit 1 when something is otherwise, 4 when Custify
     cannot be asked, 5 when something was left behind or not asked.
@@ -200,7 +200,7 @@ def _what_it_does(names: RunNames, base_url: str, people: str, companies: str) -
             f"This asks {base_url} {len(QUESTIONS)} questions. The workspace has {people} people and {companies} companies.",
             f"- It makes up to {len(PEOPLE) + 1} people, {len(COMPANIES) + 1} companies and 15 events, and removes them again.",
             f"- They are named {MARK}-{names.run}-…; one person and one company have the id {names.number}.",
-            "- It reads, writes and deletes nobody else.",
+            "- It reads, writes and deletes no others.",
             f"- What the API cannot remove stays: the custom attributes {', '.join(ATTRIBUTES)}.",
             "- Playbooks and alerts of the workspace may take these people for new customers.",
             f"- It makes at most {2 * CALLS_MAX} calls.",

@@ -57,7 +57,7 @@ def _send(events: Sequence[bytes], settings: Settings, key: str) -> int:
         try:
             refusal = _post(url, key=key, body=piece.body)
         except OSError as error:
-            click.echo(f"penstock: nobody answers at {url}: {error}. Hint: is `penstock serve` running?", err=True)
+            click.echo(f"penstock: nothing answers at {url}: {error}. Hint: is `penstock serve` running?", err=True)
             trouble = EXIT_UNREACHABLE
             break
         if refusal:

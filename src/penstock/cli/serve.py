@@ -20,7 +20,7 @@ from penstock.settings import load
 @click.option("--role", type=click.Choice(ROLES), help="Run one part only.")
 @click.option("--supervised", is_flag=True, hidden=True, help="End when standard input closes.")
 def serve_command(config: Path | None, role: str | None, *, supervised: bool) -> None:
-    """Accept events, keep them, deliver them to Custify."""
+    """Accept events, keep them, deliver them."""
     path = config_path(config)
     if role is not None:
         from penstock.run.wiring import run_role

@@ -1,4 +1,4 @@
-"""Whom a bad answer is about: the event that got it, or everybody. Pure: it is told which calls passed, and which did not.
+"""What a bad answer is about: the event that got it, or the destination. Pure: it is told which calls passed, and which did not.
 
 A key, an account, an address or a server that is down fails every call. A firewall, or a bug at Custify, fails the calls of
 one event, again and again, while others pass: that must neither hold nor slow them, and the event grows old by it.
@@ -15,7 +15,7 @@ REMEMBERED_MAX = 10_000
 
 
 class Blame(enum.Enum):
-    """Whom what is known so far speaks against."""
+    """What the evidence so far speaks against: an event, or the destination."""
 
     EVENT = enum.auto()
     EVERYBODY = enum.auto()
@@ -44,7 +44,7 @@ class Witness:
         self.since.clear()
 
     def blames(self, seq: int, *, began: float, now: float) -> Blame:
-        """An event failed in a call that began then; return whom that speaks against."""
+        """An event failed in a call that began then; return what that speaks against."""
         before = self.failed.pop(seq, None)
         self.failed[seq] = now
         if len(self.failed) > REMEMBERED_MAX:

@@ -25,7 +25,7 @@ class Books:
 
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
         self.ledger, self.clock = ledger, clock
-        #: By look-up: when it was made, and whom it found.
+        #: By look-up: when it was made, and who it found.
         self.looked_up: dict[str, tuple[float, Record | None]] = {}
 
     async def records(self, subjects: Collection[str], prefix: str) -> dict[str, Record | None]:
@@ -35,13 +35,13 @@ class Books:
         return records | await self._known(users - records.keys(), prefix)
 
     async def person(self, call: Call, rules: Rules, look_up: LookUp, *, anew: bool = False) -> Record | Answer | None:
-        """Return the person of a call as Custify knows them; None when it does not; or why nobody could tell.
+        """Return the person of a call as Custify knows them; None when it does not; or why that could not be told.
 
-        That nobody was found a moment ago is believed, unless Custify is to be asked `anew`.
+        That none was found a moment ago is believed, unless Custify is to be asked `anew`.
         """
         for path in call.look_ups():
             now = self.clock.steady()
-            # Somebody with the same address may be somebody else.
+            # A person with the same address may be another one.
             asked = f"{path} {call.person}"
             asked_at, person = self.looked_up.get(asked, (float("-inf"), None))
             if now - asked_at >= LOOK_UP_S or (anew and person is None):

@@ -35,7 +35,7 @@ class Busy:
         return True
 
     def reserved(self, errand: Errand, token: int, read: Collection[str]) -> Errand:
-        """Return an errand with its records reserved for a lease, or that it is not done now: nobody is to blame."""
+        """Return an errand with its records reserved for a lease, or that it is not done now, without blame."""
         if self.take(errand, token, read):
             return errand
         why = Throttled(BUSY_S, "another event of the same person or company is under way")

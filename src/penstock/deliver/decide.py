@@ -1,6 +1,6 @@
 """What becomes of an event, decided in one pure place.
 
-Rules for whoever changes this file: no clock, no chance, no I/O; every kind of Meaning and Answer is matched;
+Rules for changing this file: no clock, no chance, no I/O; every kind of Meaning and Answer is matched;
 a verdict that ends an event says why in a sentence an operator understands.
 """
 
@@ -41,8 +41,9 @@ JUDGE_AGAIN_S = 5.0
 class RetryPolicy:
     """How long and how often a failing call is repeated."""
 
-    #: How people call what is at the far side.
+    #: How people call what is at the far side, and what they enter for it.
     who: str = "Custify"
+    credential: str = "API key"
     #: How the codes begin of what it says.
     causes: str = "custify"
 
@@ -50,15 +51,15 @@ class RetryPolicy:
     delay_s_max: float = 300.0
     #: Measured on the retry clock, which stands still while the destination is held, paused or down.
     give_up_after_s: float = 72 * 3600.0
-    #: How long an event waits for its person to become known, and how often Custify is asked meanwhile.
+    #: How long an event waits for its person to become known, and how often the destination is asked meanwhile.
     park_s: float = 86_400.0
     look_again_s: float = 3_600.0
-    #: How long a visitor's event waits for somebody to sign in, and how many such events do; 0 s: none does.
+    #: How long a visitor's event waits for a sign-in, and how many such events do; 0 s: none does.
     visitor_s: float = 0.0
     visitor_events_max: int = 100_000
 
     def waited_s(self, lease: Lease, now: float) -> float:
-        """Return for how long an event was parked, on the retry clock; a visitor's at least since somebody signed in."""
+        """Return for how long an event was parked, on the retry clock; a visitor's at least since the sign-in."""
         if lease.parked_at is None:
             return 0.0
         return now - lease.parked_at - (self.visitor_s if lease.event.became else 0.0)
@@ -82,7 +83,7 @@ class Settle:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RetryIn:
-    """Not now; its lane waits `delay_s`, nobody else does."""
+    """Not now; its lane waits `delay_s`, no other does."""
 
     delay_s: float
     #: False: the event is not to blame and comes no closer to being given up.
@@ -91,7 +92,7 @@ class RetryIn:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hold:
-    """Nothing can be delivered until a person mends it, or Custify is back: keep this event and all others, untouched."""
+    """Nothing can be delivered until a person mends it, or the destination is back: keep this event and all others, untouched."""
 
     reason: str
     cause: str
@@ -105,7 +106,7 @@ class Park:
 
     delay_s: float
     subjects: tuple[str, ...]
-    #: How many events may be parked for visitors; None for an event of somebody who is known by name.
+    #: How many events may be parked for visitors; None for an event of a known person.
     room: int | None = None
     #: What becomes of it where there is no room.
     otherwise: Settle = Settle(Outcome.REJECTED)
@@ -113,7 +114,7 @@ class Park:
 
 #: What is said of an event without a call: by the mapping, by the ledger, by the watch over pure steps.
 Unsaid = Unmappable | Filtered | Unknown | Recognised | Suspicious | Stuck | Unjudged
-#: All that can be said of an event: by Custify, or by us.
+#: All that can be said of an event: by its destination, or by us.
 Said = Judged | Unsaid
 Verdict = Settle | RetryIn | Hold | Park
 
@@ -189,7 +190,7 @@ def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy)
         case Unjudged():
             return RetryIn(JUDGE_AGAIN_S, counts=False)
         case Unknown() if parked_for_s >= policy.park_s:
-            reason = "Custify does not know the person, and no identify or group call came for them"
+            reason = f"{policy.who} does not know the person, and no identify or group call came for them"
             return Settle(Outcome.DEAD, reason, causes.PERSON_UNKNOWN)
         case Unknown(subjects):
             return Park(min(policy.look_again_s, policy.park_s - parked_for_s), subjects)
@@ -200,20 +201,18 @@ def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy)
 def _of_visitor(visitor: str, *, parked_for_s: float, policy: RetryPolicy) -> Verdict:
     left_s = policy.visitor_s - parked_for_s
     if left_s <= 0:
-        return Settle(
-            Outcome.REJECTED, "nobody signed in as the visitor in time, or several people did", causes.ANONYMOUS
-        )
+        return Settle(Outcome.REJECTED, "no person signed in as the visitor in time, or several did", causes.ANONYMOUS)
     full = Settle(Outcome.REJECTED, "as many events wait for visitors to sign in as may", causes.ANONYMOUS)
     return Park(left_s, (f"anon:{visitor}",), policy.visitor_events_max, full)
 
 
 def why_down(answer: Down, policy: RetryPolicy) -> Hold:
-    """Say why nothing can be delivered while nobody gets through."""
+    """Say why nothing can be delivered while no call gets through."""
     reason = f"{policy.who} gives no usable answer: {said(answer.status, answer.text)}"
     return Hold(reason, causes.said_by(policy.causes, causes.UNAVAILABLE))
 
 
 def why_held(answer: Barred, policy: RetryPolicy) -> Hold:
     """Say why nothing can be delivered until a person mends it."""
-    reason, cause = why_barred(answer, policy.who)
+    reason, cause = why_barred(answer, policy.who, policy.credential)
     return Hold(reason, causes.said_by(policy.causes, cause))

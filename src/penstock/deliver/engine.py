@@ -1,6 +1,6 @@
 """The loop: lease, convert, send, decide, apply. One engine serves one destination.
 
-Rules for whoever changes this file: every lease ends in exactly one verdict, or runs out and comes back;
+Rules for changing this file: every lease ends in exactly one verdict, or runs out and comes back;
 nothing here decides (decide.py), measures time (clock) or speaks HTTP (destinations/http.py).
 """
 
@@ -139,7 +139,7 @@ class Engine:
             reads, errand = await self._prepared(run_of(lease), attempts)
             said = await self._sent(errand, attempts)
             if isinstance(said, Refused) and len(errand.leases) > 1:
-                # One of them is to blame, and nobody knows which: the first goes by itself.
+                # One of them is to blame, and it is not known which: the first goes by itself.
                 reads, errand = await self._prepared([lease], attempts)
                 said = await self._sent(errand, attempts)
             took_s = attempts[-1].duration_ms / 1000 if attempts else 0.0
@@ -188,7 +188,7 @@ class Engine:
             self.writing -= 1
 
     async def apply(self, verdict: Verdict, errand: Errand, attempts: Sequence[Attempt]) -> None:
-        """Write the verdict down; a lease that was lost is somebody else's by now."""
+        """Write the verdict down; a lease that was lost is another's by now."""
         lease, now = errand.leases[0], self.clock.steady()
         try:
             match verdict:
@@ -228,7 +228,7 @@ class Engine:
         return lease.first_failed_at
 
     async def _prepared(self, leases: Sequence[Lease], attempts: list[Attempt]) -> tuple[Sequence[Read], Errand]:
-        """Read events, gather what is known of whom they are about, weigh: what is left to do, its records reserved."""
+        """Read events, gather what is known of their people and companies, weigh: what is left to do, its records reserved."""
         first, policy = leases[0], self.policy
         look_up = functools.partial(self._looked_up, attempts=attempts, until=first.expires_at)
         try:
@@ -241,7 +241,7 @@ class Engine:
         except Unfinished as found:
             return (), Errand(leases=[first], instead=found.said)
         except StepSpent:
-            # One of several is to blame, and nobody knows which.
+            # One of several is to blame, and it is not known which.
             return await self._prepared(leases[:1], attempts)
 
     async def _sent(self, errand: Errand, attempts: list[Attempt]) -> Said:

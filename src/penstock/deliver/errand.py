@@ -17,7 +17,7 @@ from penstock.ledger.weigh import CARRIED_BY, Note, Weighable, Weighed
 
 #: In front of a subject: what Custify would hold if the destination were live.
 SHADOW = "~"
-# Fifty usual events take half of this. Large ones would make one call that nobody takes, and a long turn of the loop.
+# Fifty usual events take half of this. Large ones would make one call that is too large to be taken, and a long turn of the loop.
 RUN_BYTES_MAX = 262_144
 
 
@@ -81,7 +81,7 @@ class Errand:
         return {remark.subject: remark.learn for remark in self.remarks}
 
     def half_knowledge(self, attempts: Sequence[Attempt]) -> Learned:
-        """Return what to write of an errand that is not done: whom a look-up found, or that writes are in doubt."""
+        """Return what to write of an errand that is not done: who a look-up found, or that writes are in doubt."""
         if isinstance(self.instead, Recognised | Suspicious):
             return self.knowledge()
         return self.doubts() if attempts else self.remarked()
@@ -117,7 +117,9 @@ class Errand:
     ) -> Ending:
         said = msgspec.json.encode([[note.path, note.field, note.why] for note in notes]).decode() if notes else ""
         if not is_carried:
-            return Ending(lease=lease, outcome=Outcome.NO_OP, reason="Custify holds all of it already", notes=said)
+            return Ending(
+                lease=lease, outcome=Outcome.NO_OP, reason="the destination holds all of it already", notes=said
+            )
         if lease is not carrier:
             reason = CARRIED_BY + (carrier.event.message_id if carrier else "")
             return Ending(lease=lease, outcome=Outcome.COALESCED, reason=reason, notes=said)

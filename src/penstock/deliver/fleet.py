@@ -41,7 +41,7 @@ DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Events buried in one transaction, of a destination that was removed; and the bodies of a lane's, beyond its first.
 GIVEN_UP_AT_ONCE, GIVEN_UP_BYTES_MAX = 500, 4 * 1024 * 1024
 
-#: A destination's backlog: its name, its sources, from when on events of one that is new there are sent, and whom an event
+#: A destination's backlog: its name, its sources, from when on events of one that is new there are sent, and who an event
 #: is about.
 BacklogOf = Callable[[str, Callable[[], Sequence[str]], Callable[[str], str], Callable[[], Naming | None]], Backlog]
 
@@ -114,7 +114,7 @@ class Fleet:
         names: Names | None = None,
     ) -> None:
         self.bench, self.names = bench or Trusting(), names
-        #: By name: what a destination may have been called that is not served before somebody says.
+        #: By name: what a destination may have been called that is not served before a person says so.
         self.asked: dict[str, str] = {}
         self.backlog_of, self.ledger_of, self.orders, self.ledger_orders = backlog_of, ledger_of, orders, ledger_orders
         self.clock, self.dice = clock, dice
@@ -161,7 +161,7 @@ class Fleet:
         return asked | {name: served.facts() for name, served in self.served.items()}
 
     async def _begin(self) -> None:
-        """Serve those that are not served yet: as they are called, under their new name, or not before somebody says."""
+        """Serve those that are not served yet: as they are called, under their new name, or not before a person says so."""
         settings = self.settings
         missing = [d for d in settings.destinations.values() if d.enabled and d.name not in self.served]
         self.asked = {d.name: self.asked[d.name] for d in missing if d.name in self.asked}
@@ -251,7 +251,7 @@ class Fleet:
         )
 
     def _naming(self, name: str) -> Naming | None:
-        """Return whom events are about as the destination reads them; None once it is gone."""
+        """Return who events are about as the destination reads them; None once it is gone."""
         destination = self.settings.destinations.get(name)
         return package_of(destination).naming(options_of(destination, self.settings)) if destination else None
 
@@ -267,6 +267,7 @@ class Fleet:
             account=account_of(destination.base_url, destination.api_key),
             retry=RetryPolicy(
                 who=package_of(destination).who,
+                credential=package_of(destination).credential,
                 causes=package_of(destination).causes,
                 give_up_after_s=self.settings.retry_hours * 3600,
                 park_s=destination.park_hours * 3600,

@@ -1,4 +1,4 @@
-"""What has a say in what is sent for some events, fetched once: their records, and whom look-ups find. It decides nothing."""
+"""What has a say in what is sent for some events, fetched once: records, and who look-ups find. It decides nothing."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ async def gather(
 
 
 async def on_record(run: Sequence[Read], books: Books, steps: Steps, *, is_shadow: bool) -> Gathered:
-    """Return those of a run, from the first on, that become one errand, and the records of whom they are about."""
+    """Return those of a run, from the first on, that become one errand, and the records of their people and companies."""
     parts = [read.part() for read in run]
     count, subjects = await steps.run([read.lease for read in run], surveyed, parts)
     records = await books.records(subjects, SHADOW if is_shadow else "")
@@ -43,14 +43,14 @@ async def on_record(run: Sequence[Read], books: Books, steps: Steps, *, is_shado
 
 
 async def _looked_up(known: Gathered, rules: Rules, books: Books, look_up: LookUp) -> Gathered:
-    """Add those who must be known, and of whom there is no record; up to the first look-up that is not answered."""
+    """Add those who must be known and have no record; up to the first look-up that is not answered."""
     found: dict[str, Record] = {}
     for call in (call for part in known.parts for call in part.plan.calls if needs_known(call, rules)):
         subject = whose(call, known.records)
         if not subject or subject in found or known.records.get(subject) is not None:
             continue
         email = email_subject(str(call.email or ""))
-        # By another name they are known: whoever was not found a moment ago may have been made known since.
+        # By another name they are known: a person not found a moment ago may have been made known since.
         person = await books.person(call, rules, look_up, anew=known.records.get(email) is not None)
         if isinstance(person, Record):
             found[subject] = person

@@ -1,6 +1,6 @@
 """A destination that rests, held, down or paused: since when, why, when to look again; and the retry clock that stands still.
 
-Held means that Custify bars us, down that nobody gets through: a probe looks now and then whether that is over. Down is
+Held means that the destination bars us, down that no call gets through: a probe looks now and then whether that is over. Down is
 held for the cause `custify.unavailable`, which no person has to mend. A read that passes proves nothing of writes: it is on
 trial then, a few calls are made, and only a write that passes ends it. Paused means that a person wants it so, and a person
 ends it. Paused and held can be true at once.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from penstock import causes
 
-# The first look comes soon, because keys are often mended at once; later ones cost Custify nothing to speak of.
+# The first look comes soon, because keys are often mended at once; later ones cost it nothing to speak of.
 PROBE_S_MIN, PROBE_S_MAX = 5.0, 60.0
 # An outage ends by itself, and a backlog waits for that: one read now, instead of every lane's calls.
 DOWN_PROBE_S_MIN, DOWN_PROBE_S_MAX = 1.0, 5.0
@@ -24,7 +24,7 @@ class HoldState:
     reason: str = ""
     #: One of causes.py.
     cause: str = ""
-    #: Who paused the destination; empty while nobody did.
+    #: Who paused the destination; empty while it is not paused.
     paused_by: str = ""
     #: When the retry clock stopped.
     resting_since: float = 0.0
@@ -39,7 +39,7 @@ class HoldState:
 
     @property
     def is_held(self) -> bool:
-        """Return whether Custify bars us, or is down."""
+        """Return whether the destination bars us, or is down."""
         return bool(self.reason)
 
     @property
@@ -49,7 +49,7 @@ class HoldState:
 
     @property
     def is_down(self) -> bool:
-        """Return whether nobody gets through, for no fault of the key, the account or the address."""
+        """Return whether no call gets through, for no fault of the key, the account or the address."""
         return self.is_held and causes.is_unavailable(self.cause)
 
     @property
@@ -96,7 +96,7 @@ class HoldState:
         self.is_on_trial = False
 
     def probe_passed(self, now: float) -> None:
-        """Let a few calls try; a hold that nobody begins anew ends with the first write that passes."""
+        """Let a few calls try; a hold that does not begin anew ends with the first write that passes."""
         if not self.is_on_trial:
             self.is_on_trial, self.tried_since = self.is_held, now
 

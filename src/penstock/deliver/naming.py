@@ -25,7 +25,7 @@ class Rename:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ask:
-    """It may be one that is gone; nothing is sent before somebody says."""
+    """It may be one that is gone; nothing is sent before a person says so."""
 
     old: str
 
@@ -34,7 +34,7 @@ NameVerdict = Serve | Rename | Ask
 
 
 def naming_of(name: str, settings: Settings, known: Mapping[str, Known], given_up: Collection[str]) -> NameVerdict:
-    """Return what a destination of the settings is. `given_up` are those whose backlog nobody wants any more."""
+    """Return what a destination of the settings is. `given_up` are those whose backlog is not wanted any more."""
     destination, gone = settings.destinations[name], known.keys() - settings.destinations.keys()
     if name in known or NEW in destination.renamed_from:
         return Serve()

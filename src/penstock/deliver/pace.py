@@ -3,7 +3,7 @@
 Custify publishes no rate limit, so the pace is learned: none until the first 429, then the rate that was taken, a little
 less. From there it grows, slowly about the rate at which it was throttled last, faster below and above, as TCP does in its
 CUBIC form (RFC 9438): a limit is used nearly whole, and one that was raised is found. Only calls that Custify took let it
-grow: a limit that nobody tries, during an outage or a quiet night, stays what was learned; after a day it is forgotten.
+grow: a limit that is not tried, during an outage or a quiet night, stays what was learned; after a day it is forgotten.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ BURST_S, BURST_KNOWN_S = 0.2, 0.03
 # After a 429 the next pace is this share of what was really sent in the last second: little less where the limit was known,
 # and so is what it is; much less the first time, and where that was too much again within seconds.
 DECREASE, DECREASE_KNOWN, AGAIN_S = 0.7, 0.97, 5.0
-# Calls per second regained for each second of full pace while nobody knows where the limit is.
+# Calls per second regained for each second of full pace while the limit is not known.
 INCREASE_PER_S = 1.0
 # Where it is known: the share of it regained in a second below it, close to it, and of the distance above it.
 BELOW_PER_S, CLOSE_PER_S, ABOVE_PER_S, CLOSE = 0.05, 0.0005, 0.05, 0.02
 # Beyond what is known, only a limit counts that calls came near to. Just before a call, the measured rate of calls that come
 # evenly is half a call below what it is: next to nothing of a hundred, most of one.
 TRIED, BEFORE_A_CALL_PER_S = 0.8, 0.5
-# A token that lacks less is there: whoever waits for it wakes up when it nearly is, for fractions of seconds do not add up.
+# A token that lacks less is there: a call that waits for it wakes up when it nearly is, for fractions of seconds do not add up.
 NEARLY = 1e-6
 # Never slower than this, or a held-back destination could not find out that it may go on.
 PER_S_MIN = 0.5
@@ -53,7 +53,7 @@ class Pace:
     throttled_at: float = -math.inf
     #: Nothing may be sent before this time (Retry-After).
     blocked_until: float = 0.0
-    #: The quiet was long, or somebody ended it: one read asks first.
+    #: The quiet was long, or a person ended it: one read asks first.
     must_ask: bool = False
     #: Calls per second as measured, smoothed over about a second in which calls were allowed.
     measured_per_s: float = 0.0
@@ -63,7 +63,7 @@ class Pace:
     noted_per_s: float = math.inf
 
     def __post_init__(self) -> None:
-        """A limit that somebody gives is as if learned now."""
+        """A limit that a person gives is as if learned now."""
         if math.isinf(self.throttled_at):
             self.throttled_at = self.as_of
 
@@ -102,7 +102,7 @@ class Pace:
             self.blocked_until = self.as_of + quiet_s
 
     def end_quiet(self, now: float) -> None:
-        """Somebody wants to know at once: one read asks, instead of waiting for as long as Custify said."""
+        """A person wants to know at once: one read asks, instead of waiting for as long as the destination said."""
         if self.blocked_s(now) > 0:
             self.blocked_until, self.must_ask = now, True
 

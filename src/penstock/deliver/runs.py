@@ -110,7 +110,7 @@ class Runs:
 def _may_end(meaning: Meaning, rules: Rules, mode: Mode) -> bool:
     """Return whether an event may come to nothing: it has no plan, or Custify may hold all of it."""
     if not isinstance(meaning, Plan):
-        # A visitor's event may wait for somebody to sign in.
+        # A visitor's event may wait for a sign-in.
         return not (isinstance(meaning, Unmappable) and meaning.visitor)
     is_upsert = all(call.about != "event" for call in meaning.calls)
     return is_upsert and rules.skip_unchanged and mode.is_live_for(meaning)

@@ -1,6 +1,6 @@
-"""How a destination stands: served, asked for quiet, down, held or paused; and whom a bad answer is about.
+"""How a destination stands: served, asked for quiet, down, held or paused; and what a bad answer is about.
 
-Rules for whoever changes this file: the harmless read is made here alone, one at a time, and whoever wants its answer
+Rules for changing this file: the harmless read is made here alone, one at a time, and a task that wants its answer
 meanwhile shares it; what follows from answers is decided in pure places (blame, hold, pace, width, decide).
 """
 
@@ -33,7 +33,7 @@ from penstock.destinations.answer import (
 NOT_FOUND = 404
 # Shorter waits are how a destination is told its pace, and nothing a person has to know.
 SHOWN_S = 15.0
-# A read that passed lately says that the way is right: a look-up's 404 then means that nobody of that name is there.
+# A read that passed lately says that the way is right: a look-up's 404 then means that there is no one of that name.
 READ_BELIEVED_S = 60.0
 # So long without anything to write, reads pass, and that is all there is to know.
 TRIAL_S = 60.0
@@ -112,7 +112,7 @@ class Standing:
         return self._looked(await self._read_since(now))
 
     def found_nothing_due(self) -> None:
-        """No event is due, and no call under way: a trial that nobody takes part in ends, or no event would grow old."""
+        """No event is due, and no call under way: a trial without calls ends, or no event would grow old."""
         if self.hold.is_on_trial and self.clock.awake() - self.hold.tried_since >= TRIAL_S:
             self._end()
 
@@ -174,7 +174,7 @@ class Standing:
         self.witness.is_proven = notes.get("is_proven") is True
 
     async def _unavailable(self, answer: Unavailable, seq: int, *, began: float) -> Judged:
-        """One event fails while others, or a read, pass: its own affair. Else nobody gets through."""
+        """One event fails while others, or a read, pass: its own affair. Else no call gets through."""
         down = Down(answer.status, answer.text)
         blame = self.witness.blames(seq, began=began, now=self.clock.awake())
         if blame is Blame.EVENT:

@@ -116,7 +116,7 @@ class Steps:
         self.spent: dict[tuple[int, str], list[str]] = {}
 
     def recall(self, notes: Mapping[str, object]) -> None:
-        """Go on suspecting whom we suspected, and what the process before this one was at."""
+        """Go on suspecting the events we suspected, and what the process before this one was at."""
         known = notes.get("suspects")
         for seq in known if isinstance(known, list) else ():
             self.suspects[int(seq)] = None
@@ -138,14 +138,14 @@ class Steps:
             except StepSpent:
                 self._suspect(lease.seq, f"{function.__name__} kept the loop")
                 return
-            except Exception:  # noqa: BLE001 - a bug of ours must harm nobody in front; it is said of the first of a lane
+            except Exception:  # noqa: BLE001 - a bug of ours must harm no event in front; it is said of the first of a lane
                 return
             yield done
 
     async def run(self, leases: Sequence[Lease], function: Callable[..., T], *args: Any) -> T:
         """Do a step of some events; one that is alone is judged if need be.
 
-        Raises Unfinished; and StepSpent for several, of which nobody knows who is to blame.
+        Raises Unfinished; and StepSpent for several, when it is not known which is to blame.
         """
         first = leases[0].seq
         if not any(lease.seq in self.suspects for lease in leases):

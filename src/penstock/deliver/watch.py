@@ -29,7 +29,7 @@ log = structlog.get_logger()
 CACHED_S, ASK_AGAIN_S = 3_600.0, 60.0
 # More attributes than any workspace can show; beyond, they are looked at again.
 CLEARED_MAX = 10_000
-# Names looked at before somebody else has a turn: a few milliseconds.
+# Names looked at before another task has a turn: a few milliseconds.
 SLICE = 100
 
 Item = TypeVar("Item")
@@ -51,7 +51,7 @@ class Watch:
         self.known: dict[str, tuple[Attributes | None, float]] = {}
         #: By path: when it was last said that the list cannot be read.
         self.said_at: dict[str, float] = {}
-        #: Held by whoever reads Custify's list; others wait for what it finds.
+        #: Held by the task that reads Custify's list; others wait for what it finds.
         self.reading = asyncio.Lock()
         #: Attributes with their types that were looked at, and that a person approved.
         self.cleared: set[tuple[str, str]] = set()
@@ -106,7 +106,7 @@ class Watch:
         async with self.reading:
             known, until = self.known.get(call.path, (None, 0.0))
             if self.clock.steady() < until:
-                return known  # somebody else read it meanwhile
+                return known  # another task read it meanwhile
             answer = await read(call.attribute_list)
             if isinstance(answer, Accepted | Refused):
                 known = await self._read(call, answer) or known
@@ -127,7 +127,7 @@ class Watch:
         return known
 
     def _say_unread(self, call: Call, answer: Accepted | Refused) -> None:
-        """Nothing is held against an attribute while nobody knows the others; so somebody has to know that."""
+        """Nothing is held against an attribute while the others are not known; so that has to be said."""
         now = self.clock.steady()
         if now - self.said_at.get(call.path, float("-inf")) >= CACHED_S:
             self.said_at[call.path] = now

@@ -26,9 +26,9 @@ class Gathered:
     run: Sequence[Read]
     #: The same as the ledger weighs them; empty where it has no say.
     parts: Sequence[Weighable] = ()
-    #: Of everybody the run is about, with those whom look-ups found.
+    #: Of all people and companies the run is about, with those look-ups found.
     records: Records = dataclasses.field(default_factory=dict)
-    #: Whom look-ups found, by subject: of them there was no record.
+    #: Who look-ups found, by subject: of them there was no record.
     found: Mapping[str, Record] = dataclasses.field(default_factory=dict)
     #: Why a look-up says nothing.
     unanswered: Answer | None = None
@@ -53,7 +53,7 @@ async def weighed(known: Gathered, rules: Rules, steps: Steps, *, now: float) ->
 
 
 def surveyed(parts: Sequence[Weighable]) -> tuple[int, set[str]]:
-    """Return how many of the parts, from the first, become one errand, and everybody whom they are about."""
+    """Return how many of the parts, from the first, become one errand, and all people and companies they are about."""
     count = max(1, together(parts))
     return count, {subject for part in parts[:count] for subject in subjects_of(part.plan)}
 
@@ -85,7 +85,7 @@ def needs_known(call: Call, rules: Rules) -> bool:
 
 
 def _event(known: Gathered, rules: Rules, seen: Mapping[str, Delta], now: float) -> Errand:
-    """An event goes to somebody Custify knows, with the company that is meant; or it waits."""
+    """An event goes to a person Custify knows, with the company that is meant; or it waits."""
     [read], [call] = known.run, known.parts[0].plan.calls
     subject, leases, is_shadow = whose(call, known.records), [read.lease], known.is_shadow
     record = known.records.get(subject)

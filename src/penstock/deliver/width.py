@@ -45,7 +45,7 @@ class Width:
         self._set(self.calls * AFTER_FAILURE)
 
     def begin_anew(self) -> None:
-        """Nobody gets through: those who try first, once somebody may, are few."""
+        """No call gets through: those that try first, once some may, are few."""
         self._set(min(self.calls, START))
 
     def _set(self, calls: float) -> None:

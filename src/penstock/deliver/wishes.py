@@ -44,5 +44,5 @@ class LedgerWishes:
         return asked.approved
 
     async def _is_done(self) -> None:
-        """Take followed orders away: an order that names somebody would outlive what it made forgotten."""
+        """Take followed orders away: an order that names a person would outlive what it made forgotten."""
         await asyncio.to_thread(self.orders.followed, self.name, up_to=self.done or 0)

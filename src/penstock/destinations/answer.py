@@ -1,4 +1,4 @@
-"""What Custify said to one call, as a value with a name. Never an exception.
+"""What a destination said to one call, as a value with a name. Never an exception.
 
 Whatever an answer can say is bounded here, where it enters: how long to wait, how much text, what a status means.
 """
@@ -26,7 +26,7 @@ TOO_LARGE = frozenset({413, 414, 431})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Accepted:
-    """2xx: Custify has it."""
+    """2xx: the destination has it."""
 
     status: int
     text: str
@@ -36,7 +36,7 @@ class Accepted:
 class Throttled:
     """429: not now. Says nothing about the event."""
 
-    #: Seconds Custify asked us to wait, None when it did not say; never more than we agree to.
+    #: Seconds the destination asked us to wait, None when it did not say; never more than we agree to.
     retry_after_s: float | None
     text: str
     #: It asked for more than we agree to.
@@ -45,7 +45,7 @@ class Throttled:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Barred:
-    """Said about the key, the account or the way, or not by Custify at all: no call can succeed until that is mended.
+    """Said about the key, the account or the way, or not by the destination at all: no call can succeed until that is mended.
 
     Unless others pass: then it is about this one; see blame.py.
     """
@@ -70,7 +70,7 @@ class Unavailable:
 
     status: int | None
     text: str
-    #: Seconds Custify asked us to wait, as in Throttled.
+    #: Seconds the destination asked us to wait, as in Throttled.
     retry_after_s: float | None = None
 
 
@@ -124,7 +124,7 @@ class Unjudged:
 
 
 Answer = Accepted | Throttled | Barred | Refused | Unavailable
-#: An answer, once it is known whom it is about.
+#: An answer, once it is known which event or destination it is about.
 Judged = Answer | Down | Singled
 
 
@@ -157,8 +157,11 @@ def read_answer(
     return Refused(status, text) if status in ABOUT_THE_PAYLOAD else Barred(status, text)
 
 
-def why_barred(answer: Barred, who: str) -> tuple[str, str]:
-    """Return why no call can succeed until that is mended, as a sentence and a cause."""
+def why_barred(answer: Barred, who: str, credential: str) -> tuple[str, str]:
+    """Return why no call can succeed until that is mended, as a sentence and a cause.
+
+    `who` and `credential` are words of the kind of destination; see port.Package.
+    """
     status, text = answer.status, answer.text
     if answer.cause == causes.NOT_THE_API:
         return f"{brief(text)} answers in {who}'s place, with {status}", causes.NOT_THE_API
@@ -167,13 +170,12 @@ def why_barred(answer: Barred, who: str) -> tuple[str, str]:
     if status is None:
         return text, answer.cause
     if status in {401, 403}:
-        return f"{who} refused the API key with {said(status, text)}", causes.KEY_REJECTED
+        return f"{who} refused the {credential} with {said(status, text)}", causes.KEY_REJECTED
     if status in {402, 451}:
         return f"{who} refuses the account with {said(status, text)}", causes.ACCOUNT
     if status >= 400:
         return f"{who}'s address does not take calls: {said(status, text)}", causes.ROUTE
-    reason = f"{who}'s address answers with a redirect ({status}); is base_url the origin shown beside the key?"
-    return reason, causes.REDIRECTED
+    return f"{who}'s address answers with a redirect ({status}), which is not followed", causes.REDIRECTED
 
 
 def said(status: int | None, text: str) -> str:

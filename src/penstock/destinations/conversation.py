@@ -1,7 +1,7 @@
 """One connection of HTTP/1.1, seen from who asks: a request, its answer within bounds, perhaps the next request.
 
-Whoever answers may be hostile. A connection has one request under way, and its answer is the next that arrives; bytes that
-nobody asked for, and whatever is less, more or other than one answer, end the connection: no answer is ever taken for that
+The server may be hostile. A connection has one request under way, and its answer is the next that arrives; bytes that
+were not asked for, and whatever is less, more or other than one answer, end the connection: no answer is ever taken for that
 of another call.
 """
 
@@ -67,7 +67,7 @@ class Conversation(asyncio.Protocol):
         return answer
 
     def close(self) -> None:
-        """Close the connection at once; the answer, should it come, is nobody's."""
+        """Close the connection at once; the answer, should it come, is not read."""
         self.answer = None
         if self.alarm is not None:
             self.alarm.cancel()
@@ -80,7 +80,7 @@ class Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.answer is None:
-            self.close()  # nobody asked
+            self.close()  # not asked for
             return
         if self.heard_bytes < BEGINNING_BYTES:
             self.beginning += data[:BEGINNING_BYTES]

@@ -12,7 +12,7 @@ from penstock.destinations.reqwest import Reqwest
 from penstock.destinations.trust import has_files, trust
 from penstock.destinations.wire import Wire
 
-# Answers to calls are a few kB. More is not read, whoever answers: its beginning says it all.
+# Answers to calls are a few kB. More is not read: the beginning says it all.
 ANSWER_BYTES_MAX = 65_536
 EXCHANGE_BYTES_MAX = 4_194_304
 REDACTED_CHARS_MIN = 6
@@ -57,7 +57,7 @@ class HttpApi(abc.ABC):
 
     @abc.abstractmethod
     def is_own(self, answer: Answer) -> bool:
-        """Return whether an answer can only be of whom we mean to call."""
+        """Return whether an answer can only come from the server we mean to call."""
 
     @abc.abstractmethod
     def in_words(self, answer: Answer) -> tuple[bool, str]:

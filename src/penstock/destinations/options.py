@@ -22,7 +22,7 @@ class Options:
     #: How many names an event may have among its traits and properties, and how long one may be.
     names_max: int = 10_000
     name_chars_max: int = 1_000
-    #: Ids that name nobody; see placeholders.py.
+    #: Ids that name no person; see placeholders.py.
     placeholder_ids: tuple[str, ...] = PLACEHOLDER_IDS
     #: How far the time of an event may be ahead of its arrival.
     clock_ahead_s_max: float = 86_400.0

@@ -17,7 +17,7 @@ AttributeType = Literal["date", "number", "boolean", "string"]
 class Call:
     """One HTTP request to a destination. Sending it twice does no harm.
 
-    What it says, and of whom, is asked of the call: each destination has words of its own for it. A call as it is here
+    What it says, and of which person, is asked of the call: each destination has words of its own for it. A call as it is here
     tells that something happened, and nothing of it is kept on record.
     """
 
@@ -43,7 +43,7 @@ class Call:
 
     @property
     def subject(self) -> str:
-        """Return whose record it is: `user:…`, `email:…` or `company:…`; empty when the call names nobody."""
+        """Return whose record it is: `user:…`, `email:…` or `company:…`; empty when the call names no record."""
         return ""
 
     @property
@@ -122,7 +122,7 @@ class Unmappable:
     reason: str
     #: One of causes.py.
     cause: str
-    #: The anonymous id of an event that names nobody else: it could be sent if it were known who that is.
+    #: The anonymous id of an event that names no person: it could be sent if it were known who that is.
     visitor: str = ""
 
 

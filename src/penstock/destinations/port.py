@@ -30,10 +30,14 @@ class Api(Protocol):
 
 
 class Package(Protocol[Own]):
-    """One kind of destination. What its calls say, and of whom, is asked of the calls; see plan.Call."""
+    """One kind of destination. What its calls say, and of which person, is asked of the calls; see plan.Call."""
 
-    #: How people call what is at the far side, at the beginning of a sentence; and how the codes of its refusals begin.
+    #: How people call this kind, what is at its far side (at the beginning of a sentence), and what they enter for it.
+    title: str
     who: str
+    credential: str
+    #: What it is good for, for those who choose among kinds; and how the codes of its refusals begin.
+    purpose: str
     causes: str
     #: Paths of calls that write a record which the ledger can know, and what they are about; none: the ledger has no part.
     records: ClassVar[Mapping[str, About]]
@@ -47,7 +51,7 @@ class Package(Protocol[Own]):
         """Return what an SDK call means. Pure; never raises, whatever JSON the call is, and never changes it."""
 
     def naming(self, options: Own) -> Naming | None:
-        """Return whom stored events are about, so that lanes are named alike; None: as accept read it."""
+        """Return who stored events are about, so that lanes are named alike; None: as accept read it."""
 
     def connect(self, destination: Destination, settings: Settings, clock: Clock) -> Api:
         """Return the way to a destination."""

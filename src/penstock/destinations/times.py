@@ -2,7 +2,7 @@
 
 Facts of the field: RudderStack's SDKs write `originalTimestamp` when the event is made and `sentAt` when it is sent;
 Segment's write `timestamp` and `sentAt`. Both by the sender's clock, so what lies between them is right whatever that clock
-says. An event with both `timestamp` and `originalTimestamp` was given its time by somebody who meant it, or comes from a
+says. An event with both `timestamp` and `originalTimestamp` was given its time on purpose, or comes from a
 server that corrected it before.
 """
 

@@ -1,7 +1,7 @@
 """Test connection: one harmless call, and in words what it found.
 
 What it says of hosts that are not the internet's never tells an open port from a closed one, nor does how long it takes:
-whoever may change settings could search this machine and its networks with it.
+a person who may change settings could search this machine and its networks with it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from penstock.destinations.every import package_of
 from penstock.destinations.http import HttpApi
 from penstock.settings import Destination, Settings
 
-# Somebody is waiting in front of a page.
+# A person is waiting in front of a page.
 ANSWER_S_MAX = 5.0
 
 

@@ -1,7 +1,7 @@
 """Which stored events cannot be used at all: the bad ones of a batch whose others were good. Pure.
 
 accept refuses a request without one usable event; of any other it stores what came, and here it is said why not. Nothing
-else is asked of such an event: nobody knows whose it is.
+else is asked of such an event: whose it is, is unknown.
 """
 
 from penstock import causes

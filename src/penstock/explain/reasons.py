@@ -127,7 +127,7 @@ class Reasons:
         place, taken = next(iter(findings.would_feed.items()))
         field = as_text(place.field)
         if self.is_of_custify_1 and is_placeholder_of(str(place.field[-1]), value, self.trials.mapping):
-            return Unsent.PLACEHOLDER, f"it names nobody (setting placeholder_ids); an id would be {field}"
+            return Unsent.PLACEHOLDER, f"it names no person (setting placeholder_ids); an id would be {field}"
         if value is None:
             setting = " (setting null_clears)" if self.is_of_custify_1 and not self.trials.mapping.null_clears else ""
             return Unsent.NULL, f"null takes nothing back{setting}; another value would be {field}"

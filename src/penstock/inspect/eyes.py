@@ -19,7 +19,7 @@ from penstock.settings.vault import Vault
 
 PREFIX, SHORT_CHARS = "~", 11
 SEALED_CHARS_MAX = 1_200
-#: Where a deed or a note of a revision goes on to say whom it was about.
+#: Where a deed or a note of a revision goes on to say which person it was about.
 SUBJECT = re.compile(r"(: | to forget )(?!\(masked\)).*", re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The read model of the ledger that pages, admin API and CLI share: what Custify acknowledged, and what was decided."""
+"""The read model of the ledger that pages, admin API and CLI share: what the destination acknowledged, and what was decided."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,7 +44,7 @@ WHO: Mapping[str, Callable[[str], str]] = {
 
 
 class HeldRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What Custify is known to hold of one person or company."""
+    """What the destination is known to hold of one person or company."""
 
     fields: Mapping[str, Value]
     companies: Mapping[str, str]

@@ -1,8 +1,8 @@
 """What is not shown to those who may not see personal data, or ids, wherever it stands. Pure.
 
-A text is shown only where the name of its field is on a list of harmless ones, and then without what looks like
-somebody's. Numbers, dates, true and false are shown unless the name says something of a person. What was hidden once is
-hidden in other texts too, for Custify's answers and Explain's sentences repeat it. Ids have pseudonyms.
+A text is shown only where the name of its field is on a list of harmless ones, and then without what looks
+personal. Numbers, dates, true and false are shown unless the name says something of a person. What was hidden once is
+hidden in other texts too, for destinations' answers and Explain's sentences repeat it. Ids have pseudonyms.
 """
 
 import dataclasses
@@ -156,7 +156,7 @@ class Mask:
         return self.rules.personal or is_among(name, "limit, page, offset, cursor") or is_id(name)
 
     def story(self, story: Story) -> Story:
-        """Return an event's story with what Custify said as it may be shown; the event itself stays as it is."""
+        """Return an event's story with what the destination said as it may be shown; the event itself stays as it is."""
         if self.is_idle:
             return story
         attempts = tuple(

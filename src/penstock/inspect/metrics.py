@@ -54,7 +54,7 @@ def _counts(status: Status) -> Iterator[Metric]:
     )
     oldest = GaugeMetricFamily("penstock_waiting_oldest_seconds", "Age of the oldest.", labels=["destination"])
     held = GaugeMetricFamily(
-        "penstock_destination_held", "1 while held, or while nobody gets through.", labels=["destination"]
+        "penstock_destination_held", "1 while held, or while no call gets through.", labels=["destination"]
     )
     for source, count in status.accepted.items():
         accepted.add_metric([source], count)

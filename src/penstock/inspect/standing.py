@@ -14,7 +14,7 @@ STALLED_S = 60.0
 
 
 #: "stalled": something waits and nothing moves. "stopped": deliver does not run. "down": a file of the store is damaged.
-#: "throttled": Custify asked for a long wait. "down" also: nobody gets through to Custify.
+#: "throttled": the destination asked for a long wait. "down" also: no call gets through to it.
 STATES = ("delivering", "throttled", "stalled", "held", "paused", "disabled", "stopped", "down")
 
 
@@ -27,7 +27,7 @@ class DestinationState:
     #: One of causes.py; empty while delivering.
     cause: str = ""
     reason: str = ""
-    #: Until when Custify asked for quiet, in seconds since 1970; None while it does not.
+    #: Until when the destination asked for quiet, in seconds since 1970; None while it does not.
     wait_until: float | None = None
     #: Seconds since an event ended, or could begin to; None when that is unknown.
     still_s: float | None = None
@@ -71,7 +71,7 @@ def _told(live: Mapping[str, object], *, enabled: bool, has_work: bool) -> tuple
 
 
 def _asked_to_wait(live: Mapping[str, object], until: float) -> str:
-    at, who = f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M:%S} UTC", live.get("who", "Custify")
+    at, who = f"{dt.datetime.fromtimestamp(until, dt.UTC):%Y-%m-%d %H:%M:%S} UTC", live.get("who", "The destination")
     if live.get("wait_is_cut"):
         return f"{who} asked us to wait for longer than retry_after_s_max; it is asked again at {at}"
     return f"{who} asked us to wait until {at}"

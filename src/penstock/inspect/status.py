@@ -28,7 +28,7 @@ class DestinationStatus:
     received: int
     waiting: int
     retrying: int
-    #: Waiting for Custify to know their person.
+    #: Waiting for the destination to know their person.
     parked: int
     outcomes: Mapping[str, int]
     oldest_waiting_s: float | None
@@ -37,9 +37,9 @@ class DestinationStatus:
     reason: str
     #: One of causes.py; empty while delivering.
     cause: str
-    #: Until when Custify asked for quiet, in seconds since 1970; None while it does not.
+    #: Until when it asked for quiet, in seconds since 1970; None while it does not.
     wait_until: float | None = None
-    #: Calls per second Custify allows as far as we learned; None while nothing limits.
+    #: Calls per second that it allows as far as we learned; None while nothing limits.
     limit_per_s: float | None
     #: Calls planned, sent and saved by path; under `shadow` those that would have been.
     calls: Mapping[str, CallFigures]
@@ -191,7 +191,7 @@ class StatusReader:
 
 
 def without_names(status: Status) -> Status:
-    """Return the status without what looks personal: reasons repeat what Custify said."""
+    """Return the status without what looks personal: reasons repeat what the destination said."""
     return dataclasses.replace(
         status,
         destinations={

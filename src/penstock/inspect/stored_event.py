@@ -46,7 +46,7 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stored_event(story: Story, mask: Mask = NOTHING_HIDDEN) -> StoredEvent:
-    """Return an event and how it stands. What Custify said of it is shown already, by the mask's `story`."""
+    """Return an event and how it stands. What the destination said of it is shown already, by the mask's `story`."""
     event = story.event
     called, company = named(event)
     return StoredEvent(

@@ -8,12 +8,12 @@ from penstock.settings.table import Policy
 
 MEANING: Mapping[Policy, str] = {
     "always": "every event that names the field sets it",
-    "set_once": "only the first value is sent; one that was guessed gives way to one that somebody states",
+    "set_once": "only the first value is sent; one that was guessed gives way to one that an event states",
     "never_null": "an empty value is never sent",
     "max": "only a larger number or a later date is sent",
     "min": "only a smaller number or an earlier date is sent",
     "latest": "only an event that happened later overwrites it, whenever it arrives",
-    "owner": "never sent: somebody maintains it in Custify by hand",
+    "owner": "never sent: it is maintained by hand at the destination",
 }
 #: What must be known of a person in Custify before the first write, or the policy could not be kept.
 NEEDS_HELD = frozenset({"set_once", "max", "min"})
@@ -31,7 +31,7 @@ def withheld(
         return f"{policy}: Custify holds a value already, and this is a guess, from the time of the event"
     match policy:
         case "owner":
-            return "owner: somebody maintains it in Custify by hand"
+            return "owner: it is maintained by hand at the destination"
         case "never_null" if value in {"", NULL}:
             return "never_null: the value is empty"
         case "set_once" | "max" | "min" if value == NULL:

@@ -90,7 +90,7 @@ def main() -> None:
     """Answer until no more is asked."""
     # Ctrl-C at a terminal reaches us too; our parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Python would say at length that nobody hears the answer. Who was killed while we worked hears nothing any more.
+    # Python would say at length that the answer is not heard: the process that asked was killed while we worked.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     jobs, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # Whatever else is printed must not be read as an answer.

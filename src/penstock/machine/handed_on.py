@@ -39,7 +39,7 @@ class HandedOn:
         return dict(msgspec.msgpack.decode(facts))
 
     def leave(self, facts: Mapping[str, Any]) -> None:
-        """Leave this instead of what was left before. Whoever is killed meanwhile leaves nothing."""
+        """Leave this instead of what was left before. A process killed meanwhile leaves nothing."""
         raw = msgspec.msgpack.encode(facts)
         if self.descriptor is None or raw == self.left:
             return

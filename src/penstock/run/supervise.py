@@ -24,7 +24,7 @@ log = structlog.get_logger()
 # A process that dies young is restarted ever more slowly; one that lived longer than this is restarted soon.
 YOUNG_S = 10.0
 RESTART_S_MIN, RESTART_S_MAX = 0.2, 10.0
-# Longer than two calls to Custify may take, so that deliver can write its last verdicts down.
+# Longer than two calls may take, so that deliver can write its last verdicts down.
 STOP_S_MAX = 30.0
 EXIT_FAILED, EXIT_CONFIG = 1, 78
 # Between a role and its supervisor: a file of the store is damaged. Starting again would only say so again.

@@ -161,7 +161,7 @@ def _limits(settings: Settings) -> "Limits":
 
 
 async def run_deliver(process: Process) -> None:
-    """buffer → convert → deliver → Custify."""
+    """buffer → convert → deliver → destinations."""
     from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
     from penstock.deliver.fleet import Fleet
     from penstock.deliver.steps import Watched

@@ -1,4 +1,4 @@
-"""What no public page says of Custify, and what is assumed here until somebody asks it: `penstock probe` does.
+"""What no public page says of Custify, and what is assumed here until `penstock probe` asks it.
 
 One row a question: its answers, the one that the sandbox gives (rules.py says how sure that is), and what of Penstock
 would have to change if Custify gives another. A test asks the sandbox every one of them.
@@ -45,13 +45,13 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
         "A company_id that is a number", _ID, "text", "`custify/1` sends texts; `rudderstack` sends the number it got."
     ),
     "null_field": Assumption(
-        "null for a field of a person", _NULL, "clears", "Both mappings leave nulls out, so nobody loses a value by one."
+        "null for a field of a person", _NULL, "clears", "Both mappings leave nulls out, so no value is lost by one."
     ),
     "null_attribute": Assumption(
-        "null for a custom attribute", _NULL, "clears", "Both mappings leave nulls out, so nobody loses a value by one."
+        "null for a custom attribute", _NULL, "clears", "Both mappings leave nulls out, so no value is lost by one."
     ),
     "null_of_company": Assumption(
-        "null for a field of a company", _NULL, "clears", "Both mappings leave nulls out, so nobody loses a value by one."
+        "null for a field of a company", _NULL, "clears", "Both mappings leave nulls out, so no value is lost by one."
     ),
     "null_email": Assumption(
         "null for the e-mail of a person with a user_id",
@@ -73,7 +73,7 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
         "Capitals in an e-mail", _CASE, "exact", "`custify/1` sends e-mails in small letters; `rudderstack` as they came."
     ),
     "nobody": Assumption(
-        "A read of a person nobody knows",
+        "A read of an unknown person",
         {"empty": "an empty list", "not_found": "404"},
         "empty",
         "The ledger takes an empty list for 'not known', and parks the person's events.",
@@ -92,12 +92,12 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
     ),
     "conflict": Assumption(
         "The user_id of one person with the e-mail of another",
-        {"user_id": "the user_id decides", "email": "the e-mail decides", "another": "somebody else is written"} | _REFUSED,
+        {"user_id": "the user_id decides", "email": "the e-mail decides", "another": "another person is written"} | _REFUSED,
         "user_id",
         "An upsert is taken for the user_id's; the ledger writes it down there.",
     ),
     "unknown_company": Assumption(
-        "A link to a company_id nobody wrote",
+        "A link to an unknown company_id",
         {"ignored": "the link is ignored", "creates": "the company is created"} | _REFUSED,
         "ignored",
         "The company is written before the person, in this order.",
@@ -152,19 +152,19 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
         "DELETE /people?user_id=",
         {"gone": "the person is gone", "remains": "the person stays"} | _REFUSED,
         "gone",
-        "Nothing: Penstock deletes nobody at Custify.",
+        "Nothing: Penstock deletes no person at Custify.",
     ),
     "written_again": Assumption(
-        "Somebody who was deleted, written again",
+        "A deleted person, written again",
         {"new": "they begin anew", "restored": "what they had comes back"} | _REFUSED,
         "new",
         "After a deletion the ledger must forget the person: `penstock ledger forget`.",
     ),
     "deletion_of_nobody": Assumption(
-        "DELETE of somebody nobody knows",
+        "DELETE of an unknown person",
         {"not_found": "404", "taken": "it is taken"},
         "not_found",
-        "Nothing: Penstock deletes nobody at Custify.",
+        "Nothing: Penstock deletes no person at Custify.",
     ),
     "event_of_unknown_person": Assumption(
         "An event of a person who is written afterwards",
@@ -215,7 +215,7 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
         "`custify/1` sends e-mails in small letters; `rudderstack` as they came.",
     ),
     "event_unknown_id_known_email": Assumption(
-        "An event with a user_id nobody has and an e-mail somebody has",
+        "An event with an unknown user_id and a known e-mail",
         _EVENT,
         "dropped",
         "Such an event waits until its user_id is known (`ledger`).",

@@ -53,9 +53,9 @@ def name_of(host: str) -> str:
 
 
 def is_of_this_machine(name: str, hosts: Collection[str]) -> bool:
-    """Return whether nobody else can have given this name an address: who owns `example.com` can, for it."""
+    """Return whether no stranger can have given this name an address: the owner of `example.com` can, for it."""
     try:
         return bool(ipaddress.ip_address(name))
     except ValueError:
-        # A name without a dot is nobody's on the web; containers call each other by such names.
+        # A name without a dot has no owner on the web; containers call each other by such names.
         return "." not in name or name in hosts

@@ -133,7 +133,7 @@ def _is_parent(parent: Any) -> bool:
 
 PERSON: Mapping[str, Rule] = {
     "user_id": Rule(_id, "H", "the sender's id of the person; found by it first"),
-    "email": Rule(_text, "H", "found by it when there is no user_id, or when nobody has that user_id yet"),
+    "email": Rule(_text, "H", "found by it when there is no user_id, or when no person has that user_id yet"),
     "name": Rule(_text, "H", "full name"),
     "phone": Rule(_text, "H", "phone number"),
     "signed_up_at": Rule(_date, "H", "ISO date"),
@@ -173,8 +173,8 @@ EVENT: Mapping[str, Rule] = {
 
 READINGS = (
     Reading("H", "A key comes as `Authorization: Bearer …`; a wrong or missing one is answered with 401."),
-    Reading("M", "Events of a person nobody knows are answered with 202 and silently dropped."),
-    Reading("ours", "So are company-only events of a company nobody knows."),
+    Reading("M", "Events of an unknown person are answered with 202 and silently dropped."),
+    Reading("ours", "So are company-only events of an unknown company."),
     Reading("M", "An event that names no company belongs to all companies of its person."),
     Reading("ours", "An event that names an unknown company beside a known person is kept for the person alone."),
     Reading(
@@ -191,7 +191,7 @@ READINGS = (
         "ours", "An attribute keeps the type it was first written with; a value of another type is kept, and noted."
     ),
     Reading("ours", "null clears a field or attribute, but no id or e-mail. An empty text is no id."),
-    Reading("ours", "An event with a user_id nobody has is dropped, even if its e-mail is known."),
+    Reading("ours", "An event with an unknown user_id is dropped, even if its e-mail is known."),
     Reading("ours", "A field of the wrong type, also a number in quotes, is answered with 422; nothing is applied."),
     Reading("ours", "Unknown fields beside the documented ones are ignored, and noted."),
     Reading(

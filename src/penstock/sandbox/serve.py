@@ -46,7 +46,7 @@ def serve(
 
 
 def _require_free(host: str, port: int) -> None:
-    # granian shares a port with whoever listens on it already; two sandboxes would each get half of the calls.
+    # granian shares a port with another program that listens on it; two sandboxes would each get half of the calls.
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))

@@ -144,7 +144,7 @@ class Store:
         self._forget_events(lambda event: event.person == id_)
 
     def delete_company(self, id_: str) -> None:
-        """Forget a company, its links, and the events that were of nobody and of it alone."""
+        """Forget a company, its links, and the events that named it and no person."""
         company = self.companies.pop(id_)
         self._by_company_id.pop(company.fields.get("company_id", ""), None)
         for person in self.members(id_):

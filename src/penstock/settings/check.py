@@ -158,7 +158,7 @@ def _check_begin(name: str, text: str) -> Mistaken:
 
 
 def _check_destination(name: str, destination: Destination) -> Mistaken:
-    if not destination.api_key:
+    if not destination.api_key and destination.type == "custify":
         yield SettingsError(
             f"{name}.api_key", expected="Custify's API key", got="", hint="Settings, Developer, API Key"
         )
@@ -175,7 +175,7 @@ def _check_destination(name: str, destination: Destination) -> Mistaken:
                 f"{name}.{share}",
                 expected="0.01 to 0.4",
                 got=getattr(destination, share),
-                hint="live events keep the rest; nobody starves",
+                hint="live events keep the rest; neither starves",
             )
     if destination.calls_per_s_max < 0:
         yield SettingsError(f"{name}.calls_per_s_max", expected="0 or more", got=destination.calls_per_s_max)

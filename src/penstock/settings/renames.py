@@ -15,7 +15,7 @@ Blocks = Mapping[str, Mapping[str, Any]]
 
 
 def refuse_unsaid(before: Blocks, after: Blocks) -> None:
-    """Refuse destinations that appear with the key of one that is gone, until it is said what that means.
+    """Refuse destinations that appear with the key or secret of one that is gone, until it is said what that means.
 
     Raises SettingsError.
     """
@@ -31,15 +31,15 @@ def refuse_unsaid(before: Blocks, after: Blocks) -> None:
 
 
 def meaning_of(old: str) -> str:
-    """Return what people must say of a destination that has the key of another one."""
+    """Return what people must say of a destination that has the key or secret of another one."""
     return (
-        f'it has the key of {old}, which is gone; renamed_from = ["{old}"] keeps its backlog, history and ledger,'
+        f'it has the key or secret of {old}, which is gone; renamed_from = ["{old}"] keeps its backlog, history and ledger,'
         f' ["{NEW}"] makes it a new one, which is sent what deliver_from says'
     )
 
 
 def account_of(base_url: str, api_key: str) -> str:
-    """Return what tells an account of Custify from others, and does not tell the key."""
+    """Return what tells an account at a destination from others, and does not tell the key."""
     return hashlib.blake2s(f"{base_url}\0{api_key}".encode(), digest_size=8).hexdigest()
 
 

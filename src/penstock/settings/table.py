@@ -51,7 +51,7 @@ class Source:
     )
     trust: Trust = _setting(
         "trusted",
-        "What events of this source may write about people whom they name: `trusted` all; `traits` the traits named in"
+        "What events of this source may write about people they name: `trusted` all; `traits` the traits named in"
         " `trusted_traits`, and events; `events` events alone. See decisions/0016-what-strangers-may-do.md.",
     )
     trusted_traits: tuple[str, ...] = _setting(
@@ -143,19 +143,23 @@ class Destination:
     )
     enabled: bool = _setting(True, "A disabled destination keeps its backlog and sends nothing.")
     calls_in_flight_max: int = _setting(
-        32, "How many calls may be under way at most; how many are, follows Custify's answers."
+        32, "How many calls may be under way at most; how many are, follows the destination's answers."
     )
-    calls_per_s_max: float = _setting(0.0, "Fixed limit of calls per second; 0 means none but what Custify asks for.")
+    calls_per_s_max: float = _setting(
+        0.0, "Fixed limit of calls per second; 0 means none but what the destination asks for."
+    )
     replay_share: float = _setting(0.15, "Share of the pace for replays while live events are due.")
     backfill_share: float = _setting(0.05, "Share of the pace for backfills while other events are due.")
     skip_unchanged: Switch = _setting("auto", "Upserts that would change nothing at Custify are not sent.")
     coalesce: Switch = _setting("auto", "Upserts of one person or company that wait together become one call.")
     changes_only: bool = _setting(False, "Of an upsert, only the fields that differ are sent.")
-    reassert_days: float = _setting(30.0, "After so many days, all that is known of somebody is sent again in full.")
+    reassert_days: float = _setting(
+        30.0, "After so many days, all that is known of a person or company is sent again in full."
+    )
     policies: Mapping[str, Policy] = _mapping(
         'Who may overwrite a field, such as `"people.custom_attributes.plan" = "latest"`: `always`, `set_once`,'
         " `never_null`, `max`, `min`, `latest` (by event time), `owner` (never sent). `people.signed_up_at` is"
-        " `set_once` unless said otherwise: the first date that somebody states; a guess gives way to it."
+        " `set_once` unless said otherwise: the first date that an event states; a guess gives way to it."
     )
     unknown_people: Literal["auto", "park", "create", "send"] = _setting(
         "auto",
@@ -267,7 +271,7 @@ class Settings:
     )
     placeholder_ids: tuple[str, ...] = _setting(
         PLACEHOLDER_IDS,
-        "Ids that name nobody, compared without case: such an id counts as absent, and an event that has no other is"
+        "Ids that name no person, compared without case: such an id counts as absent, and an event that has no other is"
         " rejected. What ends with @ stands for all e-mail addresses that begin so, a * behind other marks for anything."
         " Replaces the list (custify/1).",
     )
@@ -295,15 +299,15 @@ class Settings:
     retention_days: float = _setting(30.0, "Events with an outcome are kept this long.")
     ledger_days: float = _setting(
         395.0,
-        "People and companies of whom Custify acknowledged nothing for so many days are forgotten by the ledger; 0 keeps"
+        "People and companies of which the destination acknowledged nothing for so many days are forgotten by the ledger; 0 keeps"
         " them. Those who come back are looked up or sent in full.",
     )
     retention_bytes_max: int = _setting(10_737_418_240, "Settled events are removed, oldest first, above this size.")
     retry_hours: float = _setting(72.0, "How long a failing call is repeated before its event is dead.")
-    call_timeout_s: float = _setting(10.0, "How long one call to Custify may take.")
+    call_timeout_s: float = _setting(10.0, "How long one call to a destination may take.")
     retry_after_s_max: float = _setting(
         3_600.0,
-        "The longest wait that Custify may ask for with `Retry-After`, whatever it says; then one read finds out. 1 to"
+        "The longest wait that a destination may ask for with `Retry-After`, whatever it says; then one read finds out. 1 to"
         " 86400.",
     )
     sources: Mapping[str, Source] = dataclasses.field(default_factory=dict)

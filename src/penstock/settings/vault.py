@@ -1,4 +1,4 @@
-"""Secrets at rest: API keys that were entered in the dashboard, sealed with a key that lies in a file of its own."""
+"""Secrets at rest: keys and secrets of destinations that were entered in the dashboard, sealed with a key that lies in a file of its own."""
 
 import hashlib
 import hmac
@@ -50,5 +50,5 @@ class Vault:
             raise self._problem("a Fernet key: 32 bytes in base64", "something else") from error
 
     def _problem(self, expected: str, got: str) -> SettingsError:
-        hint = f"bring {self.path} back from the backup, or enter the API keys again"
+        hint = f"bring {self.path} back from the backup, or enter the destinations' keys and secrets again"
         return SettingsError("secret_key_file", expected=expected, got=got, hint=hint)

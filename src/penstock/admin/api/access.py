@@ -148,13 +148,13 @@ class AccessApi:
     def _known(self, request: Request) -> str:
         name: str = request.path_params["name"]
         if self.access.find(name) is None:
-            raise ApiError(404, "name", expected="somebody who is known", got=name[:100])
+            raise ApiError(404, "name", expected="a user", got=name[:100])
         return name
 
     def _somebody_else(self, request: Request) -> str:
         name: str = request.path_params["name"]
         if name == caller_of(request).name or self.access.find(name) is None:
-            raise ApiError(404, "name", expected="somebody else who is known", got=name[:100])
+            raise ApiError(404, "name", expected="another user", got=name[:100])
         return name
 
     def _link(self, invitation: str) -> LinkAnswer:

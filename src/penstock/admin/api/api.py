@@ -61,7 +61,7 @@ def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who asks; the gate has made sure that somebody does."""
+    """Return who asks; the gate has let known users in alone."""
     caller: Caller = request.state.caller
     return caller
 

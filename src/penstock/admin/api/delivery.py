@@ -35,7 +35,7 @@ from penstock.inspect.status import StatusReader
 
 
 class DeliveryApi:
-    """The handlers, with what they look at and whom they tell."""
+    """The handlers, with what they look at and who is told."""
 
     def __init__(
         self, *, reader: StatusReader, dead: DeadLetters, orders: Orders, journal: Journal, sight: Sight

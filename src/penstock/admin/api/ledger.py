@@ -1,4 +1,4 @@
-"""The admin API of the ledger: what Custify is known to hold, forgetting it, and attributes that look like mistakes."""
+"""The admin API of the ledger: what a destination is known to hold, forgetting it, and attributes that look like mistakes."""
 
 from starlette.requests import Request
 from starlette.routing import Route
@@ -14,7 +14,7 @@ from penstock.inspect.status import StatusReader
 
 
 class LedgerApi:
-    """The handlers, with what they look at and whom they tell."""
+    """The handlers, with what they look at and who is told."""
 
     def __init__(
         self, *, reader: StatusReader, ledger: LedgerShelf, orders: LedgerOrders, journal: Journal, sight: Sight
@@ -41,7 +41,9 @@ class LedgerApi:
             raise ApiError(400, "who", expected=f"one of {', '.join(WHO)}", got=", ".join(given)[:100])
         record = held(self.ledger, name, subject)
         if record is None:
-            raise ApiError(404, "record", expected="somebody Custify is known to hold", got=subject[:200])
+            raise ApiError(
+                404, "record", expected="a person or company the destination is known to hold", got=subject[:200]
+            )
         return shown(record, eyes_of(request, self.sight))
 
     def forget(self, request: Request, wanted: ForgetRequest) -> ForgetAnswer:

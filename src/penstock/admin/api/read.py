@@ -67,7 +67,7 @@ class ReadApi:
         }
 
     def destinations(self, _: Request, __: object) -> DestinationsAnswer:
-        """Return the destinations with their settings; the API keys stay here."""
+        """Return the destinations with their settings; their keys and secrets stay here."""
         settings = self.reader.settings
         return {
             "destinations": [

@@ -72,7 +72,7 @@ class SettingsApi:
         ]
 
     def settings(self, _: Request, __: object) -> object:
-        """Return what was set up in the dashboard or here; keys of Custify are never shown."""
+        """Return what was set up in the dashboard or here; keys and secrets are never shown."""
         # In this order: a document is never newer than the number it comes with.
         return {"revision": self.desk.revision(), **_hidden(self.desk.document())}
 

@@ -50,7 +50,7 @@ class ApproveRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class NewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What POST /api/v1/settings takes: a whole document. An API key that is left out stays as it is."""
+    """What POST /api/v1/settings takes: a whole document. A key or secret that is left out stays as it is."""
 
     sources: dict[str, dict[str, Any]]
     destinations: dict[str, dict[str, Any]]
@@ -188,7 +188,7 @@ class ApproveAnswer(TypedDict):
 
 
 class UserTold(TypedDict):
-    """Somebody who may sign in."""
+    """A user: who may sign in."""
 
     name: str
     role: Role
@@ -230,7 +230,7 @@ class CredentialTold(TokenTold):
 
 
 class CredentialsAnswer(TypedDict):
-    """All that somebody carries."""
+    """All credentials of a user."""
 
     credentials: Sequence[CredentialTold]
 
@@ -295,7 +295,7 @@ class RefusedAnswer(TypedDict):
 
 
 class FieldTold(TypedDict):
-    """A field of Custify, as it is filled."""
+    """A field of the destination, as it is filled."""
 
     path: str
     field: str
@@ -331,7 +331,7 @@ class TrialAnswer(TypedDict):
 
 
 class SettingsAnswer(TypedDict):
-    """The document in force, without the keys of Custify."""
+    """The document in force, without the keys and secrets of destinations."""
 
     revision: int
     sources: Mapping[str, Mapping[str, Any]]

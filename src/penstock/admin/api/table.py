@@ -136,7 +136,7 @@ ROUTES = (
     _act("/api/v1/destinations/{name}/resume", "Let a destination go on", PauseAnswer, statuses=(404,)),
     _look(
         "/api/v1/destinations/{name}/ledger",
-        "What Custify is known to hold of somebody",
+        "What the destination is known to hold of a person or company",
         HeldRecord,
         query=WHO,
         statuses=(400, 404),
@@ -176,17 +176,17 @@ ROUTES = (
         statuses=(400, 404),
     ),
     _look("/api/v1/users", "Everybody who may sign in", UsersAnswer),
-    _act("/api/v1/users", "Invite somebody", LinkAnswer, takes=InviteRequest),
-    _act("/api/v1/users/{name}/remove", "Remove somebody", RemovedAnswer, statuses=(404,)),
+    _act("/api/v1/users", "Invite a user", LinkAnswer, takes=InviteRequest),
+    _act("/api/v1/users/{name}/remove", "Remove a user", RemovedAnswer, statuses=(404,)),
     _act(
         "/api/v1/users/{name}/reset",
-        "Take somebody's password, sessions, tokens and links; the answer has a link for a new password",
+        "Take a user's password, sessions, tokens and links; the answer has a link for a new password",
         LinkAnswer,
         statuses=(404,),
     ),
     _look(
         "/api/v1/users/{name}/credentials",
-        "Somebody's sessions, tokens and links, no secrets",
+        "A user's sessions, tokens and links, no secrets",
         CredentialsAnswer,
         statuses=(404,),
     ),
@@ -206,7 +206,7 @@ ROUTES = (
     _look("/api/v1/refused", "Kinds of requests that ingest refused lately", RefusedAnswer),
     _look(
         "/api/v1/destinations/{name}/mapping",
-        "Fields of Custify with source, fill rate and example; traits that reach none; page by page",
+        "Fields of the destination with source, fill rate and example; traits that reach none; page by page",
         MappingAnswer,
         query=PART_OF,
         statuses=(400, 404),
@@ -214,7 +214,11 @@ ROUTES = (
     _act(
         "/api/v1/destinations/{name}/test", "Make a harmless read, and say what it found", TrialAnswer, statuses=(404,)
     ),
-    _look("/api/v1/settings", "What was set up in the dashboard or here; no keys of Custify", SettingsAnswer),
+    _look(
+        "/api/v1/settings",
+        "What was set up in the dashboard or here; no keys or secrets of destinations",
+        SettingsAnswer,
+    ),
     _act(
         "/api/v1/settings",
         "Put a whole document in force, or say what it would change",

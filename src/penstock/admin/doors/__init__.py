@@ -1,1 +1,1 @@
-"""Who comes in, as whom, and who is kept out."""
+"""Who comes in, as which user, and who is kept out."""

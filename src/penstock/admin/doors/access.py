@@ -1,4 +1,4 @@
-"""Who somebody is, and what they may do: sign-in, sessions, invitations, tokens, links.
+"""Who a user is, and what they may do: sign-in, sessions, invitations, tokens, links.
 
 Passwords, guesses and what is written down of them are in passwords.py, guesses.py, throttle.py and audit.py.
 """
@@ -39,7 +39,7 @@ SCOPES = {
     "act": frozenset({"act", "personal", "ids", "payloads", "people", "look"}),
     "everything": RIGHTS[Role.ADMIN],
 }
-# What somebody must be allowed, when a link is shared and as long as it is good.
+# What a user must be allowed, when a link is shared and as long as it is good.
 SHARING = "act"
 
 
@@ -88,7 +88,7 @@ class Access:
         if role not in set(Role):
             raise SettingsError("role", expected=", ".join(Role), got=role)
         if name == by:
-            raise SettingsError("name", expected="somebody else", got=name, hint="nobody changes their own role")
+            raise SettingsError("name", expected="another user", got=name, hint="no user changes their own role")
         known = self.find(name)
         self.users.put_user(User(name=name, role=Role(role), password_hash=known.password_hash if known else ""))
         return self.invite(name)
@@ -97,7 +97,7 @@ class Access:
         """Take a user's password, sessions, tokens and links away; return a one-time secret. Raises SettingsError."""
         user = self.find(name)
         if user is None or name == by:
-            raise SettingsError("name", expected="somebody else who is known", got=name)
+            raise SettingsError("name", expected="another user", got=name)
         self.users.put_user(dataclasses.replace(user, password_hash=""), ending=True)
         self.guesses.forget(name)
         return self.invite(name)
@@ -204,7 +204,7 @@ class Access:
         return self._issue(Kind.TOKEN, user.name, label=label, seconds=TOKEN_S, scope=scope)
 
     def share(self, user: User, what: str, *, seconds: float) -> str:
-        """Return the secret of a link that shows something to whoever has it, until it ends or its giver may not."""
+        """Return the secret of a link: it shows something to everyone who has it, until it ends or its giver may not."""
         return self._issue(Kind.SHARE, user.name, label=what, seconds=seconds)
 
     def shared(self, secret: str, knock: Knock = Knock()) -> Credential | Wait | None:  # noqa: B008 - frozen

@@ -1,4 +1,4 @@
-"""What stands before every route of the admin listener: how it is seen from outside, and by whom it is asked.
+"""What stands before every route of the admin listener: how it is seen from outside, and who asks.
 
 A browser says in `Host` which name it asked. One that this listener was not given is refused: a page of a stranger could
 lead its own name to this machine (DNS rebinding) and read what is open to this machine alone. With `public_url`, scheme

@@ -1,4 +1,4 @@
-"""What guesses are counted for: who knocks, as whom, and what became of it; wrong ones are in the journal."""
+"""What guesses are counted for: who knocks, as which user, and what became of it; wrong ones are in the journal."""
 
 import collections
 import dataclasses
@@ -55,7 +55,7 @@ class Guesses:
     def wrong(self, way: str, knock: Knock, user: User | None) -> None:
         """Write down that it was wrong."""
         # A name is written only if it is a user's: people type passwords where names belong.
-        self.audit.refused(user.name if user else "somebody", f"wrong {way}, from {_place(knock)}")
+        self.audit.refused(user.name if user else "a stranger", f"wrong {way}, from {_place(knock)}")
 
     def judge(self, name: str, way: str, knock: Knock, *, user: User | None, right: bool) -> Wait | None:
         """Count an attempt for a name that is right or wrong at once."""
@@ -82,7 +82,7 @@ class Guesses:
     def _told(self, wait: Wait | None, way: str, knock: Knock, user: User | None) -> Wait | None:
         if wait:
             self.audit.refused(
-                user.name if user else "somebody",
+                user.name if user else "a stranger",
                 f"{way} after too many wrong guesses, had to wait, from {_place(knock)}",
             )
         return wait

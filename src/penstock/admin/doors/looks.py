@@ -1,7 +1,7 @@
 """Which routes show what is personal, and how a look at them reads in the audit log. Pure.
 
 Addresses and names that were searched for are not repeated there, ids are: they say whose data was looked at. Who is shown
-pseudonyms, and texts without what is anybody's, has looked at nobody's data: unless they asked for somebody by name.
+pseudonyms, and texts without personal data, has looked at no person's data: unless they asked for a person by name.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ SHOWS: Mapping[str, str] = {
 }
 #: Shown without a person being asked for, these say figures and rules alone.
 ONLY_OF_SOMEBODY = frozenset({"/ledger/{name}"})
-#: Whom a look is about; an e-mail address is named, and not shown.
+#: The person a look is about; an e-mail address is named, and not shown.
 SUBJECTS = ("person", "company", "message_id")
 #: Who gives one of these, and no pseudonym, knows whose data it is.
 NAMES_SOMEBODY = ("person", "company", "email")
@@ -56,7 +56,7 @@ def look_of(path: str, request: Request, status: int, eyes: Eyes) -> str:
 
 
 def _is_known_whose(asked: Mapping[str, str], eyes: Eyes) -> bool:
-    """Return whether somebody is shown, and not a pseudonym: by what is on the page, or by what was asked for."""
+    """Return whether a person is shown, and not a pseudonym: by what is on the page, or by what was asked for."""
     named = [asked[key] for key in NAMES_SOMEBODY if key in asked]
     return eyes.personal or eyes.ids or any(eyes.opened(text) == text for text in named)
 

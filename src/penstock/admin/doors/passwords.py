@@ -26,7 +26,7 @@ class Passwords:
         self.hasher = hasher or PasswordHasher()
 
     @functools.cached_property
-    def nobody(self) -> str:
+    def hash_of_no_user(self) -> str:
         """What a wrong name is checked against, so that it takes as long as a wrong password."""
         return self.hasher.hash(secrets.token_urlsafe())
 
@@ -36,10 +36,10 @@ class Passwords:
 
     def fits(self, known: str, password: str) -> bool:
         """Return whether this is the password of a hash; none has been chosen when the hash is empty."""
-        # Made by the first who comes, whoever it is: the time it takes must not tell which names are known.
-        nobody = self.nobody
+        # Made at the first sign-in, of any name: the time it takes must not tell which names are known.
+        hash_of_no_user = self.hash_of_no_user
         try:
-            return self.hasher.verify(known or nobody, password[:PASSWORD_CHARS_MAX])
+            return self.hasher.verify(known or hash_of_no_user, password[:PASSWORD_CHARS_MAX])
         except VerificationError:
             return False
 

@@ -57,7 +57,7 @@ class AccessPages:
         """Remove a user, with their sessions and tokens."""
         name = visit.request.path_params["name"]
         if name == visit.user.name:
-            raise SettingsError("name", expected="somebody else", got=name, hint="nobody removes themselves")
+            raise SettingsError("name", expected="another user", got=name, hint="no user removes themselves")
         self.access.users.remove_user(name)
         visit.note(f"{name} was removed, with all sessions, tokens and links")
         return redirect("/users", said=f"{name} was removed")

@@ -1,4 +1,4 @@
-"""Destinations and what feeds them: the way from an SDK to Custify, set up in a browser."""
+"""Destinations and what feeds them: the way from an SDK to a far side, set up in a browser."""
 
 import base64
 import dataclasses
@@ -15,7 +15,7 @@ from penstock.admin.pages.web import Form, Visit, redirect
 from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
-from penstock.destinations.every import in_a_sentence
+from penstock.destinations.every import PACKAGES, in_a_sentence
 from penstock.errors import SettingsError
 from penstock.inspect.beginnings import CHOICES as BEGINNINGS
 from penstock.inspect.beginnings import Beginning, beginning_of
@@ -60,18 +60,18 @@ class DestinationPages:
     def destinations(self, visit: Visit) -> Response:
         """List destinations."""
         status = self.reader.read().destinations
-        return visit.page("destinations.html", settings=self.desk.settings(), status=status)
+        return visit.page("destinations.html", settings=self.desk.settings(), status=status, kinds=PACKAGES)
 
     def pick_destination(self, visit: Visit) -> Response:
         """Show the list of destinations there are."""
-        return visit.page("destination_pick.html")
+        return visit.page("destination_pick.html", kinds=PACKAGES)
 
     def new_destination(self, visit: Visit) -> Response:
         """Ask for a name, and once there is one for the settings."""
         type_, settings = _type_of(visit), self.desk.settings()
         name = visit.request.query_params.get("name", "").strip()
         if not name:
-            return visit.page("destination_name.html", type=type_)
+            return visit.page("destination_name.html", type=type_, kind=PACKAGES[type_])
         default = Destination(name=free_name(name, settings.destinations), type=type_, api_key="")
         default = default if type_ == "custify" else dataclasses.replace(default, base_url="")
         return visit.page(
@@ -106,7 +106,7 @@ class DestinationPages:
         return self._destination_page(visit, tested=None)
 
     def change_destination(self, visit: Visit, form: Form) -> Response:
-        """Change settings; an empty API key keeps the old one."""
+        """Change settings; an empty key or secret keeps the old one."""
         name = visit.request.path_params["name"]
 
         def edit(document: Document) -> None:
@@ -180,6 +180,7 @@ class DestinationPages:
             choices=forms.choices(Destination),
             base=base,
             tested=tested,
+            kind=PACKAGES[destination.type],
             who=in_a_sentence(destination),
             kept_back=sum(p.count for p in self.dead.problems(name) if p.cause == causes.SHADOW),
         )

@@ -18,7 +18,7 @@ from penstock.buffer.port.control import User
 from penstock.errors import SettingsError
 from penstock.settings.forms import FormFields, check
 
-# A password looked at costs 64 MiB and a tenth of a second on purpose. Strangers queue for one place, and whoever knew
+# A password looked at costs 64 MiB and a tenth of a second on purpose. Strangers queue for one place, and a person who knew
 # the password lately for another; who would have to queue long is asked to come back.
 QUEUE_MAX, COME_BACK_S = 20, 3.0
 # Another site must not sign its visitor in here, under a name it knows.

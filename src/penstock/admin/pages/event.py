@@ -39,7 +39,7 @@ RERUN_CHARS_MAX = 10_000
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A call, and what Custify answered to it, the newest answer first."""
+    """A call, and what the destination answered to it, the newest answer first."""
 
     call: Call
     body: str

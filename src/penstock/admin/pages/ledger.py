@@ -1,4 +1,4 @@
-"""The ledger of a destination: calls saved, what Custify is known to hold, attributes that look like mistakes, shadow."""
+"""The ledger of a destination: calls saved, what it is known to hold, attributes that look like mistakes, shadow."""
 
 import dataclasses
 import functools
@@ -11,6 +11,7 @@ from penstock.admin.pages.rows import event_address
 from penstock.admin.pages.web import Form, Pages, Visit, redirect
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
+from penstock.destinations.every import in_a_sentence
 from penstock.errors import SettingsError
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.ledger import (
@@ -53,7 +54,7 @@ def _row(destination: str, eyes: Eyes, suspicion: Suspicion) -> Strange:
 
 
 class LedgerPages:
-    """Pages about what Custify acknowledged."""
+    """Pages about what a destination acknowledged."""
 
     def __init__(
         self, pages: Pages, *, reader: StatusReader, ledger: LedgerShelf, orders: LedgerOrders, dead: DeadLetters
@@ -88,6 +89,7 @@ class LedgerPages:
         return visit.page(
             "ledger.html",
             name=name,
+            who=in_a_sentence(destination),
             given=given if visit.eyes.ids else asked,
             subject=subject,
             record=part_of_record(held(self.ledger, name, subject), visit.eyes, url) if subject else None,

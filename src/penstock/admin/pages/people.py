@@ -1,4 +1,4 @@
-"""People and accounts: what was received, what Custify took, what waits. No payloads here, so that CS may look.
+"""People and accounts: what was received, what was taken, what waits. No payloads here, so that CS may look.
 
 A link shows one of them to its holder: read-only, for some days, and revocable.
 """
@@ -23,6 +23,7 @@ from penstock.buffer.port.outcomes import TAKEN
 from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Story
+from penstock.destinations.every import in_a_sentence, package_of
 from penstock.errors import SettingsError
 from penstock.explain.questions import FieldHistory, last_set_among, masked_history
 from penstock.inspect.eyes import Eyes
@@ -57,7 +58,7 @@ class PersonTimeline:
 
     rows: list[Row]
     next_seq: int | None
-    #: The newest event that Custify took, among these.
+    #: The newest event that the destination took, among these.
     taken: Row | None
     #: How many of these it has not taken yet.
     waiting: int
@@ -96,6 +97,7 @@ class PeoplePages:
         timeline = self._timeline(subject, before_of(visit), visit.eyes) if is_asked else None
         field, eyes = visit.request.query_params.get("field", "").strip()[:FIELD_CHARS_MAX], visit.eyes
         asks_field = is_asked and bool(field and subject.person) and visit.may("payloads")
+        who, keeps_records = self._kind_of(destination)
         return visit.page(
             "people.html",
             subject=subject,
@@ -109,12 +111,21 @@ class PeoplePages:
             companies=[]
             if is_asked
             else [(eyes.company(s.id), eyes.company_link(s.id)) for s in self.search.companies("")],
+            who=who,
+            keeps_records=keeps_records,
             destinations=list(self.reader.settings.destinations),
             days=DAYS,
             field=field,
             history=self._history(subject, field, visit) if asks_field else None,
             named=functools.partial(_named, subject.destination, visit.eyes),
         )
+
+    def _kind_of(self, name: str) -> tuple[str, bool]:
+        """Return how a destination is called in a sentence, and whether anything is known of what it holds."""
+        destination = self.reader.settings.destinations.get(name)
+        if destination is None:
+            return "the destination", False
+        return in_a_sentence(destination), bool(package_of(destination).records)
 
     def links(self, visit: Visit) -> Response:
         """List shared links; an administrator sees everybody's."""
@@ -161,7 +172,7 @@ class PeoplePages:
         return self.pages.bare("shared.html", subject=subject, timeline=timeline, expires_at=credential.expires_at)
 
     def _held(self, subject: Subject) -> HeldRecord | None:
-        """Return what Custify is known to hold; of two ids, the person's."""
+        """Return what the destination is known to hold; of two ids, the person's."""
         named = {"person": subject.person} if subject.person else {"company": subject.company}
         return held(self.ledger, subject.destination, subject_of(named))
 

@@ -1,4 +1,4 @@
-"""The radar: people whom Custify may take for one by mistake, before somebody in CS finds two customers in one."""
+"""The radar: people that Custify may take for one by mistake, before CS finds two customers in one."""
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,7 +18,7 @@ KINDS = {
     ),
     "emails": (
         "One id, several e-mails",
-        "Somebody changed their address, or an application uses one id for several people.",
+        "A person changed their address, or an application uses one id for several people.",
     ),
     "case": ("Ids that differ in case or spaces alone", "Custify may see one person or two. Send ids in one form."),
     "devices": ("One id on very many devices", "A shared sign-in, or an id that a program writes for everybody."),

@@ -32,7 +32,7 @@ def send_trial(source: Source, listen: str) -> tuple[bool, str]:
     request = urllib.request.Request(url, msgspec.json.encode(EVENT), headers)  # noqa: S310 - our own listener
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_S_MAX):  # noqa: S310
-            return True, f"taken: an identify call of {PERSON}; it goes the whole way, to Custify too"
+            return True, f"taken: an identify call of {PERSON}; it goes the whole way, to the destinations too"
     except urllib.error.HTTPError as error:
         return False, f"refused with {error.code}: {error.read(ANSWER_CHARS_MAX).decode(errors='replace').strip()}"
     except OSError as error:

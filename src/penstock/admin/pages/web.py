@@ -234,7 +234,7 @@ def _to_sign_in(request: Request) -> Response:
 
 
 def bare(templates: jinja2.Environment, template: str, *, status: int = 200, **facts: Any) -> Response:
-    """Return a page for nobody in particular."""
+    """Return a page that shows no personal data."""
     text = templates.get_template(template).render(user=None, path="", said="", **facts)
     return HTMLResponse(text, status)
 

@@ -154,7 +154,7 @@ class MemoryBacklog:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
         self._take_in()
         replay = self.replays.setdefault(job, ReplayJob())
-        # One that has come to its end is not begun again, whoever asks.
+        # One that has come to its end is never begun again.
         looked_at = [] if replay.is_read else self.selectable(selection, after_seq=replay.cursor, limit=limit)
         again = [seq for seq in looked_at if selection.takes(self.events[seq - 1])]
         if looked_at:
@@ -192,7 +192,7 @@ class MemoryBacklog:
         return dict(self.kept)
 
     def crash(self) -> None:
-        """Lose the leases, and where those stand of whom nothing is written down: they are read from the log again."""
+        """Lose the leases, and the places of events that are not written down: those are read from the log again."""
         self.leases, self.turns, self.written_as = Leases(), PriorityTurns(), ""
         gone = [position for position, waiting in self.waiting.items() if not waiting.is_written]
         self.lost = sorted([*self.lost, *(self.waiting[position].seq for position in gone)])
@@ -229,7 +229,7 @@ class MemoryBacklog:
                 following.due = max(following.due, self.clock.steady())
 
     def _learn(self, learned: Learned) -> None:
-        """Change the ledger, and wake who was parked for somebody of whom something is known now."""
+        """Change the ledger, and wake events parked for a person or company that is known now."""
         woken = set(self.ledger.learn(learned))
         if woken:
             self._unpark([position for position, waiting in self.waiting.items() if woken & set(waiting.parked_for)])
@@ -244,7 +244,7 @@ class MemoryBacklog:
             waiting = self.waiting[position]
             waiting.due, waiting.parked_for = self.clock.steady(), ()
             if waiting.lanes and waiting.lanes[0].startswith(VISITOR):
-                # Whom the visitor became is known now, or not at all.
+                # Who the visitor became is known now, or not at all.
                 self._read(waiting, Named(visitor=waiting.lanes[0], companies=companies_of(waiting.lanes)))
             self._stand(position, waiting)
 
@@ -255,7 +255,7 @@ class MemoryBacklog:
             bisect.insort(self.places[lane], position)
 
     def _read(self, waiting: Waiting, named: Named) -> None:
-        """Let an event have the lanes of whom it is about, and the person whom its visitor became."""
+        """Let an event have the lanes of the people and companies it is about, and the person its visitor became."""
         waiting.lanes = lanes_of(named, tied=self.ties.tied, is_waiting=self._is_waited_for)
         waiting.became = became(named, self.ties.tied)
 
@@ -300,7 +300,7 @@ class MemoryBacklog:
         self.cursor = len(self.events)
 
     def _read_again(self) -> None:
-        """Give those their places again that a crash took; what else came behind the first of them ties whom it tied."""
+        """Give events their places again that a crash took; what else came behind the first of them ties what it tied."""
         lost, self.lost = set(self.lost), []
         for seq in range(min(lost), self.cursor + 1) if lost else ():
             if seq in lost:
@@ -324,7 +324,7 @@ class MemoryBacklog:
         self._note(seq, named)
 
     def _note(self, seq: int, named: Named) -> None:
-        """Note what an event ties to whom; the visitors of whom somebody is known now wake."""
+        """Note what an event ties together; events of visitors who are known now wake."""
         for visitor in self.ties.note(named, seq):
             self._unpark([position for position, other in self.waiting.items() if visitor in other.parked_for])
 
@@ -338,7 +338,7 @@ class MemoryBacklog:
                 todo += [position for lane in waiting.lanes for position in self.places.get(lane, ())]
 
     def _leads(self, position: int) -> bool:
-        """Return whether an event is the first of all its lanes, and nobody behind it is under way already."""
+        """Return whether an event is the first of all its lanes, and none behind it is under way already."""
         waiting = self.waiting[position]
         own = [self.places[lane] for lane in waiting.lanes]
         is_free = all(lane[0] == position and self.leases.held.keys().isdisjoint(lane) for lane in own)

@@ -1,4 +1,4 @@
-"""Whom e-mail addresses and visitors were last seen with, in memory; see buffer/rules/lanes.py."""
+"""The people e-mail addresses and visitors were last seen with, in memory; see buffer/rules/lanes.py."""
 
 from penstock.buffer.rules.lanes import VISITOR, Tie, tie_after, ties_of
 from penstock.event import Lane, Named
@@ -17,7 +17,7 @@ class MemoryTies:
         return self.held.get(lane)
 
     def note(self, named: Named, seq: int, *, only_new: bool = False) -> list[Lane]:
-        """Note what an event ties to whom; return the visitors of whom somebody is known since just now."""
+        """Note what an event ties together; return the visitors who are known since just now."""
         woken = list[Lane]()
         for lane, person in ties_of(named):
             held = self.held.get(lane)

@@ -24,7 +24,7 @@ class Waiting:
     #: When it was parked first, and for which subjects it is parked now; none: it stands in its lanes.
     parked_at: float | None = None
     parked_for: Sequence[str] = ()
-    #: The person whom the event's visitor became.
+    #: The person the event's visitor became.
     became: str = ""
     #: A store may have only in mind where those stand that were never tried; of this one it is written down.
     is_written: bool = False

@@ -89,7 +89,7 @@ class ReplayStep:
 
 
 class Notebook(Protocol):
-    """What a destination learned about Custify: holds, pace."""
+    """What was learned of a destination: holds, pace."""
 
     async def remember(self, notes: Mapping[str, object]) -> None:
         """Keep notes across a restart; merges key by key."""

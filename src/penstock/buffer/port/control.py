@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Role(enum.StrEnum):
-    """What somebody may do."""
+    """What a user may do."""
 
     #: Everything, also settings and users.
     ADMIN = "admin"
@@ -34,7 +34,7 @@ class Revision:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who may sign in."""
+    """Who may sign in."""
 
     name: str
     role: Role
@@ -48,18 +48,18 @@ class Kind(enum.StrEnum):
     SESSION = "session"
     INVITATION = "invitation"
     TOKEN = "token"  # noqa: S105 - a word, not a secret
-    #: A link that shows one person or account to whoever has it.
+    #: A link that shows one person or account to everyone who has it.
     SHARE = "share"
 
 
 class Sort(enum.StrEnum):
     """What a sentence of the journal is about; each sort is kept for its own time."""
 
-    #: Somebody changed something that is not a revision of the settings.
+    #: A user changed something that is not a revision of the settings.
     DEED = "deed"
-    #: Somebody came in, or looked at personal data.
+    #: A user came in, or looked at personal data.
     LOOK = "look"
-    #: Somebody was refused: a wrong password, a wrong token, too many of them.
+    #: A sign-in or call was refused: a wrong password, a wrong token, too many of them.
     REFUSAL = "refusal"
 
 
@@ -77,7 +77,7 @@ class Deed:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A secret that somebody carries, known here by its hash alone."""
+    """A secret that a user carries, known here by its hash alone."""
 
     hash: str
     kind: Kind
@@ -111,7 +111,7 @@ class Journal(Protocol):
     """Who did what."""
 
     def note(self, by: str, what: str, *, sort: Sort = Sort.DEED, times: int = 1) -> None:
-        """Keep a sentence about what somebody did, as of now; one that repeats within its period is counted.
+        """Keep a sentence about what a user did, as of now; one that repeats within its period is counted.
 
         More different sentences than a period may hold become one that says so: the rows of an hour are bounded.
         """
@@ -130,20 +130,20 @@ class Users(Protocol):
         """Return everybody, by name."""
 
     def put_user(self, user: User, *, ending: bool = False) -> None:
-        """Add or change somebody; with `ending`, all their credentials end in the same transaction.
+        """Add or change a user; with `ending`, all their credentials end in the same transaction.
 
         Raises SettingsError when no administrator with a password would be left.
         """
 
     def remove_user(self, name: str) -> None:
-        """Remove somebody, with all their credentials. Raises SettingsError as `put_user` does."""
+        """Remove a user, with all their credentials. Raises SettingsError as `put_user` does."""
 
 
 class Credentials(Protocol):
     """What people carry: sessions, invitations, tokens, shared links."""
 
     def credentials(self, user: str) -> Sequence[Credential]:
-        """Return somebody's credentials that are good still, the newest first."""
+        """Return a user's credentials that are good still, the newest first."""
 
     def put_credential(self, credential: Credential) -> None:
         """Keep a credential."""
@@ -152,7 +152,7 @@ class Credentials(Protocol):
         """Return the credential of a hash, if there is one; `remove` ends it at the same time."""
 
     def end_credentials(self, user: str, *, kinds: Collection[Kind]) -> int:
-        """End all of somebody's credentials of these kinds; return how many that were."""
+        """End all of a user's credentials of these kinds; return how many that were."""
 
 
 class Register(Users, Credentials, Journal, Protocol):
@@ -165,5 +165,5 @@ class Nudges(Protocol):
     def resumed(self) -> Mapping[str, float]:
         """Return by destination when a person said last that it may go on, in seconds since 1970.
 
-        Also of one that nobody had paused: what it waits for is then looked at at once.
+        Also of one that was not paused: what it waits for is then looked at at once.
         """

@@ -27,15 +27,15 @@ class CallFigures:
 
     #: What the mapping asked for.
     planned: int
-    #: What Custify acknowledged.
+    #: What the destination acknowledged.
     sent: int
-    #: What was not needed: Custify held it already, or a later event's call carried it.
+    #: What was not needed: the destination held it already, or a later event's call carried it.
     saved: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """People whom Custify may take for one, or one whom several share."""
+    """People that the destination may take for one, or one id that several share."""
 
     #: `email`: many ids have it; `emails`: one id has many; `case`: ids that differ in case or spaces alone; `devices`: one
     #: id on very many.
@@ -68,7 +68,7 @@ class LedgerShelf(Protocol):
         """Return the figures by path."""
 
     def merges(self, destination: str) -> Merges:
-        """Return people whom Custify may take for one by mistake; what is looked at is bounded."""
+        """Return people that the destination may take for one by mistake; what is looked at is bounded."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

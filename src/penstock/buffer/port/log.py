@@ -17,5 +17,5 @@ class Log(Protocol):
 
         When this returns, they are synced to disk. A (source, message_id) seen before is not stored again.
         Raises BufferUnavailable when the disk or the buffer's limit does not allow it; ShareUsedUp when a source among
-        them has as much in store as it may have, which is nobody else's trouble. Nothing is kept then.
+        them has as much in store as it may have, which is no other source's trouble. Nothing is kept then.
         """

@@ -25,5 +25,5 @@ class Names(Protocol):
     async def rename(self, old: str, new: str) -> None:
         """Let all that is kept under a name, and all that people asked for it, be kept under another one, which has nothing.
 
-        All or nothing in the backlog. Nobody may serve either meanwhile. Raises BufferUnavailable.
+        All or nothing in the backlog. No process may serve either meanwhile. Raises BufferUnavailable.
         """

@@ -19,7 +19,7 @@ class Outcome(enum.StrEnum):
     ERASED = "erased"
 
 
-#: Outcomes after which Custify holds what the event says.
+#: Outcomes after which the destination holds what the event says.
 TAKEN = frozenset({Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED})
 
 #: Outcomes that can be undone: the payload is kept, and a better mapping or a mended field may help.
@@ -41,6 +41,6 @@ class Attempt:
     path: str
     #: HTTP status, or None when no answer came.
     status: int | None
-    #: Custify's answer, bounded, or what went wrong on the way.
+    #: The destination's answer, bounded, or what went wrong on the way.
     answer: str
     duration_ms: int

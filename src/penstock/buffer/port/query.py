@@ -5,7 +5,7 @@ import msgspec
 from penstock.buffer.port.selection import companies_of
 from penstock.event import Event, mended
 
-# A key is an index entry; nobody searches for more of a name than this.
+# A key is an index entry; more of a name than this is not searched for.
 KEY_CHARS_MAX = 200
 
 

@@ -19,7 +19,7 @@ class Found:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Somebody, or a company, that events named."""
+    """A person or a company that events named."""
 
     id: str
     #: The place in the log of the last event.

@@ -24,7 +24,7 @@ class Counts:
     oldest_received_at_ms: int | None
 
 
-#: Of which source an event was, empty where nobody knows, and how it ended.
+#: Of which source an event was, empty where it is not known, and how it ended.
 EndedAs = tuple[str, Outcome]
 
 

@@ -1,30 +1,30 @@
 """Which lanes an event waits in. Pure.
 
 *The states.* A lane is a list of waiting events, by position: live ones first, then replayed ones, each in the order they
-came. Whom an event is about, its destination says (`Naming`), by the function that its mapping names people by. An event
+came. Who an event is about, its destination says (`Naming`), by the function that its mapping names people by. An event
 stands in the lanes that it was given when it was taken in, until it ends or is parked, or events are read in another way:
 
     its own       of the user id, else of the e-mail address, else of the visitor (the anonymous id)
-    lesser names  its e-mail and its visitor, but only while somebody stands there, or is parked for it
-    better names  of an e-mail, the person it is tied to; of a visitor, that person, and whom that one is tied to
+    lesser names  its e-mail and its visitor, but only while an event stands there, or is parked for it
+    better names  of an e-mail, the person it is tied to; of a visitor, that person, and the one tied to that
     companies     each that it writes
 
 An event that names a person by two names ties the lesser to the better one. What is tied has one of three states:
 
-    nobody ── first person ──▶ one person ── another person ──▶ several, the last of them known
+    no person ── first person ──▶ one person ── another person ──▶ several, the last of them known
                                  │    ▲
                                  └────┘  the same person; or a user id in place of the e-mail it was known by
 
 Until it is forgotten with its person, a tie never goes back from several, nor from a user id to an e-mail. Its person is the
 one to wait for, in each state; only in the second may a visitor's events be given to that person (`became`).
 
-*The rule.* An event is handed out when it stands first in all of its lanes, and nobody in them is under way; those right
+*The rule.* An event is handed out when it stands first in all of its lanes, and no event in them is under way; those right
 behind it in all of their lanes may go along with it.
 
 *What follows from it, always:*
 
 1. Two events with a lane in common go one after the other, by position.
-2. Nobody waits in a ring: one waits for smaller positions alone, so the smallest that is not parked can always go.
+2. No events wait in a ring: one waits for smaller positions alone, so the smallest that is not parked can always go.
 3. An event stands in its own lane, at most two lesser and two better ones, and its companies: however many share a name.
 
 *Why that keeps the order of one person.* Take an earlier event A and a later one B that still finds A waiting. By 1 they need
@@ -58,7 +58,7 @@ USER, EMAIL, VISITOR, COMPANY = "user:", "email:", "anon:", "company:"
 # Events of one visitor that are parked until it is known who that is: they all come back at once.
 VISITOR_EVENTS_MAX = 1_000
 
-#: To whom an e-mail or a visitor was tied last: the lane of a person, and whether it was more than one.
+#: The person an e-mail or a visitor was tied to last: the lane of a person, and whether it was more than one.
 Tie = tuple[Lane, bool]
 Tied = Callable[[Lane], Tie | None]
 
@@ -74,7 +74,7 @@ def place_in_log(seq: int) -> int:
 
 
 def by_head(event: Event) -> Named:
-    """Return whom an event is about as far as accept could tell: what is named where nobody says how to read it."""
+    """Return who an event is about as far as accept could tell: for a destination that does not say how to read it."""
     return Named(
         user_id=event.user_id,
         visitor=f"{VISITOR}{event.anonymous_id}" if event.anonymous_id else "",
@@ -87,7 +87,7 @@ def lanes_of(named: Named, *, tied: Tied, is_waiting: Callable[[Lane], bool]) ->
     person, email, visitor = person_lane(named), _email_lane(named), Lane(named.visitor)
     own = person or visitor
     wanted = [lane for lane in (own, email, visitor) if lane and (lane == own or is_waiting(lane))]
-    # Of a visitor who became somebody known by e-mail: whoever that is by now.
+    # Of a visitor who became a person known by e-mail: the person of that e-mail by now.
     others = [_person_of(email, tied)] if email else []
     if visitor == own:
         others += [first := _person_of(visitor, tied), _person_of(first, tied)]
@@ -96,7 +96,7 @@ def lanes_of(named: Named, *, tied: Tied, is_waiting: Callable[[Lane], bool]) ->
 
 
 def ties_of(named: Named) -> list[tuple[Lane, Lane]]:
-    """Return what an event ties to whom: its e-mail and its visitor to its person."""
+    """Return what an event ties together: its e-mail and its visitor to its person."""
     person = person_lane(named)
     lanes = (_email_lane(named), Lane(named.visitor))
     return [(lane, person) for lane in lanes if person and lane and lane != person]
@@ -113,7 +113,7 @@ def tie_after(held: Tie | None, person: Lane) -> Tie:
 
 
 def became(named: Named, tied: Tied) -> Lane:
-    """Return the person whom the visitor of an event became; empty for every other event, and where it may be several."""
+    """Return the person the visitor of an event became; empty for every other event, and where it may be several."""
     if person_lane(named) or not named.visitor:
         return Lane("")
     person = _certain(Lane(named.visitor), tied)
@@ -133,8 +133,11 @@ def person_lane(named: Named) -> Lane:
 def why_parked(subjects: Sequence[str]) -> tuple[str, str]:
     """Return why an event is parked that waits for these subjects, and the cause's code."""
     if any(subject.startswith(VISITOR) for subject in subjects):
-        return "nobody knows yet who the visitor is; the event waits until they sign in", causes.ANONYMOUS
-    return "Custify does not know the person yet; the event waits for an identify or group call", causes.PERSON_UNKNOWN
+        return "it is not known yet who the visitor is; the event waits until they sign in", causes.ANONYMOUS
+    return (
+        "the destination does not know the person yet; the event waits for an identify or group call",
+        causes.PERSON_UNKNOWN,
+    )
 
 
 def _email_lane(named: Named) -> Lane:

@@ -15,7 +15,7 @@ class Leases:
 
     def __init__(self) -> None:
         self.tokens = itertools.count(1)
-        # The writer's thread looks at it while leases end on the event loop: whoever goes through it goes through a copy.
+        # The writer's thread looks at it while leases end on the event loop: a loop over it goes over a copy.
         self.held: dict[int, Lease] = {}
         #: By the token of each of them.
         self.positions: dict[int, int] = {}
@@ -59,7 +59,7 @@ class Leases:
         return self.held[position]
 
     def followers(self, lease: Lease) -> Sequence[Lease]:
-        """Return what is leased along with a lease by now: whoever holds it may not know of the last ones."""
+        """Return what is leased along with a lease by now: its holder may not know of the last ones."""
         position = self.positions.get(lease.token)
         return () if position is None else self.held[position].followers
 
@@ -75,7 +75,7 @@ class Leases:
         return taken
 
     def position(self, lease: Lease, now: float) -> int:
-        """Return where the leased event waits. Raises LeaseLost if the lease ran out or was given to somebody else."""
+        """Return where the leased event waits. Raises LeaseLost if the lease ran out or was given away again."""
         position = self.positions.get(lease.token)
         if position is None or lease.expires_at <= now:
             raise LeaseLost(f"the lease of {lease.event.message_id} ran out")

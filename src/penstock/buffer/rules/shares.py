@@ -1,7 +1,7 @@
 """Whose turn it is: how a limited number of places is shared between priorities. Pure.
 
 Weighted fair queueing: each priority has a virtual time that grows by 1/share with every event handed out; the one that is
-behind goes first. A share that is not used goes to the others, and nobody saves turns up while having nothing to send.
+behind goes first. A share that is not used goes to the others, and a share with nothing to send saves no turns up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class PriorityTurns:
         """Return up to `limit` items, each priority's in its own order."""
         queues = {priority: list(reversed(items)) for priority, items in ready.items() if items}
         if not queues:
-            return []  # nobody's time passes
+            return []  # no share's time passes
         idle = [priority for priority in Priority if priority not in queues]
         picked: list[tuple[Priority, Any]] = []
         now = 0.0

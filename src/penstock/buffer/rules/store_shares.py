@@ -13,7 +13,7 @@ PRESSED = 0.9
 
 
 def whole(_: str) -> float:
-    """Return the share of a source where nobody is bounded."""
+    """Return the share of a source where none is bounded."""
     return 1.0
 
 
@@ -49,7 +49,7 @@ class StoreShares:
         return ""
 
     def is_pressed(self) -> bool:
-        """Return whether somebody, or all together, will soon be refused."""
+        """Return whether one source, or all together, will soon be refused."""
         total = sum(events for events, _ in self.stored.values())
         if total >= PRESSED * self.events_max or self.disk_bytes >= PRESSED * self.disk_bytes_max:
             return True

@@ -1,13 +1,13 @@
 """The events that were taken from the log and stand nowhere else yet: live ones that were never tried. Pure.
 
 Where they stand in their lanes follows from the log, so nothing is written down of them until they end, or have to stand in
-the file: because one was tried and comes back, is parked or has waited for long, or because somebody who stands in the file
+the file: because one was tried and comes back, is parked or has waited for long, or because an event that stands in the file
 comes into one of their lanes.
 
 *What is always so:*
 
-1. A lane is here or in the file, never in both: who stands in it waits for nobody but those in front of him here.
-2. They come in the order of the log, and each stands behind all that came before it in its lanes. So nobody behind is under
+1. A lane is here or in the file, never in both: an event in it waits for none but those in front of it here.
+2. They come in the order of the log, and each stands behind all that came before it in its lanes. So none behind is under
    way before those in front, but for followers, which end with the first or go back to their places.
 3. All that came before the first of them has an outcome, or stands in the file: the place in front of it is how far the file
    has followed the log. What is lost with the process is read again from there.
@@ -28,12 +28,12 @@ from penstock.event import Event, Lane
 
 @dataclasses.dataclass(slots=True)
 class Fresh:
-    """An event that waits, and that nobody has tried."""
+    """An event that waits, and was never tried."""
 
     seq: int
     event: Event
     lanes: tuple[Lane, ...]
-    #: The person whom its visitor became.
+    #: The person its visitor became.
     became: Lane
     #: Since when it could be handed out, in steady seconds.
     due: float
@@ -76,7 +76,7 @@ class Window:
         return self.ready[0][0] if self.ready else math.inf
 
     def stands_in(self, lane: Lane) -> bool:
-        """Return whether somebody stands in a lane."""
+        """Return whether an event stands in a lane."""
         return lane in self.lanes
 
     def enter(self, fresh: Fresh) -> None:
@@ -108,7 +108,7 @@ class Window:
         return gone
 
     def drop(self, position: int) -> None:
-        """Let an event go that stands elsewhere from now on, and all behind it with it, the last first: nobody moves up."""
+        """Let an event go that stands elsewhere from now on, and all behind it with it, the last first: none moves up."""
         gone = self.entries.pop(position)
         self.bytes -= len(gone.event.body)
         for lane in gone.lanes:

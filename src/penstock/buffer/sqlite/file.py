@@ -204,7 +204,7 @@ def _assert_unedited(connection: SqliteConnection, path: Path) -> None:
 
 @contextlib.contextmanager
 def _waited_for(connection: SqliteConnection) -> Iterator[None]:
-    """Run the body in one transaction, when nobody else brings the file forward any more."""
+    """Run the body in one transaction, when no other process is bringing the file forward any more."""
     connection.set_busy_timeout(MIGRATION_MS)
     try:
         with transaction(connection):

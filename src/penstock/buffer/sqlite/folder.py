@@ -82,7 +82,7 @@ def _read(path: Path) -> str:
         with contextlib.closing(connect_to_read(path)) as connection:
             row = connection.execute(IDENTITY).fetchone()
     except FILE_ERRORS:
-        # Of an older schema, locked or damaged: whoever opens it for itself brings it forward, or says so.
+        # Of an older schema, locked or damaged: its writer brings it forward when it opens it, or says so.
         return ""
     return str(row[0]) if row else ""
 

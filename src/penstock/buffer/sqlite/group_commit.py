@@ -63,7 +63,7 @@ class GroupCommit(Generic[Writer]):
 
 def _tell(future: "asyncio.Future[Any]", answer: Any) -> None:
     if future.done():
-        return  # whoever asked is gone
+        return  # the caller is gone
     if isinstance(answer, Exception):
         future.set_exception(answer)
     else:

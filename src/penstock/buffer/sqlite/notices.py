@@ -27,10 +27,10 @@ def notices(data_dir: Path, *, now: float | None = None) -> Sequence[str]:
 def _expired(delivery: SqliteConnection) -> list[str]:
     seen, expired = delivery.execute("SELECT control_seen, control_expired FROM folder").fetchone()
     sentence = (
-        "an older copy of control.db came back: its replays that have not ended wait until somebody resumes them, and what"
+        "an older copy of control.db came back: its replays that have not ended wait until a person resumes them, and what"
         " was changed in the dashboard since is not in it"
     )
-    # Said until somebody asks for a replay, resumes or stops one.
+    # Said until a replay is asked for, resumed or stopped.
     return [sentence] if seen == expired else []
 
 

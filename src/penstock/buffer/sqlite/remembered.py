@@ -1,4 +1,4 @@
-"""What was read of a file stays true until somebody writes to it: so that asking every second costs two stats."""
+"""What was read of a file stays true until the file is written to: so that asking every second costs two stats."""
 
 from collections.abc import Callable, Hashable
 from pathlib import Path

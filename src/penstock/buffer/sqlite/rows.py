@@ -46,7 +46,7 @@ def read_story(delivery: SqliteConnection | None, destination: str, seq: int, ev
 
 
 def _unended(delivery: SqliteConnection, destination: str, seq: int) -> tuple[str, str, str, None, str, str]:
-    """Return how an event stands that has no outcome: state, reason, cause, no time, no notes, whom a visitor became."""
+    """Return how an event stands that has no outcome: state, reason, cause, no time, no notes, who a visitor became."""
     select = "SELECT attempt, blocked, became, position FROM waiting WHERE destination = ? AND seq = ?"
     attempt, blocked, became, position = delivery.execute(select, [destination, seq]).fetchone() or (1, 0, "", 0)
     if blocked == -1:

@@ -93,7 +93,7 @@ def notices(log: SqliteConnection, *, now: float) -> Sequence[str]:
 
 
 def sentence_of(by_s: float) -> str:
-    """Return what a jump means for whoever reads times."""
+    """Return what a jump means for the reader of times."""
     which = "forward" if by_s > 0 else "back"
     return (
         f"the clock of this machine was set {which} by {_in_words(abs(by_s))}: times from before do not compare with those"

@@ -44,7 +44,7 @@ class CustifyApi(HttpApi):
         return await self.ask("GET", PROBE_PATH, None, headers=self._headers(None))
 
     async def exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], str]:
-        """Make one call and return its answer as it came. For whoever examines Custify."""
+        """Make one call and return its answer as it came. For the probe, which examines Custify."""
         return await self.exchange_with(method, path, body, headers=self._headers(body))
 
     def is_own(self, answer: Answer) -> bool:

@@ -14,7 +14,7 @@ from penstock.destinations.plan import About, AttributeType, Call, Value
 from penstock.destinations.subjects import company_subject, email_subject
 
 PEOPLE, COMPANY, EVENT = "/people", "/company", "/event"
-#: Paths of calls that keep a record. Every other call tells what happened, to whom is told each time.
+#: Paths of calls that keep a record. Every other call tells what happened, and to which person.
 RECORDS: Mapping[str, About] = {PEOPLE: "person", COMPANY: "company"}
 #: Where all attributes of such records are listed.
 ATTRIBUTE_LISTS: Mapping[str, str] = {PEOPLE: "/customer/attributes", COMPANY: "/company/attributes"}
@@ -124,7 +124,7 @@ class CustifyCall(Call):
         return by_user + ([BY_EMAIL + urllib.parse.quote(str(email), safe="")] if email else [])
 
     def found(self, text: str) -> Mapping[str, object] | None:
-        """Return the fields of the first person in an answer; None when that is somebody else: of another user id.
+        """Return the fields of the first person in an answer; None when that is another person: of another user id.
 
         Lists of people come wrapped in an array of one element, and details may be nested.
         """

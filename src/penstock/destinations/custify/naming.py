@@ -1,4 +1,4 @@
-"""Whom a stored event is about, before it is converted: what the lanes of a destination are named after.
+"""Who a stored event is about, before it is converted: what the lanes of a destination are named after.
 
 The mapping's own functions say it, of as much of the event as they look at for that. The rest is passed over unread, for
 every event is asked, at every destination, by the one thread that writes delivery.db.
@@ -16,7 +16,7 @@ from penstock.destinations.custify.options import Mapping
 from penstock.envelope import filled
 from penstock.event import Event, Named, mended
 
-# Raised whenever the same event, with the same settings, may be about somebody else than before.
+# Raised whenever the same event, with the same settings, may be about another person than before.
 READING = 3
 # An id that is a number or a text, with its escapes. What is longer is cut, and what is neither is none.
 ID_BYTES_MAX = 4_096
@@ -85,17 +85,17 @@ _value_of = msgspec.json.Decoder().decode
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NamedBy:
-    """How a destination with this mapping reads whom an event is about; see event.Naming."""
+    """How a destination with this mapping reads who an event is about; see event.Naming."""
 
     mapping: Mapping
 
     @property
     def key(self) -> str:
-        """Return what decides whom an event is about, as a text."""
+        """Return what decides who an event is about, as a text."""
         return _key(self.mapping.name, self.mapping.anonymous_fallback, self.mapping.placeholder_ids)
 
     def __call__(self, event: Event) -> Named:
-        """Return whom an event is about. Never raises."""
+        """Return who an event is about. Never raises."""
         return named(who(event, alone=self.mapping.name == "rudderstack"), self.mapping)
 
 
@@ -105,7 +105,7 @@ def _key(name: str, is_fallback: bool, placeholders: tuple[str, ...]) -> str:
 
 
 def who(event: Event, *, alone: bool) -> dict[str, object]:
-    """Return a call with nothing in it but what may say whom it is about."""
+    """Return a call with nothing in it but what may say who it is about."""
     call = _read(event.body)
     if event.envelope and not alone:
         call = filled(call, _read(event.envelope))

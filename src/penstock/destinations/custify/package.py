@@ -17,7 +17,8 @@ from penstock.settings import Destination, Policy, Settings
 class Custify:
     """See port.Package."""
 
-    who, causes = "Custify", "custify"
+    title, who, credential = "Custify", "Custify", "API key"
+    purpose, causes = "Customer success: people, companies and events.", "custify"
     records: ClassVar[Table[str, About]] = RECORDS
     ledger: ClassVar[Table[str, Table[str, Policy]]] = {"custify/1": {"people.signed_up_at": "set_once"}}
 
@@ -41,7 +42,7 @@ class Custify:
         return convert(call, options)
 
     def naming(self, options: Mapping) -> Naming:
-        """Return whom the mapping takes an event to be about."""
+        """Return who an event is about, as the mapping reads it."""
         return NamedBy(options)
 
     def connect(self, destination: Destination, settings: Settings, clock: Clock) -> CustifyApi:

@@ -44,7 +44,7 @@ def _barred_in_words(answer: Barred, base_url: str) -> str:
         case Barred(401 | 403 as status, _):
             return f"The key was refused ({status}). Is it the key of this workspace, and of this cluster?"
         case Barred(int(status), _) if status >= FIRST_REFUSAL:
-            return f"{why_barred(answer, 'Custify')[0]}. Is {base_url} the origin shown beside the key?"
+            return f"{why_barred(answer, 'Custify', 'API key')[0]}. Is {base_url} the origin shown beside the key?"
         case _:
             return f"{base_url} answers with a redirect ({answer.status}): is it the origin shown beside the key?"
 

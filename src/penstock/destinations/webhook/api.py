@@ -66,7 +66,7 @@ class WebhookApi(HttpApi):
             case Throttled():
                 return True, f"Reachable: {self.address} asks for fewer calls just now."
             case Barred():
-                return False, f"{why_barred(answer, self.who)[0]}."
+                return False, f"{why_barred(answer, self.who, 'secret')[0]}."
             case Refused(status, text):
                 return False, f"{self.address} refuses a signed ping with {status}: {brief(text)}"
             case _:

@@ -26,12 +26,12 @@ def convert(call: object, options: Whole) -> Meaning:
         return Unmappable("the event is not a JSON object", causes.NOT_AN_OBJECT)
     kind = call.get("type")
     if not isinstance(kind, str) or not kind.strip():
-        return Unmappable("the event has no type: nobody can know which call it was", causes.NO_TYPE)
+        return Unmappable("the event has no type: it cannot be known which call it was", causes.NO_TYPE)
     body: dict[str, object] = {
         "type": kind.strip().lower(),
         "timestamp": happened(call, options).text,
         "source": options.source,
-        # A page in a browser may name anybody: whoever reads this must know how far its source is believed.
+        # A page in a browser may name any person: the receiver must know how far its source is believed.
         "trust": options.trust,
         "data": call,
     }

@@ -13,7 +13,8 @@ from penstock.settings import Destination, Policy, Settings
 class Webhook:
     """See port.Package."""
 
-    who, causes = "The webhook", "webhook"
+    title, who, credential = "Webhook", "The webhook", "secret"
+    purpose, causes = "Any https address: each event as JSON, signed.", "webhook"
     records: ClassVar[Mapping[str, About]] = {}
     ledger: ClassVar[Mapping[str, Mapping[str, Policy]]] = {}
 
@@ -31,7 +32,7 @@ class Webhook:
         return convert(call, options)
 
     def naming(self, options: Whole) -> None:  # noqa: ARG002 - nothing is read otherwise than by accept
-        """Return that events are about whom accept took them to be about."""
+        """Return that events are about the person accept read in them."""
         return
 
     def connect(self, destination: Destination, settings: Settings, clock: Clock) -> WebhookApi:

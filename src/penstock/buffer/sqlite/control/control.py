@@ -67,7 +67,7 @@ class SqliteControl(SqliteJournal):
         return [User(name=name, role=Role(role), password_hash=hash_) for name, role, hash_ in rows]
 
     def put_user(self, user: User, *, ending: bool = False) -> None:
-        """Add or change somebody; `ending` ends all their credentials. Raises SettingsError."""
+        """Add or change a user; `ending` ends all their credentials. Raises SettingsError."""
         with self.transaction() as control, _an_administrator_left(control):
             row = [user.name, user.role, user.password_hash]
             control.execute("INSERT OR REPLACE INTO user VALUES (?, ?, ?)", row)
@@ -75,13 +75,13 @@ class SqliteControl(SqliteJournal):
                 control.execute("DELETE FROM credential WHERE user = ?", [user.name])
 
     def remove_user(self, name: str) -> None:
-        """Remove somebody, with all their credentials. Raises SettingsError."""
+        """Remove a user, with all their credentials. Raises SettingsError."""
         with self.transaction() as control, _an_administrator_left(control):
             control.execute("DELETE FROM credential WHERE user = ?", [name])
             control.execute("DELETE FROM user WHERE name = ?", [name])
 
     def credentials(self, user: str) -> Sequence[Credential]:
-        """Return somebody's credentials that are good still, the newest first."""
+        """Return a user's credentials that are good still, the newest first."""
         with snapshot(self.path) as control:
             select = f"{CREDENTIAL} WHERE user = ? AND expires_at > ? ORDER BY created_at DESC"
             return [_credential(row) for row in control.execute(select, [user, self.clock.now()])] if control else []
@@ -107,7 +107,7 @@ class SqliteControl(SqliteJournal):
             return _credential(row) if row else None
 
     def end_credentials(self, user: str, *, kinds: Collection[Kind]) -> int:
-        """End all of somebody's credentials of these kinds; return how many that were."""
+        """End all of a user's credentials of these kinds; return how many that were."""
         with self.writing() as control:
             marks = ", ".join("?" for _ in kinds)
             delete = f"DELETE FROM credential WHERE user = ? AND kind IN ({marks})"  # noqa: S608 - marks alone
@@ -116,12 +116,12 @@ class SqliteControl(SqliteJournal):
 
 @contextlib.contextmanager
 def _an_administrator_left(control: SqliteConnection) -> Iterator[None]:
-    """Do something about users in a transaction. Raises SettingsError when nobody could administer any more."""
+    """Do something about users in a transaction. Raises SettingsError when no user could administer any more."""
     before = control.execute(ADMINISTRATORS).fetchone()[0]
     yield
     if before and not control.execute(ADMINISTRATORS).fetchone()[0]:
         raise SettingsError(
-            "role", expected="an administrator with a password", got="none left", hint="let somebody else be one first"
+            "role", expected="an administrator with a password", got="none left", hint="make another user one first"
         )
 
 

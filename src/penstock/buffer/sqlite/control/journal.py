@@ -1,4 +1,4 @@
-"""Who did what, on SQLite: what repeats within a period is one row with a count, so nobody can fill the disk with it."""
+"""Who did what, on SQLite: what repeats within a period is one row with a count, so the disk cannot be filled with it."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ class SqliteJournal:
         self.path, self.clock = data_dir / CONTROL, clock
 
     def note(self, by: str, what: str, *, sort: Sort = Sort.DEED, times: int = 1) -> None:
-        """Keep a sentence about what somebody did, as of now."""
+        """Keep a sentence about what a user did, as of now."""
         with self.transaction() as control:
             if self._counted(control, sort, by, what, times):
                 return
@@ -95,7 +95,7 @@ class SqliteJournal:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[SqliteConnection]:
-        """Open the file and do all or nothing; nobody else writes meanwhile. Raises as `writing` does."""
+        """Open the file and do all or nothing; no other process writes meanwhile. Raises as `writing` does."""
         with self.writing() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:

@@ -18,7 +18,7 @@ from penstock.buffer.sqlite.remembered import Remembered
 from penstock.buffer.sqlite.times import latest_told
 from penstock.clock import Clock
 
-# Nobody: what stands in the place of who paused a destination once it goes on.
+# What stands in the place of the user who paused a destination, once it goes on.
 GOES_ON = ""
 PAUSE = """
 INSERT INTO pause VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET discard = excluded.discard,
@@ -152,7 +152,7 @@ class SqliteLedgerOrders:
                 return
         with _writing(self.path) as control:
             control.execute(f"DELETE {followed}", [destination, up_to])
-            # The WAL still holds the order as it was; while somebody reads, the next writer's checkpoint takes it.
+            # The WAL still holds the order as it was; while another process reads, the next writer's checkpoint takes it.
             scrub(control)
 
     def _asked(self, destination: str, after: int) -> Asked:

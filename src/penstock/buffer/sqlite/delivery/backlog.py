@@ -101,7 +101,7 @@ class SqliteBacklog:
         operation = functools.partial(self._lease, limit=limit, lease_s=lease_s, shares=shares, together=together)
         leases = await self.group.run(operation)
         while self.is_behind and not leases:
-            # All that was read so far waits behind somebody; others may stand further back in the log.
+            # All that was read so far waits behind other events; others may stand further back in the log.
             leases = await self.group.run(operation)
         # A lease under way may run out.
         if not leases and not self.leases:
@@ -189,7 +189,7 @@ class SqliteBacklog:
         """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
 
         def operation(connection: SqliteConnection) -> ReplayStep:
-            # What came before the replay says whom a visitor became, and with it the lanes of what is put back.
+            # What came before the replay says who a visitor became, and with it the lanes of what is put back.
             self.intake.take_in(connection)
             self.endings.write(connection)
             return put_back(connection, self.intake, selection, job=job, limit=limit)
@@ -211,7 +211,7 @@ class SqliteBacklog:
         return remembered(await self.group.run(self._notes))
 
     async def _change(self, operation: Callable[[SqliteConnection], Answer]) -> Answer:
-        """Change what waits; whoever looked before or meanwhile may find something now."""
+        """Change what waits; a look that found nothing may find something now."""
         try:
             return await self.group.run(operation)
         finally:
@@ -242,7 +242,7 @@ class SqliteBacklog:
         leases = [self._leased(connection, each, awake + lease_s, together=together) for each in picked]
         if len(picked) < limit and self.intake.is_full:
             self.intake.make_room(connection)
-        # Events that were not there have ended; whoever waited behind them may be due now.
+        # Events that were not there have ended; those that waited behind them may be due now.
         self.is_behind = self.intake.is_behind or None in leases
         return [lease for lease in leases if lease is not None]
 
@@ -349,7 +349,7 @@ class SqliteBacklog:
         self.lanes.leave(connection, self.lanes.waiting(connection, [position]))
 
     def _learn(self, connection: SqliteConnection, learned: Learned) -> Mapping[str, bytes | None]:
-        """Change the ledger, and wake who was parked for somebody of whom something is known now."""
+        """Change the ledger, and wake events parked for a person or company that is known now."""
         records = self.ledger.learn(connection, learned)
         for subject in [subject for subject, record in records.items() if record is not None]:
             self.lanes.wake(connection, subject, due=self.clock.steady())

@@ -63,7 +63,7 @@ class DeliveryStore:
         transactions = SqliteTransactions(self.connection, before_commit=self._complete, after_failure=self._doubt)
         self.group: GroupCommit[SqliteConnection] = GroupCommit(transactions)
         self.ledgers: dict[str, SqliteLedger] = {}
-        #: By destination: one of each, whoever serves it, for they know by heart what is in the file.
+        #: By destination: one of each, however often it is served, for they know by heart what is in the file.
         self.intakes: dict[str, Intake] = {}
         self.endings: dict[str, Endings] = {}
         #: How far the walk through all ledgers came; and something was forgotten that the WAL may still hold.
@@ -97,7 +97,7 @@ class DeliveryStore:
         """Return the backlog of a destination that the named sources are connected to.
 
         `begin` says for a source that is new there from when on its events are sent (see begin.py); unless it says
-        otherwise, from the oldest event still in the log. `naming` says whom an event is about; without, what accept read.
+        otherwise, from the oldest event still in the log. `naming` says who an event is about; without, what accept read.
         """
         return SqliteBacklog(
             destination,
@@ -141,7 +141,7 @@ class DeliveryStore:
             kept.pop(old, None)
 
     async def prune(self, *, ledger_days: float = 0.0, destinations: Sequence[str] | None = None) -> int:
-        """Remove what retention took from the log, and a slice of those of whom nothing was learned for so many days.
+        """Remove what retention took from the log, and a slice of the people and companies nothing was learned of for so many days.
 
         0 days keep everybody. `destinations` are those of the settings; what waits for others is kept. Returns how many
         rows were removed.
@@ -191,7 +191,7 @@ class DeliveryStore:
         return sum(map(len, forgotten.values()))
 
     async def _scrub(self) -> None:
-        """Empty the WAL; while somebody reads, the next round tries again."""
+        """Empty the WAL; while another process reads, the next round tries again."""
         ledgers = [ledger for ledger in self.ledgers.values() if ledger.has_forgotten]
         # The writer's own thread: between two transactions, never inside one.
         done = await asyncio.get_running_loop().run_in_executor(self.group.executor, retention.scrub, self.connection)

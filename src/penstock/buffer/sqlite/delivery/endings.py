@@ -43,7 +43,7 @@ class Endings:
         self.tried(lease.seq, ending.attempts)
 
     def bury(self, seq: int, *, reason: str, cause: str, at: float) -> None:
-        """Note that an event is dead that nobody has in hand."""
+        """Note that an event is dead that is not leased."""
         self._add((self.name, seq, Outcome.DEAD, reason, at, cause, "", ""), at, "", Outcome.DEAD)
 
     def tried(self, seq: int, attempts: Iterable[Attempt]) -> None:

@@ -96,7 +96,7 @@ class Intake:
         self.head = rows[-1][0]
         while (first := self.window.first) is not None and self.head - first.seq >= AHEAD_MAX:
             self.write_down(connection, [first.position])
-        # Nobody waits, and all that came was for others: they are not read again.
+        # No event waits, and all that came was for others: they are not read again.
         self.is_changed |= not len(self.window)
 
     def are_named(self, connection: SqliteConnection) -> bool:
@@ -192,7 +192,7 @@ class Intake:
             self.lanes.note(connection, named, seq)
 
     def _bring(self, connection: SqliteConnection, lanes: Sequence[Lane]) -> None:
-        """Somebody comes to stand in some lanes of the file: whoever is held in them goes there first."""
+        """An event comes to stand in some lanes of the file: those held in them go there first."""
         self._stand_in_file(connection, self.window.component(lanes=lanes))
 
     def _stand_in_file(self, connection: SqliteConnection, some: Sequence[Fresh]) -> None:

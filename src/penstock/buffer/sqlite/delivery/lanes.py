@@ -1,6 +1,6 @@
 """Who stands where in which lane, on SQLite: the tables `waiting`, `place` and `parked` of one destination.
 
-`blocked` of a waiting event counts those of its lanes in which it may not move: somebody stands in front, or somebody
+`blocked` of a waiting event counts those of its lanes in which it may not move: an event stands in front, or one
 behind is under way already (a replayed event that was leased before a live one came, or one that passed while this one
 was parked). An event with 0 can be leased; -1 says that it is parked and stands in no lane.
 """
@@ -57,11 +57,11 @@ class SqliteLanes:
         bring: Callable[[SqliteConnection, Sequence[Lane]], None] = lambda *_: None,
     ) -> None:
         self.name, self.under_way, self.clock, self.ties = destination, under_way, clock, Ties(destination)
-        #: Whether somebody stands in a lane who is not written down; and what writes those of some lanes down.
+        #: Whether events stand in a lane that are not written down; and what writes those of some lanes down.
         self.stands_elsewhere, self.bring = stands_elsewhere, bring
-        #: Nobody waits in the file; False: somebody may.
+        #: True: no event waits in the file; False: some may.
         self.is_empty = False
-        #: Positions under way behind somebody who waits; few, and most of the time none.
+        #: Positions under way behind an event that waits; few, and most of the time none.
         self.passed: set[int] = set()
         #: How many events are parked for visitors: as counted last, with those since; None: not counted yet.
         self.parked_since_counted: int | None = None
@@ -106,12 +106,12 @@ class SqliteLanes:
         self._take_places(connection, position, fresh.lanes)
 
     def note(self, connection: SqliteConnection, named: Named, seq: int) -> None:
-        """Note what an event ties to whom; the visitors of whom somebody is known now wake."""
+        """Note what an event ties together; events of visitors who are known now wake."""
         for visitor in self.ties.note(connection, named, seq):
             self.wake(connection, visitor, due=self.clock.steady())
 
     def enter_again(self, connection: SqliteConnection, named: Named, *, position: int, seq: int) -> None:
-        """Give an event that waits its place once more: whom it is about is read in another way now."""
+        """Give an event that waits its place once more: who it is about is read in another way now."""
         select = "SELECT lanes, blocked FROM waiting WHERE destination = ? AND position = ?"
         text, blocked = connection.execute(select, [self.name, position]).fetchone()
         held = json.loads(text)
@@ -125,7 +125,7 @@ class SqliteLanes:
             self._stand(connection, position, lanes)
 
     def read(self, connection: SqliteConnection, named: Named) -> tuple[tuple[Lane, ...], Lane]:
-        """Return the lanes of an event that comes now, and the person whom its visitor became."""
+        """Return the lanes of an event that comes now, and the person its visitor became."""
         tied = self.ties.reader(connection)
         lanes = lanes_of(named, tied=tied, is_waiting=lambda lane: self._is_waited_for(connection, lane))
         return lanes, became(named, tied)
@@ -137,7 +137,7 @@ class SqliteLanes:
             self.is_empty = connection.execute(select, [self.name]).fetchone() is None
 
     def are_taken(self, connection: SqliteConnection, lanes: Sequence[Lane]) -> bool:
-        """Return whether somebody's place in one of some lanes is written down."""
+        """Return whether any event's place in one of some lanes is written down."""
         return not self.is_empty and any(self._first(connection, lane) is not None for lane in lanes)
 
     def leave(self, connection: SqliteConnection, leaving: Mapping[int, Sequence[Lane]]) -> None:
@@ -159,7 +159,7 @@ class SqliteLanes:
         return {position: lanes for position, lanes in found.items() if lanes is not None}
 
     def has_room(self, connection: SqliteConnection, subjects: Sequence[str], room: int | None) -> bool:
-        """Return whether one more event may be parked for visitors, of whom `room` may be, and for this one."""
+        """Return whether one more event may be parked for visitors, of which there may be `room`, and for this one."""
         if room is None:
             return True
         now = self.clock.steady()
@@ -179,7 +179,7 @@ class SqliteLanes:
     ) -> None:
         """Take a leased event out of its lanes, without an end. Raises LeaseLost.
 
-        That of a visitor who has become somebody meanwhile goes back to its place at once.
+        That of a visitor whose person is known meanwhile goes back to its place at once.
         """
         leaving = self.waiting(connection, [position])
         self._leave_places(connection, leaving)
@@ -212,7 +212,7 @@ class SqliteLanes:
         return len(rows)
 
     def is_awaited(self, connection: SqliteConnection, position: int) -> bool:
-        """Return whether somebody is parked until something is learned of the person or company of a lane."""
+        """Return whether an event is parked until something is learned of the person or company of a lane."""
         return self.are_awaited(connection, self._lanes(connection, position) or ())
 
     def are_awaited(self, connection: SqliteConnection, lanes: Sequence[Lane]) -> bool:
@@ -250,9 +250,9 @@ class SqliteLanes:
             self._count_again(connection, position)
 
     def all_behind(self, connection: SqliteConnection) -> list[int]:
-        """Return the positions of all events that may stand wrong after a crash, when nobody is under way any more.
+        """Return the positions of all events that may stand wrong after a crash, when none is under way any more.
 
-        Those of a later priority that could be leased, and those that were parked with whoever passed them.
+        Those of a later priority that could be leased, and those that were parked with the events that passed them.
         """
         later = "SELECT position FROM waiting WHERE destination = ? AND priority > ? AND blocked = 0"
         found = [row[0] for row in connection.execute(later, [self.name, Priority.LIVE])]
@@ -269,7 +269,7 @@ class SqliteLanes:
         update = "UPDATE waiting SET due = ? WHERE destination = ? AND position = ?"
         connection.execute(update, [due, self.name, position])
         if lanes and lanes[0].startswith(VISITOR):
-            # Whom the visitor became is known now, or not at all.
+            # Who the visitor became is known now, or not at all.
             lanes, person = self.read(connection, Named(visitor=lanes[0], companies=companies_of(lanes)))
             self._name(connection, position, lanes, person)
         self._stand(connection, position, lanes)
@@ -303,7 +303,7 @@ class SqliteLanes:
         return connection.execute(select, [self.name, subject]).fetchone() is not None
 
     def _take_places(self, connection: SqliteConnection, position: int, lanes: Sequence[Lane]) -> None:
-        """Stand in each lane by the order of positions; whoever need not be waited for steps back."""
+        """Stand in each lane by the order of positions; events that need not be waited for step back."""
         self.bring(connection, lanes)
         firsts = [self._first(connection, lane) for lane in lanes]
         # Asked of every lane: it also writes down who is passed.
@@ -330,7 +330,7 @@ class SqliteLanes:
             "DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?",
             [(self.name, lane, position) for lane, position in left],
         )
-        # By lane, the first that left it: whoever stands behind that one was waiting for it.
+        # By lane, the first that left it: those that stand behind it were waiting for it.
         for lane, position in dict(sorted(left, reverse=True)).items():
             first = self._first(connection, lane)
             if first is None:
@@ -341,7 +341,7 @@ class SqliteLanes:
                 self._count_again(connection, first)
 
     def _vacate(self, connection: SqliteConnection, position: int, lanes: Sequence[Lane]) -> None:
-        """Take an event out of its lanes that has not ended: whoever waited for it has waited for nothing."""
+        """Take an event out of its lanes that has not ended: those that waited for it wait no longer."""
         for lane in lanes:
             delete = "DELETE FROM place WHERE destination = ? AND lane = ? AND position = ?"
             connection.execute(delete, [self.name, lane, position])
@@ -350,7 +350,7 @@ class SqliteLanes:
             self._count_again(connection, first)
 
     def _passes(self, connection: SqliteConnection, lane: Lane, position: int) -> bool:
-        """Return whether somebody is under way who stands behind this position."""
+        """Return whether an event is under way that stands behind this position."""
         # Nearly always the last one asks.
         if connection.execute(BEHIND, [self.name, lane, position]).fetchone() is None:
             return False
@@ -362,7 +362,7 @@ class SqliteLanes:
 
     def _count_again(self, connection: SqliteConnection, position: int) -> None:
         blocked = sum(self._is_blocked(connection, lane, position) for lane in self._lanes(connection, position) or ())
-        # Whoever is parked stands in no lane.
+        # A parked event stands in no lane.
         update = "UPDATE waiting SET blocked = ? WHERE destination = ? AND position = ? AND blocked <> ?"
         connection.execute(update, [blocked, self.name, position, PARKED])
 
@@ -373,7 +373,7 @@ class SqliteLanes:
     def _is_next(
         self, connection: SqliteConnection, lane: Lane, position: int, run: Collection[int], *, is_known: bool
     ) -> bool:
-        """Return whether nobody but a run stands in front, and nobody behind is under way.
+        """Return whether none but a run stands in front, and none behind is under way.
 
         When that is known of the one in front, the one in front is all that is looked at.
         """

@@ -66,7 +66,7 @@ class SqliteLedger:
             self.before_forgetting(connection)
             found = _beginning(connection, self.name, prefix, limit)
             delete = "DELETE FROM ledger WHERE destination = ? AND subject = ?"
-            # Also of somebody of whom nothing else is known.
+            # Also of a person of whom nothing else is known.
             forget_ties(connection, [(self.name, subject) for subject in {prefix, *found} - {""}])
             return rows_changed_by_all(connection, delete, [(self.name, subject) for subject in found])
 
@@ -115,7 +115,7 @@ class SqliteLedgerShelf:
         self.path = data_dir / DELIVERY
 
     def merges(self, destination: str) -> Merges:
-        """Return people whom Custify may take for one by mistake."""
+        """Return people that the destination may take for one by mistake."""
         return radar.merges(self.path.parent, destination)
 
     def record(self, destination: str, subject: str) -> bytes | None:

@@ -1,6 +1,6 @@
-"""Events that wait when a destination reads in another way whom they are about: their lanes are named anew.
+"""Events that wait when a destination reads in another way who they are about: their lanes are named anew.
 
-That is so once after an upgrade that reads more forms of an id, and whenever a setting changes who somebody is. Until all
+That is so once after an upgrade that reads more forms of an id, and whenever a setting changes which person is meant. Until all
 of them stand in their lanes nothing is handed out: what comes later could overtake them.
 """
 
@@ -28,7 +28,7 @@ class LaneNames:
         self.named_by = ""
 
     def reader(self) -> Callable[[Event], Named]:
-        """Return what reads whom an event is about."""
+        """Return what reads who an event is about."""
         return self.naming() or by_head
 
     def is_other(self) -> bool:
@@ -47,7 +47,7 @@ class LaneNames:
 
 
 def name_anew(connection: SqliteConnection, destination: str) -> None:
-    """Have all that waits named anew by whoever serves the destination next, for its settings are not known here."""
+    """Have all that waits named anew when the destination is served next, for its settings are not known here."""
     notes = notes_of(connection, destination)
     if notes.pop(NAMED, None):
         connection.execute("UPDATE destination SET notes = ? WHERE name = ?", [json.dumps(notes), destination])

@@ -1,4 +1,4 @@
-"""How long delivery.db keeps things: what retention took from the log, minutes for charts, people nobody heard of again.
+"""How long delivery.db keeps things: what retention took from the log, minutes for charts, people not heard of again.
 
 Everything is done in slices that are found by a key, so that no round delays a verdict for long, however much is stored.
 """
@@ -75,14 +75,14 @@ def _fold_minutes(connection: SqliteConnection, minute: int) -> None:
 
 
 def _oldest_kept(connection: SqliteConnection, minute: int) -> int:
-    """Return a minute of the past by a clock that nobody set forward since."""
+    """Return a minute of the past by a clock that was not set forward since."""
     return minute - int(set_forward_s(connection, since=60.0 * minute, file="log") // 60)
 
 
 def expire(
     connection: SqliteConnection, *, after: Sequence[str], today: int, days: int
 ) -> tuple[Mapping[str, Sequence[str]], Sequence[str]]:
-    """Forget the subjects of the next slice of whom nothing was learned for so many days.
+    """Forget those subjects of the next slice that nothing was learned of for so many days.
 
     Returns them by destination, and where the next slice begins. Subjects of before days were noted begin today.
     """

@@ -1,4 +1,4 @@
-"""Whom e-mail addresses and visitors were last seen with, on SQLite: the table `tie` of one destination.
+"""The people e-mail addresses and visitors were last seen with, on SQLite: the table `tie` of one destination.
 
 What an event ties is written once the file has followed the log up to that event: who reads the log again from there must
 find what was known there, and nothing that was learned later.
@@ -28,7 +28,7 @@ class Ties:
         return lambda lane: self._tie(connection, lane)
 
     def note(self, connection: SqliteConnection, named: Named, seq: int, *, only_new: bool = False) -> list[Lane]:
-        """Note what an event ties to whom; return the visitors of whom somebody is known since just now."""
+        """Note what an event ties together; return the visitors who are known since just now."""
         woken = list[Lane]()
         for lane, person in ties_of(named):
             held = self._tie(connection, lane)
@@ -62,6 +62,6 @@ class Ties:
 
 
 def forget_ties(connection: SqliteConnection, subjects: Sequence[tuple[str, str]]) -> None:
-    """Forget what was tied to people, and their e-mails to whom: by destination and subject."""
+    """Forget what was tied to people, and what their e-mails were tied to: by destination and subject."""
     connection.executemany("DELETE FROM tie WHERE destination = ? AND person = ?", subjects)
     connection.executemany("DELETE FROM tie WHERE destination = ? AND lane = ?", subjects)

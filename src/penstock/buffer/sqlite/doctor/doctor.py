@@ -177,7 +177,7 @@ def _has_a_log(connection: SqliteConnection) -> bool:
 
 
 def _places(connection: SqliteConnection, name: str) -> Iterator[Ailment]:
-    """Every waiting event stands in each of its lanes, and `blocked` counts those with somebody in front."""
+    """Every waiting event stands in each of its lanes, and `blocked` counts those with another event in front."""
     wrong, orphans = places.wrong(connection, name), places.orphans(connection, name)
     if wrong or orphans:
         sentence = f"{name}: {wrong} waiting events and {orphans} places do not fit together"

@@ -24,7 +24,7 @@ def forked(connection: SqliteConnection) -> Iterator[Ailment]:
 
 
 def missing(connection: SqliteConnection, *, at: float) -> Iterator[Ailment]:
-    """Numbers were given whose events are gone. They are never given again; the repair is that somebody has read it."""
+    """Numbers were given whose events are gone. They are never given again; the repair is that a person has read this."""
     for gap in epochs.gaps(connection, connection):
         yield str(gap), functools.partial(_note, gap=gap, at=at)
 

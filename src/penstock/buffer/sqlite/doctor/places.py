@@ -5,7 +5,7 @@ import json
 from penstock.buffer.rules.lanes import POSITIONS_OF_A_PRIORITY
 from penstock.buffer.sqlite.connections import SqliteConnection
 
-# By position: in how many lanes an event stands, and in how many of them somebody is in front.
+# By position: in how many lanes an event stands, and in how many of them another event is in front.
 STANDS = """
 CREATE TEMP TABLE stands AS SELECT position, count(*) AS lanes, sum(is_behind) AS behind FROM (
     SELECT position, coalesce(lane = lag(lane) OVER (ORDER BY lane, position), 0) AS is_behind
@@ -32,7 +32,7 @@ def wrong(connection: SqliteConnection, name: str) -> int:
     connection.execute("DROP TABLE IF EXISTS temp.stands")
     connection.execute(STANDS, [name])
     connection.execute("CREATE UNIQUE INDEX temp.stands_position ON stands (position)")
-    # An event may also wait for one under way that passed it; nobody can tell from the file alone.
+    # An event may also wait for one under way that passed it; the file alone does not tell.
     is_exact = not _can_pass(connection, name)
     count: int = connection.execute(WRONG, [name, is_exact, POSITIONS_OF_A_PRIORITY]).fetchone()[0]
     connection.execute("DROP TABLE temp.stands")
@@ -40,7 +40,7 @@ def wrong(connection: SqliteConnection, name: str) -> int:
 
 
 def orphans(connection: SqliteConnection, name: str) -> int:
-    """Return how many places belong to nobody who waits there."""
+    """Return how many places belong to no waiting event."""
     count: int = connection.execute(ORPHANS, [name]).fetchone()[0]
     return count
 

@@ -48,7 +48,7 @@ class Proof:
 
 
 def restore(from_: Path, data_dir: Path, *, secret_key: Path, stamp: str, replace: bool) -> Restored:
-    """Put a set into a data folder that nobody uses. Raises BackupRefused, and nothing was changed then.
+    """Put a set into a data folder that no process uses. Raises BackupRefused, and nothing was changed then.
 
     Interrupted, it leaves a mark, beside which nothing starts; run again, it goes on.
     """

@@ -101,7 +101,7 @@ class SqliteLog:
                 with contextlib.suppress(BufferUnavailable):  # on a full disk too, it ends
                     await self.group.run(self.times.keep)
             await self.group.close()
-            # Whoever looks at the file still leaves the write-ahead log as it is, also when it is closed last.
+            # A process that only reads leaves the write-ahead log as it is, also when it closes the file last.
             with contextlib.suppress(apsw.Error):
                 scrub(self.connection)
             self.connection.close()
@@ -135,7 +135,7 @@ class SqliteLog:
         """Remove events that have their outcomes: the old ones, and the oldest while the file is too large or room is short.
 
         Removes a bounded number; returns how many. Never one that waits for a destination, also for one that was removed
-        and whose backlog nobody discarded. `destinations` are those of the settings. Opens the file if it is not open yet.
+        and whose backlog was not discarded. `destinations` are those of the settings. Opens the file if it is not open yet.
         """
         if self.unopened:
             await self.open()
@@ -200,7 +200,7 @@ class SqliteLog:
         path = self.data_dir / DELIVERY
         with snapshot(path) as delivery:
             if delivery is None:
-                # Being brought to its schema, or not made yet: nobody has said what is settled.
+                # Being brought to its schema, or not made yet: what is settled is not known.
                 return 0 if destinations or path.exists() else None
             return settled_below(delivery, destinations)
 
@@ -259,7 +259,7 @@ class Appends:
         return self.fresh_count - before
 
     def _agree(self, connection: SqliteConnection) -> None:
-        """Read the file again when memory does not agree with it: at first, after a failure, after somebody else wrote."""
+        """Read the file again when memory does not agree with it: at first, after a failure, after another process wrote."""
         version = connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self.version:
             self.last_seq = segments.last_seq(connection)

@@ -125,7 +125,7 @@ _opened_lately = functools.lru_cache(maxsize=FRAMES_KEPT)(_opened)
 
 
 def _require(count: int, found: int) -> None:
-    # A number beside the frame has no checksum; a wrong one must not give somebody the event of somebody else.
+    # A number beside the frame has no checksum; a wrong one must not give out one event for another.
     if found != count:
         raise ValueError(f"{count} events are said to be there, {found} are")
 

@@ -67,6 +67,6 @@ class SqliteDeadLetters:
 
 
 def _story(delivery: SqliteConnection, events: SqliteConnection, destination: str, seq: int) -> Story | None:
-    # An outcome whose event retention has just taken: it is nobody's any more.
+    # An outcome whose event retention has just taken.
     event = event_at(events, seq)
     return read_story(delivery, destination, seq, event) if event else None

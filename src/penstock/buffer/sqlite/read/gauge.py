@@ -1,4 +1,4 @@
-"""How things go, on SQLite. A mark costs a few stats; lags are read when asked, so that nobody writes them down."""
+"""How things go, on SQLite. A mark costs a few stats; lags are read when asked, so that they need not be written down."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.segments import came_at, first_seq, last_seq
 
-# Files whose time of change tells that somebody committed; a checkpoint changes them too, which costs one more look.
+# Files whose time of change tells of a commit; a checkpoint changes them too, which costs one more look.
 WATCHED = tuple(f"{name}{ending}" for name in (EVENTS, DELIVERY, CONTROL) for ending in ("", "-wal"))
 ENDED = "SELECT at, outcome FROM outcome WHERE destination = ? AND seq = ?"
 

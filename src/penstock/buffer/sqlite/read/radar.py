@@ -1,4 +1,4 @@
-"""People whom Custify may take for one by mistake, on SQLite: from the ledger's records and from what was tied together.
+"""People that Custify may take for one by mistake, on SQLite: from the ledger's records and from what was tied together.
 
 Every look is bounded: so many records and ties are read, and so much of each kind is told, however many there are.
 """
@@ -31,7 +31,7 @@ SELECT lane, person FROM tie WHERE destination = ? AND several = 1 AND lane >= '
 
 
 class _Record(msgspec.Struct):
-    """As much of a record as says by what somebody is found."""
+    """As much of a record as says by what a person is found."""
 
     fields: dict[str, object] = msgspec.field(default_factory=dict, name="f")
 
@@ -75,7 +75,7 @@ def _email_of(record: bytes) -> object:
     try:
         return _record_of(record).fields.get("email")
     except msgspec.DecodeError:
-        return None  # of another version; it is learned anew when somebody writes it
+        return None  # of another version; it is learned anew when it is written
 
 
 def _told(kind: str, groups: Mapping[str, set[str]]) -> Iterator[Merge]:

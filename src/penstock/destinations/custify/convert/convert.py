@@ -35,7 +35,7 @@ def _custify_1(event: object, mapping: Mapping) -> Meaning:
         case "page" | "screen" as view:
             return _view(event, view, mapping)
         case "":
-            return Unmappable("the event has no type: nobody can know which call it was", causes.NO_TYPE)
+            return Unmappable("the event has no type: it cannot be known which call it was", causes.NO_TYPE)
         case "alias":
             return Filtered("alias is not sent: Custify has no call that joins two people")
         case other:

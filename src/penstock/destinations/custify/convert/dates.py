@@ -24,13 +24,13 @@ def as_date(value: object) -> str | None:
 
 
 def as_sign_up(value: object) -> str | None:
-    """Return when somebody signed up, in Custify's UTC form; see EVENTS_SINCE."""
+    """Return when a person signed up, in Custify's UTC form; see EVENTS_SINCE."""
     found = date_of(value)
     return to_text(found) if found and found >= EVENTS_SINCE else None
 
 
 def is_no_date(value: object) -> bool:
-    """Return whether a value is a date that nobody means: a zero of some calendar, or the end of all of them."""
+    """Return whether a value is a date that is never meant: a zero of some calendar, or the end of all of them."""
     if isinstance(value, str) and value.strip().startswith(("0000-00-00", "0001-01-01")):
         return True
     is_zero = not isinstance(value, bool) and value in (0, "0")

@@ -16,11 +16,11 @@ from penstock.destinations.custify.convert.whom import (
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.plan import Plan, Unmappable
 
-NO_GROUP = "group without groupId: nobody can know which company is meant"
+NO_GROUP = "group without groupId: it cannot be known which company is meant"
 
 
 def plan_group(event: Object, mapping: Mapping) -> Plan | Unmappable:
-    """Return two calls, company then person; the company's alone if the event names nobody."""
+    """Return two calls, company then person; the company's alone if the event names no person."""
     traits, person_traits = group_traits(event)
     given = ids_of_group(event, traits)
     company_id = company_id_of(mapping, *given)

@@ -26,7 +26,7 @@ from penstock.destinations.times import happened
 
 # Companies that one identify writes: each is a call, and all of them must be made while the event is leased.
 COMPANIES_MAX = 10
-NO_IDENTITY = "the event names nobody: it has neither userId nor an email among its traits"
+NO_IDENTITY = "the event names no person: it has neither userId nor an email among its traits"
 
 
 def plan_identify(event: Object, mapping: Mapping) -> Plan | Unmappable:
@@ -34,7 +34,7 @@ def plan_identify(event: Object, mapping: Mapping) -> Plan | Unmappable:
     traits = traits_of(event, nulls=mapping.null_clears)
     body = person_body(traits, user_id=user_id_of(event, traits, mapping), mapping=mapping)
     if "user_id" not in body and "email" not in body:
-        return nobody(event, traits, mapping)
+        return why_no_person(event, traits, mapping)
     without_future_sign_up(body, event, mapping)
     guess = None if "signed_up_at" in body or says_when_signed_up(traits) else happened(event, mapping).text
     if guess:
@@ -59,8 +59,8 @@ def companies_of(traits: Object, mapping: Mapping) -> dict[str, dict[str, object
     return written
 
 
-def nobody(event: Object, traits: Object, mapping: Mapping, otherwise: Unmappable | None = None) -> Unmappable:
-    """Return why an event that names nobody cannot be sent: its ids are none, or it has none."""
+def why_no_person(event: Object, traits: Object, mapping: Mapping, otherwise: Unmappable | None = None) -> Unmappable:
+    """Return why an event that names no person cannot be sent: its ids are placeholders, or it has none."""
     if names_placeholders(event, traits, mapping):
         return Unmappable(ONLY_PLACEHOLDERS, causes.PLACEHOLDER)
     return otherwise or Unmappable(NO_IDENTITY, causes.NO_IDENTITY)

@@ -121,7 +121,7 @@ def convert_as_rudderstack(event: object, mapping: Mapping) -> Meaning:
 
 
 def subjects(event: Body, mapping: Mapping) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """Return whom an event is about, by id and e-mail, and the company it writes; as texts that can be compared."""
+    """Return the person an event is about, by id and e-mail, and the company it writes; as texts that can be compared."""
     user_id, email, group = (first(event, paths) for paths in (USER_ID, EMAIL, COMPANY["company_id"]))
     if mapping.anonymous_fallback and not truthy(user_id):
         user_id = event.get("anonymousId")

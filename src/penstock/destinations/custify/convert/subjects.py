@@ -1,4 +1,4 @@
-"""Whom and what the calls of an event write: named by the functions that the mappings themselves name them by.
+"""The person and companies that the calls of an event write: by the functions that the mappings name them by.
 
 What is read here of an event is little, so that it can be asked of every event before it is converted; see destinations/custify/naming.py.
 """
@@ -11,12 +11,12 @@ from penstock.destinations.custify.convert.whom import Object, company_id_of, em
 from penstock.destinations.custify.options import Mapping
 from penstock.event import Named
 
-# A lane's name; more of an id tells nobody apart.
+# A lane's name; more of an id tells no people apart.
 ID_CHARS_MAX = 512
 
 
 def named(event: Object, mapping: Mapping) -> Named:
-    """Return whom an event is about, and which companies it writes."""
+    """Return the person an event is about, and the companies it writes."""
     visitor = visitor_of(event, mapping)
     if mapping.name == "rudderstack":
         user_id, email, companies = rudderstack.subjects(dict(event), mapping)

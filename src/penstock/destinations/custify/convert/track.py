@@ -6,7 +6,7 @@ from penstock import causes
 from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert import values
 from penstock.destinations.custify.convert.dates import dates_among
-from penstock.destinations.custify.convert.identify import nobody
+from penstock.destinations.custify.convert.identify import why_no_person
 from penstock.destinations.custify.convert.traits import objects, traits_of
 from penstock.destinations.custify.convert.whom import Object, company_id_of, email_of, user_id_of, visitor_of
 from penstock.destinations.custify.options import Mapping
@@ -15,7 +15,7 @@ from penstock.destinations.times import happened
 
 COMPANY_IDS = ("company_id", "companyId", "organization_id")
 NO_NAME = "track without an event name"
-NO_SUBJECT = "the event names nobody: it has neither userId nor an email among its traits, and no company"
+NO_SUBJECT = "the event names no person: it has neither userId nor an email among its traits, and no company"
 
 
 def plan_track(event: Object, mapping: Mapping) -> Plan | Unmappable:
@@ -31,13 +31,13 @@ def plan_view(event: Object, view: str, mapping: Mapping) -> Plan | Unmappable:
 
 
 def _plan(event: Object, name: str, mapping: Mapping) -> Plan | Unmappable:
-    # Only traits say who somebody is. An email among the properties is somebody the event is about: an invited person.
+    # Only traits say who acted. An email among the properties is of another person: an invited one.
     traits, properties = traits_of(event), objects(event, "properties")
     user_id, email = user_id_of(event, traits, mapping), email_of(traits, mapping)
     named = (*(properties.get(name) for name in COMPANY_IDS), objects(event, "context").get("groupId"))
     company_id = company_id_of(mapping, *named)
     if not (user_id or email or company_id):
-        why = nobody(event, traits, mapping, Unmappable(NO_SUBJECT, causes.NO_SUBJECT))
+        why = why_no_person(event, traits, mapping, Unmappable(NO_SUBJECT, causes.NO_SUBJECT))
         # What a visitor did is theirs once they sign in; what they said of themselves, SDKs say again then.
         return dataclasses.replace(why, visitor=visitor_of(event, mapping))
     facts = {

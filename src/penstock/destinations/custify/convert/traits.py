@@ -92,7 +92,7 @@ def id_of_company(company: Object, mapping: Options) -> str | None:
 
 
 def says_when_signed_up(traits: Object) -> bool:
-    """Return whether a trait says when somebody signed up, readable or not. Null and an empty text say nothing."""
+    """Return whether a trait says when a person signed up, readable or not. Null and an empty text say nothing."""
     names = (*SIGNED_UP_AT.spellings, *SIGNED_UP_AT.stand_ins)
     given = (traits.get(name) for name in names)
     return any(value is not None and (not isinstance(value, str) or bool(value.strip())) for value in given)
@@ -149,7 +149,7 @@ def _take_fields(left: dict[str, object], fields: tuple[Field, ...], body: dict[
                 del left[trait]
             elif field is SIGNED_UP_AT and trait in left and is_no_date(left[trait]):
                 del left[trait]
-        # Nobody takes back that they signed up.
+        # A sign-up cannot be taken back.
         if found is not None or (is_taken_back and field is not SIGNED_UP_AT):
             body[field.name] = found
 

@@ -1,6 +1,6 @@
-"""What a source may say of people whom it cannot prove to be. Pure.
+"""What a source may say of people it cannot prove to be. Pure.
 
-The write key of a web page or an app is public: whoever has it may name anybody. So a source may be believed less than
+The write key of a web page or an app is public: with it any person may be named. So a source may be believed less than
 others: its events are kept as they came, and of their calls only what it may write is sent. See decision 0016.
 """
 
@@ -9,7 +9,7 @@ from penstock.destinations.custify.calls import CustifyCall
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.plan import Call, Filtered, Meaning, Plan
 
-#: Fields of a person that may be named among the trusted traits. All others say who somebody is, where they belong, or what
+#: Fields of a person that may be named among the trusted traits. All others say who a person is, where they belong, or what
 #: they consented to, and are never taken from such a source.
 FIELDS = frozenset({"name", "phone", "session_count"})
 #: What an event of a person may say; not another person's e-mail, nor which company it counts for.

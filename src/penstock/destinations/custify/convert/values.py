@@ -18,7 +18,7 @@ INT_BITS_MAX = 1024
 # Java prints large and small ones with an exponent.
 NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
-# What an address has nowhere, unless somebody put it into quotation marks: a second @, and what stands between addresses.
+# What an address has nowhere, unless it is in quotation marks: a second @, and what stands between addresses.
 NO_ADDRESS = re.compile(r"@.*@|[<>,;:()\[\]\\]")
 # Deeper than any attribute a person would look for.
 FLATTEN_DEPTH_MAX = 8
@@ -43,7 +43,7 @@ def as_email(value: object) -> str | None:
     """Return an email as all of them are compared: in small letters, without spaces. A text such as "n/a" is none.
 
     Of "Ana <ana@example.com>" and "mailto:ana@example.com" it is the address, without the quotation marks of a text that
-    was quoted twice, the dot of a sentence, and what addresses of the web write for an @; several addresses are nobody's.
+    was quoted twice, the dot of a sentence, and what addresses of the web write for an @; several addresses are none.
     """
     if not isinstance(value, str):
         return None

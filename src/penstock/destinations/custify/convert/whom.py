@@ -1,4 +1,4 @@
-"""Whom an event names: people and companies by their ids, and people by e-mail. A placeholder counts as absent."""
+"""Who an event names: people and companies by their ids, and people by e-mail. A placeholder counts as absent."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from penstock.placeholders import is_placeholder, is_placeholder_company, is_pla
 Object = Mapping[str, object]
 USER_IDS, COMPANY_IDS = ("userId", "user_id", "id"), ("groupId", "company_id", "id")
 LINK_IDS = ("id", "company_id")
-ONLY_PLACEHOLDERS = "the event names nobody: its ids are placeholders, such as undefined or 0"
+ONLY_PLACEHOLDERS = "the event names no person: its ids are placeholders, such as undefined or 0"
 ONLY_PLACEHOLDER_GROUPS = "the event names no company: its ids are placeholders, such as undefined"
 
 

@@ -50,8 +50,8 @@ class Workbench:
         )
 
     async def person(self, user_id: object) -> Facts:
-        """Return the one person who was just written. Raises Unclear when nobody is found."""
-        return await self._first(lambda: self.people(user_id=user_id), f"nobody is found by user_id {user_id}")
+        """Return the one person who was just written. Raises Unclear when none is found."""
+        return await self._first(lambda: self.people(user_id=user_id), f"no person is found by user_id {user_id}")
 
     async def company(self, company_id: object) -> Facts:
         """Return the company that was just written. Raises Unclear when none is found."""

@@ -36,7 +36,7 @@ async def send(b: Workbench) -> SentEvents:
     async def event(label: str, **fields: object) -> None:
         sent.replies[label] = await b.write_event(label, **fields)
 
-    await event("of nobody yet", user_id=n.user("unknown"))
+    await event("of an unknown person", user_id=n.user("unknown"))
     await event("of no company yet", company_id=n.company("unknown"))
     await event("of both companies", user_id=n.user("in-both"))
     for _ in range(2):
@@ -46,7 +46,7 @@ async def send(b: Workbench) -> SentEvents:
     await event("nested", **known, **here, metadata={"inner": {"a": 1}})
     await event("with an offset", **known, **here, created_at=WITH_OFFSET)
     await event("by e-mail", email=n.email("counted").upper(), **here)
-    await event("id of nobody", user_id=n.user("nulls") + "-nobody", email=n.email("counted"), **here)
+    await event("unknown user_id", user_id=n.user("nulls") + "-nobody", email=n.email("counted"), **here)
     await _who_was_unknown(b, sent)
     await event("last", **known, **here)
     return sent
@@ -135,7 +135,7 @@ def _offset(b: Workbench, sent: SentEvents) -> str:
 
 
 JUDGES: Mapping[str, Judge] = {
-    "event_of_unknown_person": _judged_by("of nobody yet", "counted", one="kept", none="dropped"),
+    "event_of_unknown_person": _judged_by("of an unknown person", "counted", one="kept", none="dropped"),
     "event_of_unknown_company": _judged_by("of no company yet", "unknown", one="kept", none="dropped"),
     "event_without_company": _of_both,
     "deduplication": _twice,
@@ -143,13 +143,13 @@ JUDGES: Mapping[str, Judge] = {
     "event_nested_metadata": _judged_by("nested", "counted", one="kept", none="dropped"),
     "event_date_with_offset": _offset,
     "event_email_case": _judged_by("by e-mail", "counted", one="ignored", none="exact"),
-    "event_unknown_id_known_email": _judged_by("id of nobody", "counted", one="kept", none="dropped"),
+    "event_unknown_id_known_email": _judged_by("unknown user_id", "counted", one="kept", none="dropped"),
 }
 
 
 def refused_at_once(sent: SentEvents, question: str) -> bool:
     """Return whether a question is answered by the call alone."""
-    label = {"event_of_unknown_person": "of nobody yet", "event_of_unknown_company": "of no company yet",
+    label = {"event_of_unknown_person": "of an unknown person", "event_of_unknown_company": "of no company yet",
              "event_nested_metadata": "nested"}.get(question, "")  # fmt: skip
     return bool(label) and sent.replies[label].refused
 

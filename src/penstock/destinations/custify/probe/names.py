@@ -1,4 +1,4 @@
-"""What a run makes is named so that nobody can take it for anything else, and can be told from all that was there. Pure."""
+"""What a run makes has names that are like no other, so that it can be told from all that was there. Pure."""
 
 import dataclasses
 import re
@@ -10,13 +10,13 @@ LISTS = ("/people/all", "/company/all")
 MARK = "penstock-probe"
 #: Reserved for examples (RFC 2606): no mail to it reaches anybody.
 DOMAIN = "example.com"
-# Every person and company there is: whoever clears up after a run that was killed knows them too.
+# Every person and company of a run: the next one, which clears up after a run that was killed, knows them too.
 PEOPLE = (
     "asked", "nulls", "empty", "mail-first", "mail-shared-1", "mail-shared-2", "conflict-a", "conflict-b", "linked",
     "types", "wrong", "offset", "epoch", "nested", "unknown-field", "deleted", "large", "counted", "in-both", "unknown",
 )  # fmt: skip
 COMPANIES = ("nulls", "linked", "counted", "second", "unknown")
-#: Attributes are not removed with whoever has them, so there are few, and they are the same in each run.
+#: Attributes are not removed with the person or company, so there are few, and they are the same in each run.
 ATTRIBUTES = ("penstock_probe_text", "penstock_probe_number", "penstock_probe_date", "penstock_probe_nested")
 RUN = re.compile("[0-9a-f]{8}")
 # Above the ids that applications count, below 2^53.

@@ -15,7 +15,7 @@ async def numeric_user_id(b: Workbench) -> str:
     """A user id that is a number."""
     number = b.names.number
     if await b.people(user_id=number):
-        raise Unclear(f"somebody has the user id {number} already")
+        raise Unclear(f"a person with the user id {number} is there already")
     written = await b.write_person(user_id=number)
     return "refused" if written.refused else _as_text((await b.person(number))["user_id"], number)
 
@@ -90,12 +90,12 @@ async def email_case(b: Workbench) -> str:
     """Whether capitals of an e-mail count."""
     email = b.names.email("asked")
     if not await b.look(lambda: b.people(email=email), bool):
-        raise Unclear(f"nobody is found by e-mail {email}")
+        raise Unclear(f"no person is found by e-mail {email}")
     return "ignored" if await b.people(email=email.upper()) else "exact"
 
 
 async def nobody(b: Workbench) -> str:
-    """How a read answers whose person nobody knows."""
+    """How the read of an unknown person is answered."""
     reply = await b.asking.ask("GET", f"/people?user_id={b.names.user('unknown')}")
     return "not_found" if reply.status == 404 else "empty"
 
@@ -138,7 +138,7 @@ async def conflict(b: Workbench) -> str:
 
 
 async def unknown_company(b: Workbench) -> str:
-    """A link to a company that nobody wrote."""
+    """A link to an unknown company."""
     link = [{"company_id": b.names.company("linked")}]
     if (await b.write_person(user_id=b.names.user("linked"), companies=link)).refused:
         return "refused"
@@ -229,7 +229,7 @@ async def deletion(b: Workbench) -> str:
 
 
 async def written_again(b: Workbench) -> str:
-    """Somebody who was deleted, written again."""
+    """A deleted person, written again."""
     user_id = b.names.user("deleted")
     if await b.people(user_id=user_id):
         raise Unclear("the person is still there")
@@ -239,7 +239,7 @@ async def written_again(b: Workbench) -> str:
 
 
 async def deletion_of_nobody(b: Workbench) -> str:
-    """DELETE /people?user_id= of somebody nobody knows."""
+    """DELETE /people?user_id= of an unknown person."""
     user_id = b.names.user("unknown")
     if await b.people(user_id=user_id):
         raise Unclear("the person is there")

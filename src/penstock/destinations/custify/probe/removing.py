@@ -43,7 +43,7 @@ async def _company(b: Workbench, id_: str) -> str:
 
 
 async def _gone(b: Workbench, path: str, name: str, id_: str, find: Callable[[], Awaitable[list[Facts]]]) -> str:
-    """Delete who is found until nobody is; return what is left, empty for nothing."""
+    """Delete the people that are found until none is; return what is left, empty for nothing."""
     try:
         for _ in range(ROUNDS_MAX):
             if not (found := await find()):

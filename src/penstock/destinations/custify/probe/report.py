@@ -123,5 +123,5 @@ def _left(findings: Examination) -> list[str]:
         lines += [f"- {sentence}" for sentence in findings.left]
         lines.append(f"- `penstock probe --clean-up {findings.names.run}` tries again.")
     else:
-        lines.append("- Nobody and no company.")
+        lines.append("- No person and no company.")
     return [*lines, f"- The custom attributes {names}: the API removes none; Custify's settings do."]
