@@ -1,5 +1,6 @@
 """The flow of the seed page, in a browser: sign in, add a source, pick Custify, watch events, mend a key."""
 
+import datetime as dt
 import importlib.util
 import json
 import re
@@ -269,6 +270,21 @@ async def test_every_page_is_useful_without_javascript(busy, browser):
     await plain.goto(f"{busy.admin_url}/live?destination=custify&person=u2")
     await plain.click("#events a >> nth=0")
     assert await plain.locator("svg.diagram path").count() > 0
+    await context.close()
+
+
+async def test_times_are_the_viewers_own_with_utc_under_the_pointer(busy, browser):
+    context = await browser.new_context(timezone_id="Asia/Kolkata")
+    page = await context.new_page()
+    await sign_in(page, busy)
+    for path, form in (("/events/custify/m2", "%Y-%m-%d %H:%M:%S"), ("/live", "%H:%M:%S")):
+        await page.goto(busy.admin_url + path)
+        time = page.locator("main time >> nth=0")
+        in_utc = dt.datetime.fromisoformat(await time.get_attribute("datetime"))
+        shown = (in_utc + dt.timedelta(hours=5, minutes=30)).strftime(form)
+        assert shown in await time.inner_text()
+        assert await time.get_attribute("title") == f"{in_utc:%Y-%m-%d %H:%M:%S} UTC"
+    assert (await time.inner_text()).endswith(" ago")
     await context.close()
 
 

@@ -253,6 +253,7 @@ def page_templates() -> jinja2.Environment:
         "shown": shown,
         "cut": cut,
         "tick": tick,
+        "iso": iso,
         "in_groups": in_groups,
     }
     return environment
@@ -261,6 +262,11 @@ def page_templates() -> jinja2.Environment:
 def moment(seconds: float | None) -> str:
     """Return a time as a person reads it, UTC."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def iso(seconds: float) -> str:
+    """Return a time as the page's script reads it (RFC 3339)."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def tick(seconds: float, range_: str) -> str:

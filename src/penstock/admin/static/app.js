@@ -55,6 +55,33 @@
     }
   });
 
+  // Times stand in UTC in the page. People live somewhere: they see their own clock, UTC under the pointer.
+  const two = (number) => String(number).padStart(2, "0");
+  const clock = (at) => `${two(at.getHours())}:${two(at.getMinutes())}`;
+  const day = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const exact = (at) => `${day(at)} ${clock(at)}:${two(at.getSeconds())}`;
+  const ago = (at) => {
+    const seconds = Math.max(0, (Date.now() - at) / 1000);
+    if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+    return seconds < 86400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86400)} d ago`;
+  };
+  const FORMS = { clock, day: (at) => at.toLocaleDateString("en", { month: "short", day: "numeric" }) };
+  const localTimes = (root) => {
+    for (const each of root.querySelectorAll("time[datetime]")) {
+      const at = new Date(each.dateTime);
+      if (!each.title) each.title = `${each.dateTime.slice(0, 19).replace("T", " ")} UTC`;
+      const text = (FORMS[each.dataset.form] || exact)(at);
+      each.textContent = "ago" in each.dataset ? `${day(at) === day(new Date()) ? text.slice(11) : text}, ${ago(at)}` : text;
+    }
+    for (const each of root.querySelectorAll("title[data-at]")) {
+      each.textContent = each.textContent.replace(/^.*/, exact(new Date(each.dataset.at)));
+      each.removeAttribute("data-at");
+    }
+  };
+  localTimes(document);
+  setInterval(() => localTimes(document), 10000);
+
   const parts = () => [...document.querySelectorAll("[data-live]")];
 
   // What a person is looking at stays: opened tables, how far a table was scrolled, the row with the focus.
@@ -63,6 +90,7 @@
     const scrolled = [...part.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
     const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     part.innerHTML = fresh.innerHTML;
+    localTimes(part);
     part.querySelectorAll("details").forEach((each, n) => { each.open = open[n] ?? false; });
     part.querySelectorAll(".scroll").forEach((each, n) => { each.scrollLeft = scrolled[n] ?? 0; });
     if (focused) [...part.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus({ preventScroll: true });
