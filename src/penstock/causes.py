@@ -262,8 +262,8 @@ CAUSES = {
         ),
         Cause(
             code=RENAMED,
-            meaning="The destination has the key or secret of one that is gone, and it was not said yet whether it is the same one under"
-            " another name.",
+            meaning="The destination has the key or secret of one that is gone, or has another one now, and it was not said yet whether"
+            " it is the same one under another name.",
             advice="Say it on its page, or with renamed_from in the settings. Nothing is sent and nothing is lost before that.",
         ),
         Cause(

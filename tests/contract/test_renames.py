@@ -126,7 +126,7 @@ async def test_a_name_that_nobody_explained_is_asked_about_and_nothing_is_sent(s
     facts = fleet.facts()["crm"]
     assert fleet.served == {}
     assert (facts["hold_cause"], facts["was"]) == (causes.RENAMED, "custify")
-    assert "has the key of custify, which is gone" in facts["hold_reason"]
+    assert "has the key or secret of custify, which is gone" in facts["hold_reason"]
     assert set(sqlite_world.store.known()) == {"custify"}
 
 

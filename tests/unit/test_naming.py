@@ -105,6 +105,52 @@ def test_others_are_not(after):
     refuse_unsaid(blocks(custify={}), after)
 
 
+def exchanged(a_was=(), b_was=(), a_had=()):
+    """Return two names before and after they exchanged their keys, and what was said of it."""
+    before = {"a": {"api_key": "north", "renamed_from": list(a_had)}, "b": {"api_key": "south"}}
+    return before, {
+        "a": {"api_key": "south", "renamed_from": [*a_was]},
+        "b": {"api_key": "north", "renamed_from": [*b_was]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        (exchanged(), "a"),
+        (exchanged(a_was=["b"]), "b"),
+        (exchanged(a_was=["elsewhere"], b_was=["a"]), "a"),
+        (exchanged(a_was=[NEW], a_had=[NEW], b_was=["a"]), "a"),
+    ],
+    ids=["nobody said", "said of one", "said of another name", "said of something else, before"],
+)
+def test_names_that_are_exchanged_without_a_word_are_refused_before_anything_is_sent(said, name):
+    with pytest.raises(SettingsError, match="has another one now") as refused:
+        refuse_unsaid(*said)
+
+    assert refused.value.name == f"destinations.{name}.renamed_from"
+
+
+@pytest.mark.parametrize(
+    "said", [exchanged(a_was=["b"], b_was=["a"]), exchanged(a_was=[NEW], b_was=["a"])], ids=["the same", "one is new"]
+)
+def test_those_of_which_it_is_said_are_not(said):
+    refuse_unsaid(*said)
+
+
+def test_names_and_keys_that_change_at_once_cannot_be_told_apart():
+    before, after = exchanged(a_was=["b"], b_was=["a"])
+    after["a"]["api_key"] = "south, rotated"
+
+    with pytest.raises(SettingsError, match="change the names first"):
+        refuse_unsaid(before, after)
+
+
+def test_what_was_said_of_an_exchange_means_nothing_when_a_key_is_rotated_later():
+    _, before = exchanged(a_was=["b"], b_was=["a"])
+    refuse_unsaid(before, before | {"a": before["a"] | {"api_key": "south, rotated"}})
+
+
 def test_a_destination_is_not_its_own_past():
     environ = {"PENSTOCK_ADMIN_HOSTS": ""}
     with pytest.raises(SettingsError, match="names that it had before"):

@@ -89,3 +89,52 @@ def test_one_that_says_it_is_new_is_told_how_much_it_will_be_sent(world):
     after = world.desk.preview(document)
 
     assert to_send(before, after, world.reader.shelf, world.begun, now=world.clock.now()) == {"web to crm": 1}
+
+
+OTHER = {"api_key": "another-key", "base_url": CUSTIFY["base_url"]}
+
+
+def two(world, **blocks):
+    """Return a document of two destinations that are fed by the one source."""
+    return {
+        **world.desk.document(),
+        "destinations": blocks,
+        "connections": [{"from": "web", "to": name} for name in blocks],
+    }
+
+
+def test_an_exchange_is_refused_until_it_is_said_and_then_sends_nothing_again(world):
+    world.desk.put(two(world, custify=BLOCK, crm=OTHER), by="ana", note="")
+    before = world.desk.settings()
+    with pytest.raises(SettingsError, match="has another one now"):
+        world.desk.put(two(world, custify=OTHER, crm=BLOCK), by="ana", note="")
+
+    said = two(world, custify=OTHER | {"renamed_from": ["crm"]}, crm=BLOCK | {"renamed_from": ["custify"]})
+    after = world.desk.put(said, by="ana", note="")
+
+    assert to_send(before, after, world.reader.shelf, world.begun, now=world.clock.now()) == {}
+
+
+def test_going_back_to_the_revision_before_an_exchange_is_an_exchange(world):
+    world.desk.put(two(world, custify=BLOCK, crm=OTHER), by="ana", note="")
+    before = world.desk.revision()
+    said = two(world, custify=OTHER | {"renamed_from": ["crm"]}, crm=BLOCK | {"renamed_from": ["custify"]})
+    world.desk.put(said, by="ana", note="")
+
+    settings = world.desk.roll_back(before, by="ana")
+
+    assert {name: (each.api_key, each.renamed_from) for name, each in settings.destinations.items()} == {
+        "custify": (BLOCK["api_key"], ("crm",)),
+        "crm": (OTHER["api_key"], ("custify",)),
+    }
+
+
+def test_a_chain_sends_nothing_again_either(world):
+    world.desk.put(two(world, custify=BLOCK, crm=OTHER), by="ana", note="")
+    before = world.desk.settings()
+    said = two(
+        world, crm=BLOCK | {"renamed_from": ["custify"]}, third=OTHER | {"renamed_from": ["crm"], "deliver_from": "all"}
+    )
+    after = world.desk.put(said, by="ana", note="")
+
+    assert to_send(before, after, world.reader.shelf, world.begun, now=world.clock.now()) == {}

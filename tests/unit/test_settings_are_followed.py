@@ -186,6 +186,18 @@ def test_a_broken_file_leaves_the_old_settings_and_a_mended_one_is_followed(worl
     assert world.problem == ""
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * 5_000, "a = " + "9" * 5_000, OLD.replace('"k"', '"${file:\\u0000}"'), "a = 1\na = 2", "\x00" * 64],
+    ids=["lists in lists", "a number of thousands of digits", "a path that cannot be one", "said twice", "zeros"],
+)
+def test_whatever_a_file_says_nobody_dies_of_it(world, text):
+    world.path.write_text(text)
+
+    assert [world.look(), world.look()] == ["old", "old"]
+    assert world.problem
+
+
 def test_a_broken_file_does_not_keep_the_dashboard_from_being_followed(world):
     world.path.write_text('[sources.web]\nwrite_kee = "x"\n')
     world.look()
@@ -194,6 +206,65 @@ def test_a_broken_file_does_not_keep_the_dashboard_from_being_followed(world):
 
     assert sorted(world.following.settings.sources) == ["more", "server", "web"]
     assert world.problem.startswith("sources.web.write_kee: ")
+
+
+SET_UP = {"sources": {"more": {"write_key": "more"}}}
+
+
+def sources(world) -> list[str]:
+    world.look()
+    return sorted(world.following.settings.sources)
+
+
+def test_what_was_set_up_in_the_dashboard_holds_though_its_file_is_emptied_and_it_is_said(world):
+    world.document = SET_UP
+    assert sources(world) == ["more", "server", "web"]
+
+    world.document = None
+    assert sources(world) == ["more", "server", "web"]
+    assert world.problem.startswith("control.db: expected the settings of the dashboard, as before")
+
+    world.document = {"sources": {"another": {"write_key": "another"}}}
+    assert (sources(world), world.problem) == (["another", "server", "web"], "")
+
+
+def test_so_it_is_for_a_process_that_dies_meanwhile_and_comes_back(world):
+    world.document = SET_UP
+    world.look()
+    world.document = None
+
+    world.die_and_come_back()
+
+    assert sources(world) == ["more", "server", "web"]
+    assert world.problem.startswith("control.db: ")
+
+
+def test_the_settings_file_is_followed_all_the_same(world):
+    world.document = SET_UP
+    world.look()
+    world.document = None
+    world.path.write_text(NEW)
+
+    assert [world.look(), world.look()] == ["old", "new"]
+    assert sources(world) == ["more", "server", "web"]
+
+
+def test_who_starts_penstock_means_a_dashboard_without_settings(world):
+    world.document = SET_UP
+    world.look()
+    world.document = None
+
+    world.start()
+
+    assert (sources(world), world.problem) == (["server", "web"], "")
+
+
+def test_a_last_source_that_somebody_removes_in_the_dashboard_is_gone(world):
+    world.document = SET_UP
+    world.look()
+    world.document = {"sources": {}}
+
+    assert (sources(world), world.problem) == (["server", "web"], "")
 
 
 def test_going_back_to_what_is_in_force_ends_the_complaint(world):
@@ -211,6 +282,23 @@ def test_a_destination_under_another_name_is_not_followed_before_somebody_says_w
     assert 'renamed_from = ["c"] keeps its backlog' in world.problem
 
     world.path.write_text(renamed_ + 'renamed_from = ["c"]\n')
+    assert [world.look(), world.look()] == ["old", "new"]
+    assert world.problem == ""
+
+
+TWO = OLD + '[destinations.d]\napi_key = "l"\n'
+EXCHANGED = OLD.replace('"k"', '"l"').replace('"old"', '"new"') + '{c}[destinations.d]\napi_key = "k"\n{d}'
+
+
+def test_two_destinations_that_exchange_their_keys_are_not_followed_before_it_is_said_what_they_are(world):
+    world.path.write_text(TWO)
+    world.look()
+    world.look()
+    world.path.write_text(EXCHANGED.format(c="", d=""))
+    assert [world.look(), world.look()] == ["old", "old"]
+    assert world.problem.startswith("destinations.c.renamed_from: ")
+
+    world.path.write_text(EXCHANGED.format(c='renamed_from = ["d"]\n', d='renamed_from = ["c"]\n'))
     assert [world.look(), world.look()] == ["old", "new"]
     assert world.problem == ""
 

@@ -18,7 +18,7 @@ from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.clock import Clock, Dice
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
-from penstock.deliver.naming import Ask, Rename, naming_of
+from penstock.deliver.naming import Rename, Serve, naming_of
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
@@ -31,7 +31,7 @@ from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.event import Naming
 from penstock.ledger.modes import mode_of
 from penstock.ledger.rules import rules_of
-from penstock.settings import Destination, Settings, account_of, meaning_of
+from penstock.settings import Destination, Settings, account_of
 
 log = structlog.get_logger()
 
@@ -114,13 +114,15 @@ class Fleet:
         names: Names | None = None,
     ) -> None:
         self.bench, self.names = bench or Trusting(), names
-        #: By name: what a destination may have been called that is not served before a person says so.
-        self.asked: dict[str, str] = {}
+        #: By name: why a destination is not served before a person says so, and what it may have been called.
+        self.asked: dict[str, tuple[str, str]] = {}
         self.backlog_of, self.ledger_of, self.orders, self.ledger_orders = backlog_of, ledger_of, orders, ledger_orders
         self.clock, self.dice = clock, dice
         self.served: dict[str, Served] = {}
         self.leaving: set[asyncio.Task[None]] = set()
         self.settings, self.complaint = Settings(), ""
+        #: By name: the settings that a destination is served by. Those whose key is new are not yet served by the newest.
+        self.heeded: dict[str, Settings] = {}
 
     def follow(self, settings: Settings) -> None:
         """Serve what the settings name: start, change and stop engines. Backlogs are never touched."""
@@ -129,7 +131,9 @@ class Fleet:
         for name in self.served.keys() - wanted.keys():
             self._leave(self.served.pop(name))
         for name, served in self.served.items():
-            self._change(served, wanted[name])
+            # Another key may be another one's: what is served under this name is found out before it is used.
+            if self.names is None or _has_account(served.destination, wanted[name]):
+                self._change(served, wanted[name])
         if self.names is None:
             for name in wanted.keys() - self.served.keys():
                 self.served[name] = self._serve(wanted[name])
@@ -155,33 +159,56 @@ class Fleet:
     def facts(self) -> dict[str, object]:
         """Return every engine's facts by destination."""
         asked: dict[str, object] = {
-            name: {"hold_reason": meaning_of(old), "hold_cause": causes.RENAMED, "was": old}
-            for name, old in self.asked.items()
+            name: {"hold_reason": reason, "hold_cause": causes.RENAMED, "was": old}
+            for name, (reason, old) in self.asked.items()
         }
         return asked | {name: served.facts() for name, served in self.served.items()}
 
     async def _begin(self) -> None:
-        """Serve those that are not served yet: as they are called, under their new name, or not before a person says so."""
+        """Serve those that are not served yet, or have another key now: if they are what they are called, or once they are."""
         settings = self.settings
-        missing = [d for d in settings.destinations.values() if d.enabled and d.name not in self.served]
-        self.asked = {d.name: self.asked[d.name] for d in missing if d.name in self.asked}
-        for destination in missing:
+        wanted = [d for d in settings.destinations.values() if d.enabled and not self._is_served(d)]
+        self.asked = {d.name: self.asked[d.name] for d in wanted if d.name in self.asked}
+        for destination in wanted:
             if self.names is None:
                 return
-            name, known = destination.name, self.names.known()
+            name, given_up = destination.name, self.orders.discarded()
+            while isinstance(verdict := naming_of(name, settings, self.names.known(), given_up), Rename):
+                if not await self._renamed(name, verdict, self.names):
+                    break
+                if settings is not self.settings:
+                    return  # other ones came meanwhile
             self.asked.pop(name, None)
-            match naming_of(name, settings, known, self.orders.discarded()):
-                case Ask(old):
-                    self.asked[name] = old
-                    continue
-                case Rename(_) if self.leaving:
-                    continue  # the one that has the name may write still
-                case Rename(old):
-                    await self.names.rename(old, name)
-                    log.info("renamed", destination=name, was=old)
-            if settings is not self.settings:
-                return  # other ones came meanwhile
-            self.served[name] = self._serve(destination)
+            if isinstance(verdict, Serve):
+                self._serve_or_change(destination)
+            elif not isinstance(verdict, Rename):
+                self._rest(name)
+                self.asked[name] = verdict.why()
+
+    async def _renamed(self, name: str, step: Rename, names: Names) -> bool:
+        """Do one step of giving a destination the past that is its own, unless an engine may write to it still."""
+        self._rest(name)
+        if self.leaving or step.old in self.served:
+            return False
+        new = step.new or name
+        await names.rename(step.old, new)
+        log.info("renamed", destination=new, was=step.old)
+        return True
+
+    def _rest(self, name: str) -> None:
+        """Stop serving a destination, if it is served."""
+        if name in self.served:
+            self._leave(self.served.pop(name))
+
+    def _is_served(self, destination: Destination) -> bool:
+        served = self.served.get(destination.name)
+        return served is not None and _has_account(served.destination, destination)
+
+    def _serve_or_change(self, destination: Destination) -> None:
+        if destination.name in self.served:
+            self._change(self.served[destination.name], destination)
+        else:
+            self.served[destination.name] = self._serve(destination)
 
     async def _follow_orders(self) -> None:
         """Do what people asked for; what cannot be read or written now is tried again in a second."""
@@ -227,7 +254,8 @@ class Fleet:
             )
 
     def _serve(self, destination: Destination) -> Served:
-        name, engine = destination.name, self._engine(destination)
+        name, self.heeded[destination.name] = destination.name, self.settings
+        engine = self._engine(destination)
         wishes = LedgerWishes(name, backlog=engine.backlog, books=engine.books, orders=self.ledger_orders)
         return Served(destination, engine, wishes, allowed_hosts=self.settings.allowed_private_hosts)
 
@@ -237,8 +265,8 @@ class Fleet:
             name,
             backlog=self.backlog_of(
                 name,
-                lambda: self.settings.sources_of(name),
-                lambda source: self.settings.begins(source, name),
+                lambda: self.heeded[name].sources_of(name),
+                lambda source: self.heeded[name].begins(source, name),
                 lambda: self._naming(name),
             ),
             ledger=self.ledger_of(name),
@@ -251,9 +279,10 @@ class Fleet:
         )
 
     def _naming(self, name: str) -> Naming | None:
-        """Return who events are about as the destination reads them; None once it is gone."""
-        destination = self.settings.destinations.get(name)
-        return package_of(destination).naming(options_of(destination, self.settings)) if destination else None
+        """Return whom events are about as the destination reads them; None once it is gone."""
+        settings = self.heeded[name]
+        destination = settings.destinations.get(name)
+        return package_of(destination).naming(options_of(destination, settings)) if destination else None
 
     def _connect(self, destination: Destination) -> Api:
         return package_of(destination).connect(destination, self.settings, self.clock)
@@ -285,6 +314,7 @@ class Fleet:
 
     def _change(self, served: Served, destination: Destination) -> None:
         policy, allowed = self._policy(destination), self.settings.allowed_private_hosts
+        self.heeded[destination.name] = self.settings
         if (served.destination, served.engine.policy, served.allowed_hosts) == (destination, policy, allowed):
             return
         served.destination, served.allowed_hosts = destination, allowed
@@ -300,6 +330,10 @@ class Fleet:
         self.leaving.add(served.task)
         served.task.add_done_callback(self.leaving.discard)
         log.info("destination_left", destination=served.destination.name)
+
+
+def _has_account(one: Destination, other: Destination) -> bool:
+    return (one.base_url, one.api_key) == (other.base_url, other.api_key)
 
 
 def _shares(destination: Destination) -> Table[Priority, float]:

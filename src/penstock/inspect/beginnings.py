@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 
 from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.shelf import Shelf
-from penstock.settings import Settings
+from penstock.settings import NEW, Settings
+from penstock.settings.renames import accounts_of, alike_of, past_of
 
 DAY_S = 86_400
 #: What a form offers, beside what is usual for the source.
@@ -37,22 +38,26 @@ def beginning_of(
 
 def to_send(before: Settings, after: Settings, shelf: Shelf, begun: BegunSources, *, now: float) -> dict[str, int]:
     """Return how many stored events each connection would send that is new in `after`."""
-    known = {(c.from_, c.to) for c in before.connections}
-    for name, destination in after.destinations.items():  # what was renamed goes on
-        known |= {
-            (source, name)
-            for source, old in known
-            if old in destination.renamed_from and name not in before.destinations
-        }
-    counts, places = {}, begun.begun()
-    for source, name in [(c.from_, c.to) for c in after.connections if (c.from_, c.to) not in known]:
-        if source in places.get(name, ()):
-            counts[f"{source} to {name}"] = _behind(source, name, shelf)
+    known, places, counts = {(c.from_, c.to) for c in before.connections}, begun.begun(), {}
+    pasts = {name: _past_of(name, before, after) for name in after.destinations}  # what was renamed goes on
+    for source, name in [(c.from_, c.to) for c in after.connections]:
+        past = pasts[name]
+        if past and (source, past) in known:
+            continue
+        if past and source in places.get(past, ()):
+            counts[f"{source} to {name}"] = _behind(source, past, shelf)
             continue
         is_first = _is_first(source, {name, *after.destinations[name].renamed_from}, after, places)
         choice = after.deliver_from(source, name)
         counts[f"{source} to {name}"] = _count(choice, source, shelf, is_first=is_first, now=now)
     return counts
+
+
+def _past_of(name: str, before: Settings, after: Settings) -> str | None:
+    """Return under which name is kept what a destination goes on with; None for one that begins anew."""
+    were, are, said = accounts_of(before), accounts_of(after), after.destinations[name].renamed_from
+    is_new = NEW in said and bool(alike_of(name, were, are))
+    return past_of(name, said, were, are) or (None if is_new else name)
 
 
 def _is_first(source: str, names: Collection[str], settings: Settings, begun: Mapping[str, Collection[str]]) -> bool:

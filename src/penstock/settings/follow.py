@@ -20,6 +20,13 @@ from penstock.settings.text import read_bytes
 #: What was said with `penstock apply`: a text that is new each time, and the digest of the file they meant.
 Consent = tuple[str, str]
 
+EMPTIED = SettingsError(
+    "control.db",
+    expected="the settings of the dashboard, as before",
+    got="none",
+    hint="what was set up there holds until a restart; put the file back, see penstock restore",
+)
+
 
 class Following:
     """What one process believes. Raises SettingsError at first; later, what cannot be used leaves all as it was."""
@@ -36,6 +43,8 @@ class Following:
         """`handed_on` is what `to_hand_on` returned to the process before this one, which died."""
         self.path, self.environ, self.dashboard, self.consent = path, environ, dashboard, consent
         self.file = file_at_start(path, environ, handed_on=handed_on)
+        #: What the dashboard said last; None: nothing was ever set up there.
+        self.document: Mapping[str, Any] | None = handed_on["document"] if handed_on else None
         self.settings = self._in_force(self.file)
         #: What the last look saw, when it was not what is believed.
         self.seen: File | str | None = None
@@ -55,11 +64,18 @@ class Following:
             except SettingsError as error:
                 # With the file as it was before, what changed in the dashboard may be usable still.
                 self.problem = self.problem or error
+        if self.is_emptied:
+            self.problem = self.problem or EMPTIED
         return self.settings, self.problem
 
     def to_hand_on(self) -> dict[str, Any]:
         """Return what the next process of this role is to believe, if this one dies: secrets and all."""
-        return {"table": self.file.table, "variables": sorted(self.file.variables), "consented": self.consented}
+        return {
+            "table": self.file.table,
+            "variables": sorted(self.file.variables),
+            "consented": self.consented,
+            "document": self.document,
+        }
 
     def with_dashboard(self, document: Mapping[str, Any]) -> Settings:
         """Return the settings that the file, as it is believed, and another document would give. Raises SettingsError."""
@@ -95,7 +111,12 @@ class Following:
     def _in_force(self, file: File) -> Settings:
         settings = settings_of(file, self.environ)
         document = self.dashboard(settings)
-        return settings_of(file, self.environ, dashboard=document) if document else settings
+        # Revisions are never taken away: a file without any was emptied, or is being copied just now.
+        self.is_emptied = document is None and self.document is not None
+        document = self.document if self.is_emptied else document
+        in_force = settings_of(file, self.environ, dashboard=document) if document else settings
+        self.document = document
+        return in_force
 
 
 def file_at_start(

@@ -13,6 +13,7 @@ from penstock.buffer.port.control import Revisions
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.origin import origin_of
 from penstock.settings import Connection, Destination, Settings, Source, read_table, refuse_unsaid
+from penstock.settings.renames import named_back
 from penstock.settings.vault import Vault
 
 Document = dict[str, Any]
@@ -76,8 +77,16 @@ class Desk:
                 raise SettingsError("revision", expected="the number of a revision", got=number)
             # Its keys go where they went then.
             note, before = f"back to revision {number}", earlier.document
-            names = _named_back(before, self.document())
+            names = self._named_back(before)
             return self._keep(names, by=by, note=note, before=before, after=after)
+
+    def _named_back(self, earlier: Mapping[str, Any]) -> Document:
+        """Return an earlier document; destinations that were renamed since get their names back, and stay what they are."""
+        document = copy.deepcopy(dict(earlier))
+        clear, now = opened(earlier, self.vault), opened(self.document(), self.vault)
+        for name, said in named_back(clear["destinations"], now["destinations"]).items():
+            document["destinations"][name]["renamed_from"] = list(said)
+        return document
 
     def _keep(
         self, document: Document, *, by: str, note: str, after: int | None, before: Mapping[str, Any] | None = None
@@ -100,20 +109,6 @@ class Desk:
         keys_stay_with_their_origins(document, before)
         refuse_unsaid(opened(self.document(), self.vault)["destinations"], clear["destinations"])
         return settings
-
-
-def _named_back(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> Document:
-    """Return an earlier document; destinations that were renamed since get their names back, and stay what they are."""
-    document = copy.deepcopy(dict(earlier))
-    for name, block in now["destinations"].items():
-        for old in block.get("renamed_from", ()):
-            if (
-                old in document["destinations"].keys() - now["destinations"].keys()
-                and name not in document["destinations"]
-            ):
-                own = document["destinations"][old]
-                own["renamed_from"] = [name, *own.get("renamed_from", ())]
-    return document
 
 
 def keys_stay_with_their_origins(document: Mapping[str, Any], before: Mapping[str, Any]) -> None:

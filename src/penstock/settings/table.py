@@ -97,7 +97,7 @@ class Destination:
     renamed_from: tuple[str, ...] = _setting(
         (),
         "Names it had before, the last first: it goes on with their backlog, history and ledger. `none`: it is a new one,"
-        " though one with its key is gone.",
+        " though one with its key is gone. Two that exchange their names each have the other's here.",
     )
     api_key: str = dataclasses.field(
         repr=False,

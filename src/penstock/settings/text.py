@@ -30,7 +30,7 @@ def parsed_toml(raw: bytes, path: Path | None) -> dict[str, object]:
         # With a byte order mark or without: some editors of Windows write one, and its shell UTF-16 behind it.
         coding = "utf-16" if raw[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"
         return tomllib.loads(raw.decode(coding))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers with thousands of digits, and of lists in lists
         raise SettingsError("config", expected="TOML", got=str(path), hint=str(error)) from error
 
 
@@ -57,7 +57,7 @@ class References:
             path = self.base / reference.removeprefix("file:")
             try:
                 return path.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 raise SettingsError(name, expected="a readable file", got=str(path), hint=str(error)) from error
         self.variables.add(reference)
         if reference not in self.environ:
