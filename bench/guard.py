@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from penstock.clock import SystemClock
-from penstock.deliver.errand import Read, errand_of
-from penstock.deliver.watch import Watch
+from penstock.deliver.attributes import NewAttributes
+from penstock.deliver.dispatch import Read, dispatch_of
 from penstock.destinations.answer import Accepted
 from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert import convert
@@ -60,7 +60,7 @@ def sets_of_names() -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
 
 async def guard(known: Sequence[str], new: Sequence[str]) -> tuple[float, float, int, int]:
     """Return CPU seconds, the longest turn of the loop in milliseconds, comparisons, and how many were strange."""
-    watch, turns = Watch(clock=SystemClock()), [time.process_time()]
+    watch, turns = NewAttributes(clock=SystemClock()), [time.process_time()]
     calls = [Call("/people", {"user_id": "ana", "custom_attributes": dict.fromkeys(new, "x")})]
     text = msgspec.json.encode([{"name": name, "type": "string"} for name in known]).decode()
 
@@ -116,7 +116,7 @@ def steps(count: int) -> Mapping[str, Callable[[], object]]:
         "convert, flattened": lambda: convert(call, dataclasses.replace(WIDE, nested="flatten")),
         "convert, rudderstack": lambda: convert(call, Options(name="rudderstack", names_max=10**9)),
         "weigh": lambda: weigh([part], records, rules, now=NOW),
-        "errand": lambda: errand_of([read], weighed, seen={}, is_shadow=False).figures(),
+        "dispatch": lambda: dispatch_of([read], weighed, seen={}, is_shadow=False).figures(),
         "record": lambda: delta.learn(record),
         "doubt": lambda: delta.doubt(record),
         "encode the call": lambda: msgspec.json.encode(weighed.calls[0].body),

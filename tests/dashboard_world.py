@@ -21,16 +21,7 @@ from penstock.admin.routes import Parts, all_routes
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.control import Role, User
 from penstock.buffer.port.outcomes import Attempt, Outcome
-from penstock.buffer.sqlite.control.control import SqliteControl
-from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
-from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
-from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
-from penstock.buffer.sqlite.log.log import SqliteLog
-from penstock.buffer.sqlite.read.begun import SqliteBegun
-from penstock.buffer.sqlite.read.dead import SqliteDeadLetters
-from penstock.buffer.sqlite.read.gauge import SqliteGauge
-from penstock.buffer.sqlite.read.search import SqliteSearch
-from penstock.buffer.sqlite.read.shelf import SqliteShelf
+from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import ManualClock, SeededDice
 from penstock.inspect.status import StatusReader
 from penstock.machine.snapshot import Snapshots
@@ -59,7 +50,8 @@ class World:
 
     def __init__(self, folder) -> None:
         self.folder, self.clock = folder, ManualClock()
-        self.control = SqliteControl(folder, clock=self.clock)
+        self.store = SqliteStore(folder, clock=self.clock)
+        self.control = self.store.control
         # As argon2 is, but quick: what a hash costs is not what these tests are about.
         quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         self.access = Access(self.control, clock=self.clock, hasher=quick)
@@ -72,23 +64,23 @@ class World:
         self.snapshots, self.trials = Snapshots(folder), []
         self.reader = StatusReader(
             settings=load(None, self.environ),
-            shelf=SqliteShelf(folder),
-            ledger=SqliteLedgerShelf(folder),
+            shelf=self.store.shelf,
+            ledger=self.store.ledger,
             snapshots=self.snapshots,
             clock=self.clock,
             version="0",
         )
-        self.ledger_orders, self.begun = SqliteLedgerOrders(folder, clock=self.clock), SqliteBegun(folder)
+        self.ledger_orders, self.begun = self.store.ledger_orders, self.store.begun
         self.routes = all_routes(
             Parts(
                 reader=self.reader,
-                shelf=SqliteShelf(folder),
+                shelf=self.store.shelf,
                 begun=self.begun,
-                search=SqliteSearch(folder),
-                gauge=SqliteGauge(folder),
-                dead=SqliteDeadLetters(folder),
-                orders=SqliteOrders(folder, clock=self.clock),
-                ledger=SqliteLedgerShelf(folder),
+                search=self.store.search,
+                gauge=self.store.gauge,
+                dead=self.store.dead,
+                orders=self.store.orders,
+                ledger=self.store.ledger,
                 ledger_orders=self.ledger_orders,
                 snapshots=self.snapshots,
                 desk=self.desk,
@@ -117,7 +109,7 @@ class World:
         """Store events as ingest does; `shared` stands beside them in their batch."""
 
         async def store() -> None:
-            log = SqliteLog(self.folder, clock=self.clock, disk_free_bytes_min=0, waiting_events_max=10**9)
+            log = self.store.log(disk_free_bytes_min=0, waiting_events_max=10**9)
             await log.open()
             origin = Arrival("web", int(self.clock.now() * 1000), "10.0.0.1")
             body = json.dumps(shared | {"batch": list(events)}).encode()
@@ -141,7 +133,7 @@ class World:
         """Let what is due end, as deliver does."""
 
         async def end() -> None:
-            store = DeliveryStore(self.folder, clock=self.clock)
+            store = self.store.delivery()
             await store.open()
             backlog = store.backlog(destination, lambda: ["web"])
             call = {"at": self.clock.now(), "status": 200, "answer": answer, "duration_ms": 5}

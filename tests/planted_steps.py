@@ -3,7 +3,7 @@
 import os
 import signal
 
-from penstock.deliver import reads, watch, weighing
+from penstock.deliver import attributes, reads, weighing
 
 #: Set by a test to its own pid: what goes wrong in the loop alone.
 PARENT = "PLANTED_PARENT"
@@ -52,4 +52,4 @@ def looked_at(new, known, message_id):
     return REAL_LOOKED(new, known, message_id)
 
 
-REAL_MEANING, REAL_WEIGHED, REAL_LOOKED = reads.meaning_of, weighing.weighed_at, watch.looked_at
+REAL_MEANING, REAL_WEIGHED, REAL_LOOKED = reads.meaning_of, weighing.weighed_at, attributes.looked_at

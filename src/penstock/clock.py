@@ -19,7 +19,7 @@ class Clock(Protocol):
     """Three times for three questions; docs/decisions/0027-three-times.md says which is asked where."""
 
     def now(self) -> float:
-        """Return seconds since 1970, UTC, as the machine believes. For what people, Custify and files read.
+        """Return seconds since 1970, UTC, as the machine believes. For what people, destinations and files read.
 
         Anybody may set it at any moment, so nothing waits for it, and nothing grows old by it.
         """

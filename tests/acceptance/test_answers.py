@@ -43,7 +43,7 @@ def test_a_payload_that_a_firewall_dislikes_waits_alone(penstock, sandbox):
     assert "held" not in penstock.log.read_text()
 
 
-def test_a_wait_of_thirty_years_ends_when_somebody_says_so(start, sandbox):
+def test_a_wait_of_thirty_years_ends_when_a_person_says_so(start, sandbox):
     penstock = start(password="correct horse battery")
     sandbox.faults(status=429, retry_after_s=1_000_000_000)
     penstock.send(identify("ana"))

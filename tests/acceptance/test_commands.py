@@ -76,7 +76,7 @@ def test_send_reads_json_lines_and_says_what_is_wrong(penstock):
     assert (refused.returncode, refused.stderr) == (1, b"penstock: 400 request neither has anonymousId nor userId\n")
 
 
-def test_send_to_nobody_is_4(penstock):
+def test_send_to_an_address_without_a_server_is_4(penstock):
     env = penstock.env | {"PENSTOCK_LISTEN": f"127.0.0.1:{free_port()}"}
 
     done = penstock_command("send", "track", "--config", penstock.config, "--user-id", "a", "--event", "x", env=env)

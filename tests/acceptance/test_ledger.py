@@ -103,7 +103,7 @@ def test_shadow_writes_nothing_and_going_live_sends_it(start, sandbox):
     assert [event["deduplication_id"] for event in sandbox.events()] == ["t1"]
 
 
-def test_a_canary_is_written_to_and_nobody_else(start, sandbox):
+def test_only_a_canary_is_written_to(start, sandbox):
     penstock = start(destination='mode = "canary"\ncanary_companies = ["acme"]')
     penstock.send(group("ana", "g1", "acme"), group("bo", "g2", "other"))
     penstock.until_settled()

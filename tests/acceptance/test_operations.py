@@ -34,7 +34,7 @@ def logged(penstock, event: str) -> list[str]:
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_settings_file_that_was_emptied_is_not_followed_until_somebody_means_it(penstock):
+def test_a_settings_file_that_was_emptied_is_not_followed_until_it_is_said_to_be_meant(penstock):
     whole = penstock.config.read_text()
     penstock.config.write_text("")
     until(lambda: len(logged(penstock, "settings_refused")) == 3)
@@ -75,7 +75,7 @@ def test_no_request_is_refused_while_the_settings_are_written_again_and_again(pe
     assert logged(penstock, "settings_changed") == []
 
 
-def test_a_hang_up_reads_the_settings_and_stops_nobody(penstock):
+def test_a_hang_up_reads_the_settings_and_stops_no_process(penstock):
     roles = {child.pid for child in psutil.Process(penstock.process.pid).children()}
     penstock.config.write_text(penstock.config.read_text().replace("server-key", "another-key"))
 
@@ -86,7 +86,7 @@ def test_a_hang_up_reads_the_settings_and_stops_nobody(penstock):
     assert {child.pid for child in psutil.Process(penstock.process.pid).children()} == roles
 
 
-def test_a_hang_up_at_the_very_start_ends_nobody(start):
+def test_a_hang_up_at_the_very_start_ends_no_process(start):
     penstock = start()
     penstock.stop()
     penstock.start()

@@ -73,7 +73,7 @@ def test_capitals_of_an_email_make_no_other_person(penstock, sandbox):
     assert (person["email"], person["custom_attributes"]) == ("ana.x@example.com", {"n": "e2"})
 
 
-def test_nobody_is_called_undefined_and_it_is_said_how_many_events_were(penstock, sandbox):
+def test_no_person_is_called_undefined_and_it_is_said_how_many_events_were(penstock, sandbox):
     names = ["undefined", "null", "NaN", "[object Object]", "None"]
     penstock.send(*(identify(name, f"p{n}", plan="p") for n, name in enumerate(names)))
     counts = penstock.until_settled()

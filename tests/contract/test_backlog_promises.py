@@ -38,7 +38,7 @@ async def test_lanes_do_not_wait_for_one_another(world):
     assert sorted(await world.leased_names()) == ["a1", "b1", "c1"]
 
 
-async def test_an_event_of_nobody_waits_for_nobody_and_holds_nobody_back(world):
+async def test_an_event_without_ids_waits_for_none_and_holds_none_back(world):
     await world.append(event("a1", "ana"), event("x1"), event("x2"), event("a2", "ana"))
     leases = await world.lease()
 
@@ -57,7 +57,7 @@ async def test_no_more_than_the_limit_is_handed_out(world):
     assert len(await world.lease(100)) == 7
 
 
-async def test_the_longest_due_goes_first_so_that_a_busy_person_starves_nobody(world):
+async def test_the_longest_due_goes_first_so_that_a_busy_person_starves_no_other(world):
     await world.append(*(event(f"a{i}", "ana") for i in range(50)), event("b0", "bo"), event("b1", "bo"))
     order = []
     for _ in range(4):

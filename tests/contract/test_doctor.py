@@ -110,7 +110,7 @@ async def test_an_event_that_waits_and_has_an_outcome_is_sent_again(folder):
     assert sorted(await names_left(folder)) == [f"m{i}" for i in range(6)]
 
 
-async def test_an_event_whose_payload_is_lost_is_buried_and_stops_nobody(folder):
+async def test_an_event_whose_payload_is_lost_is_buried_and_stops_no_other(folder):
     break_it(folder, "DELETE FROM segment WHERE last_seq = 8", file=EVENTS)
     assert "are not in the log" in doctor(folder).findings()[0].sentence
 

@@ -47,7 +47,7 @@ async def test_an_event_that_ends_at_once_leaves_its_outcome_alone(sqlite_world)
     assert await drain(world) == ["m2"]
 
 
-async def test_one_that_is_tried_again_stands_in_the_file_with_all_whom_its_lanes_tie_to_it_and_nobody_else(
+async def test_one_that_is_tried_again_stands_in_the_file_with_all_that_its_lanes_tie_to_it_and_no_others(
     sqlite_world,
 ):
     world = sqlite_world
@@ -141,7 +141,7 @@ async def test_a_backlog_is_read_as_it_is_sent_and_not_before(sqlite_world):
     assert world.counts().waiting == 10 * STEP_MAX
 
 
-async def test_somebody_who_sends_a_lot_does_not_keep_others_from_being_read(sqlite_world):
+async def test_a_person_who_sends_a_lot_does_not_keep_others_from_being_read(sqlite_world):
     world = sqlite_world
     await world.append(*(event(f"m{i}", "ana") for i in range(HELD_MAX + STEP_MAX)))
     await world.append(event("other", "bo"))

@@ -109,7 +109,7 @@ async def asked(client, path: str = "/people", body: bytes | None = b"{}", **hea
     return await client.ask("POST" if body else "GET", path, body, headers=headers, bytes_max=BYTES_MAX)
 
 
-def test_a_request_says_whom_it_is_for_what_it_carries_and_how_long_it_is(told):
+def test_a_request_says_its_host_what_it_carries_and_how_long_it_is(told):
     async def story(client, far):
         await client.ask("POST", "/people?a=%20b", b'{"a":1}', headers={"Authorization": "Bearer é"}, bytes_max=9)
         await client.ask("GET", "/a b", None, headers={}, bytes_max=9)
@@ -188,7 +188,7 @@ def test_who_does_not_answer_in_time_has_not_answered(told):
     told(story, call_s_max=0.3)
 
 
-def test_nobody_there_is_no_answer(told):
+def test_an_address_without_a_server_gives_no_answer(told):
     async def story(client, far):
         way = client.way
         with pytest.raises(OSError):
@@ -214,7 +214,7 @@ def test_a_certificate_counts_for_its_own_name_alone(told):
 
 
 @pytest.mark.parametrize("scheme", ["https"], indirect=True)
-def test_a_certificate_of_an_authority_that_nobody_trusts_is_none(told, tmp_path, monkeypatch):
+def test_a_certificate_of_an_untrusted_authority_is_none(told, tmp_path, monkeypatch):
     certificate(tmp_path, NAME)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
 
@@ -306,7 +306,7 @@ def test_who_speaks_before_it_is_asked_is_not_asked(ours):
     ours(story)
 
 
-def test_a_call_that_is_given_up_leaves_its_answer_to_nobody(ours):
+def test_the_answer_to_a_call_that_is_given_up_is_not_read(ours):
     async def story(client, far):
         far.answer = lambda request: b"" if b"first" in request else ok(b"second")
         first = asyncio.ensure_future(asked(client, body=b"first"))

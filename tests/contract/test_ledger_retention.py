@@ -15,9 +15,9 @@ from penstock.buffer.sqlite.delivery.retention import DAY_S, LEDGER_SWEPT_MAX
 from penstock.buffer.sqlite.doctor.salvage import salvage
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY
 from penstock.clock import ManualClock
-from penstock.deliver.books import Books
-from penstock.deliver.errand import SHADOW
-from penstock.deliver.wishes import LedgerWishes
+from penstock.deliver.dispatch import SHADOW
+from penstock.deliver.ledger_orders import FollowedLedgerOrders
+from penstock.deliver.records import KeptRecords
 from penstock.ledger.record import Alias, Delta
 
 SECRET = "mozzarella-77"
@@ -47,7 +47,7 @@ async def sweep(world, days: float = 395.0) -> int:
     return removed
 
 
-async def test_people_of_whom_nothing_was_learned_for_so_long_are_forgotten(sqlite_world):
+async def test_people_nothing_was_learned_of_for_so_long_are_forgotten(sqlite_world):
     world = sqlite_world
     await learn(world, "m1", user_ana=ANA, company_acme=ANA)
     world.pass_time(300 * DAY_S)
@@ -59,7 +59,7 @@ async def test_people_of_whom_nothing_was_learned_for_so_long_are_forgotten(sqli
     assert await world.store.ledger(DESTINATION).known(["company:acme"]) == {}, "nor does memory hold them"
 
 
-async def test_nobody_is_forgotten_when_the_setting_says_so(sqlite_world):
+async def test_no_person_is_forgotten_when_the_setting_says_so(sqlite_world):
     await learn(sqlite_world, "m1", user_ana=ANA)
     sqlite_world.pass_time(5_000 * DAY_S)
 
@@ -144,17 +144,17 @@ async def test_a_reader_is_not_waited_for_and_the_next_round_tries_again(sqlite_
 
 
 @pytest.mark.parametrize("named", ["user:ana", "email:ana@example.com"])
-async def test_whoever_is_forgotten_by_one_name_is_forgotten_by_all_and_so_is_the_order(sqlite_world, named):
+async def test_a_person_forgotten_by_one_name_is_forgotten_by_all_and_so_is_the_order(sqlite_world, named):
     world, clock = sqlite_world, ManualClock()
     shadow = Delta(fields={"custom_attributes.taste": SECRET})
     await learn(world, "m1", user_ana=ANA, user_bob=Delta(), **{"email_ana@example.com": Alias("ana")})
     await learn(world, "m2", **{f"{SHADOW}user_ana": shadow})
     orders = SqliteLedgerOrders(world.folder, clock=clock)
-    books = Books(world.store.ledger(DESTINATION), clock=clock)
-    wishes = LedgerWishes(DESTINATION, backlog=world.backlog, books=books, orders=orders)
-    wishes.is_live = True
+    kept = KeptRecords(world.store.ledger(DESTINATION), clock=clock)
+    followed = FollowedLedgerOrders(DESTINATION, backlog=world.backlog, kept=kept, orders=orders)
+    followed.is_live = True
     number = orders.ask_forget(DESTINATION, named, by="ana")
-    await wishes.step(is_live=True)
+    await followed.step(is_live=True)
     await world.store.prune()
 
     assert subjects(world) == ["user:bob"]

@@ -35,7 +35,7 @@ def test_a_replay_can_be_stopped_and_go_on(tmp_path):
     assert not desk.stop_replay(job + 1, stopped=True)
 
 
-def test_a_pause_lasts_until_somebody_ends_it(tmp_path):
+def test_a_pause_lasts_until_a_user_ends_it(tmp_path):
     orders(tmp_path).pause("custify", paused=True, by="ana")
     orders(tmp_path).pause("custify", paused=True, by="bo")
     assert orders(tmp_path).paused() == {"custify": "ana"}
@@ -46,7 +46,7 @@ def test_a_pause_lasts_until_somebody_ends_it(tmp_path):
     assert orders(tmp_path).paused() == {"custify": "bo"}
 
 
-def test_that_it_may_go_on_is_news_also_where_nobody_paused(tmp_path):
+def test_that_it_may_go_on_is_news_also_where_it_was_not_paused(tmp_path):
     clock = ManualClock()
     asked = SqliteOrders(tmp_path, clock=clock)
     assert asked.resumed() == {}

@@ -51,7 +51,7 @@ async def test_what_is_learned_of_its_subject_wakes_it_in_front_of_later_ones(wo
     assert world.counts().waiting == 0
 
 
-async def test_what_is_learned_of_others_or_forgotten_wakes_nobody(world):
+async def test_what_is_learned_of_others_or_forgotten_wakes_no_event(world):
     await world.append(event("t1", "ana"), event("b", "bo"))
     ana, bo = await world.lease()
     await park(world, ana, until=1_000.0)
@@ -117,7 +117,7 @@ async def test_parking_survives_a_crash(world):
     assert "t1" in await world.leased_names()
 
 
-async def test_one_that_wakes_waits_for_whoever_passed_it_and_is_under_way(world):
+async def test_one_that_wakes_waits_for_events_that_passed_it_and_are_under_way(world):
     await world.append(event("t1", "ana"), event("t2", "ana"), event("t3", "ana"), event("b", "bo"))
     [first, other] = await world.lease()
     await park(world, first, until=1_000.0)
@@ -167,7 +167,7 @@ async def test_a_parked_event_comes_between_its_person_and_what_follows(world):
     assert order == [["i1"], ["t"], ["i2", "i3"]]
 
 
-async def test_somebody_elses_event_in_one_of_its_lanes_keeps_a_follower_back(world):
+async def test_an_event_of_another_person_in_one_of_its_lanes_keeps_a_follower_back(world):
     await world.append(
         upsert("bo", "bo", company="acme"), upsert("i1", "ana"), upsert("g", "ana", company="acme"), upsert("i2", "ana")
     )
@@ -232,7 +232,7 @@ async def test_the_ledger_is_written_with_the_outcome_and_survives_a_crash(world
     assert await world.backlog.ledger.known(["user:ana", "user:bo"]) == {"user:ana": b"!"}
 
 
-async def test_what_is_known_is_given_to_whoever_changes_it_and_none_removes_it(world):
+async def test_what_is_known_is_given_to_the_change_and_none_removes_it(world):
     await world.append(*(event(f"m{i}", "ana") for i in range(3)))
     seen = []
 

@@ -57,7 +57,7 @@ async def test_what_came_since_the_last_look_is_handed_out_at_once(sqlite_world)
         assert await sqlite_world.leased_names() == [f"m{i}"]
 
 
-async def test_a_retry_is_handed_out_when_it_is_due_and_nobody_is_asked_before(sqlite_world):
+async def test_a_retry_is_handed_out_when_it_is_due_and_the_destination_is_not_asked_before(sqlite_world):
     await sqlite_world.append(event("m1", "ana"))
     [lease] = await sqlite_world.lease()
     await sqlite_world.backlog.retry(lease, at=sqlite_world.clock.now() + 60.0, first_failed_at=None, counts=True)

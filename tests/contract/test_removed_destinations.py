@@ -76,7 +76,7 @@ async def test_once_its_backlog_is_given_up_the_log_is_free(world):
     assert world.stories() == []
 
 
-async def test_what_came_after_a_removed_destination_that_has_nothing_left_is_nobodys(world):
+async def test_what_came_after_a_removed_destination_that_has_nothing_left_waits_for_none(world):
     world.pass_time(60)
     await drain(world)
     await prune(world, destinations=[])
@@ -87,7 +87,7 @@ async def test_what_came_after_a_removed_destination_that_has_nothing_left_is_no
     assert world.stories() == []
 
 
-async def test_a_destination_nobody_has_served_yet_keeps_everything(world):
+async def test_a_destination_that_was_not_served_yet_keeps_everything(world):
     assert settled_below(world.store.connection, [DESTINATION, "new"]) == 0
     assert await prune(world, destinations=[DESTINATION, "new"]) == 0
 

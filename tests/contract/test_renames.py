@@ -118,7 +118,7 @@ async def test_it_goes_on_where_it_was_and_sends_nothing_again(sqlite_world, fle
     assert set(fleet.served) == {"crm"}
 
 
-async def test_a_name_that_nobody_explained_is_asked_about_and_nothing_is_sent(sqlite_world, fleet):
+async def test_a_name_that_was_not_explained_is_asked_about_and_nothing_is_sent(sqlite_world, fleet):
     await lived(sqlite_world)
     fleet.follow(crm())
     await fleet._begin()
@@ -133,7 +133,7 @@ async def test_a_name_that_nobody_explained_is_asked_about_and_nothing_is_sent(s
 @pytest.mark.parametrize(
     ("said", "names"), [(("custify",), {"crm"}), ((NEW,), {"custify"})], ids=["the same", "another one"]
 )
-async def test_once_somebody_says_it_is_served(sqlite_world, fleet, said, names):
+async def test_once_a_person_says_so_it_is_served(sqlite_world, fleet, said, names):
     await lived(sqlite_world)
     fleet.follow(crm())
     await fleet._begin()

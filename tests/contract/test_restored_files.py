@@ -103,7 +103,7 @@ async def test_what_is_missing_is_said_by_every_view(folder, tmp_path):
         assert "custify: 6 have an outcome, 0 cannot be sent" in said[0]
 
 
-async def test_an_event_that_waits_but_came_back_without_its_payload_ends_and_stops_nobody(folder, tmp_path):
+async def test_an_event_that_waits_but_came_back_without_its_payload_ends_and_stops_no_other(folder, tmp_path):
     world = await opened(folder)
     await world.append(event("first", "ana"))
     copied(folder, EVENTS, tmp_path / "copy")

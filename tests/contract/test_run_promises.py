@@ -44,7 +44,7 @@ async def test_a_run_grows_from_where_it_ended(world):
 
 
 @pytest.mark.parametrize("verdict", ["settle", "retry", "park"])
-async def test_whoever_holds_the_lease_from_before_the_run_grew_gives_all_of_it_back(world, verdict):
+async def test_the_holder_of_the_lease_from_before_the_run_grew_gives_all_of_it_back(world, verdict):
     await world.append(*(event(f"m{i}", "ana") for i in range(4)))
     [before] = await world.lease()
     await world.backlog.lease_behind(before, limit=2, bytes_max=BYTES_MAX)
@@ -87,7 +87,7 @@ async def test_an_event_larger_than_a_run_may_be_waits_for_its_own_turn(world):
     assert await world.leased_names() == ["m2"]
 
 
-async def test_somebody_elses_event_in_one_of_its_lanes_ends_a_run(world):
+async def test_an_event_of_another_person_in_one_of_its_lanes_ends_a_run(world):
     await world.append(
         event("g1", "bo", company="acme"), event("t1", "ana"), event("g2", "ana", company="acme"), event("t2", "ana")
     )
@@ -243,7 +243,7 @@ async def test_an_event_between_two_of_a_run_that_wakes_up_ends_the_run(world):
     assert names(run) == ["m0", "m2"]
 
 
-async def test_somebody_elses_parked_event_that_woke_up_keeps_no_run_short(world):
+async def test_a_parked_event_of_another_person_that_woke_up_keeps_no_run_short(world):
     await world.append(event("b0", "bo"), event("b1", "bo"), event("a0", "ana"), event("a1", "ana"))
     [b0, a0] = await world.lease()
     await park(world, b0, until=5.0, subjects=["user:x"])

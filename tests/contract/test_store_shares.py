@@ -167,7 +167,7 @@ def test_a_source_is_weighed_with_the_indexes_that_its_events_need():
         ({"stored": {"server": (1, 1)}, "disk_bytes": 900, "disk_bytes_max": 1_000}, True),
     ],
 )
-def test_room_is_short_when_somebody_or_all_together_are_near_their_bound(facts, pressed):
+def test_room_is_short_when_one_source_or_all_together_are_near_their_bound(facts, pressed):
     share_of = {"web": 0.5, "server": 1.0}.__getitem__
 
     assert StoreShares(share_of=share_of, events_max=100, **facts).is_pressed() is pressed

@@ -123,7 +123,7 @@ async def test_what_died_before_the_clock_was_set_back_can_be_replayed(wall):
     assert step.replayed == 1
 
 
-async def test_nobody_is_forgotten_early(wall):
+async def test_no_person_is_forgotten_early(wall):
     def learn(_):
         return b"x"
 

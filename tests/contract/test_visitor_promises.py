@@ -70,7 +70,7 @@ async def test_where_several_signed_in_it_is_not_certain_whose_it_is(world):
     assert await became(world) == {"a1": ""}
 
 
-async def test_a_visitor_of_whom_an_email_is_known_becomes_who_has_it(world):
+async def test_a_visitor_with_a_known_email_becomes_the_person_who_has_it(world):
     world.naming = WithEmail()
     mail = msgspec.structs.replace(event("m1", anonymous="x"), request_ip="ana@x.io")
     known = msgspec.structs.replace(event("m2", "ana"), request_ip="ana@x.io")

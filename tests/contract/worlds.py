@@ -11,16 +11,9 @@ from types import MappingProxyType
 
 from penstock.buffer.memory.log import MemoryBuffer
 from penstock.buffer.sqlite.connections import connect
-from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
-from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
 from penstock.buffer.sqlite.file import EVENTS, SCHEMAS
 from penstock.buffer.sqlite.log import older_packing
-from penstock.buffer.sqlite.log.log import SqliteLog
-from penstock.buffer.sqlite.read.begun import SqliteBegun
-from penstock.buffer.sqlite.read.dead import SqliteDeadLetters
-from penstock.buffer.sqlite.read.gauge import SqliteGauge
-from penstock.buffer.sqlite.read.search import SqliteSearch
-from penstock.buffer.sqlite.read.shelf import SqliteShelf
+from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import Clock, ManualClock
 from penstock.event import Batch, Event, MessageId, Naming
 
@@ -152,20 +145,18 @@ class SqliteWorld(World):
         self.folder = folder
 
     async def open(self) -> "SqliteWorld":
-        self.log = SqliteLog(
-            self.folder,
-            clock=self.clock,
+        whole = SqliteStore(self.folder, clock=self.clock)
+        self.log = whole.log(
             disk_free_bytes_min=0,
             waiting_events_max=self.events_max,
             share_of=self.share_of,
         )
         await self.log.open()
-        self.store = DeliveryStore(self.folder, clock=self.clock)
+        self.store = whole.delivery()
         await self.store.open()
         self.backlog = self.store.backlog(DESTINATION, lambda: self.sources, naming=self.named_by)
-        self.shelf, self.dead = SqliteShelf(self.folder), SqliteDeadLetters(self.folder)
-        self.search, self.gauge = SqliteSearch(self.folder), SqliteGauge(self.folder)
-        self.begun = SqliteBegun(self.folder)
+        self.shelf, self.dead, self.search = whole.shelf, whole.dead, whole.search
+        self.gauge, self.begun, self.ledger = whole.gauge, whole.begun, whole.ledger
         return self
 
     def backlog_of(self, name, sources, begin):
@@ -184,7 +175,7 @@ class SqliteWorld(World):
         await self.store.close()
 
     def call_figures(self):
-        return SqliteLedgerShelf(self.folder).calls(DESTINATION)
+        return self.ledger.calls(DESTINATION)
 
     def fill_the_disk(self) -> None:
         self._pages_max(self.log.connection.execute("PRAGMA page_count").fetchone()[0])

@@ -154,7 +154,7 @@ def test_a_repeat_with_another_identifier_is_doubled(other):
         "no identifier",
     ],
 )
-def test_what_nobody_sent_is_invented(extra):
+def test_what_was_never_sent_is_invented(extra):
     day = good_day()
     assert "invented" in kinds(*day[:-1], extra, day[-1])
 

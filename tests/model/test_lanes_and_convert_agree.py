@@ -58,7 +58,7 @@ def stored(said, beside):
     beside=st.fixed_dictionaries({}, optional={"context": st.fixed_dictionaries({"traits": traits}), "userId": ids}),
     mapping=mappings,
 )
-def test_whoever_an_event_writes_is_whom_its_lanes_are_named_after(said, beside, mapping):
+def test_the_lanes_of_an_event_are_named_after_the_people_it_writes(said, beside, mapping):
     for event in stored(said, beside):
         about = NamedBy(mapping)(event)
         call = call_of(event, mapping)
@@ -113,13 +113,13 @@ def test_an_email_alone_is_one_lane_however_it_is_written(email):
 
 
 @pytest.mark.parametrize("nobody", ["undefined", "null", "NaN", "[object Object]", "0", "", "Anonymous", {}, []])
-def test_a_placeholder_names_nobody_and_chains_nobody(nobody):
+def test_a_placeholder_is_no_persons_name_and_chains_no_events(nobody):
     [event] = stored([{"type": "track", "event": "Seen", "userId": nobody, "anonymousId": "a1"}], {})
 
     assert lanes_of(NamedBy(Mapping())(event), tied=lambda _: None, is_waiting=lambda _: False) == ("anon:a1",)
 
 
-def test_whom_a_large_event_is_about_is_read_without_reading_the_rest_of_it():
+def test_who_a_large_event_is_about_is_read_without_reading_the_rest_of_it():
     traits = {f"name{n}": n for n in range(20_000)} | {"id": 42, "company": {"id": "acme", "name": "Acme"}}
     [event] = stored([{"type": "identify", "anonymousId": "a1", "traits": traits}], {})
 

@@ -17,7 +17,7 @@ from sim.hostile_custify import RETRY_AFTER_S_MAX
 
 # One event: to look, to take it, up to two look-ups and two calls, each asked for and answered in 0.3 s, to write it down.
 EVENT_S, CALLS_OF_AN_EVENT = 2.0, 4
-# How long calls that were begun before faults stopped may still fail: an errand makes as many, one after the other.
+# How long calls that were begun before faults stopped may still fail: a dispatch makes as many, one after the other.
 LAST_ANSWERS_S, LOOK_S = 90.0, 1.0
 SAID_MAX = 5
 ENDED = frozenset(Outcome)

@@ -194,11 +194,11 @@ class Onlooker:
                 self.see(Seldom.GAVE_UP_OVER_A_HOLD, when=self.engine.hold.rested_s > failing.rested_s)
                 self.see(Seldom.GAVE_UP_OVER_A_CRASH, when=self.crashes > failing.crashes)
 
-    def applies(self, verdict: Any, errand: Any) -> None:
+    def applies(self, verdict: Any, dispatch: Any) -> None:
         """A verdict is about to be written down."""
-        lease = errand.leases[0]
+        lease = dispatch.leases[0]
         work = self.at_work.get(lease.token)
-        said, is_several = work.said if work else None, len(errand.leases) > 1
+        said, is_several = work.said if work else None, len(dispatch.leases) > 1
         if isinstance(verdict, Hold) and not self.engine.hold.is_closed:
             self.holds += 1
             self.probes = 0
@@ -207,7 +207,7 @@ class Onlooker:
             self.see(Seldom.THROTTLED_COALESCED, when=isinstance(said, Throttled))
             self.see(Seldom.COALESCED_IN_DOUBT, when=isinstance(said, Unavailable) and said.status is None)
             is_done = isinstance(verdict, Settle) and verdict.outcome == Outcome.DELIVERED
-            self.see(Seldom.COALESCED_MANY, when=is_done and sum(errand.is_carried) >= MANY)
+            self.see(Seldom.COALESCED_MANY, when=is_done and sum(dispatch.is_carried) >= MANY)
         self.see(Seldom.FOLLOWERS_BACK, when=bool(lease.followers) and not isinstance(verdict, Settle))
 
     def engine_of(self, engine: type) -> type:
@@ -231,12 +231,12 @@ class Onlooker:
                 onlooker.judged(answer, lease, verdict)
                 return verdict
 
-            async def apply(self, verdict: Any, errand: Any, attempts: Any) -> None:
-                onlooker.applies(verdict, errand)
-                work = onlooker.at_work.get(errand.leases[0].token)
+            async def apply(self, verdict: Any, dispatch: Any, attempts: Any) -> None:
+                onlooker.applies(verdict, dispatch)
+                work = onlooker.at_work.get(dispatch.leases[0].token)
                 if work is not None:
                     work.is_writing = True
-                await super().apply(verdict, errand, attempts)
+                await super().apply(verdict, dispatch, attempts)
 
             def pause(self, by: str) -> None:
                 is_new = not self.hold.is_paused

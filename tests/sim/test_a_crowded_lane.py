@@ -59,7 +59,7 @@ async def live(folder):
     return others, crowd, counts
 
 
-def test_a_lane_of_a_hundred_thousand_that_fails_delays_nobody_else_and_keeps_its_order(folder):
+def test_a_lane_of_a_hundred_thousand_that_fails_delays_no_other_and_keeps_its_order(folder):
     (others, crowd, counts), _ = run_virtually(live(folder))
 
     assert len(others) == OTHERS

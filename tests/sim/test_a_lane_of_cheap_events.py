@@ -228,7 +228,7 @@ def test_in_shadow_mode_runs_end_where_something_would_have_been_sent(folder):
     assert stage.custify.sent == []
 
 
-def test_an_event_that_cannot_be_read_harms_nobody_in_front_of_it(folder, monkeypatch):
+def test_an_event_that_cannot_be_read_harms_none_in_front_of_it(folder, monkeypatch):
     def meaning_of(event, policy):
         if event.message_id == "poison":
             raise RecursionError("a bug")

@@ -112,7 +112,7 @@ async def send_for(seconds: float, world) -> None:
         await world.append(track(number))
 
 
-def test_nothing_is_lost_or_dead_the_order_holds_and_nobody_is_overrun(folder):
+def test_nothing_is_lost_or_dead_the_order_holds_and_no_destination_is_overrun(folder):
     async def make_world(clock):
         return await SqliteWorld(folder, clock).open()
 

@@ -7,7 +7,7 @@ import pytest
 
 from contract.worlds import SqliteWorld, event
 from penstock import causes
-from penstock.deliver.errand import RUN_BYTES_MAX
+from penstock.deliver.dispatch import RUN_BYTES_MAX
 from penstock.destinations.answer import Accepted, Refused
 from penstock.destinations.custify.options import Mapping
 from penstock.ledger.guard import REMARKS_MAX, REMARKS_OF_AN_EVENT_MAX, SUBJECT

@@ -32,10 +32,10 @@ def test_nor_over_real_files():
 
 
 class LearnsWhatWasNeverAcknowledged(Engine):
-    async def apply(self, verdict, errand, attempts):
-        if isinstance(verdict, RetryIn) and errand.calls:
-            errand = dataclasses.replace(errand, learned={s: Eager(known) for s, known in errand.learned.items()})
-        await super().apply(verdict, errand, attempts)
+    async def apply(self, verdict, dispatch, attempts):
+        if isinstance(verdict, RetryIn) and dispatch.calls:
+            dispatch = dataclasses.replace(dispatch, learned={s: Eager(known) for s, known in dispatch.learned.items()})
+        await super().apply(verdict, dispatch, attempts)
 
 
 @dataclasses.dataclass

@@ -12,8 +12,8 @@ from penstock.buffer.memory import backlog
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.rules.lanes import by_head, person_lane
 from penstock.deliver.decide import RetryIn, Settle
+from penstock.deliver.dispatch import Run
 from penstock.deliver.engine import Engine
-from penstock.deliver.errand import Run
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.runs import Runs
 from penstock.destinations.answer import Barred, Throttled, Unavailable
@@ -157,7 +157,7 @@ def test_a_planted_bug_of_the_engine_is_found(engine, expected):
     assert any(word in complaint for word in expected.split("|")), complaint
 
 
-def test_lanes_that_forget_whom_a_visitor_became_are_found(monkeypatch):
+def test_lanes_that_forget_who_a_visitor_became_are_found(monkeypatch):
     monkeypatch.setattr(backlog, "lanes_of", lanes_that_forget_the_link)
 
     assert "overtook" in found() or "took effect after" in found()

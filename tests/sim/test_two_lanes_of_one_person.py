@@ -96,14 +96,14 @@ def wrong(seed: int) -> list[str]:
     return run_virtually(_told(seed))[0]
 
 
-def test_what_is_known_of_somebody_is_what_custify_holds_and_no_smaller_value_wins():
+def test_what_is_known_of_a_person_is_what_custify_holds_and_no_smaller_value_wins():
     for seed in range(STORIES):
         assert wrong(seed) == [], f"seed {seed}"
 
 
 class LooksAtNothingThatWasRead(Busy):
-    def take(self, errand, token, read):
-        return super().take(errand, token, ())
+    def take(self, dispatch, token, read):
+        return super().take(dispatch, token, ())
 
 
 class LetsAnybodyWrite(Busy):

@@ -313,3 +313,12 @@ def test_every_setting_has_a_reader() -> None:
         for field in (node for node in kind.body if isinstance(node, ast.AnnAssign)):
             name = ast.unparse(field.target)
             assert name in read, f"{kind.name}.{name} steers nothing"
+
+
+def test_each_part_of_the_store_is_opened_in_one_place() -> None:
+    """A world of tests and a dashboard are the store that runs, and no other parts put together."""
+    opened = re.compile(r"\b(Sqlite(?!Store)\w+|DeliveryStore)\(")
+    worlds = [ROOT / "tests" / "contract" / "worlds.py", ROOT / "tests" / "dashboard_world.py"]
+    for file in [*(file for file in FILES if "sqlite" not in file.parts), *worlds]:
+        found = [each for each in opened.findall(file.read_text()) if each != "SqliteWorld"]
+        assert not found, f"{file}: {found} are parts of SqliteStore"

@@ -84,7 +84,7 @@ async def test_rudderstacks_go_sdk_is_told_that_there_is_one_node(client):
     assert (answer.status, json.loads(answer.body)) == (200, {"nodeCount": 1})
 
 
-async def test_whoever_sends_to_the_bare_address_is_told_what_the_path_is(client):
+async def test_a_client_of_the_bare_address_is_told_what_the_path_is(client):
     answer = await client("POST", "/", by(""), AUTH | {"host": "events.example.com"})
 
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")

@@ -245,7 +245,7 @@ class SmallLog(MemoryBuffer):
         return await super().append(batches)
 
 
-async def test_nobodys_sync_waits_for_thousands_of_anothers_events():
+async def test_no_requests_sync_waits_for_thousands_of_anothers_events():
     client = Client(buffer=SmallLog())
     answer = await client("POST", "/v1/batch", batch_of(*[b'{"userId":"u%d"}' % n for n in range(5_000)]))
 
@@ -339,7 +339,7 @@ def test_a_body_that_drips_is_not_waited_for_either():
     in_virtual_time(story)
 
 
-def test_half_bodies_are_in_nobodys_way():
+def test_half_bodies_are_in_no_requests_way():
     async def story() -> None:
         client = Client()
         room = client.gateway.bodies.known

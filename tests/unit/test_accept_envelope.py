@@ -112,7 +112,7 @@ def test_rudderstacks_mapping_does_not_see_what_stands_on_the_batch():
         ({"anonymousId": "own"}, {"userId": "u"}, ("u", "own")),
     ],
 )
-def test_who_is_named_on_the_batch_is_meant_by_calls_that_name_nobody(call, shared, ids):
+def test_the_person_named_on_the_batch_is_meant_by_calls_without_ids(call, shared, ids):
     [event] = events_of({"batch": [{"type": "track"} | call]} | shared)
 
     assert (event.user_id, event.anonymous_id) == ids

@@ -22,7 +22,7 @@ def client(world, role: Role = Role.ADMIN) -> TestClient:
     return TestClient(world.app, headers={"Authorization": f"Bearer {token}"})
 
 
-def test_somebody_is_invited_listed_and_removed(world):
+def test_a_user_is_invited_listed_and_removed(world):
     admin = client(world)
 
     link = admin.post("/api/v1/users", json={"name": "bo", "role": "viewer"}).json()["link"]
@@ -34,7 +34,7 @@ def test_somebody_is_invited_listed_and_removed(world):
     assert admin.post("/api/v1/users/bo/remove", json={}).status_code == 404
 
 
-def test_nobody_changes_or_removes_themselves(world):
+def test_no_user_changes_or_removes_themselves(world):
     admin = client(world)
 
     assert admin.post("/api/v1/users", json={"name": "by-admin", "role": "cs"}).status_code == 422

@@ -112,7 +112,7 @@ def test_a_browser_that_is_known_guesses_no_faster_and_for_its_own_name_alone(wo
     assert ana.sign_in("bo").status_code == 429
 
 
-def test_whoever_is_new_here_waits_a_minute_at_most_however_much_strangers_guess(world):
+def test_a_new_browser_waits_a_minute_at_most_however_much_strangers_guess(world):
     for _ in range(10):
         strangers_guess(world, "ana", 20)
         world.clock.advance(61)
@@ -129,7 +129,7 @@ def test_another_password_makes_every_browser_a_stranger(world):
     assert ana.sign_in("ana", "another good password").status_code == 429
 
 
-def test_a_cookie_that_somebody_made_up_is_no_known_browser(world):
+def test_a_cookie_that_was_made_up_is_no_known_browser(world):
     strangers_guess(world, "ana")
     for cookie in ("x", "x.y", ".", "x." + "0" * 64, "é.é"):
         client = world.client(HOME, headers={"Cookie": f"{DEVICE}={cookie}".encode()})
@@ -146,7 +146,7 @@ def test_monitoring_with_the_right_password_never_waits_and_hashes_nothing(world
     assert {monitoring.get("/metrics").status_code for _ in range(50)} == {200}
 
 
-def test_a_good_token_never_waits_whoever_else_guesses_from_its_address(world):
+def test_a_good_token_never_waits_though_others_guess_from_its_address(world):
     ana = world.access.find("ana")
     good = {"Authorization": f"Bearer {world.access.issue_token(ana, 'ci')}"}
     link = world.access.share(ana, '{"destination": "gone", "person": "p"}', seconds=600)
@@ -190,7 +190,7 @@ def test_what_strangers_make_up_is_not_remembered_without_end(world):
     assert {len(trails) for trails in throttle.trails.values()} <= {0, REMEMBERED_MAX}
 
 
-def test_a_clock_that_is_set_back_makes_nobody_wait_for_longer():
+def test_a_clock_that_is_set_back_makes_no_event_wait_for_longer():
     clock = ManualClock()
     throttle, marks = Throttle(clock), [(Limit.NAME, "ana")]
     for _ in range(5):

@@ -117,7 +117,7 @@ def test_the_password_of_the_file_is_changed_in_the_file(world, admin):
     assert "admin_password_file" in answer.text
 
 
-def test_a_session_ends_when_nobody_uses_it_and_after_half_a_day_anyway(world, ana):
+def test_a_session_ends_when_it_is_not_used_and_after_half_a_day_anyway(world, ana):
     world.clock.advance(IDLE_S + 1)
     assert ana.get("/").status_code == 303
 
@@ -201,7 +201,7 @@ def looks_of(world, name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CS])
-def test_who_is_shown_pseudonyms_has_looked_at_nobody(world, role):
+def test_a_user_who_is_shown_pseudonyms_has_looked_at_no_person(world, role):
     world.set_up()
     world.receive(ANA)
     world.settle()
@@ -215,7 +215,7 @@ def test_who_is_shown_pseudonyms_has_looked_at_nobody(world, role):
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CS])
-def test_who_asks_for_somebody_by_name_has_looked_at_them(world, role):
+def test_a_user_who_asks_for_a_person_by_name_has_looked_at_them(world, role):
     world.set_up()
     world.receive(ANA)
     world.visitor(role).get("/people?person=ana")
@@ -223,7 +223,7 @@ def test_who_asks_for_somebody_by_name_has_looked_at_them(world, role):
     assert looks_of(world, role.value) == {"saw people and accounts: person ana"}
 
 
-def test_whoever_is_shown_everything_for_nothing_is_masked_has_looked(world, monkeypatch):
+def test_a_user_who_is_shown_everything_for_nothing_is_masked_has_looked(world, monkeypatch):
     world.set_up()
     monkeypatch.setattr(world.reader, "settings", world.masking(""))
     world.visitor(Role.VIEWER).get("/live")
@@ -231,7 +231,7 @@ def test_whoever_is_shown_everything_for_nothing_is_masked_has_looked(world, mon
     assert looks_of(world, "viewer") == {"saw events"}
 
 
-def test_a_look_by_a_pseudonym_is_written_down_with_whom_it_is_about(world):
+def test_a_look_by_a_pseudonym_is_written_down_with_the_person_it_is_about(world):
     admin = world.set_up()
     world.receive(ANA)
     admin.get(f"/people?person={Pseudonyms(world.desk.vault).link('ana')}")
@@ -272,7 +272,7 @@ def test_a_page_that_asks_every_second_is_one_line_of_the_audit_log(world):
     assert line.times == 120
 
 
-def test_a_full_disk_keeps_nobody_out_who_could_mend_it(world, admin, monkeypatch):
+def test_a_full_disk_keeps_no_user_out_who_could_mend_it(world, admin, monkeypatch):
     from penstock.errors import BufferUnavailable
 
     def full(*_: object, **__: object) -> None:
@@ -304,7 +304,7 @@ NOTHING_PERSONAL = {
 }  # fmt: skip
 
 
-def test_of_every_page_and_route_somebody_has_decided_whether_a_look_is_written_down():
+def test_of_every_page_and_route_it_was_decided_whether_a_look_is_written_down():
     looks = {name.removeprefix("GET ") for name in (*PAGES, *API) if name.startswith("GET ")}
 
     assert looks == SHOWS.keys() | NOTHING_PERSONAL
@@ -343,7 +343,7 @@ def test_a_document_based_on_an_older_revision_is_not_put_in_force(world):
         ("/activity/1/back", {}),
     ],
 )
-def test_a_form_that_was_opened_before_somebody_else_changed_the_settings_does_nothing(world, path, fields):
+def test_a_form_that_was_opened_before_another_user_changed_the_settings_does_nothing(world, path, fields):
     admin = world.set_up()
     base = world.desk.revision()
     admin.post("/sources/new", name="other", type="web")

@@ -181,7 +181,7 @@ async def test_an_answer_that_trickles_in_is_none_once_the_call_has_lasted_as_lo
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://no-such-host.invalid"])
-async def test_nobody_there_may_be_tried_again(url):
+async def test_an_address_without_a_server_may_be_tried_again(url):
     api = CustifyApi(
         base_url=url, api_key=KEY, call_s_max=2.0, in_flight_max=4, clock=ManualClock(), resolver=NoNames()
     )

@@ -8,8 +8,8 @@ import structlog
 
 from penstock.buffer.memory.ledger import MemoryLedger
 from penstock.clock import ManualClock
+from penstock.deliver.attributes import ASK_AGAIN_S, CACHED_S, CLEARED_MAX, SLICE, NewAttributes
 from penstock.deliver.remarks import Remarks
-from penstock.deliver.watch import ASK_AGAIN_S, CACHED_S, CLEARED_MAX, SLICE, Watch
 from penstock.destinations.answer import Accepted, Refused, Unavailable
 from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.ledger.guard import (
@@ -96,22 +96,22 @@ def person(**attributes) -> Call:
 
 async def test_each_attribute_is_looked_at_once_and_the_list_is_read_now_and_then():
     clock, custify = ManualClock(), Custify()
-    watch = Watch(clock=clock)
+    attributes = NewAttributes(clock=clock)
 
-    assert await watch.suspicions([person(role="x")], "m1", custify.read) == []
-    assert await watch.suspicions([person(role="y")], "m2", custify.read) == []
+    assert await attributes.suspicions([person(role="x")], "m1", custify.read) == []
+    assert await attributes.suspicions([person(role="y")], "m2", custify.read) == []
     assert custify.reads == ["/customer/attributes"]
 
     clock.advance(CACHED_S)
-    await watch.suspicions([person(tier="z")], "m3", custify.read)
+    await attributes.suspicions([person(tier="z")], "m3", custify.read)
     assert len(custify.reads) == 2
 
 
 async def test_one_that_repeats_an_attribute_of_ours_from_just_now_is_seen():
-    watch, custify = Watch(clock=ManualClock()), Custify()
-    await watch.suspicions([person(billing_email="x")], "m1", custify.read)
+    attributes, custify = NewAttributes(clock=ManualClock()), Custify()
+    await attributes.suspicions([person(billing_email="x")], "m1", custify.read)
 
-    [found] = await watch.suspicions([person(billingEmail="x")], "m2", custify.read)
+    [found] = await attributes.suspicions([person(billingEmail="x")], "m2", custify.read)
 
     assert found == Suspicion(
         attribute="people.billingEmail",
@@ -122,37 +122,37 @@ async def test_one_that_repeats_an_attribute_of_ours_from_just_now_is_seen():
 
 
 async def test_what_was_heeded_or_approved_is_not_said_again():
-    watch, custify = Watch(clock=ManualClock()), Custify()
-    found = await watch.suspicions([person(planName="x", PlanName="y")], "m1", custify.read)
+    attributes, custify = NewAttributes(clock=ManualClock()), Custify()
+    found = await attributes.suspicions([person(planName="x", PlanName="y")], "m1", custify.read)
     assert len(found) == 2
-    watch.heed(found[:1])
-    watch.approved = frozenset({"people.PlanName"})
+    attributes.heed(found[:1])
+    attributes.approved = frozenset({"people.PlanName"})
 
-    assert await watch.suspicions([person(planName="x", PlanName="y")], "m2", custify.read) == []
+    assert await attributes.suspicions([person(planName="x", PlanName="y")], "m2", custify.read) == []
 
 
 async def test_while_custify_does_not_tell_nothing_is_held_against_an_attribute():
     clock, custify = ManualClock(), Custify(Unavailable(503, "down"))
-    watch = Watch(clock=clock)
+    attributes = NewAttributes(clock=clock)
 
-    assert await watch.suspicions([person(planName="x")], "m1", custify.read) == []
-    assert await watch.suspicions([person(planName="x")], "m2", custify.read) == []
+    assert await attributes.suspicions([person(planName="x")], "m1", custify.read) == []
+    assert await attributes.suspicions([person(planName="x")], "m2", custify.read) == []
     assert len(custify.reads) == 1
     custify.answer = Custify().answer
     clock.advance(ASK_AGAIN_S)
-    assert len(await watch.suspicions([person(planName="x")], "m3", custify.read)) == 1
+    assert len(await attributes.suspicions([person(planName="x")], "m3", custify.read)) == 1
 
 
 async def test_a_list_that_cannot_be_read_is_said_once_an_hour_and_the_one_before_is_believed():
     clock, custify = ManualClock(), Custify()
-    watch = Watch(clock=clock)
-    await watch.suspicions([person(role="x")], "m1", custify.read)
+    attributes = NewAttributes(clock=clock)
+    await attributes.suspicions([person(role="x")], "m1", custify.read)
 
     clock.advance(CACHED_S)
     custify.answer = Accepted(200, custify.answer.text[:-5])
     with structlog.testing.capture_logs() as said:
         for number in range(3):
-            assert len(await watch.suspicions([person(planName=str(number))], "m2", custify.read)) == 1
+            assert len(await attributes.suspicions([person(planName=str(number))], "m2", custify.read)) == 1
 
     assert [each["event"] for each in said] == ["attributes_unread"]
     assert len(custify.reads) == 2
@@ -160,13 +160,13 @@ async def test_a_list_that_cannot_be_read_is_said_once_an_hour_and_the_one_befor
 
 async def test_without_any_list_nothing_is_held_against_an_attribute_and_that_is_said():
     custify = Custify(Accepted(200, '{"error": "too many"}'))
-    watch = Watch(clock=ManualClock())
+    attributes = NewAttributes(clock=ManualClock())
 
     with structlog.testing.capture_logs() as said:
-        assert await watch.suspicions([person(planName="x", plan_name="y")], "m1", custify.read) == []
+        assert await attributes.suspicions([person(planName="x", plan_name="y")], "m1", custify.read) == []
 
     assert [each["event"] for each in said] == ["attributes_unread"]
-    assert not watch.cleared
+    assert not attributes.cleared
 
 
 async def test_events_that_come_together_read_the_list_once():
@@ -176,8 +176,8 @@ async def test_events_that_come_together_read_the_list_once():
         await answered.wait()
         return await custify.read(path)
 
-    watch = Watch(clock=ManualClock())
-    looking = [asyncio.create_task(watch.suspicions([person(**{f"n{n}": 1})], f"m{n}", read)) for n in range(20)]
+    attributes = NewAttributes(clock=ManualClock())
+    looking = [asyncio.create_task(attributes.suspicions([person(**{f"n{n}": 1})], f"m{n}", read)) for n in range(20)]
     await asyncio.sleep(0)
     answered.set()
     await asyncio.gather(*looking)
@@ -188,8 +188,8 @@ async def test_events_that_come_together_read_the_list_once():
 async def test_others_have_a_turn_after_each_slice_of_names_of_an_event_and_of_custifys_list():
     known, new = words(1, 10_000), words(2, 30_000)
     custify = Custify(Accepted(200, msgspec.json.encode([{"name": name} for name in known]).decode()))
-    watch, turns = Watch(clock=ManualClock()), 0
-    looking = asyncio.create_task(watch.suspicions([person(**dict.fromkeys(new, 1))], "m1", custify.read))
+    attributes, turns = NewAttributes(clock=ManualClock()), 0
+    looking = asyncio.create_task(attributes.suspicions([person(**dict.fromkeys(new, 1))], "m1", custify.read))
 
     while not looking.done():
         turns += 1
@@ -197,26 +197,26 @@ async def test_others_have_a_turn_after_each_slice_of_names_of_an_event_and_of_c
 
     assert looking.result() == []
     assert turns >= (len(known) + len(new)) / SLICE
-    assert watch.known["/people"][0].names.compared < len(new)
+    assert attributes.known["/people"][0].names.compared < len(new)
 
 
 async def test_what_is_remembered_of_names_is_bounded_however_many_come():
-    watch, custify = Watch(clock=ManualClock()), Custify()
+    attributes, custify = NewAttributes(clock=ManualClock()), Custify()
 
     for seed in range(3):
-        await watch.suspicions([person(**dict.fromkeys(words(seed, 9_000), 1))], "m1", custify.read)
+        await attributes.suspicions([person(**dict.fromkeys(words(seed, 9_000), 1))], "m1", custify.read)
 
-    assert len(watch.cleared) <= CLEARED_MAX
-    assert len(watch.known["/people"][0].types) <= 1 + OURS_MAX
+    assert len(attributes.cleared) <= CLEARED_MAX
+    assert len(attributes.known["/people"][0].types) <= 1 + OURS_MAX
 
 
 async def test_an_event_is_remarked_on_for_a_few_names_and_then_for_the_next():
-    watch, custify = Watch(clock=ManualClock()), Custify()
+    attributes, custify = NewAttributes(clock=ManualClock()), Custify()
     many = person(**{f"plan{'_' * n}Name": "x" for n in range(200)})
 
-    first = await watch.suspicions([many], "m1", custify.read)
-    watch.heed(first)
-    second = await watch.suspicions([many], "m2", custify.read)
+    first = await attributes.suspicions([many], "m1", custify.read)
+    attributes.heed(first)
+    second = await attributes.suspicions([many], "m2", custify.read)
 
     assert len(first) == len(second) == REMARKS_OF_AN_EVENT_MAX
     assert not {each.attribute for each in first} & {each.attribute for each in second}
@@ -259,11 +259,11 @@ async def test_what_holds_a_lane_is_listed_until_it_is_approved_and_written_once
 
 async def test_a_list_that_custify_refuses_is_said_once_an_hour_and_asked_for_every_minute():
     clock, custify = ManualClock(), Custify(Refused(404, "no such route"))
-    watch = Watch(clock=clock)
+    attributes = NewAttributes(clock=clock)
 
     with structlog.testing.capture_logs() as said:
         for _ in range(61):
-            assert await watch.suspicions([person(planName="x")], "m1", custify.read) == []
+            assert await attributes.suspicions([person(planName="x")], "m1", custify.read) == []
             clock.advance(ASK_AGAIN_S)
 
     assert [each["event"] for each in said] == ["attributes_unread"] * 2

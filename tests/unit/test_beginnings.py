@@ -81,7 +81,7 @@ def test_the_api_says_how_many_stored_events_a_document_would_send(world, admin)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "0 days", "7", "7 weeks", ""])
-def test_a_beginning_that_nobody_understands_is_refused(tmp_path, text):
+def test_a_beginning_that_is_not_understood_is_refused(tmp_path, text):
     path = tmp_path / "penstock.toml"
     path.write_text(f'[destinations.c]\napi_key = "k"\ndeliver_from = "{text}"\n')
 

@@ -3,15 +3,15 @@
 import pytest
 
 from penstock.deliver.busy import BUSY_S, Busy
-from penstock.deliver.errand import Errand
+from penstock.deliver.dispatch import Dispatch
 from penstock.destinations.answer import Throttled
 from penstock.ledger.record import Delta
 
 ANA, BO, ACME = "user:ana", "user:bo", "company:acme"
 
 
-def changing(*subjects: str) -> Errand:
-    return Errand(leases=[], learned={subject: Delta() for subject in subjects})
+def changing(*subjects: str) -> Dispatch:
+    return Dispatch(leases=[], learned={subject: Delta() for subject in subjects})
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ async def test_a_long_body_is_read_only_so_far_and_nothing_is_drained():
         assert far.is_closed
 
 
-async def test_bytes_that_nobody_asked_for_end_the_connection():
+async def test_bytes_that_were_not_asked_for_end_the_connection():
     for early in (True, False):
         far = FarSide()
         if not early:
@@ -240,7 +240,7 @@ async def test_the_time_of_one_call_is_not_that_of_the_next():
     far.conversation.close()
 
 
-async def test_who_does_not_wait_any_more_gets_nothing_and_nobody_else_does():
+async def test_a_call_that_does_not_wait_any_more_gets_nothing_and_no_other_does():
     far = FarSide()
     answer = far.ask()
     answer.cancel()

@@ -177,7 +177,7 @@ def test_a_held_destination_is_a_problem_with_a_count_and_advice(world, admin):
     assert "Enter the key shown in Custify" in page
 
 
-def test_a_long_wait_is_said_on_every_page_and_somebody_may_end_it(world, admin):
+def test_a_long_wait_is_said_on_every_page_and_a_user_may_end_it(world, admin):
     world.receive(ANA)
     deliver = Pulse(world.snapshots.folder, "deliver", pid=os.getpid(), clock=world.clock)
     deliver.beat()
@@ -194,7 +194,7 @@ def test_a_long_wait_is_said_on_every_page_and_somebody_may_end_it(world, admin)
     assert world.reader.read().destinations["custify"].state == "stopped", "nobody is there to go on"
 
 
-def test_a_destination_that_nobody_gets_through_to_is_down_and_one_may_try_now(world, admin):
+def test_a_destination_no_call_gets_through_to_is_down_and_may_be_tried_now(world, admin):
     world.receive(ANA)
     facts = {"hold_reason": "Custify gives no usable answer: 503", "hold_cause": "custify.unavailable"}
     world.snapshots.write("deliver", {"custify": facts})

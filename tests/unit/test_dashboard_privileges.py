@@ -135,13 +135,13 @@ def filled(path: str) -> str:
     return re.sub(r"{\w+(:path)?}", "x", re.sub(r"{\w+:int}", "1", path))
 
 
-def test_somebody_has_decided_about_every_route(world):
+def test_every_route_has_a_right_that_was_decided(world):
     decided = OPEN | PAGES.keys() | API.keys()
 
     assert {name_of(route) for route in world.routes} == decided
 
 
-def test_no_route_answers_a_method_that_nobody_decided_about(world):
+def test_no_route_answers_a_method_that_was_not_decided_about(world):
     for route in world.routes:
         assert route.methods <= {"GET", "HEAD"} or route.methods == {"POST"}, route.path
 

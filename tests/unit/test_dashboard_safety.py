@@ -27,7 +27,7 @@ def test_a_form_of_another_site_does_nothing(world, admin):
     assert world.desk.document()["sources"] == {}
 
 
-def test_another_site_signs_nobody_in(world):
+def test_another_site_signs_no_user_in(world):
     world.access.set_password(User(name="ana", role=Role.VIEWER), PASSWORD)
     form = {"name": "ana", "password": PASSWORD}
     answer = world.visitor().client.post("/signin", data=form, headers={"Sec-Fetch-Site": "cross-site"})
@@ -157,7 +157,7 @@ def test_a_name_that_cannot_be_is_refused(world, admin, name):
     assert world.desk.document()["sources"] == {}
 
 
-def test_nobody_removes_or_demotes_themselves(world, admin):
+def test_no_user_removes_or_demotes_themselves(world, admin):
     assert admin.post("/users", name="admin", role="viewer").status_code == 422
     assert admin.post("/users/admin/remove").status_code == 422
     assert admin.get("/users").status_code == 200

@@ -91,7 +91,7 @@ def test_an_outage_that_names_a_time_is_not_tried_before_it():
     assert verdict(Unavailable(503, "", 45.0), jitter=0.0) == RetryIn(45.0, counts=True)
 
 
-def test_while_nobody_gets_through_an_event_is_retrying_and_grows_no_older():
+def test_while_no_call_gets_through_an_event_is_retrying_and_grows_no_older():
     assert verdict(Down(503, "down"), failing_for_s=1e9, attempt=1) == Hold(
         "Custify gives no usable answer: 503: down", "custify.unavailable", counts=True
     )

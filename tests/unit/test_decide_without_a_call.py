@@ -38,7 +38,7 @@ def test_an_event_that_was_never_parked_has_all_of_its_time():
     assert verdict(Unknown(("user:ana",)), policy=impatient) == Park(20.0, ("user:ana",))
 
 
-def test_unless_somebody_sets_it_custify_is_asked_again_each_hour():
+def test_by_default_custify_is_asked_again_each_hour():
     assert verdict(Unknown(("user:ana",)), policy=RetryPolicy()) == Park(3_600.0, ("user:ana",))
 
 
@@ -57,7 +57,7 @@ def test_a_visitors_event_waits_for_the_rest_of_its_time_where_there_is_room(par
     assert (parked.otherwise.outcome, parked.otherwise.cause) == (Outcome.REJECTED, causes.ANONYMOUS)
 
 
-def test_when_nobody_signed_in_as_the_visitor_in_time_the_event_is_rejected():
+def test_without_a_sign_in_of_the_visitor_in_time_the_event_is_rejected():
     ended = verdict(Unmappable("nobody", causes.ANONYMOUS, "a1"), parked_for_s=50.0)
 
     assert (ended.outcome, ended.cause) == (Outcome.REJECTED, causes.ANONYMOUS)

@@ -124,7 +124,7 @@ def test_equal_values_are_not_taken_for_one_another():
     assert told["traits.b"] == "custom_attributes.b"
 
 
-def test_who_lost_against_whom_is_named():
+def test_the_value_that_lost_and_the_one_that_won_are_named():
     event = {"type": "identify", "userId": "u1", "traits": {"userId": "u2", "createdAt": MOMENT}, "timestamp": MOMENT}
 
     why = {line.source: line.why for line in explain(event, Mapping()).lines}

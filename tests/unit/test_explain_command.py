@@ -167,7 +167,7 @@ async def test_a_stored_event_as_json_holds_the_same(world):
     assert told["explanation"]["calls"][0]["body"]["custom_attributes"] == {"plan": "Pro"}
 
 
-async def test_an_event_nobody_stored_or_that_goes_elsewhere_is_not_found(world):
+async def test_an_event_that_was_not_stored_or_goes_elsewhere_is_not_found(world):
     await world.append(event("m1", source="shop"))
 
     assert explain("m2", world=world).exit_code == 1
@@ -221,7 +221,7 @@ async def test_the_company_a_person_belongs_to_comes_from_a_group_call(world):
     ]
 
 
-async def test_a_field_nobody_set_ends_with_1_and_says_how_far_it_looked(world):
+async def test_a_field_that_was_never_set_ends_with_1_and_says_how_far_it_looked(world):
     await world.append(event("m1", traits={"plan": "Pro"}), *(event(f"n{n}") for n in range(5)))
     for _ in range(6):
         await settle(world, Outcome.DELIVERED)

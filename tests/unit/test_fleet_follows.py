@@ -9,7 +9,7 @@ from penstock.deliver.fleet import Fleet
 from penstock.settings import Destination, Settings
 
 
-async def test_whoever_says_that_a_destination_may_go_on_is_heeded_once_though_nobody_paused_it(tmp_path):
+async def test_a_resume_is_heeded_once_though_the_destination_was_not_paused(tmp_path):
     clock = ManualClock()
     backlogs, orders = MemoryBuffer(clock=clock), SqliteOrders(tmp_path, clock=clock)
     fleet = Fleet(

@@ -12,7 +12,7 @@ def test_without_a_proxy_the_sender_is_who_opened_the_connection() -> None:
     assert client_of("203.0.113.9:5555", "", LOOPBACK) == "203.0.113.9"
 
 
-def test_a_stranger_cannot_say_that_somebody_else_sent_it() -> None:
+def test_a_stranger_cannot_say_that_another_client_sent_it() -> None:
     assert client_of("203.0.113.9:5555", "198.51.100.1", LOOPBACK) == "203.0.113.9"
 
 
@@ -53,11 +53,11 @@ def test_an_entry_that_is_no_address_ends_the_row(entry: str) -> None:
     assert client_of("127.0.0.1:5555", f"8.8.8.8, {entry}", LOOPBACK) == "127.0.0.1"
 
 
-def test_nobody_is_trusted_when_nobody_is_named() -> None:
+def test_no_proxy_is_trusted_when_none_is_named() -> None:
     assert client_of("127.0.0.1:5555", "203.0.113.9", ()) == "127.0.0.1"
 
 
-def test_a_peer_without_an_address_is_nobody() -> None:
+def test_a_peer_without_an_address_is_no_proxy() -> None:
     assert client_of("unix:/run/penstock.sock", "203.0.113.9", LOOPBACK) == ""
 
 

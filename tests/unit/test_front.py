@@ -37,7 +37,7 @@ def public(tmp_path):
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8081", "penstock.example.com.evil.example", "", "a b", "x/y"]
 )
-def test_a_name_that_nobody_gave_this_listener_is_refused(public, path, host):
+def test_a_name_that_was_not_given_to_this_listener_is_refused(public, path, host):
     answer = public.client().get(path, headers={"Host": host})
 
     assert answer.status_code == 421
@@ -163,7 +163,7 @@ def test_plain_http_keeps_plain_cookies(tmp_path):
     assert "strict-transport-security" not in answer.headers
 
 
-def test_who_guesses_is_who_the_trusted_proxy_names_and_nobody_chooses_that(public):
+def test_a_guesser_has_the_address_that_the_trusted_proxy_names_and_cannot_choose_it(public):
     honest, proxy = {"X-Forwarded-For": "198.51.100.1"}, "127.0.0.1"
     for number in range(30):
         # The right end is what our proxy wrote; the rest is what the guesser says.

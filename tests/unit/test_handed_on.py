@@ -37,7 +37,7 @@ def test_what_was_left_half_is_nothing(memory):
     assert of(memory).read() == {}
 
 
-def test_whoever_was_not_started_by_a_supervisor_finds_and_leaves_nothing():
+def test_a_process_without_a_supervisor_finds_and_leaves_nothing():
     alone = HandedOn({})
 
     alone.leave(FACTS)

@@ -64,14 +64,14 @@ def test_what_still_waits_under_another_name_of_the_person_goes_first():
     assert lanes(named, waiting=(MAIL, VISITOR)) == (ANA, MAIL, VISITOR)
 
 
-def test_an_email_that_was_somebody_elses_waits_for_them_too():
+def test_an_email_that_was_another_persons_waits_for_them_too():
     named = Named(user_id="ana", email="ana@x.io")
 
     assert lanes(named, ties={MAIL: ("user:bo", False)}) == (ANA, "user:bo")
     assert lanes(MAIL_NAMED, ties={MAIL: (ANA, True)}) == (MAIL, ANA)
 
 
-def test_of_a_visitor_only_an_event_that_names_nobody_else_waits_for_whoever_it_was_last():
+def test_of_a_visitor_only_an_event_without_other_ids_waits_for_the_person_it_was_last():
     ties = {VISITOR: ("user:bo", False)}
 
     assert lanes(Named(visitor=VISITOR), ties=ties) == (VISITOR, "user:bo")
@@ -112,7 +112,7 @@ def test_a_tie_follows_the_last_person_and_remembers_that_there_were_several(hel
 
 
 @pytest.mark.parametrize("person", ["user:user:", "user:email:", "email:user:"])
-def test_nobody_is_taken_for_another_kind_by_how_their_name_ends(person):
+def test_no_client_is_taken_for_another_kind_by_how_its_name_ends(person):
     kind = person.split(":")[0]
     others = {"user": ("user:zoe", "user:email:x"), "email": ("email:zoe@x.io", "email:user:x")}[kind]
 
@@ -137,7 +137,7 @@ def test_nobody_is_taken_for_another_kind_by_how_their_name_ends(person):
         (Named(), {"": (ANA, False)}, ""),
     ],
 )
-def test_a_visitors_event_is_the_persons_whom_the_visitor_became_if_there_is_no_doubt(named, ties, person):
+def test_a_visitors_event_is_that_of_the_person_they_became_if_there_is_no_doubt(named, ties, person):
     assert became(named, ties.get) == person
 
 
@@ -159,7 +159,7 @@ def test_a_person_is_named_by_id_before_email():
         ([], "does not know the person", causes.PERSON_UNKNOWN),
     ],
 )
-def test_a_parked_event_says_for_whom_it_waits(subjects, says, cause):
+def test_a_parked_event_says_who_it_waits_for(subjects, says, cause):
     reason, code = why_parked(subjects)
 
     assert says in reason

@@ -54,7 +54,7 @@ def test_what_ran_out_is_taken_back_with_where_it_waits_and_counts_as_an_attempt
         leases.end(lease, 10.0)
 
 
-def test_what_ran_out_and_was_given_to_somebody_else_is_lost_for_the_first_one_whatever_the_time_says():
+def test_a_lease_that_ran_out_and_was_given_away_again_is_lost_for_the_first_one_whatever_the_time_says():
     leases = Leases()
     first = grant(leases, 7, expires_at=10.0)
     leases.expire(10.0)

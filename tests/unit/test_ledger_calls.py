@@ -8,7 +8,7 @@ from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.plan import Plan
 from penstock.ledger.record import LEFT, MEMBER, Alias, Delta, Record, kept
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Weighable, subjects_of, together, weigh
+from penstock.ledger.weigh import Weighable, count_together, subjects_of, weigh
 from weighing import DAY, NOW, changed, company, guess, held, learned, part, person, weighed
 
 
@@ -21,7 +21,7 @@ def weighed_by_email(*calls: Call, rules: Rules | None = None, **records: Record
     return weigh(parts, {"email:ana@x.io": None} | records, rules or Rules(), now=NOW)
 
 
-def test_whoever_an_event_names_has_a_say_and_nobody_else():
+def test_only_people_an_event_names_have_a_say():
     call = person(email="Ana@x.io", companies={"acme": True, "old": False})
 
     assert subjects_of(Plan((call,))) == {"user:ana", "email:ana@x.io", "company:acme", "company:old"}
@@ -30,7 +30,7 @@ def test_whoever_an_event_names_has_a_say_and_nobody_else():
     assert subjects_of(Plan(nobody)) == set()
 
 
-def test_an_email_that_is_no_users_is_somebody_of_their_own():
+def test_an_email_that_is_no_users_is_a_person_of_its_own():
     record = held(email="ana@x.io", name="Ana")
 
     result = weighed_by_email(by_email(phone="1"), **{"email:ana@x.io": record})
@@ -39,10 +39,10 @@ def test_an_email_that_is_no_users_is_somebody_of_their_own():
     assert result.calls == (by_email(phone="1"),)
 
 
-def test_the_email_of_a_company_is_nobodys_and_keeps_no_events_apart():
+def test_the_email_of_a_company_is_no_persons_and_keeps_no_events_apart():
     plans = [(company(email=f"{who}@x.io"), person()) for who in ("a", "b")]
 
-    assert together([part(str(i), *calls) for i, calls in enumerate(plans)]) == 2
+    assert count_together([part(str(i), *calls) for i, calls in enumerate(plans)]) == 2
 
 
 def test_a_first_call_goes_out_just_as_the_mapping_made_it_whatever_it_does_not_understand():
@@ -54,7 +54,7 @@ def test_a_first_call_goes_out_just_as_the_mapping_made_it_whatever_it_does_not_
     assert made is call
 
 
-def test_somebody_new_of_whom_nothing_is_said_is_sent_all_the_same():
+def test_a_new_person_is_sent_though_nothing_is_said_of_them():
     result = weighed(part("m1", person()))
 
     assert (result.calls, result.is_carried) == ((person(),), (True,))
@@ -73,7 +73,7 @@ def test_of_a_run_all_that_was_said_goes_out_what_custify_holds_too():
     assert result.is_carried == (False, True)
 
 
-def test_with_changes_only_somebody_new_is_sent_whole_and_a_re_assertion_is_whole():
+def test_with_changes_only_a_new_person_is_sent_whole_and_a_re_assertion_is_whole():
     rules = Rules(changes_only=True)
     new = weighed(part("m1", person(name="Ana", companies={"acme": False})), part("m2", person(phone="1")), rules=rules)
     stale = weighed(
@@ -201,7 +201,7 @@ def test_who_is_known_by_email_alone_is_always_named_by_it_and_who_has_an_id_by_
 
 
 @pytest.mark.parametrize("policy", ["set_once", "owner"])
-def test_who_is_known_by_email_alone_is_named_by_it_even_where_nobody_may_overwrite_it(policy):
+def test_a_person_known_by_email_alone_is_named_by_it_even_where_it_may_not_be_overwritten(policy):
     rules = Rules(policies={"people.email": policy})
 
     result = weighed_by_email(

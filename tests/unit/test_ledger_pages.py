@@ -44,7 +44,7 @@ def test_the_page_says_what_was_saved_and_what_custify_holds(admin):
     assert "people.signed_up_at set_once only the first value is sent" in page
 
 
-def test_nothing_is_known_of_somebody_nobody_sent(admin):
+def test_nothing_is_known_of_a_person_never_sent(admin):
     assert "Nothing is known of user:nobody" in text_of(admin.get("/ledger/custify?person=nobody"))
 
 

@@ -38,12 +38,12 @@ def test_of_a_person_who_was_found_the_fields_that_policies_need_are_kept(answer
 @pytest.mark.parametrize(
     "answer", ['[{"people": [], "total": 0}]', "[]", "{}", "null", "no JSON", '[{"people": [3]}]', ""]
 )
-def test_nobody_is_found_in_an_empty_or_strange_answer(answer):
+def test_no_person_is_found_in_an_empty_or_strange_answer(answer):
     assert found(event(), answer, RULES, now=7.0) is None
 
 
 @pytest.mark.parametrize(("held", "is_them"), [("ana", True), ("", True), ("bo", False)])
-def test_somebody_else_with_the_same_address_is_not_taken_for_the_person(held, is_them):
+def test_another_person_with_the_same_address_is_not_taken_for_the_person(held, is_them):
     call = event(email="ana@x.io")
     answer = f'[{{"people": [{{"user_id": "{held}", "signed_up_at": "2020"}}]}}]'
 
@@ -89,7 +89,7 @@ def plan(**body) -> Plan:
     return Plan((Call("/people", body),))
 
 
-def test_shadow_writes_for_nobody_and_live_for_everybody():
+def test_shadow_writes_nothing_and_live_everything():
     assert not Mode(name="shadow").is_live_for(plan(user_id="ana"))
     assert Mode().is_live_for(plan(user_id="ana"))
 

@@ -22,11 +22,11 @@ from penstock.ledger.record import (
     encoded,
 )
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import subjects_of, together, weigh
+from penstock.ledger.weigh import count_together, subjects_of, weigh
 from weighing import DAY, NOW, changed, company, guess, held, learned, part, person, weighed
 
 
-def test_somebody_new_is_sent_as_the_mapping_said():
+def test_a_new_person_is_sent_as_the_mapping_said():
     call = person(name="Ana", attributes={"plan": "pro"})
 
     result = weighed(part("m1", call))
@@ -96,7 +96,7 @@ def test_a_change_that_is_taken_back_within_a_run_is_sent_all_the_same():
     ],
 )
 def test_only_upserts_of_the_same_person_and_company_go_together(plans, count):
-    assert together([part(str(i), *calls) for i, calls in enumerate(plans)]) == count
+    assert count_together([part(str(i), *calls) for i, calls in enumerate(plans)]) == count
 
 
 def test_a_group_call_sends_the_company_before_the_person():
@@ -118,7 +118,7 @@ def test_of_a_repeated_group_call_only_what_changed_is_sent():
     assert result.is_carried == (True,)
 
 
-def test_a_link_to_a_company_that_nobody_sent_is_said_again_once_it_was():
+def test_a_link_to_a_company_not_sent_yet_is_said_again_once_it_was():
     call = person(companies={"acme": True})
     first = weighed(part("m1", call), user_ana=held())
     record = learned(first, "user:ana", held())
@@ -391,7 +391,7 @@ def test_an_email_is_one_subject_however_it_is_written():
 
     assert subjects_of(Plan((by_email,))) == {"email:ana@example.com"}
     other = Call("/people", {"email": "ana@example.com", "custom_attributes": {"plan": "pro"}})
-    assert together([part("m1", by_email), part("m2", other)]) == 2
+    assert count_together([part("m1", by_email), part("m2", other)]) == 2
 
 
 def test_a_null_takes_a_field_back_once():

@@ -45,7 +45,7 @@ def test_what_is_no_json_is_read_as_a_text(mask):
     assert mask.json("<p>Ana@Example.com</p>") == f"<p>{MASK}</p>"
 
 
-def test_a_text_is_shown_where_its_field_is_on_the_list_and_it_looks_like_nobodys(mask):
+def test_a_text_is_shown_where_its_field_is_on_the_list_and_it_does_not_look_personal(mask):
     shown = {"plan": "pro", "feature": "call +351 912 345 678", "hobby": "chess", "plans": "pro"}
     long = {"plan": "what somebody wrote " * 10}
 
@@ -110,7 +110,7 @@ def test_what_is_called_an_id_is_one():
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc",
     ],
 )
-def test_what_looks_like_somebodys_is_masked_wherever_it_stands(text):
+def test_what_looks_personal_is_masked_wherever_it_stands(text):
     assert redacted(text) == MASK
     assert redacted(f"Signed up as {text}") == f"Signed up as {MASK}"
 

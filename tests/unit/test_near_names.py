@@ -91,7 +91,7 @@ def test_any_name_can_be_known_and_looked_up(name):
     assert index.compared == 0
 
 
-def test_a_name_that_nobody_reads_to_its_end_is_compared_with_none():
+def test_a_name_too_long_to_be_read_is_compared_with_none():
     name = "a" * CHARS_MAX + "bc"
 
     assert known(name).near(f"{name}d") is None

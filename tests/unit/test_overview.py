@@ -30,7 +30,7 @@ def test_the_time_to_drain_follows_the_pace_else_what_custify_allows():
     assert drain_s(destination(), 0.0) == 0
 
 
-def test_nobody_can_say_when_a_held_or_silent_destination_is_drained():
+def test_it_cannot_be_said_when_a_held_or_silent_destination_is_drained():
     assert drain_s(destination(waiting=5, state="held"), 2.0) is None
     assert drain_s(destination(waiting=5), 0.0) is None
 

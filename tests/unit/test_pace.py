@@ -88,7 +88,7 @@ def test_a_second_of_accepted_calls_at_full_pace_raises_the_limit():
     assert 0.9 * INCREASE_PER_S < pace.limit - 10.0 <= INCREASE_PER_S
 
 
-def test_a_limit_that_nobody_tries_stays_what_was_learned():
+def test_a_limit_that_is_not_tried_stays_what_was_learned():
     pace = Pace(per_s=10.0, as_of=NOW)
 
     pace.wait_s(NOW + 7_200.0)

@@ -176,7 +176,7 @@ def test_what_was_learned_is_forgotten_a_day_after_the_last_429():
     assert (pace.limit, pace.ceiling_per_s) == (math.inf, math.inf)
 
 
-def test_a_limit_that_somebody_gives_is_as_if_learned_now_unless_they_say_when():
+def test_a_limit_that_is_given_is_as_if_learned_now_unless_it_says_when():
     given, dated = Pace(per_s=10.0, as_of=NOW), Pace(per_s=10.0, throttled_at=NOW - DAY + 5.0, as_of=NOW)
     for pace in (given, dated):
         pace.wait_s(NOW + 10.0)

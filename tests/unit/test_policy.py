@@ -18,7 +18,7 @@ def test_a_policy_that_says_nothing_is_that_of_settings_that_say_nothing():
     assert policy.retry_after_s_max == settings.retry_after_s_max
 
 
-def test_a_lease_outlives_the_longest_errand_by_twenty_seconds():
+def test_a_lease_outlives_the_longest_dispatch_by_twenty_seconds():
     """A run makes two calls after two look-ups, is taken apart once, and each of them may take as long as it may."""
     policy = DeliveryPolicy(options=Mapping(), retry=RetryPolicy(), call_s_max=30.0)
 

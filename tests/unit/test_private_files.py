@@ -78,7 +78,7 @@ def test_a_link_is_not_followed(open_folder, tmp_path_factory):
     assert elsewhere.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_folder_of_somebody_else_is_used_and_complained_about(open_folder, monkeypatch):
+def test_a_folder_of_another_user_is_used_and_complained_about(open_folder, monkeypatch):
     def refuse(self, mode):
         raise PermissionError
 

@@ -66,7 +66,7 @@ def test_every_answer_that_is_assumed_is_one_that_can_be_given():
         assert assumption.assumed in assumption.answers, name
 
 
-async def test_whatever_it_made_is_gone_and_nobody_else_was_touched(world):
+async def test_whatever_it_made_is_gone_and_no_others_were_touched(world):
     theirs = [
         {"user_id": "25", "email": "jo@example.com"},
         {"user_id": f"{MARK}-other"},
@@ -325,7 +325,7 @@ async def test_what_cannot_be_found_out_is_said_and_no_guess_is_made():
     assert "no event was seen in /company/usage within 60 s" in report(findings, ASSUMPTIONS, origin="x", when="y")
 
 
-async def test_whoever_is_found_by_a_search_that_finds_everybody_is_never_deleted():
+async def test_people_found_by_a_search_that_finds_all_are_never_deleted():
     world = Otherwise("answers_with_everybody")
 
     findings = await world.examine()
@@ -338,7 +338,7 @@ async def test_whoever_is_found_by_a_search_that_finds_everybody_is_never_delete
     assert findings.found["null_field"].why.startswith("no person is found by user_id")
 
 
-async def test_a_number_that_is_somebodys_is_left_alone(world):
+async def test_a_number_that_is_a_persons_is_left_alone(world):
     await world.sandbox.post("/people", {"user_id": RUN.number, "phone": "5", "email": "jo@example.com"})
     before = await world.made()
 

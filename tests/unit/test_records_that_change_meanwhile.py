@@ -9,8 +9,8 @@ import pytest
 
 from contract.worlds import MemoryWorld, event
 from penstock.clock import ManualClock
+from penstock.deliver.attributes import CACHED_S
 from penstock.deliver.busy import BUSY_S
-from penstock.deliver.watch import CACHED_S
 from penstock.destinations.answer import Accepted
 from penstock.destinations.custify.naming import NamedBy
 from penstock.destinations.custify.options import Mapping
@@ -137,7 +137,7 @@ async def test_a_value_that_was_overwritten_meanwhile_is_not_taken_for_one_that_
     assert delivery.custify.people["ana"]["phone"] == "0"
 
 
-async def test_who_is_woken_looks_again_whoever_was_not_found_a_moment_ago():
+async def test_a_woken_event_looks_again_for_a_person_not_found_a_moment_ago():
     delivery = await Delivery(Rules(policies={})).open()
     await delivery.say("seen", "ana", kind="track", event="Seen", context={"traits": {"email": EMAIL}})
     await delivery.deliver()

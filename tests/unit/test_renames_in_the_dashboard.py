@@ -50,7 +50,7 @@ def test_going_back_to_an_earlier_revision_gives_the_name_back(world):
     assert settings.destinations["custify"].renamed_from == ("crm",)
 
 
-def test_a_page_of_a_destination_that_nobody_explained_asks_and_takes_the_answer(world):
+def test_a_page_of_a_destination_of_unknown_origin_asks_and_takes_the_answer(world):
     world.snapshots.write("deliver", {"custify": {"hold_reason": "?", "hold_cause": causes.RENAMED, "was": "crm"}})
 
     page = world.admin.get("/destinations/custify").text

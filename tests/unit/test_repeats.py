@@ -31,7 +31,7 @@ def test_once_an_interval_the_count_is_said_with_an_example():
     assert said(repeats.due(120.0)) == [("rejected", "a", 1, "x")]
 
 
-def test_whoever_is_never_asked_still_says_no_more_than_one_line_an_interval():
+def test_repeats_that_are_never_asked_for_still_say_no_more_than_one_line_an_interval():
     repeats = Repeats(interval_s=60.0)
     lines = [line for second in range(600) for line in repeats.heard("rejected", cause="a", now=float(second))]
 

@@ -84,7 +84,7 @@ async def test_company_first_then_person_associates_both_whoever_is_new(sandbox,
     assert await linked(sandbox, "u1") == ["acme"]
 
 
-async def test_a_link_to_a_company_nobody_wrote_is_ignored(sandbox):
+async def test_a_link_to_an_unknown_company_is_ignored(sandbox):
     got = await sandbox.post("/people", {"user_id": "u1", "companies": [{"company_id": "acme"}]})
 
     assert got.status == 200

@@ -147,7 +147,7 @@ def test_an_unknown_key_of_a_destination_is_an_error_with_a_suggestion(file):
         ("[destinations.c]\napi_key='k'\nbase_url='http://custify.example'", "destinations.c.base_url: expected https"),
         ("[destinations.c]\napi_key='k'\ncalls_in_flight_max=0", "destinations.c.calls_in_flight_max: expected 1"),
         ("[[connections]]\nfrom='web'\nto='c'", "connections[0].from: expected one of []"),
-        ("[[connections]]\nfrom='web'", "connections[0]: expected from and to"),
+        ("[[connections]]\nfrom='web'", "connections[0].to: expected one of []"),
         ("data_dir = ''", "data_dir: expected a path"),
     ],
 )

@@ -87,7 +87,7 @@ def copied(path: Path, text: str):
 
 
 @pytest.mark.parametrize("written", [truncated_then_written, renamed, removed_then_renamed, copied])
-def test_whoever_looks_while_a_file_is_written_sees_the_old_settings_or_the_new_ones(world, written):
+def test_a_look_while_a_file_is_written_sees_the_old_settings_or_the_new_ones(world, written):
     seen = []
     for _ in written(world.path, NEW):
         seen.append(world.look())
@@ -275,7 +275,7 @@ def test_going_back_to_what_is_in_force_ends_the_complaint(world):
     assert (world.look(), world.problem) == ("old", "")
 
 
-def test_a_destination_under_another_name_is_not_followed_before_somebody_says_what_it_is(world):
+def test_a_destination_under_another_name_is_not_followed_before_it_is_said_what_it_is(world):
     renamed_ = OLD.replace("destinations.c]", "destinations.crm]").replace('"old"', '"new"')
     world.path.write_text(renamed_)
     assert [world.look(), world.look()] == ["old", "old"]
@@ -303,7 +303,7 @@ def test_two_destinations_that_exchange_their_keys_are_not_followed_before_it_is
     assert world.problem == ""
 
 
-def test_nor_is_one_that_says_nothing_forced_on_somebody_who_means_it(world):
+def test_nor_is_one_that_says_nothing_forced_on_those_who_mean_it(world):
     world.path.write_text(OLD.replace("destinations.c]", "destinations.crm]").replace('"old"', '"new"'))
     world.look()
     world.look()

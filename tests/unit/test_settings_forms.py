@@ -38,7 +38,7 @@ def test_whatever_a_form_leaves_out_changes_nothing_and_is_named(world, admin, p
 
 @pytest.mark.parametrize(("page", "action"), FORMS)
 @pytest.mark.parametrize("name", ["modes", "write_key", "type", "renamed_from", "source", "x:y"])
-def test_a_field_that_nobody_knows_is_refused(world, admin, page, action, name):
+def test_an_unknown_field_is_refused(world, admin, page, action, name):
     before = world.desk.document()
     answer = admin.post(action, **form_of(admin.get(page).text, action) | {name: "on"})
 

@@ -14,9 +14,9 @@ from penstock import causes
 from penstock.buffer.port.backlog import Lease
 from penstock.buffer.port.outcomes import Outcome
 from penstock.clock import ManualClock
-from penstock.deliver import reads, watch, weighing
+from penstock.deliver import attributes, reads, weighing
 from penstock.deliver.decide import JUDGE_AGAIN_S, RetryPolicy
-from penstock.deliver.errand import Read
+from penstock.deliver.dispatch import Read
 from penstock.deliver.policy import TOGETHER_MAX, DeliveryPolicy
 from penstock.deliver.steps import BUDGET, Watched
 from penstock.deliver.watchman import Watchman
@@ -54,12 +54,12 @@ def planted(monkeypatch):
     monkeypatch.setenv(planted_steps.PARENT, str(os.getpid()))
     monkeypatch.setattr(reads, "meaning_of", planted_steps.meaning_of)
     monkeypatch.setattr(weighing, "weighed_at", planted_steps.weighed_at)
-    monkeypatch.setattr(watch, "looked_at", planted_steps.looked_at)
+    monkeypatch.setattr(attributes, "looked_at", planted_steps.looked_at)
 
 
 @pytest.fixture
 def watchman(tmp_path):
-    """Watch over this process."""
+    """NewAttributes over this process."""
     watchman = Watchman(Pulse(tmp_path, "deliver", pid=os.getpid(), clock=ManualClock()), step_cpu_s_max=0.1)
     with watchman.watching():
         yield watchman
@@ -231,9 +231,9 @@ def test_the_largest_event_that_ingest_takes_needs_a_fraction_of_the_budget():
     _, subjects = apart.run(weighing.surveyed, [part])
     run, records = [Read(lease=lease, meaning=meaning, at_ms=at_ms)], dict.fromkeys(subjects)
     known = weighing.Gathered(run=run, parts=[part], records=records)
-    errand = apart.run(weighing.weighed_at, known, Rules(guard="warn"), 1.0)
+    dispatch = apart.run(weighing.weighed_at, known, Rules(guard="warn"), 1.0)
 
-    assert len(errand.calls) == 1
+    assert len(dispatch.calls) == 1
     apart.close()
 
 

@@ -38,7 +38,7 @@ def test_whoever_signs_in_by_email_gets_it_too():
     assert event["email"] == "ana@x.io"
 
 
-def test_nobody_signs_in_and_it_ends_as_rejected_with_its_reason():
+def test_without_a_sign_in_it_ends_as_rejected_with_its_reason():
     came = sent(call(1, anonymousId="a1"), call(2, userId="undefined", anonymousId="a2"))
 
     assert came.calls == []

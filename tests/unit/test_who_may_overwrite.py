@@ -26,7 +26,7 @@ def test_every_policy_is_explained_and_those_that_compare_must_know_what_is_held
     assert {policy for policy in MEANING if why(policy, "b", "b").startswith(f"{policy}: Custify holds")} == NEEDS_HELD
 
 
-def test_unless_somebody_sets_it_only_the_sign_up_date_is_protected():
+def test_by_default_only_the_sign_up_date_is_protected():
     rules = Rules()
 
     assert rules.policy("people", "signed_up_at") == "set_once"
@@ -100,5 +100,5 @@ def test_under_latest_only_an_event_that_can_have_happened_later_keeps_a_value(a
     assert bool(why("latest", "new", "old", at_before=at_before)) is is_kept_back
 
 
-def test_under_latest_a_field_of_somebody_new_is_sent():
+def test_under_latest_a_field_of_a_new_person_is_sent():
     assert why("latest", "new") == ""

@@ -151,7 +151,7 @@ async def test_what_only_looks_like_a_success_is_judged_likewise(world, answer):
     assert (alone, everybody) == (Singled(answer, counts=False), answer)
 
 
-async def test_a_404_for_every_call_holds_and_buries_nobody(world):
+async def test_a_404_for_every_call_holds_and_buries_no_event(world):
     world.read = Refused(404, "no route")
 
     assert await world.judged(Refused(404, "no route")) == Barred(404, "no route", causes.ROUTE)
@@ -175,7 +175,7 @@ async def test_a_404_for_one_event_while_others_pass_buries_it(world):
     assert (first, again) == (Singled(Refused(404, "no such thing"), counts=False), Refused(404, "no such thing"))
 
 
-async def test_a_404_of_a_look_up_means_nobody_only_where_reads_are_answered(world):
+async def test_a_404_of_a_look_up_means_no_person_only_where_reads_are_answered(world):
     assert await world.standing.is_way_right()
     world.read = Refused(404, "no route")
     assert await world.standing.is_way_right(), "one passed a moment ago"

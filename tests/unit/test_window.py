@@ -21,7 +21,7 @@ def test_the_first_of_all_its_lanes_is_handed_out_and_no_other():
     assert picked(window("a", "ab", "b", "c", "")) == [1, 4, 5]
 
 
-def test_whoever_stood_behind_moves_up_once_all_in_front_have_left():
+def test_events_behind_move_up_once_all_in_front_have_left():
     lanes = window("a", "b", "ab")
     assert picked(lanes) == [1, 2]
     lanes.leave(place_in_log(1), 0.0)
@@ -30,7 +30,7 @@ def test_whoever_stood_behind_moves_up_once_all_in_front_have_left():
     assert picked(lanes) == [3]
 
 
-def test_whoever_moves_up_waits_from_then_on():
+def test_a_request_that_moves_up_waits_from_then_on():
     lanes = window("a", "a", "b")
     assert picked(lanes, limit=1) == [1]
     lanes.leave(place_in_log(1), 5.0)
@@ -66,7 +66,7 @@ def test_a_component_is_everybody_who_waits_for_one_another():
     assert [fresh.seq for fresh in lanes.component([place_in_log(7)], lanes="b")] == [1, 2, 3, 7]
 
 
-def test_those_that_stand_elsewhere_leave_nobody_in_their_lanes():
+def test_those_that_stand_elsewhere_leave_no_event_in_their_lanes():
     lanes = window("a", "b", "ab", "c")
     for fresh in reversed(lanes.component([place_in_log(1)])):
         lanes.drop(fresh.position)

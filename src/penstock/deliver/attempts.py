@@ -4,7 +4,7 @@ from penstock.buffer.port.outcomes import Attempt
 from penstock.destinations.answer import Answer, Throttled
 from penstock.destinations.plan import Call
 
-# What is kept of an answer: enough for Custify's validation messages, bounded for the disk's sake.
+# What is kept of an answer: enough for a validation message, bounded for the disk's sake.
 ANSWER_CHARS_MAX = 2_000
 
 

@@ -1,6 +1,6 @@
 """What a bad answer is about: the event that got it, or the destination. Pure: it is told which calls passed, and which did not.
 
-A key, an account, an address or a server that is down fails every call. A firewall, or a bug at Custify, fails the calls of
+A key, an account, an address or a server that is down fails every call. A firewall, or a bug at the far side, fails the calls of
 one event, again and again, while others pass: that must neither hold nor slow them, and the event grows old by it.
 """
 
@@ -27,7 +27,7 @@ class Blame(enum.Enum):
 class Witness:
     """Which writes passed lately, and which events failed. Times are on any clock, always the same one."""
 
-    #: When a write passed last; what Custify refuses for its content has passed the key and the way.
+    #: When a write passed last; what is refused for its content has passed the key and the way.
     passed_at: float = -math.inf
     #: One ever did, with the key and the address of now. A key that may only read passes every read.
     is_proven: bool = False

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Collection
 
-from penstock.deliver.errand import Errand
+from penstock.deliver.dispatch import Dispatch
 from penstock.destinations.answer import Throttled
 
 # The second of them waits a moment.
@@ -20,27 +20,27 @@ class Busy:
         self.changed: dict[int, set[str]] = {}
 
     def begin(self, token: int) -> None:
-        """From now on a lease reads records. Between that and `take` others go on, for it may ask Custify and wait."""
+        """From now on a lease reads records. Between that and `take` others go on, for it may ask the destination and wait."""
         self.changed[token] = set()
 
-    def take(self, errand: Errand, token: int, read: Collection[str]) -> bool:
-        """Reserve the records an errand changes for a lease, which read these.
+    def take(self, dispatch: Dispatch, token: int, read: Collection[str]) -> bool:
+        """Reserve the records a dispatch changes for a lease, which read these.
 
         False when another is changing one of the former, or has changed one of the latter meanwhile.
         """
-        is_held = any(self.holders.get(subject, token) != token for subject in errand.learned)
+        is_held = any(self.holders.get(subject, token) != token for subject in dispatch.learned)
         if is_held or not self.changed[token].isdisjoint(read):
             return False
-        self.holders |= dict.fromkeys(errand.learned, token)
+        self.holders |= dict.fromkeys(dispatch.learned, token)
         return True
 
-    def reserved(self, errand: Errand, token: int, read: Collection[str]) -> Errand:
-        """Return an errand with its records reserved for a lease, or that it is not done now, without blame."""
-        if self.take(errand, token, read):
-            return errand
+    def reserved(self, dispatch: Dispatch, token: int, read: Collection[str]) -> Dispatch:
+        """Return a dispatch with its records reserved for a lease, or that it is not done now, without blame."""
+        if self.take(dispatch, token, read):
+            return dispatch
         why = Throttled(BUSY_S, "another event of the same person or company is under way")
         # Nothing was sent, so there is nothing to doubt: least of all what the other one is changing.
-        return dataclasses.replace(errand, instead=why, learned={})
+        return dataclasses.replace(dispatch, instead=why, learned={})
 
     def release(self, token: int) -> None:
         """Let others change the records of a lease; who has read them is to read them again."""

@@ -20,10 +20,9 @@ from penstock.buffer.port.ledger import Ledger
 from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
 from penstock.clock import Clock, Dice
 from penstock.deliver.attempts import attempt_of, unsent
-from penstock.deliver.books import Books
 from penstock.deliver.busy import Busy
 from penstock.deliver.decide import Hold, Park, RetryIn, Said, Settle, Verdict, decide
-from penstock.deliver.errand import SHADOW, Errand, Read, run_of
+from penstock.deliver.dispatch import SHADOW, Dispatch, Read, run_of
 from penstock.deliver.gather import gather
 from penstock.deliver.guarding import Guard
 from penstock.deliver.hold import HoldState
@@ -32,6 +31,7 @@ from penstock.deliver.pace import Pace
 from penstock.deliver.policy import TOGETHER_MAX, WRITING_MAX, DeliveryPolicy
 from penstock.deliver.progress import Progress
 from penstock.deliver.reads import read
+from penstock.deliver.records import KeptRecords
 from penstock.deliver.runs import Runs
 from penstock.deliver.standing import NOT_FOUND, Standing
 from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
@@ -73,9 +73,9 @@ class Engine:
         self.name, self.backlog, self.api = name, backlog, api
         self.pace, self.policy, self.clock, self.dice = pace, policy, clock, dice
         self.steps, self.repeats = Steps(name, bench or Trusting()), Repeats()
-        self.books, self.busy = Books(ledger, clock=clock), Busy()
+        self.kept, self.busy = KeptRecords(ledger, clock=clock), Busy()
         self.guard = Guard(ledger, clock=clock, steps=self.steps)
-        self.runs = Runs(backlog, self.books, self.busy, steps=self.steps, clock=clock)
+        self.runs = Runs(backlog, self.kept, self.busy, steps=self.steps, clock=clock)
         self.width = Width(calls_max=policy.in_flight_max)
         #: An event ended since the backlog was looked at, whose lane may go on; or the engine is to stop.
         self.news = asyncio.Event()
@@ -99,7 +99,7 @@ class Engine:
         """Deliver until `stop`; then let calls under way finish."""
         if await self.notes.begin(self.policy):
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
-            # overtake them. Custify gets the time that we would have given it.
+            # overtake them. The destination gets the time that we would have given it.
             await self._rest(self.policy.call_s_max)
         idle_s = IDLE_S_MIN
         while not self.stopping.is_set():
@@ -136,16 +136,16 @@ class Engine:
         """Bring one event to an end, with those it carries along, or give it a time to try again."""
         attempts: list[Attempt] = []
         try:
-            reads, errand = await self._prepared(run_of(lease), attempts)
-            said = await self._sent(errand, attempts)
-            if isinstance(said, Refused) and len(errand.leases) > 1:
+            reads, dispatch = await self._prepared(run_of(lease), attempts)
+            said = await self._sent(dispatch, attempts)
+            if isinstance(said, Refused) and len(dispatch.leases) > 1:
                 # One of them is to blame, and it is not known which: the first goes by itself.
-                reads, errand = await self._prepared([lease], attempts)
-                said = await self._sent(errand, attempts)
+                reads, dispatch = await self._prepared([lease], attempts)
+                said = await self._sent(dispatch, attempts)
             took_s = attempts[-1].duration_ms / 1000 if attempts else 0.0
             said = await self.standing.judged(said, lease.seq, took_s=took_s)
             verdict = self.verdict(said, lease)
-            await self._conclude(verdict, said, reads, errand, attempts)
+            await self._conclude(verdict, said, reads, dispatch, attempts)
         finally:
             self.busy.release(lease.token)
         if self.log.is_enabled_for(logging.DEBUG):
@@ -176,46 +176,46 @@ class Engine:
         )
 
     async def _conclude(
-        self, verdict: Verdict, said: Said, reads: Sequence[Read], errand: Errand, attempts: Sequence[Attempt]
+        self, verdict: Verdict, said: Said, reads: Sequence[Read], dispatch: Dispatch, attempts: Sequence[Attempt]
     ) -> None:
         """Write down what became of an event; its place among the calls under way is another's meanwhile."""
         self.writing += 1
         self.news.set()
         try:
-            if not errand.ends_free(said, attempts) or not await self._end_run(reads):
-                await self.apply(verdict, errand, attempts)
+            if not dispatch.ends_free(said, attempts) or not await self._end_run(reads):
+                await self.apply(verdict, dispatch, attempts)
         finally:
             self.writing -= 1
 
-    async def apply(self, verdict: Verdict, errand: Errand, attempts: Sequence[Attempt]) -> None:
+    async def apply(self, verdict: Verdict, dispatch: Dispatch, attempts: Sequence[Attempt]) -> None:
         """Write the verdict down; a lease that was lost is another's by now."""
-        lease, now = errand.leases[0], self.clock.steady()
+        lease, now = dispatch.leases[0], self.clock.steady()
         try:
             match verdict:
                 case Settle(Outcome.DELIVERED):
-                    endings = errand.endings(attempts)
-                    await self.backlog.settle(*endings, learned=errand.knowledge(), calls=errand.figures())
+                    endings = dispatch.endings(attempts)
+                    await self.backlog.settle(*endings, learned=dispatch.knowledge(), calls=dispatch.figures())
                     self._note_ends(endings)
                 case Settle(outcome, reason, cause):
                     ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=attempts)
-                    await self.backlog.settle(ending, learned=errand.doubts())
+                    await self.backlog.settle(ending, learned=dispatch.doubts())
                     self._note_ends([ending])
                 case RetryIn(delay_s, counts):
-                    await self._retry(errand, attempts, at=now + delay_s, counts=counts)
+                    await self._retry(dispatch, attempts, at=now + delay_s, counts=counts)
                 case Hold(_, _, counts):
                     self.standing.begin(verdict)
                     await self.notes.write(self.policy)
-                    await self._retry(errand, attempts, at=now, counts=counts)
+                    await self._retry(dispatch, attempts, at=now, counts=counts)
                 case Park(delay_s, subjects, room, otherwise):
-                    known_as = [SHADOW + subject if errand.is_shadow else subject for subject in subjects]
+                    known_as = [SHADOW + subject if dispatch.is_shadow else subject for subject in subjects]
                     times = {"since": self.hold.retry_clock(self.clock.awake()), "until": now + delay_s}
                     if not await self.backlog.park(lease, **times, subjects=known_as, room=room):
-                        await self.apply(otherwise, errand, attempts)
+                        await self.apply(otherwise, dispatch, attempts)
         except LeaseLost:
             self._hear("lease_lost", message_id=lease.event.message_id)
 
-    async def _retry(self, errand: Errand, attempts: Sequence[Attempt], *, at: float, counts: bool) -> None:
-        lease, learned = errand.leases[0], errand.half_knowledge(attempts)
+    async def _retry(self, dispatch: Dispatch, attempts: Sequence[Attempt], *, at: float, counts: bool) -> None:
+        lease, learned = dispatch.leases[0], dispatch.half_knowledge(attempts)
         failed_at = self._failed_at(lease, counts)
         await self.backlog.retry(
             lease, attempts=attempts, learned=learned, at=at, first_failed_at=failed_at, counts=counts
@@ -227,31 +227,31 @@ class Engine:
             return self.hold.retry_clock(self.clock.awake())
         return lease.first_failed_at
 
-    async def _prepared(self, leases: Sequence[Lease], attempts: list[Attempt]) -> tuple[Sequence[Read], Errand]:
+    async def _prepared(self, leases: Sequence[Lease], attempts: list[Attempt]) -> tuple[Sequence[Read], Dispatch]:
         """Read events, gather what is known of their people and companies, weigh: what is left to do, its records reserved."""
         first, policy = leases[0], self.policy
         look_up = functools.partial(self._looked_up, attempts=attempts, until=first.expires_at)
         try:
             reads = await read(leases, self.steps, policy)
             self.busy.begin(first.token)
-            known = await gather(reads, policy, self.books, self.steps, look_up)
-            errand = await weighed(known, policy.rules, self.steps, now=self.clock.now())
-            errand = await self.guard.guarded(errand, policy.rules, look_up)
-            return reads, self.busy.reserved(errand, first.token, known.records)
+            known = await gather(reads, policy, self.kept, self.steps, look_up)
+            dispatch = await weighed(known, policy.rules, self.steps, now=self.clock.now())
+            dispatch = await self.guard.guarded(dispatch, policy.rules, look_up)
+            return reads, self.busy.reserved(dispatch, first.token, known.records)
         except Unfinished as found:
-            return (), Errand(leases=[first], instead=found.said)
+            return (), Dispatch(leases=[first], instead=found.said)
         except StepSpent:
             # One of several is to blame, and it is not known which.
             return await self._prepared(leases[:1], attempts)
 
-    async def _sent(self, errand: Errand, attempts: list[Attempt]) -> Said:
-        """Make the calls of an errand, if it has any; in shadow mode, note what would be sent."""
-        if errand.instead is not None:
-            return errand.instead
-        if errand.is_shadow:
-            attempts += [unsent(call, at=self.clock.now()) for call in errand.calls]
+    async def _sent(self, dispatch: Dispatch, attempts: list[Attempt]) -> Said:
+        """Make the calls of a dispatch, if it has any; in shadow mode, note what would be sent."""
+        if dispatch.instead is not None:
+            return dispatch.instead
+        if dispatch.is_shadow:
+            attempts += [unsent(call, at=self.clock.now()) for call in dispatch.calls]
             return Accepted(200, "")
-        return await self.send(errand.calls, attempts, until=errand.leases[0].expires_at)
+        return await self.send(dispatch.calls, attempts, until=dispatch.leases[0].expires_at)
 
     async def _end_run(self, reads: Sequence[Read]) -> bool:
         """End events that need no call, with those right behind them that need none either; False: there are none."""
@@ -278,7 +278,7 @@ class Engine:
             if self.policy.origin != self.notes.origin:
                 if self.in_flight:
                     return ()
-                await self.notes.moved_to(self.policy.origin, self.books)
+                await self.notes.moved_to(self.policy.origin, self.kept)
             if not await self.standing.may_send():
                 self.progress.rests()
                 return ()
@@ -386,7 +386,7 @@ class Engine:
         self.notes.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
         for ending in endings:
             self.standing.witness.ended(ending.lease.seq)
-        # The reason may quote Custify or the event, and either may quote a person: it stays out of the log.
+        # The reason may quote an answer or the event, and either may quote a person: it stays out of the log.
         for ending in endings:
             self.progress.moved(self.clock.steady())
             if ending.outcome in REPLAYABLE:

@@ -18,12 +18,12 @@ from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.clock import Clock, Dice
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.engine import Engine
+from penstock.deliver.ledger_orders import FollowedLedgerOrders
 from penstock.deliver.naming import Rename, Serve, naming_of
 from penstock.deliver.pace import Pace
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
 from penstock.deliver.steps import Bench, Trusting
-from penstock.deliver.wishes import LedgerWishes
 from penstock.destinations.every import package_of
 from penstock.destinations.port import Api
 from penstock.destinations.reading import options_by_source, options_of, wishes_of
@@ -50,9 +50,9 @@ class Served:
     """A destination that is served now: its engine, the task that runs it, and what it counted."""
 
     def __init__(
-        self, destination: Destination, engine: Engine, wishes: LedgerWishes, *, allowed_hosts: Sequence[str]
+        self, destination: Destination, engine: Engine, orders: FollowedLedgerOrders, *, allowed_hosts: Sequence[str]
     ) -> None:
-        self.destination, self.engine, self.wishes = destination, engine, wishes
+        self.destination, self.engine, self.ledger_orders = destination, engine, orders
         self.allowed_hosts = allowed_hosts
         self.replays = Replays(engine.backlog)
         #: When a person said last that it may go on; None before the first look.
@@ -226,7 +226,7 @@ class Fleet:
                     served.engine.resume()
                 served.heed_resume(resumed.get(name, 0.0))
                 is_live = served.destination.mode == "live"
-                served.engine.guard.watch.approved = await served.wishes.step(is_live=is_live)
+                served.engine.guard.attributes.approved = await served.ledger_orders.step(is_live=is_live)
                 if await served.replays.step([order for order in replays if order.destination == name]):
                     served.engine.progress.moved(self.clock.steady())
         except (BufferUnavailable, StoreDamaged) as error:
@@ -256,8 +256,8 @@ class Fleet:
     def _serve(self, destination: Destination) -> Served:
         name, self.heeded[destination.name] = destination.name, self.settings
         engine = self._engine(destination)
-        wishes = LedgerWishes(name, backlog=engine.backlog, books=engine.books, orders=self.ledger_orders)
-        return Served(destination, engine, wishes, allowed_hosts=self.settings.allowed_private_hosts)
+        orders = FollowedLedgerOrders(name, backlog=engine.backlog, kept=engine.kept, orders=self.ledger_orders)
+        return Served(destination, engine, orders, allowed_hosts=self.settings.allowed_private_hosts)
 
     def _engine(self, destination: Destination) -> Engine:
         name = destination.name

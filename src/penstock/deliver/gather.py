@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from penstock.deliver.books import Books, LookUp
-from penstock.deliver.errand import SHADOW, Read
+from penstock.deliver.dispatch import SHADOW, Read
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.deliver.records import KeptRecords, LookUp
 from penstock.deliver.steps import Steps
 from penstock.deliver.weighing import Gathered, needs_known, surveyed
 from penstock.destinations.plan import Plan
@@ -16,7 +16,7 @@ from penstock.ledger.weigh import whose
 
 
 async def gather(
-    reads: Sequence[Read], policy: DeliveryPolicy, books: Books, steps: Steps, look_up: LookUp
+    reads: Sequence[Read], policy: DeliveryPolicy, kept: KeptRecords, steps: Steps, look_up: LookUp
 ) -> Gathered:
     """Return what is known for the first of these events, and for those that can go along with it.
 
@@ -31,18 +31,18 @@ async def gather(
         if not isinstance(read.meaning, Plan) or mode.is_live_for(read.meaning) is is_shadow:
             break
         alike.append(read)
-    return await _looked_up(await on_record(alike, books, steps, is_shadow=is_shadow), rules, books, look_up)
+    return await _looked_up(await on_record(alike, kept, steps, is_shadow=is_shadow), rules, kept, look_up)
 
 
-async def on_record(run: Sequence[Read], books: Books, steps: Steps, *, is_shadow: bool) -> Gathered:
-    """Return those of a run, from the first on, that become one errand, and the records of their people and companies."""
+async def on_record(run: Sequence[Read], kept: KeptRecords, steps: Steps, *, is_shadow: bool) -> Gathered:
+    """Return those of a run, from the first on, that become one dispatch, and the records of their people and companies."""
     parts = [read.part() for read in run]
     count, subjects = await steps.run([read.lease for read in run], surveyed, parts)
-    records = await books.records(subjects, SHADOW if is_shadow else "")
+    records = await kept.records(subjects, SHADOW if is_shadow else "")
     return Gathered(run=run[:count], parts=parts[:count], records=records, is_shadow=is_shadow)
 
 
-async def _looked_up(known: Gathered, rules: Rules, books: Books, look_up: LookUp) -> Gathered:
+async def _looked_up(known: Gathered, rules: Rules, kept: KeptRecords, look_up: LookUp) -> Gathered:
     """Add those who must be known and have no record; up to the first look-up that is not answered."""
     found: dict[str, Record] = {}
     for call in (call for part in known.parts for call in part.plan.calls if needs_known(call, rules)):
@@ -51,7 +51,7 @@ async def _looked_up(known: Gathered, rules: Rules, books: Books, look_up: LookU
             continue
         email = email_subject(str(call.email or ""))
         # By another name they are known: a person not found a moment ago may have been made known since.
-        person = await books.person(call, rules, look_up, anew=known.records.get(email) is not None)
+        person = await kept.person(call, rules, look_up, anew=known.records.get(email) is not None)
         if isinstance(person, Record):
             found[subject] = person
         elif person is not None:

@@ -1,10 +1,10 @@
-"""What an engine learned that must survive a restart, as the backlog keeps it; also of which Custify it was learned."""
+"""What an engine learned that must survive a restart, as the backlog keeps it; also of which far side it was learned."""
 
 import structlog
 
 from penstock.buffer.port.backlog import Notebook
-from penstock.deliver.books import Books
 from penstock.deliver.policy import DeliveryPolicy
+from penstock.deliver.records import KeptRecords
 from penstock.deliver.standing import Standing
 from penstock.deliver.steps import Steps
 
@@ -16,7 +16,7 @@ class Notes:
 
     def __init__(self, name: str, notebook: Notebook, *, steps: Steps, standing: Standing) -> None:
         self.name, self.notebook, self.steps, self.standing = name, notebook, steps, standing
-        #: The Custify that the ledger is about; empty before the first one.
+        #: The origin that the ledger is about; empty before the first one.
         self.origin = ""
         #: Something was learned of the steps, or set, that must survive a restart.
         self.is_unwritten = False
@@ -44,10 +44,10 @@ class Notes:
         if is_all_done:
             await self.notebook.remember({"running": False})
 
-    async def moved_to(self, origin: str, books: Books) -> None:
-        """Forget what another Custify held; nothing may be under way to it any more."""
+    async def moved_to(self, origin: str, kept: KeptRecords) -> None:
+        """Forget what another origin held; nothing may be under way to it any more."""
         if self.origin:
-            count = await books.forget()
+            count = await kept.forget()
             log.info("ledger_forgot", destination=self.name, order="base_url changed", records=count)
         self.origin = origin
         await self.notebook.remember({"origin": origin})

@@ -1,8 +1,8 @@
 """How fast one destination may be called. Pure: it is told the time and answers with waiting times.
 
-Custify publishes no rate limit, so the pace is learned: none until the first 429, then the rate that was taken, a little
+No rate limit is published, so the pace is learned: none until the first 429, then the rate that was taken, a little
 less. From there it grows, slowly about the rate at which it was throttled last, faster below and above, as TCP does in its
-CUBIC form (RFC 9438): a limit is used nearly whole, and one that was raised is found. Only calls that Custify took let it
+CUBIC form (RFC 9438): a limit is used nearly whole, and one that was raised is found. Only calls that were taken let it
 grow: a limit that is not tried, during an outage or a quiet night, stays what was learned; after a day it is forgotten.
 """
 
@@ -45,9 +45,9 @@ class Pace:
 
     #: The operator's limit in calls per second; math.inf when there is none.
     per_s_max: float = math.inf
-    #: The learned limit; math.inf until Custify throttled once.
+    #: The learned limit; math.inf until a 429 came.
     per_s: float = math.inf
-    #: The pace at which Custify throttled last; math.inf until it did.
+    #: The pace at which the last 429 came; math.inf until one did.
     ceiling_per_s: float = math.inf
     #: When it did.
     throttled_at: float = -math.inf
@@ -107,7 +107,7 @@ class Pace:
             self.blocked_until, self.must_ask = now, True
 
     def blocked_s(self, now: float) -> float:
-        """Return how long Custify still wants quiet."""
+        """Return how long the destination still wants quiet."""
         return max(0.0, self.blocked_until - now)
 
     def wait_s(self, now: float) -> float:
@@ -129,11 +129,11 @@ class Pace:
         self.measured_per_s += 1.0 / SMOOTHING_S
 
     def accepted(self) -> None:
-        """Custify took a call: at full pace, calls of one second together raise the limit as `_growth_per_s` says."""
+        """A call was taken: at full pace, calls of one second together raise the limit as `_growth_per_s` says."""
         self.per_s += self._growth_per_s() / max(1.0, self.per_s)
 
     def throttled(self, now: float, retry_after_s: float) -> None:
-        """Custify said 429: stop everybody for as long as it asks, and go on more slowly."""
+        """A 429 came: stop all calls for as long as it asks, and go on more slowly."""
         self._advance(now)
         free_s = now - self.blocked_until
         self.quiet(now, retry_after_s)
@@ -146,7 +146,7 @@ class Pace:
         self.tokens = min(self.tokens, 0.0)
 
     def quiet(self, now: float, seconds: float) -> None:
-        """Nothing may be sent for so long: Custify asked for it."""
+        """Nothing may be sent for so long: the destination asked for it."""
         self.blocked_until = max(self.blocked_until, now + seconds)
         self.must_ask = self.must_ask or seconds > LONG_QUIET_S
 
@@ -175,7 +175,7 @@ class Pace:
         limit, free_s = self.limit, 0.0
         if now > self.as_of:
             free_s = max(0.0, now - max(self.as_of, self.blocked_until))
-            # A quiet that Custify asked for says nothing about how fast it may be called.
+            # A quiet that was asked for says nothing about how fast calls may be made.
             self.measured_per_s *= math.exp(-free_s / SMOOTHING_S)
             self.as_of = now
         burst_s = BURST_S if math.isinf(self.ceiling_per_s) else BURST_KNOWN_S

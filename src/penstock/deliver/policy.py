@@ -26,13 +26,13 @@ class DeliveryPolicy:
 
     options: Options
     retry: RetryPolicy
-    #: Where calls go. Another origin is another Custify, of which nothing is known.
+    #: Where calls go. Another origin is another far side, of which nothing is known.
     origin: str = ""
     #: What tells the account of the destination from others; see deliver/naming.py.
     account: str = ""
     in_flight_max: int = 32
     call_s_max: float = 10.0
-    #: The longest wait that Custify may ask for, in seconds.
+    #: The longest wait that may be asked for, in seconds.
     retry_after_s_max: float = RETRY_AFTER_S_MAX
     #: How often an engine without work looks for new events, in seconds.
     idle_s_max: float = 0.3
@@ -48,5 +48,5 @@ class DeliveryPolicy:
 
     @property
     def lease_s(self) -> float:
-        """A lease outlives every call of an errand, or a slow answer would let the next event of the lane overtake."""
+        """A lease outlives every call of a dispatch, or a slow answer would let the next event of the lane overtake."""
         return CALLS_OF_A_LEASE * self.call_s_max + 20.0

@@ -4,13 +4,11 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from penstock.buffer.port.backlog import Lease
-from penstock.deliver.errand import Read
+from penstock.deliver.dispatch import Read
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.steps import Steps
-from penstock.destinations.every import convert
 from penstock.destinations.plan import Meaning, Unmappable
-from penstock.destinations.reading import call_of, refusal_of
-from penstock.destinations.times import happened
+from penstock.destinations.reading import meaning_and_time
 from penstock.event import Event
 
 
@@ -30,9 +28,7 @@ def read_behind(leases: Sequence[Lease], steps: Steps, policy: DeliveryPolicy) -
 def meaning_of(event: Event, policy: DeliveryPolicy) -> tuple[Meaning, int]:
     """Return what an event means, and when it happened, milliseconds since 1970."""
     options = policy.by_source.get(event.source, policy.options)
-    call = call_of(event, options)
-    meaning = refusal_of(event, call, policy.wishes) or convert(call, options)
+    meaning, at_ms = meaning_and_time(event, options, policy.wishes)
     if isinstance(meaning, Unmappable) and not policy.retry.visitor_s:
         meaning = dataclasses.replace(meaning, visitor="")
-    at = happened(call, options).at
-    return meaning, event.received_at_ms if at is None else int(at.timestamp() * 1000)
+    return meaning, at_ms

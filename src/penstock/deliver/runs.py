@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 
 from penstock.buffer.port.backlog import Backlog, Ending, Lease
 from penstock.clock import Clock
-from penstock.deliver.books import Books
 from penstock.deliver.busy import Busy
 from penstock.deliver.decide import Said, Verdict
-from penstock.deliver.errand import RUN_BYTES_MAX, Errand, Read, Run
+from penstock.deliver.dispatch import RUN_BYTES_MAX, Dispatch, Read, Run
 from penstock.deliver.gather import on_record
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.reads import read_behind
+from penstock.deliver.records import KeptRecords
 from penstock.deliver.steps import Steps, Unfinished
 from penstock.deliver.watchman import StepSpent
 from penstock.deliver.weighing import weighed
@@ -38,8 +38,8 @@ READ_AT_ONCE = 32
 class Runs:
     """The runs of one destination."""
 
-    def __init__(self, backlog: Backlog, books: Books, busy: Busy, *, steps: Steps, clock: Clock) -> None:
-        self.backlog, self.books, self.busy, self.steps, self.clock = backlog, books, busy, steps, clock
+    def __init__(self, backlog: Backlog, kept: KeptRecords, busy: Busy, *, steps: Steps, clock: Clock) -> None:
+        self.backlog, self.kept, self.busy, self.steps, self.clock = backlog, kept, busy, steps, clock
         #: How many more events may be held.
         self.room = BEHIND_MAX
 
@@ -71,29 +71,29 @@ class Runs:
         free = list(itertools.takewhile(lambda read: _may_end(read.meaning, rules, mode), reads))
         plans = [read for read in free if isinstance(read.meaning, Plan)]
         token = reads[0].lease.token
-        errand = await self._no_ops(plans if rules.coalesce else plans[:1], rules, token) if plans else None
-        done = {lease.token for lease in errand.leases} if errand else set()
+        dispatch = await self._no_ops(plans if rules.coalesce else plans[:1], rules, token) if plans else None
+        done = {lease.token for lease in dispatch.leases} if dispatch else set()
         ends = itertools.takewhile(lambda r: not isinstance(r.meaning, Plan) or r.lease.token in done, free)
-        return Run(reads=list(ends), errand=errand)
+        return Run(reads=list(ends), dispatch=dispatch)
 
-    async def _no_ops(self, plans: Sequence[Read], rules: Rules, token: int) -> Errand | None:
-        """Return the errand of those of these upserts, from the first on, of which Custify holds everything.
+    async def _no_ops(self, plans: Sequence[Read], rules: Rules, token: int) -> Dispatch | None:
+        """Return the dispatch of those of these upserts, from the first on, of which the destination holds everything.
 
         Their records are reserved for the lease. None as well when another is changing one, or when one is to blame that it
         cannot be told; that is found out when it is the first of its lane.
         """
         self.busy.begin(token)
         try:
-            known = await on_record(plans, self.books, self.steps, is_shadow=False)
-            errand = await weighed(known, rules, self.steps, now=self.clock.now())
-            if errand.calls and (count := errand.is_carried.index(True)):
+            known = await on_record(plans, self.kept, self.steps, is_shadow=False)
+            dispatch = await weighed(known, rules, self.steps, now=self.clock.now())
+            if dispatch.calls and (count := dispatch.is_carried.index(True)):
                 # What was said before the first that is carried may have been taken back behind it.
                 known = known.up_to(count)
-                errand = await weighed(known, rules, self.steps, now=self.clock.now())
+                dispatch = await weighed(known, rules, self.steps, now=self.clock.now())
         except (StepSpent, Unfinished):
             return None
-        is_free = not errand.calls and self.busy.take(errand, token, known.records)
-        return errand if is_free else None
+        is_free = not dispatch.calls and self.busy.take(dispatch, token, known.records)
+        return dispatch if is_free else None
 
     async def _grown(self, reads: Sequence[Read], policy: DeliveryPolicy, limit: int) -> Sequence[Read]:
         """Return events again, with those right behind them."""
@@ -108,7 +108,7 @@ class Runs:
 
 
 def _may_end(meaning: Meaning, rules: Rules, mode: Mode) -> bool:
-    """Return whether an event may come to nothing: it has no plan, or Custify may hold all of it."""
+    """Return whether an event may come to nothing: it has no plan, or the destination may hold all of it."""
     if not isinstance(meaning, Plan):
         # A visitor's event may wait for a sign-in.
         return not (isinstance(meaning, Unmappable) and meaning.visitor)

@@ -55,7 +55,7 @@ class Standing:
         self.hold, self.witness = HoldState(), Witness()
         #: How people call what is at the far side, and how the codes of what it says begin.
         self.retry = RetryPolicy()
-        #: Until when Custify asked for quiet, in seconds since 1970; and whether it asked for more than we agree to.
+        #: Until when the destination asked for quiet, in seconds since 1970; and whether it asked for more than we agree to.
         self.wait_until, self.is_cut = 0.0, False
         #: The same in steady seconds.
         self.quiet_until = 0.0
@@ -70,7 +70,7 @@ class Standing:
         self.is_unwritten = False
 
     def heard(self, answer: Answer, *, is_write: bool, took_s: float, under_way: int) -> None:
-        """Let pace, width and witness follow what Custify said to a call that ended now."""
+        """Let pace, width and witness follow the answer to a call that ended now."""
         if isinstance(answer, Throttled):
             self._throttled(answer)
         elif isinstance(answer, Unavailable):
@@ -156,7 +156,7 @@ class Standing:
         self.is_unwritten = True
 
     def asked_until(self) -> float | None:
-        """Return until when Custify wants quiet, in seconds since 1970; None when it does not, or not for long."""
+        """Return until when the destination wants quiet, in seconds since 1970; None when it does not, or not for long."""
         return self.wait_until if self.quiet_until > self.clock.steady() else None
 
     def to_notes(self) -> dict[str, object]:
@@ -294,7 +294,7 @@ class Standing:
         self.is_unwritten = True
 
     def _say_resting(self) -> None:
-        # The reason quotes Custify, which may quote a person: it stays out of the log.
+        # The reason quotes an answer, which may quote a person: it stays out of the log.
         self.log.warning("went_down" if self.hold.is_down else "held", cause=self.hold.cause)
 
 

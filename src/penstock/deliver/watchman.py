@@ -42,7 +42,7 @@ class Watchman:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch while inside; in the main thread."""
+        """NewAttributes while inside; in the main thread."""
         previous = signal.signal(signal.SIGPROF, self._tick)
         signal.siginterrupt(signal.SIGPROF, False)
         signal.setitimer(signal.ITIMER_PROF, TICK_CPU_S, TICK_CPU_S)

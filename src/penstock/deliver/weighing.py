@@ -1,4 +1,4 @@
-"""From what was gathered to what is done: one errand for a run of events, or why there is none.
+"""From what was gathered to what is done: one dispatch for a run of events, or why there is none.
 
 Pure: what decides is a step that is told all it knows, and is done under watch.
 """
@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from penstock.buffer.port.backlog import Lease
-from penstock.deliver.errand import Errand, Read, errand_of, planned
+from penstock.deliver.dispatch import Dispatch, Read, dispatch_of, planned
 from penstock.deliver.steps import Steps
 from penstock.destinations.answer import Answer, Recognised, Unknown
 from penstock.destinations.plan import Call, Plan
@@ -15,7 +15,7 @@ from penstock.destinations.subjects import email_subject
 from penstock.ledger.people import with_company
 from penstock.ledger.record import Alias, Delta, Record
 from penstock.ledger.rules import Rules
-from penstock.ledger.weigh import Records, Weighable, subjects_of, together, weigh, whose
+from penstock.ledger.weigh import Records, Weighable, count_together, subjects_of, weigh, whose
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,60 +47,62 @@ class Gathered:
         return dataclasses.replace(self, run=self.run[:count], parts=self.parts[:count])
 
 
-async def weighed(known: Gathered, rules: Rules, steps: Steps, *, now: float) -> Errand:
+async def weighed(known: Gathered, rules: Rules, steps: Steps, *, now: float) -> Dispatch:
     """Return what is left to do for a run of events. Raises Unfinished, and StepSpent for several events."""
     return plain(known) if known.is_plain else await steps.run(known.leases, weighed_at, known, rules, now)
 
 
 def surveyed(parts: Sequence[Weighable]) -> tuple[int, set[str]]:
-    """Return how many of the parts, from the first, become one errand, and all people and companies they are about."""
-    count = max(1, together(parts))
+    """Return how many of the parts, from the first, become one dispatch, and all people and companies they are about."""
+    count = max(1, count_together(parts))
     return count, {subject for part in parts[:count] for subject in subjects_of(part.plan)}
 
 
-def weighed_at(known: Gathered, rules: Rules, now: float) -> Errand:
+def weighed_at(known: Gathered, rules: Rules, now: float) -> Dispatch:
     """Return what is left to do for a run of events that have plans."""
     seen = {subject: Delta(fields=r.fields, asserted_at=r.asserted_at) for subject, r in known.found.items()}
     if any(call.about == "event" for call in known.parts[0].plan.calls):
         return _event(known, rules, seen, now)
-    return errand_of(known.run, weigh(known.parts, known.records, rules, now=now), seen=seen, is_shadow=known.is_shadow)
+    return dispatch_of(
+        known.run, weigh(known.parts, known.records, rules, now=now), seen=seen, is_shadow=known.is_shadow
+    )
 
 
-def plain(known: Gathered) -> Errand:
-    """Return the errand of an event that is not weighed: its plan as it is, or why nothing is sent."""
+def plain(known: Gathered) -> Dispatch:
+    """Return the dispatch of an event that is not weighed: its plan as it is, or why nothing is sent."""
     first = known.run[0]
     if known.unanswered is not None:
-        return Errand(leases=[first.lease], instead=known.unanswered)
+        return Dispatch(leases=[first.lease], instead=known.unanswered)
     if not isinstance(first.meaning, Plan):
-        return Errand(leases=[first.lease], instead=first.meaning)
+        return Dispatch(leases=[first.lease], instead=first.meaning)
     calls, counts = first.meaning.calls, planned([first])
-    return Errand(leases=[first.lease], calls=calls, planned=counts, is_shadow=known.is_shadow)
+    return Dispatch(leases=[first.lease], calls=calls, planned=counts, is_shadow=known.is_shadow)
 
 
 def needs_known(call: Call, rules: Rules) -> bool:
-    """Return whether it must be known whether Custify holds the person of a call."""
+    """Return whether it must be known whether the destination holds the person of a call."""
     if call.about == "event":
         return rules.unknown != "send" and bool(call.person)
     return call.about == "person" and rules.needs_held(call.kind)
 
 
-def _event(known: Gathered, rules: Rules, seen: Mapping[str, Delta], now: float) -> Errand:
-    """An event goes to a person Custify knows, with the company that is meant; or it waits."""
+def _event(known: Gathered, rules: Rules, seen: Mapping[str, Delta], now: float) -> Dispatch:
+    """An event goes to a person the destination knows, with the company that is meant; or it waits."""
     [read], [call] = known.run, known.parts[0].plan.calls
     subject, leases, is_shadow = whose(call, known.records), [read.lease], known.is_shadow
     record = known.records.get(subject)
     if seen:
-        return Errand(leases=leases, instead=Recognised(), learned=seen, is_shadow=is_shadow)
+        return Dispatch(leases=leases, instead=Recognised(), learned=seen, is_shadow=is_shadow)
     is_unknown = bool(subject) and record is None
     if is_unknown and rules.unknown == "park":
-        return Errand(leases=leases, instead=Unknown(_names(call)), is_shadow=is_shadow)
+        return Dispatch(leases=leases, instead=Unknown(_names(call)), is_shadow=is_shadow)
     full, notes = with_company(call, record, rules)
     is_new = is_unknown and rules.unknown == "create"
     calls, learned = [*call.introductions(), full] if is_new else [full], dict[str, Delta | Alias]()
     if is_new:
         learned[subject] = Delta(asserted_at=now)
     counts = planned([read])
-    return Errand(leases=leases, calls=calls, planned=counts, notes=[notes], learned=learned, is_shadow=is_shadow)
+    return Dispatch(leases=leases, calls=calls, planned=counts, notes=[notes], learned=learned, is_shadow=is_shadow)
 
 
 def _names(call: Call) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """How many calls may be under way at once. Pure: it is told how calls went.
 
-The pace says how many calls a second Custify allows; the width follows how many it can work on. It shrinks when answers
+The pace says how many calls a second are allowed; the width follows how many it can work on. It shrinks when answers
 take longer than they used to, and with every failure, and grows while all is well: after an outage the first calls go out
 few at a time. The rule is the gradient of Netflix's concurrency-limits (Gradient2), with failures counted as well.
 """

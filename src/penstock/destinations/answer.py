@@ -93,7 +93,7 @@ class Singled:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Unknown:
-    """Custify does not know the person of an event: it would take the event, and drop it without a word."""
+    """The destination does not know the person of an event: it would take the event, and drop it without a word."""
 
     #: Under which the person may become known: `user:…`, `email:…`.
     subjects: tuple[str, ...]

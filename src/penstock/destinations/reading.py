@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from penstock.destinations.every import convert, package_of
 from penstock.destinations.options import Options
 from penstock.destinations.plan import Filtered, Meaning, Unmappable
+from penstock.destinations.times import happened
 from penstock.destinations.usable import unusable
 from penstock.destinations.wanted import EventNames, Wishes, unwanted
 from penstock.event import Event, enriched
@@ -69,6 +70,14 @@ def meaning_of(event: Event, options: Options, wishes: Wishes) -> Meaning:
     """Return what a stored event means for a destination."""
     call = call_of(event, options)
     return refusal_of(event, call, wishes) or convert(call, options)
+
+
+def meaning_and_time(event: Event, options: Options, wishes: Wishes) -> tuple[Meaning, int]:
+    """Return what a stored event means for a destination, and when it happened, milliseconds since 1970."""
+    call = call_of(event, options)
+    at = happened(call, options).at
+    meaning = refusal_of(event, call, wishes) or convert(call, options)
+    return meaning, event.received_at_ms if at is None else int(at.timestamp() * 1000)
 
 
 def _of_source(own: Mapping[str, Options], other: Options, source: str) -> Options:

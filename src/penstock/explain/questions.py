@@ -8,7 +8,7 @@ import msgspec
 
 from penstock import causes
 from penstock.buffer.port.log import SEQ_MAX
-from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.outcomes import TAKEN
 from penstock.buffer.port.shelf import Shelf, Story
 from penstock.destinations import reading
 from penstock.destinations.custify.calls import ATTRIBUTES, CUSTOM
@@ -32,8 +32,6 @@ from penstock.json_paths import as_text
 from penstock.ledger.weigh import Note
 from penstock.settings import Settings
 
-#: Outcomes after which Custify holds what the event's calls say.
-HELD = frozenset({Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED})
 # Events read at once; each may have megabytes.
 PAGE = 50
 # What did not (yet) arrive is named, but not without end.
@@ -201,7 +199,7 @@ def history_of(
         is_unread = story.event.source not in sources or story.cause == causes.STUCK
         if is_unread or not _sets(story, mapping, person, field):
             continue
-        if story.state in HELD:
+        if story.state in TAKEN:
             lines = _lines_about(story, mapping, person, field)
             return FieldHistory(looked_at, story, lines, tuple(not_held))
         not_held.append(story)

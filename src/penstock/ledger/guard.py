@@ -24,7 +24,7 @@ QUOTED_CHARS_MAX = 100
 TIME_NAMES = ("_at", "At", "_on", "date", "Date", "_time", "Time")
 
 
-#: `people.NAME` or `company.NAME`, its type at Custify, and its value.
+#: `people.NAME` or `company.NAME`, its type there, and its value.
 New = tuple[str, AttributeType, object]
 
 
@@ -58,7 +58,7 @@ class Displaced(msgspec.Struct, frozen=True):
 
 
 class Attributes:
-    """The attributes of people or companies at Custify, with their types; None where it did not say."""
+    """The attributes of people or companies at a destination, with their types; None where it did not say."""
 
     def __init__(self, types: Mapping[str, AttributeType | None]) -> None:
         self.types: dict[str, AttributeType | None] = {}
@@ -67,7 +67,7 @@ class Attributes:
             self.hold(name, type_)
 
     def hold(self, name: str, type_: AttributeType | None) -> None:
-        """Note one that Custify has."""
+        """Note one that is there."""
         self.types[name] = type_
         self.names.add(name)
 

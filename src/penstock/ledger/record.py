@@ -1,7 +1,7 @@
-"""One record of the ledger: what Custify is known to hold of one person or company.
+"""One record of the ledger: what a destination is known to hold of one person or company.
 
-Rules for this file: a record says only what Custify acknowledged. Whenever a call may have been applied
-without an answer, its fields are forgotten: to send once too often is harmless, to skip what Custify lacks is not.
+Rules for this file: a record says only what was acknowledged. Whenever a call may have been applied
+without an answer, its fields are forgotten: to send once too often is harmless, to skip what the destination lacks is not.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ DIGEST = "\x00blake2:"
 NULL = "\x00null"
 # In the name of a field that people made up: the group that it stands in comes first.
 IN_GROUP = "."
-# A person was taken out of a company, belongs to it, or was linked before it was known whether Custify has the company: a
+# A person was taken out of a company, belongs to it, or was linked before it was known whether the destination has the company: a
 # link to a company that it lacks is ignored there, and must be said again once the company was sent.
 LEFT, MEMBER, UNPROVEN = 0, 1, 2
 
@@ -74,7 +74,7 @@ def is_digest(value: Value) -> bool:
 
 
 def same(held: Value | None, value: Value) -> bool:
-    """Return whether Custify holds just this; 1, 1.0 and true are three different values."""
+    """Return whether just this is held; 1, 1.0 and true are three different values."""
     short = kept(value)
     return type(held) is type(short) and held == short
 

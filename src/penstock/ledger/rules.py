@@ -36,7 +36,7 @@ class Rules:
     policies: Mapping[str, Policy] = dataclasses.field(default_factory=lambda: dict(DEFAULTS))
     #: Seconds after which all that is known of a person or company is sent again in full.
     reassert_s: float = 30 * 86_400.0
-    #: What becomes of an event of a person Custify does not know.
+    #: What becomes of an event of an unknown person.
     unknown: UnknownPeople = "park"
     #: How long such an event waits for its person, in seconds.
     park_s: float = 86_400.0

@@ -1,7 +1,7 @@
-"""Which upserts are needed, weighed against what Custify is known to hold. Pure.
+"""Which upserts are needed, weighed against what the destination is known to hold. Pure.
 
 In: one event's plan, or the plans of several that wait behind one another, in order. Out: the calls to make, what each
-event comes to, and what may be written down when Custify has acknowledged the calls.
+event comes to, and what may be written down when the calls were acknowledged.
 
 Why a call that was made once and never answered does no harm: the event that made it is still the first of its lane, so
 whatever it changes is weighed again against the same record and counts as changed, even if a later event of the run
@@ -89,7 +89,7 @@ def whose(call: Call, records: Records) -> str:
     return user_subject(alias.user_id) if alias and alias.user_id else subject
 
 
-def together(parts: Sequence[Weighable]) -> int:
+def count_together(parts: Sequence[Weighable]) -> int:
     """Return how many of the parts, from the first, may become one plan: upserts of the same person and company."""
     subjects: dict[str, str] = {}
     emails: set[object] = set()
@@ -138,7 +138,7 @@ def weigh(parts: Sequence[Weighable], records: Records, rules: Rules, *, now: fl
 
 
 class Draft:
-    """The upsert of one subject as it grows, event by event, beside what Custify will hold after it."""
+    """The upsert of one subject as it grows, event by event, beside what the destination will hold after it."""
 
     def __init__(self, call: Call, record: Record | None, rules: Rules, *, known: set[str], now: float) -> None:
         self.path, self.kind, self.about = call.path, call.kind, call.about
@@ -152,12 +152,12 @@ class Draft:
         self.links: dict[str, bool] = {}
         self.changed: set[str] = set()
         self.relinked: set[str] = set()
-        #: Values that Custify holds as a guess of ours, and that are stated now.
+        #: Values that are held as a guess of ours, and that are stated now.
         self.confirmed: dict[str, Value] = {}
         self.old_email = self.after.fields.get("email")
 
     def add(self, call: Call, part: Weighable, notes: list[Note]) -> bool:
-        """Fold one event in; return whether it says anything that Custify does not hold."""
+        """Fold one event in; return whether it says anything that is not held yet."""
         self.plain = None if self.said else call
         self.said.append(call)
         says = [
@@ -170,7 +170,7 @@ class Draft:
         return any(says) or self.before is None
 
     def call(self) -> Call | None:
-        """Return the call to make; None when Custify holds all of it."""
+        """Return the call to make; None when all of it is held."""
         stale = self.is_stale
         if self.rules.skip_unchanged and self.before is not None and not (self.changed or self.relinked or stale):
             return None

@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from penstock import __version__
+from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import SystemClock, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.inspect.status import StatusReader
@@ -93,7 +94,6 @@ async def run_accept(process: Process) -> None:
 
     from penstock.accept.app import Gateway
     from penstock.accept.sources import Sources
-    from penstock.buffer.sqlite.log.log import SqliteLog
     from penstock.machine.listening import serve
 
     settings = process.settings
@@ -101,9 +101,7 @@ async def run_accept(process: Process) -> None:
     process.on_change = lambda changed: sources.replace(changed.sources)
     # What is measured with every request is measured without a detour, and forgotten with the process.
     clock = SystemClock()
-    store = SqliteLog(
-        settings.data_dir,
-        clock=clock,
+    store = SqliteStore(settings.data_dir, clock=clock).log(
         disk_free_bytes_min=settings.disk_free_bytes_min,
         waiting_events_max=settings.waiting_events_max,
         share_of=sources.share_of,
@@ -162,13 +160,12 @@ def _limits(settings: Settings) -> "Limits":
 
 async def run_deliver(process: Process) -> None:
     """buffer → convert → deliver → destinations."""
-    from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
     from penstock.deliver.fleet import Fleet
     from penstock.deliver.steps import Watched
     from penstock.deliver.watchman import Watchman
 
     settings, watchman = process.settings, Watchman(process.take_pulse("deliver"))
-    store = DeliveryStore(settings.data_dir, clock=process.clock, timeline=process.clock)
+    store = SqliteStore(settings.data_dir, clock=process.clock).delivery(timeline=process.clock)
     fleet = Fleet(
         backlog_of=store.backlog,
         ledger_of=store.ledger,

@@ -161,19 +161,21 @@ def _connections(table: Table, mistakes: Mistakes) -> tuple[Connection, ...]:
 
 
 def _connection(name: str, block: object, known: Mapping[str, Collection[str]]) -> Connection:
-    optional = ("events_allow", "events_deny")
-    if (
-        not isinstance(block, dict)
-        or set(block) - {"from", "to", "deliver_from", *optional}
-        or not {"from", "to"} <= set(block)
-    ):
+    needed, optional = ("from", "to"), ("events_allow", "events_deny")
+    if not isinstance(block, dict):
         raise SettingsError(name, expected="from and to, perhaps events_allow, events_deny or deliver_from", got=block)
+    for key in block:
+        if key not in (fields := (*needed, *optional, "deliver_from")):
+            raise unknown(f"{name}.{key}", key, fields)
+    for key in needed:
+        if key not in block:
+            raise SettingsError(f"{name}.{key}", expected=f"one of {sorted(known[key])}", got=None)
     lists = {key: typed(f"{name}.{key}", tuple[str, ...], block[key]) for key in optional if key in block}
     if all(lists.get(key) for key in optional):
         raise SettingsError(
             name, expected="events_allow or events_deny", got="both", hint="what is not allowed is denied"
         )
-    for key in ("from", "to"):
+    for key in needed:
         if not isinstance(block[key], str) or block[key] not in known[key]:
             close = difflib.get_close_matches(str(block[key]), known[key], n=1)
             hint = f"did you mean {close[0]}?" if close else ""

@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
-from penstock.buffer.sqlite.log.segments import SEQ_MAX, first_seq, last_seq
+from penstock.buffer.sqlite.log.segments import first_seq, last_seq
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.timeline import Jump, Moment, Timeline

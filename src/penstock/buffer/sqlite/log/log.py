@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.rules.store_shares import StoreShares, whole
 from penstock.buffer.sqlite import times
 from penstock.buffer.sqlite.connections import SqliteConnection, is_busy
@@ -39,6 +40,8 @@ INSERT INTO accepted VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET count = co
 STORED = "SELECT source, events, bytes FROM stored"
 # How often the disk and the size of the log are looked at; a disk does not fill faster than the reserve in this time.
 LOOK_S = 1.0
+# Later than any event: all of them are old.
+ANY_TIME_MS = SEQ_MAX
 # How often a file is read again at the start, while another process has it for a moment.
 READ_TRIES, READ_REST_S = 100, 0.05
 # What is removed in one transaction, so that retention never delays an append for long.
@@ -290,12 +293,12 @@ def _prune(
         connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("page_count", "freelist_count", "page_size")
     )
     too_large = (pages - free) * size > bytes_max
-    bound = segments.SEQ_MAX if floor is None else floor
+    bound = SEQ_MAX if floor is None else floor
     before_ms, below = times.as_old(connection, older_than_ms=older_than_ms)
     removed = segments.remove(
         connection,
         below_seq=bound if too_large else min(bound, below),
-        older_than_ms=segments.SEQ_MAX if too_large else before_ms,
+        older_than_ms=ANY_TIME_MS if too_large else before_ms,
         rows_max=PRUNE_ROWS_MAX,
     )
     if removed:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import EVENTS
 from penstock.buffer.sqlite.log import packing
@@ -34,7 +35,6 @@ DELETE FROM segment WHERE last_seq IN (SELECT last_seq FROM segment WHERE last_s
 AND received_at_ms < ? RETURNING count
 """
 FIRST = "SELECT last_seq - count + 1 FROM segment ORDER BY last_seq LIMIT 1"
-SEQ_MAX = 2**62
 
 
 class SegmentPart(NamedTuple):

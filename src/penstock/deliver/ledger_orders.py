@@ -6,19 +6,19 @@ import structlog
 
 from penstock.buffer.port.backlog import Backlog
 from penstock.buffer.port.ledger import LedgerOrders
-from penstock.deliver.books import Books
-from penstock.deliver.errand import SHADOW
+from penstock.deliver.dispatch import SHADOW
+from penstock.deliver.records import KeptRecords
 
 log = structlog.get_logger()
 
 NOTE = "forgotten"
 
 
-class LedgerWishes:
-    """The wishes of one destination; each order to forget is followed once, also across restarts."""
+class FollowedLedgerOrders:
+    """The orders of one destination; each to forget is followed once, also across restarts."""
 
-    def __init__(self, name: str, *, backlog: Backlog, books: Books, orders: LedgerOrders) -> None:
-        self.name, self.backlog, self.books, self.orders = name, backlog, books, orders
+    def __init__(self, name: str, *, backlog: Backlog, kept: KeptRecords, orders: LedgerOrders) -> None:
+        self.name, self.backlog, self.kept, self.orders = name, backlog, kept, orders
         self.done: int | None = None
         self.is_live = False
 
@@ -28,7 +28,7 @@ class LedgerWishes:
         Once a destination is written to, what it would have held in shadow is forgotten.
         """
         if is_live and not self.is_live:
-            await self.books.forget(SHADOW)
+            await self.kept.forget(SHADOW)
         self.is_live = is_live
         if self.done is None:
             noted = (await self.backlog.notes()).get(NOTE)
@@ -36,7 +36,7 @@ class LedgerWishes:
             await self._is_done()
         asked = self.orders.asked(self.name, after=self.done)
         for order in asked.forgets:
-            count = await self.books.forget_named(order.prefix)
+            count = await self.kept.forget_named(order.prefix)
             await self.backlog.remember({NOTE: order.id})
             self.done = order.id
             log.info("ledger_forgot", destination=self.name, order=order.id, records=count)

@@ -1,10 +1,10 @@
-"""What is written down of a destination's people and companies: read for an errand, looked up where it is missing, forgotten."""
+"""What is written down of a destination's people and companies: read for a dispatch, looked up where it is missing, forgotten."""
 
 from collections.abc import Awaitable, Callable, Collection
 
 from penstock.buffer.port.ledger import Ledger
 from penstock.clock import Clock
-from penstock.deliver.errand import SHADOW
+from penstock.deliver.dispatch import SHADOW
 from penstock.destinations.answer import Accepted, Answer, Refused
 from penstock.destinations.plan import Call
 from penstock.destinations.subjects import email_subject, user_subject
@@ -20,7 +20,7 @@ FORGOTTEN_AT_ONCE = 2_000
 LookUp = Callable[[str], Awaitable[Answer]]
 
 
-class Books:
+class KeptRecords:
     """The ledger of one destination, as the engine uses it."""
 
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
@@ -35,9 +35,9 @@ class Books:
         return records | await self._known(users - records.keys(), prefix)
 
     async def person(self, call: Call, rules: Rules, look_up: LookUp, *, anew: bool = False) -> Record | Answer | None:
-        """Return the person of a call as Custify knows them; None when it does not; or why that could not be told.
+        """Return the person of a call as the destination knows them; None when it does not; or why that could not be told.
 
-        That none was found a moment ago is believed, unless Custify is to be asked `anew`.
+        That none was found a moment ago is believed, unless it is to be asked `anew`.
         """
         for path in call.look_ups():
             now = self.clock.steady()

@@ -1,4 +1,4 @@
-"""The attribute guard at work: reads Custify's attributes now and then, and looks at each new one before its first send.
+"""The attribute guard at work: reads the destination's attributes now and then, and looks at each new one before its first send.
 
 An event may name thousands. They are looked at a slice at a time, and between two slices everybody else has a turn: a
 thread would not help, for it would hold Python's lock all the while, and what is looked up here changes as names come.
@@ -25,7 +25,7 @@ from penstock.ledger.guard import (
 
 log = structlog.get_logger()
 
-# How long Custify's list of attributes is believed; and how soon it is asked again when it gave no answer.
+# How long a destination's list of attributes is believed; and how soon it is asked again when it gave no answer.
 CACHED_S, ASK_AGAIN_S = 3_600.0, 60.0
 # More attributes than any workspace can show; beyond, they are looked at again.
 CLEARED_MAX = 10_000
@@ -42,16 +42,16 @@ async def _at_once(function: Callable[..., object], *args: object) -> object:
     return function(*args)
 
 
-class Watch:
+class NewAttributes:
     """What is known of one destination's attributes."""
 
     def __init__(self, *, clock: Clock) -> None:
         self.clock = clock
-        #: By path of upserts: what Custify has, and until when that is believed. None while it never told.
+        #: By path of upserts: what the destination has, and until when that is believed. None while it never told.
         self.known: dict[str, tuple[Attributes | None, float]] = {}
         #: By path: when it was last said that the list cannot be read.
         self.said_at: dict[str, float] = {}
-        #: Held by the task that reads Custify's list; others wait for what it finds.
+        #: Held by the task that reads the destination's list; others wait for what it finds.
         self.reading = asyncio.Lock()
         #: Attributes with their types that were looked at, and that a person approved.
         self.cleared: set[tuple[str, str]] = set()
@@ -99,7 +99,7 @@ class Watch:
         self.cleared.add((name, type_))
 
     async def _attributes(self, call: Call, read: ReadList) -> Attributes | None:
-        """Return Custify's attributes; None while it does not tell."""
+        """Return the destination's attributes; None while it does not tell."""
         known, until = self.known.get(call.path, (None, 0.0))
         if self.clock.steady() < until:
             return known
@@ -115,7 +115,7 @@ class Watch:
             return known
 
     async def _read(self, call: Call, answer: Accepted | Refused) -> Attributes | None:
-        """Return Custify's list, ready to be looked things up in; None when it cannot be read, which is said."""
+        """Return the destination's list, ready to be looked things up in; None when it cannot be read, which is said."""
         types = call.listed(answer.text) if isinstance(answer, Accepted) else None
         if types is None:
             self._say_unread(call, answer)

@@ -15,7 +15,7 @@ from penstock.ledger.guard import Displaced, Suspicion
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import CARRIED_BY, Note, Weighable, Weighed
 
-#: In front of a subject: what Custify would hold if the destination were live.
+#: In front of a subject: what would be held if the destination were live.
 SHADOW = "~"
 # Fifty usual events take half of this. Large ones would make one call that is too large to be taken, and a long turn of the loop.
 RUN_BYTES_MAX = 262_144
@@ -40,7 +40,7 @@ class Read:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class Dispatch:
     """The calls for a run of events, one after the other in their lanes."""
 
     leases: Sequence[Lease]
@@ -81,7 +81,7 @@ class Errand:
         return {remark.subject: remark.learn for remark in self.remarks}
 
     def half_knowledge(self, attempts: Sequence[Attempt]) -> Learned:
-        """Return what to write of an errand that is not done: who a look-up found, or that writes are in doubt."""
+        """Return what to write of a dispatch that is not done: who a look-up found, or that writes are in doubt."""
         if isinstance(self.instead, Recognised | Suspicious):
             return self.knowledge()
         return self.doubts() if attempts else self.remarked()
@@ -147,8 +147,8 @@ class Run:
     """Events from the first of a lease on that end without a call."""
 
     reads: Sequence[Read]
-    #: What Custify holds already: of those that have a plan.
-    errand: Errand | None = None
+    #: What the destination holds already: of those that have a plan.
+    dispatch: Dispatch | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -157,31 +157,31 @@ class Run:
 
     def endings(self, verdict: Callable[[Said, Lease], Verdict]) -> list[Ending]:
         """Return how each event ends; `verdict` says what becomes of those without a plan."""
-        no_ops = {ending.lease.token: ending for ending in self.errand.endings(())} if self.errand else {}
+        no_ops = {ending.lease.token: ending for ending in self.dispatch.endings(())} if self.dispatch else {}
         return [no_ops.get(read.lease.token) or _without_plan(read, verdict) for read in self.reads]
 
     def knowledge(self) -> Learned:
         """Return what to write into the ledger."""
-        return self.errand.knowledge() if self.errand else NOTHING_LEARNED
+        return self.dispatch.knowledge() if self.dispatch else NOTHING_LEARNED
 
     def figures(self) -> list[CallCount]:
         """Return what to add to the figures about calls."""
-        return self.errand.figures() if self.errand else []
+        return self.dispatch.figures() if self.dispatch else []
 
 
 def _without_plan(read: Read, verdict: Callable[[Said, Lease], Verdict]) -> Ending:
-    assert not isinstance(read.meaning, Plan), "a plan in a run is part of its errand"
+    assert not isinstance(read.meaning, Plan), "a plan in a run is part of its dispatch"
     settled = verdict(read.meaning, read.lease)
     assert isinstance(settled, Settle), "what has no plan has no second try"
     return Ending(lease=read.lease, outcome=settled.outcome, cause=settled.cause, reason=settled.reason)
 
 
-def errand_of(run: Sequence[Read], weighed: Weighed, *, seen: Mapping[str, Delta], is_shadow: bool) -> Errand:
-    """Return the errand of upserts that were weighed; `seen` is what look-ups found."""
+def dispatch_of(run: Sequence[Read], weighed: Weighed, *, seen: Mapping[str, Delta], is_shadow: bool) -> Dispatch:
+    """Return the dispatch of upserts that were weighed; `seen` is what look-ups found."""
     learned: dict[str, Delta | Alias] = dict(seen)
     for subject, known in weighed.learned.items():
         learned[subject] = known.after(seen.get(subject)) if isinstance(known, Delta) else known
-    return Errand(
+    return Dispatch(
         leases=[read.lease for read in run],
         calls=weighed.calls,
         planned=planned(run),
