@@ -92,22 +92,15 @@ chaos: $(STAMP) ## Make N troubles to real processes (kill -9, stops, full disk,
 screenshots: $(STAMP) ## Write a picture of every page, light, dark and narrow (OUT=screenshots)
 	PYTHONPATH=tests $(BIN)/python tests/acceptance/screenshots.py $(or $(OUT),screenshots)
 
-docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, docs/commands.md
-	PYTHONPATH=tests $(BIN)/python tests/tidy/generate_docs.py
+docs: $(STAMP) ## Write the generated pages: docs/mapping.md, docs/settings.md, docs/commands.md, docs/performance.md (of the recorded run)
+	PYTHONPATH=tests:bench $(BIN)/python tests/tidy/generate_docs.py
 
 cases-accept: $(STAMP) ## Rewrite the golden cases' expectations; the diff is the review
 	PYTHONPATH=tests $(BIN)/python tests/cases/accept.py
 
-bench: $(STAMP) ## Measure accept, calls, deliver, buffer, convert, pages, the ledger, the guard and the footprint, each beside its limit
-	$(BIN)/python bench/accept.py
-	$(BIN)/python bench/wire.py
-	$(BIN)/python bench/deliver.py
-	$(BIN)/python bench/buffer.py
-	$(BIN)/python bench/convert.py
-	PYTHONPATH=bench $(BIN)/python bench/pages.py
-	PYTHONPATH=tests $(BIN)/python bench/ledger.py
-	$(BIN)/python bench/guard.py
-	$(BIN)/python bench/footprint.py
+# One measure after the other, each in a process of its own, with a time to end in. A machine with other work to do is no measure.
+bench: $(STAMP) ## Measure all of it, each figure beside its limit (QUICK=1 is short; RECORD=1 is kept; BEFORE=checkout in turn; ARGS=names)
+	@QUICK=$(QUICK) RECORD=$(RECORD) BEFORE=$(BEFORE) PYTHONPATH=bench $(BIN)/python bench/run.py $(ARGS)
 
 abuse: $(STAMP) ## Fire what strangers can send at a running server, with honest traffic beside it (ARGS=names of attacks)
 	$(BIN)/python bench/abuse.py $(ARGS)

@@ -1,117 +1,89 @@
-"""What a whole `penstock serve` costs: memory after 200 000 events, and CPU when idle. Prints figures; bounded.
+"""What a whole `penstock serve` takes to be there: idle, with what it kept of its events; and their room on the disk."""
 
-Memory is the sum of the proportional set sizes (PSS) of all processes, which counts shared pages once; RSS is printed too.
-"""
-
-import argparse
-import base64
-import gzip
-import json
-import subprocess
-import sys
-import tempfile
+import contextlib
 import time
-import urllib.request
 from pathlib import Path
 
-import psutil
+import apsw
+from load import IDENTIFY, Traffic, send
+from rounds import say, sized
+from rows import Row
+from serving import Penstock, one_way, place
+from sink import Sinks
 
-SETTINGS = """
-data_dir = "{data}"
-listen = "127.0.0.1:18180"
-admin_listen = "127.0.0.1:18181"
-sandbox_listen = "127.0.0.1:18190"
-log_level = "warning"
-[sources.server]
-write_key = "key"
-[destinations.custify]
-api_key = "bench-api-key"
-base_url = "http://127.0.0.1:18190"
-[[connections]]
-from = "server"
-to = "custify"
-"""
-AUTH = {"Authorization": "Basic " + base64.b64encode(b"key:").decode(), "Content-Encoding": "gzip"}
-DELIVER_S_MAX, IDLE_S, PEOPLE = 600, 10, 2_000
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS
+
+SENT, PEOPLE, BATCH = sized(20_000, 4_000), 2_000, 100
+DELIVER_S_MAX, SETTLE_S_MAX, IDLE_S = 300.0, 30, sized(20, 8)
+# Below this share of a core what the last event left behind is done.
+QUIET_PERCENT = 5.0
 
 
-def started(command: str, config: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "penstock", command, "--config", str(config)])
+def body_bytes() -> float:
+    """Return how long an event's own text is, at the median."""
+    return float(len(Traffic(people=PEOPLE).event(0.0)))
 
 
-def status() -> dict | None:
-    try:
-        with urllib.request.urlopen("http://127.0.0.1:18181/api/v1/status", timeout=10) as answer:
-            return json.load(answer)["destinations"]["custify"]
-    except OSError:
-        return None
+def stored_bytes(folder: Path) -> int:
+    """Return what is taken of both files; their write-ahead logs are bounded, and no event's."""
+    size = 0
+    for name in (EVENTS, DELIVERY):
+        with contextlib.closing(apsw.Connection(str(folder / name), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            pages, page_bytes = (connection.pragma(pragma) for pragma in ("page_count", "page_size"))
+            size += pages * page_bytes
+    return size
 
 
-def send(first: int, count: int) -> None:
-    events = [
-        {
-            # Everybody is identified first, or their events would wait for that; and again every now and then.
-            "type": "identify" if i < PEOPLE or i % 7 == 0 else "track",
-            "userId": f"u{i % PEOPLE}",
-            "messageId": f"m{i}",
-            "event": "Used",
-            "properties": {"n": i, "feature": "export"},
-            "traits": {"plan": "Pro", "seats": i % 50},
-        }
-        for i in range(first, first + count)
-    ]
-    body = gzip.compress(json.dumps({"batch": events}).encode(), 1)
-    urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:18180/v1/batch", body, AUTH), timeout=30).read()
+def settle(penstock: Penstock) -> None:
+    """Let what the last event left behind be done."""
+    for _ in range(SETTLE_S_MAX):
+        if for_a_while(penstock, 1.0)[0] < QUIET_PERCENT:
+            return
 
 
-def family(process: subprocess.Popen) -> list[psutil.Process]:
-    parent = psutil.Process(process.pid)
-    return [parent, *parent.children(recursive=True)]
+def for_a_while(penstock: Penstock, seconds: float) -> tuple[float, float]:
+    """Return the share of a core that is used meanwhile, in percent, and how many wake-ups there are a second."""
+    used, woken, began = penstock.cpu_us(), penstock.wake_ups(), time.monotonic()
+    time.sleep(seconds)
+    took_s = time.monotonic() - began
+    return (penstock.cpu_us() - used) / took_s / 1e4, (penstock.wake_ups() - woken) / took_s
 
 
-def memory_mb(process: subprocess.Popen) -> tuple[float, float]:
-    infos = [member.memory_full_info() for member in family(process)]
-    return sum(info.pss for info in infos) / 1e6, sum(info.rss for info in infos) / 1e6
-
-
-def idle_percent(process: subprocess.Popen) -> float:
-    def used() -> float:
-        return sum(sum(member.cpu_times()[:2]) for member in family(process))
-
-    before = used()
-    time.sleep(IDLE_S)
-    return 100 * (used() - before) / IDLE_S
-
-
-def main(events: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
-        config = Path(folder) / "penstock.toml"
-        config.write_text(SETTINGS.format(data=f"{folder}/data"))
-        sandbox, server = started("sandbox", config), started("serve", config)
-        try:
-            while status() is None:
-                time.sleep(0.1)
-            print("at start: PSS {:.0f} MB, RSS {:.0f} MB".format(*memory_mb(server)))
-            begin = time.perf_counter()
-            for first in range(0, events, 100):
-                send(first, 100)
-            print(f"accepted {events} events in {time.perf_counter() - begin:.1f} s")
-            print("after accepting: PSS {:.0f} MB, RSS {:.0f} MB".format(*memory_mb(server)), flush=True)
-            while (counts := status()) and counts["waiting"] and time.perf_counter() - begin < DELIVER_S_MAX:
-                time.sleep(0.5)
-            seconds = time.perf_counter() - begin
-            ended = {outcome: count for outcome, count in counts["outcomes"].items() if count}
-            print(f"ended {ended} in {seconds:.1f} s: {sum(ended.values()) / seconds:.0f}/s")
-            print("after delivering: PSS {:.0f} MB, RSS {:.0f} MB".format(*memory_mb(server)))
-            time.sleep(3)
-            print(f"idle: {idle_percent(server):.2f} % of one core, all processes together")
-        finally:
-            for process in (server, sandbox):
-                process.terminate()
-                process.wait(60)
+def main() -> None:
+    with Sinks() as sinks, place() as root, Penstock(root / "serve", one_way(sinks.url)) as penstock:
+        penstock.start()
+        data, calls = penstock.folder / "data", PEOPLE + SENT
+        send(penstock.port, Traffic(people=PEOPLE, batch=BATCH, text=IDENTIFY), events=PEOPLE)
+        penstock.until(lambda: sinks.count() >= PEOPLE, "not all is delivered", s_max=DELIVER_S_MAX, every_s=0.1)
+        # Tables that are there, and what the ledger knows of people, are not these events'.
+        before = stored_bytes(data)
+        send(penstock.port, Traffic(people=PEOPLE, batch=BATCH, number=PEOPLE), events=SENT)
+        penstock.until(lambda: sinks.count() >= calls, "not all is delivered", s_max=DELIVER_S_MAX, every_s=0.1)
+        peak_mb = penstock.pss_mb()
+        settle(penstock)
+        used, woken = for_a_while(penstock, IDLE_S)
+        idle_mb = penstock.pss_mb()
+        disk = (stored_bytes(data) - before) / SENT
+    say(
+        Row(name="idle: share of a core", unit="%", figure=used, target="<= 0.3"),
+        Row(name="idle: wake-ups a second", unit="/s", figure=woken, target="<= 10"),
+        Row(
+            name="idle: memory of all processes",
+            unit="MB",
+            figure=idle_mb,
+            target="<= 160",
+            note=f"{peak_mb:.0f} MB as the last of {calls} events left",
+        ),
+        Row(
+            name="disk: payload and outcome of an event",
+            unit="B",
+            figure=disk,
+            beside="its body's",
+            limit=body_bytes(),
+            target="<= 0.6",
+        ),
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=200_000)
-    main(parser.parse_args().events)
+    main()

@@ -11,12 +11,13 @@ import asyncio
 import dataclasses
 import gc
 import itertools
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
+from rounds import say, sized
+from rows import Row
 
 from penstock.clock import SystemClock
 from penstock.deliver.attributes import NewAttributes
@@ -31,7 +32,7 @@ from penstock.ledger.likeness import COMPARED_MAX
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Weighable, subjects_of, weigh
 
-NEW, KNOWN = int(os.environ.get("BENCH_NAMES", "30000")), int(os.environ.get("BENCH_KNOWN", "10000"))
+NEW, KNOWN = sized(30_000, 5_000), sized(10_000, 2_000)
 CPU_S_GOAL, TURN_MS_GOAL, GROWTH_GOAL = 0.5, 50.0, 8.0
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WIDE = Options(names_max=10**9)
@@ -137,21 +138,29 @@ def cpu_s(work: Callable[[], object]) -> float:
     return min(once() for _ in range(3))
 
 
-def main() -> None:
-    print(f"the guard, {NEW} new names beside {KNOWN} known (goal {CPU_S_GOAL} s of CPU, {TURN_MS_GOAL:.0f} ms a turn)")
+def guarded() -> Iterator[Row]:
+    """Yield what the guard costs for each set of names."""
     for what, known, new in sets_of_names():
         cpu, turn_ms, compared, strange = asyncio.run(guard(known, new))
-        print(
-            f"   {what:<22} {cpu:6.3f} s CPU, longest turn {turn_ms:5.1f} ms, {compared / NEW:5.1f} comparisons a name"
-            f" (at most {COMPARED_MAX}), {strange} strange",
-            flush=True,
-        )
-    print(f"an identify on its way, {NEW} and {4 * NEW} traits (goal: growth at most {GROWTH_GOAL:.0f})")
+        note = f"{NEW} names beside {KNOWN}; {compared / NEW:.1f} comparisons a name (at most {COMPARED_MAX}), {strange} strange"
+        yield Row(name=f"guard: {what}", unit="s CPU", figure=cpu, target=f"<= {CPU_S_GOAL}", note=note)
+        yield Row(name=f"guard: {what}, others' longest wait", unit="ms", figure=turn_ms, target=f"<= {TURN_MS_GOAL}")
+
+
+def grown() -> Iterator[Row]:
+    """Yield how much longer each step takes for four times as many names."""
     small, large = steps(NEW), steps(4 * NEW)
     for name, work in small.items():
         one, four = cpu_s(work), cpu_s(large[name])
-        print(f"   {name:<22} {one * 1000:7.1f} ms, {four * 1000:8.1f} ms, growth {four / one:4.1f}", flush=True)
+        yield Row(
+            name=f"an identify of very many names: {name}",
+            unit="ms",
+            figure=four * 1000,
+            beside="a quarter of them",
+            limit=one * 1000,
+            target=f"<= {GROWTH_GOAL}",
+        )
 
 
 if __name__ == "__main__":
-    main()
+    say(*guarded(), *grown())

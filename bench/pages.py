@@ -8,16 +8,15 @@ without somebody who reads: a page every half second, as two people with a live 
 import asyncio
 import itertools
 import multiprocessing
-import os
-import shutil
-import socket
 import statistics
-import tempfile
+import sys
 import time
 from pathlib import Path
 
-from accept import KEY, Sender, server, template, until_open
-from buffer import BODY, PEOPLE
+from load import KEY, Line, Traffic, lines_to
+from rounds import median, percentile, say, sized
+from rows import Row
+from serving import Penstock, connection, place, source, to
 from starlette.testclient import TestClient
 
 from penstock.admin.app import create_app
@@ -30,25 +29,18 @@ from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.clock import SystemClock
 from penstock.event import Batch, Event, MessageId
 from penstock.machine.snapshot import Snapshots
+from penstock.run.in_force import follow
 from penstock.run.opening import open_control
 from penstock.run.process import Process
 from penstock.run.wiring import admin_routes, status_reader
 from penstock.settings import load as load_settings
 
-STORED, BATCH, ROUNDS = int(os.environ.get("BENCH_STORED", "1000000")), 1_000, 40
-SETTLED, DEAD = 20_000, 2_000
+STORED, BATCH, ROUNDS, PEOPLE = sized(200_000, 20_000), 1_000, sized(20, 8), 50_000
+SETTLED, DEAD = sized(20_000, 5_000), 2_000
 # Short windows that take turns: a noisy machine is then noisy for both.
-READ_EVERY_S, WINDOW_S, WINDOWS = 0.5, 1.5, int(os.environ.get("BENCH_WINDOWS", "15"))
-SETTINGS = """
-[sources.web]
-write_key = "%s"
-[destinations.custify]
-api_key = "a-key-of-the-bench"
-base_url = "http://127.0.0.1:9"
-[[connections]]
-from = "web"
-to = "custify"
-"""
+READ_EVERY_S, WINDOW_S, WINDOWS = 0.5, 1.0, sized(8, 3)
+SETTINGS = source("web", KEY) + to("custify", "http://127.0.0.1:9") + connection("web", "custify")
+BODY = b'{"type":"track","event":"Used","properties":{"plan":"pro","seats":12}}'
 PATHS = (
     "/", "/live", "/live?person=u4711", "/live?event_name=Used", "/live?state=dead", "/live?message_id=m0000000000000042",
     "/live?state=delivered", "/people", "/people?person=u4711", "/problems", "/problems/custify/custify.refused.422",
@@ -74,16 +66,26 @@ def event(number: int) -> Event:
     )
 
 
-async def grow(folder: Path) -> None:
+def grow(folder: Path) -> None:
+    """Store events as accept does, then let some of them end."""
+    asyncio.run(stored(folder))
+    asyncio.run(ended(folder))
+
+
+async def stored(folder: Path) -> None:
+    """Let events come."""
     log = SqliteLog(folder, clock=SystemClock(), disk_free_bytes_min=0, waiting_events_max=10**9)
     await log.open()
     for start in range(0, STORED, BATCH):
         await log.append([Batch.of(event(number)) for number in range(start, min(start + BATCH, STORED))])
     await log.close()
+
+
+async def ended(folder: Path) -> None:
+    """Let the first of them end, some badly."""
     store = DeliveryStore(folder, clock=SystemClock())
     await store.open()
     backlog = store.backlog("custify", lambda: ["web"])
-    await backlog.lease(limit=0, lease_s=0)
     for number in range(0, SETTLED, 500):
         leases = await backlog.lease(limit=500, lease_s=600)
         outcome = Outcome.DEAD if number < DEAD else Outcome.DELIVERED
@@ -96,15 +98,15 @@ async def grow(folder: Path) -> None:
 
 def client(folder: Path) -> TestClient:
     path = folder / "penstock.toml"
-    path.write_text(f'data_dir = "{folder}"\n{SETTINGS % KEY}')
+    path.write_text(f'data_dir = "{folder}"\n{SETTINGS}')
     settings = load_settings(path)
     access = Access(open_control(settings), clock=SystemClock())
     access.set_password(User(name="admin", role=Role.ADMIN), "the password of the bench")
     reader = status_reader(settings)
-    process = Process(path, settings, read=lambda: settings, supervised=False)
+    process = Process(follow(path), supervised=False)
     routes = admin_routes(process, reader=reader, access=access)
     app = create_app(reader=reader, snapshots=Snapshots(folder), access=access, routes=routes, password="")
-    visitor = TestClient(app)
+    visitor = TestClient(app, base_url="http://127.0.0.1")
     visitor.post("/signin", data={"name": "admin", "password": "the password of the bench"})
     return visitor
 
@@ -123,70 +125,81 @@ def read_pages(folder: Path, is_ready, may_read) -> None:
 
 async def rates(port: int, may_read) -> dict[bool, list[float]]:
     """Return what ingest takes a second, window by window; in every other one pages are read."""
-    loop, cut = asyncio.get_running_loop(), template(1)
-    state = {"id": 10**12, "answers": 0, "ended": False}
-    connections = [(await loop.create_connection(lambda: Sender(cut, state), "127.0.0.1", port))[0] for _ in range(32)]
-    found: dict[bool, list[float]] = {False: [], True: []}
+    answers, traffic, found = 0, Traffic(people=PEOPLE, number=10**12), {False: [], True: []}
+
+    def next_request(_: Line) -> bytes:
+        nonlocal answers
+        answers += 1
+        return traffic.request()
+
+    lines = await lines_to(port, 32, next_request)
+    for line in lines:
+        line.go_on()
     for window in range(2 * WINDOWS):
         is_read = window % 2 == 1
         may_read.set() if is_read else may_read.clear()
         # The page under way ends in the window it began in, or in this pause.
         await asyncio.sleep(0.3)
-        before, began = state["answers"], time.perf_counter()
+        before, began = answers, time.perf_counter()
         await asyncio.sleep(WINDOW_S)
-        found[is_read].append((state["answers"] - before) / (time.perf_counter() - began))
-    state["ended"] = True
-    await asyncio.sleep(0.2)
-    for connection in connections:
-        connection.abort()
+        found[is_read].append((answers - before) / (time.perf_counter() - began))
+    for line in lines:
+        line.transport.abort()
     return found
 
 
-def measure_pages(folder: Path) -> None:
-    visitor = client(folder)
+def pages(folder: Path) -> list[Row]:
+    """Return how long people wait for the slowest page."""
+    visitor, medians, slow = client(folder), {}, {}
     for path in PATHS:
         times = []
         for _ in range(ROUNDS):
             began = time.perf_counter()
             assert visitor.get(path).status_code == 200, path
             times.append(1000 * (time.perf_counter() - began))
-        slowest = sorted(times)[int(ROUNDS * 0.99) - 1]
-        print(f"{path:<64} median {statistics.median(times):6.1f} ms   99th {slowest:6.1f} ms", flush=True)
-    print(f"{STORED} events of {PEOPLE} people; goals: median 200 ms, 99th percentile 500 ms", flush=True)
-
-
-def measure_ingest(folder: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    is_ready, may_read = multiprocessing.Event(), multiprocessing.Event()
-    processes = [
-        multiprocessing.Process(target=server, args=("durable", port, str(folder))),
-        multiprocessing.Process(target=read_pages, args=(folder, is_ready, may_read)),
+        medians[path], slow[path] = statistics.median(times), percentile(times, 0.97)
+        print(f"   {path:<64} median {medians[path]:6.1f} ms   97th {slow[path]:6.1f} ms", file=sys.stderr, flush=True)
+    return [
+        Row(
+            name=f"pages: the slowest of {len(PATHS)}, {what}",
+            unit="ms",
+            figure=max(of.values()),
+            target=f"<= {most}",
+            note=f"{max(of, key=of.__getitem__)}, with {STORED} events stored",
+        )
+        for what, of, most in (("at the median", medians, 200), ("at its 97th percentile", slow, 500))
     ]
-    for process in processes:
-        process.start()
+
+
+def ingest(folder: Path) -> Row:
+    """Return what is left of ingest's pace while pages are read."""
+    is_ready, may_read = multiprocessing.Event(), multiprocessing.Event()
+    reading = multiprocessing.Process(target=read_pages, args=(folder, is_ready, may_read), daemon=True)
+    reading.start()
     try:
-        until_open(port)
-        # What it costs to start is not what reading costs.
-        assert is_ready.wait(60)
-        found = asyncio.run(rates(port, may_read))
+        with Penstock(folder.parent, SETTINGS) as penstock:
+            penstock.start("accept")
+            # What it costs to start is not what reading costs.
+            assert is_ready.wait(60)
+            found = asyncio.run(rates(penstock.port, may_read))
     finally:
-        for process in processes:
-            process.terminate()
-            process.join(20)
-    alone, read = statistics.median(found[False]), statistics.median(found[True])
-    print(f"ingest alone {alone:.0f}/s, while pages are read {read:.0f}/s: {read / alone:.2f}; goal: 0.90")
+        reading.terminate()
+        reading.join(20)
+    return Row(
+        name="pages: ingest while they are read",
+        unit="/s",
+        figure=median(found[True]),
+        beside="ingest alone",
+        limit=median(found[False]),
+        target=">= 0.9",
+    )
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="penstock-bench-", dir=os.environ.get("BENCH_DIR")))
-    try:
-        asyncio.run(grow(folder))
-        measure_pages(folder)
-        measure_ingest(folder)
-    finally:
-        shutil.rmtree(folder)
+    with place() as root:
+        (root / "data").mkdir()
+        grow(root / "data")
+        say(*pages(root / "data"), ingest(root / "data"))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Calls alone, 32 at once, to a bare server that answers at once: our client beside pyreqwest and beside a protocol that does nothing.
+"""Calls alone, 32 at once, to a bare server that answers at once: our client beside pyreqwest and beside a protocol that does next to nothing.
 
-Plain and with TLS, on uvloop as deliver runs, round by round in turn. Prints calls per second and CPU microseconds a call
-of the process that calls, all of its threads together, which depend less on neighbours.
+Plain and with TLS, on uvloop as deliver runs, round by round in turn: calls per second, and CPU microseconds a call of the
+process that calls, all of its threads together, which depend less on neighbours.
 """
 
 import asyncio
+import functools
 import multiprocessing
 import os
+import shutil
 import ssl
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
-from deliver import BareServer
+from bare import BODY, Bare
+from rounds import in_turn, median, paired, say, sized
+from rows import Row
+from sink import Manner, Sink
 
 from penstock.clock import SystemClock
 from penstock.destinations.egress import Way
@@ -26,10 +30,8 @@ from penstock.destinations.trust import trust
 from penstock.destinations.wire import Wire
 from penstock.origin import Origin
 
-CALLS, AT_ONCE, ROUNDS, NAME = 12_000, 32, 5, "custify.example"
-BODY = b'{"user_id":"u1","name":"Order Completed","created_at":"2026-01-01T00:00:00.000Z","metadata":{"value":1.5}}'
+CALLS, AT_ONCE, NAME = sized(10_000, 4_000), 32, "custify.example"
 HEADERS = {"Authorization": "Bearer bench-key", "Accept": "application/json", "Content-Type": "application/json"}
-REQUEST = b"POST /event HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 
 def authority(folder: Path) -> ssl.SSLContext:
@@ -52,7 +54,7 @@ def serve(ports: "multiprocessing.Queue[dict[str, int]]", folder: Path) -> None:
         loop, tls = asyncio.get_running_loop(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(folder / "cert.pem", folder / "key.pem")
         servers = {
-            scheme: await loop.create_server(BareServer, "127.0.0.1", 0, ssl=own)
+            scheme: await loop.create_server(lambda: Sink(Manner()), "127.0.0.1", 0, ssl=own)
             for scheme, own in (("http", None), ("https", tls))
         }
         ports.put({scheme: server.sockets[0].getsockname()[1] for scheme, server in servers.items()})
@@ -61,29 +63,13 @@ def serve(ports: "multiprocessing.Queue[dict[str, int]]", folder: Path) -> None:
     uvloop.run(run())
 
 
-class Bare(asyncio.Protocol):
-    """Knows of an answer that it has come, and nothing else."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        if data.endswith(b"{}"):
-            self.answer.set_result(None)
-
-    async def call(self) -> None:
-        self.answer = asyncio.get_running_loop().create_future()
-        self.transport.write(REQUEST)
-        await self.answer
-
-
 async def bare(way: Way) -> tuple[float, float]:
     tls = trust() if way.origin.scheme == "https" else None
     name = NAME if tls else None
     make = asyncio.get_running_loop().create_connection
     lines = [(await make(Bare, way.address, way.origin.port, ssl=tls, server_hostname=name))[1] for _ in range(AT_ONCE)]
     try:
-        return await measured([line.call for line in lines])
+        return await measured([functools.partial(line.call, BODY) for line in lines])
     finally:
         for line in lines:
             line.transport.abort()
@@ -130,6 +116,32 @@ async def measured(callers: list[Callable[[], Awaitable[None]]]) -> tuple[float,
     return CALLS / took_s, cpu_s / CALLS * 1e6
 
 
+def rows_of(scheme: str, port: int) -> list[Row]:
+    """Measure one scheme: calls for a second of processor time, and calls a second."""
+    way = Way(Origin(scheme, NAME, port), "127.0.0.1")
+    clients = (bare, ours, pyreqwest)
+    found = in_turn({client.__name__: lambda client=client: uvloop.run(client(way)) for client in clients})
+    per_s, us = (lambda each: each[0]), (lambda each: each[1])
+    own = found["ours"]
+    return [
+        Row(
+            name=f"the wire, {scheme}: calls for a second of processor time",
+            unit="/s",
+            beside="pyreqwest's",
+            target=">= 1.8",
+            cpu_us=median(own, us),
+            note=f"pyreqwest uses {median(found['pyreqwest'], us):.0f} µs, the barest one {median(found['bare'], us):.0f} µs",
+            **paired([1e6 / us(each) for each in own], [1e6 / us(each) for each in found["pyreqwest"]]),
+        ),
+        Row(
+            name=f"the wire, {scheme}: calls a second",
+            unit="/s",
+            beside="the barest client",
+            **paired(own, found["bare"], per_s),
+        ),
+    ]
+
+
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="penstock-bench-"))
     authority(folder)
@@ -137,23 +149,10 @@ def main() -> None:
     server = multiprocessing.Process(target=serve, args=(ports, folder), daemon=True)
     server.start()
     try:
-        for scheme, port in ports.get(timeout=20).items():
-            way, found = Way(Origin(scheme, NAME, port), "127.0.0.1"), {bare: [], ours: [], pyreqwest: []}
-            for _ in range(ROUNDS):
-                for client, rounds in found.items():
-                    rounds.append(uvloop.run(client(way)))
-            for client, rounds in found.items():
-                rate, cpu_us = (statistics.median(each) for each in zip(*rounds, strict=True))
-                least_us = min(each for _, each in rounds)
-                print(
-                    f"{scheme:<6}{client.__name__:<10} calls/s {rate:7.0f}   CPU µs a call {cpu_us:5.0f}, least {least_us:4.0f}"
-                )
-            ratio = statistics.median(b / a for (_, a), (_, b) in zip(found[ours], found[pyreqwest], strict=True))
-            print(
-                f"{scheme:<6}calls per CPU second, ours / pyreqwest, median of {ROUNDS} pairs: {ratio:.1f}   at least 2.0"
-            )
+        say(*(row for scheme, port in ports.get(timeout=20).items() for row in rows_of(scheme, port)))
     finally:
         server.terminate()
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

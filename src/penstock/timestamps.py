@@ -6,7 +6,9 @@ cannot be told apart (IST: India, Israel or Ireland) are no times.
 """
 
 import datetime as dt
+import functools
 import re
+from collections.abc import Sequence
 
 # The longest form is JavaScript's, with the name of a zone in parentheses.
 CHARS_MIN, CHARS_MAX = 8, 120
@@ -27,22 +29,19 @@ BASIC_TIME = r"T?(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,](?P<
 # JavaScript put the name of the zone into brackets.
 REST = r"(?: (?:[A-Z]{1,5}|[+-]\d{2,4}))?(?: m=[+-][\d.]+)?(?:\[[\w/+:-]+\]| \([^()]*\))?"
 ZONED_TIME = rf"{TIME}(?: {ZONE})?{REST}"
-FORMS = tuple(
-    re.compile(form, re.ASCII | re.IGNORECASE)
-    for form in (
-        # ISO 8601 and what is near it: Ruby, Go, Python, Swift, SQL, .NET; with slashes where the year comes first.
-        rf"(?P<year>\d{{4}})(?P<mark>[-/])(?P<month>\d{{1,2}})(?P=mark)(?P<day>\d{{1,2}})(?:[T ]{TIME}(?: ?{ZONE}{REST})?)?",
-        # The same out of an address, where a plus is read as a space.
-        rf"(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})T{TIME} (?P<zone>\d{{2}}:\d{{2}})",
-        rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}})(?:{BASIC_TIME}{ZONE}?)?",
-        # RFC 2822, RFC 850, HTTP.
-        rf"(?:{DAY},? *)?(?P<day>\d{{1,2}})[ -]{MONTH}[ -](?P<year>\d{{4}}|\d{{2}})(?:,?(?: at)? {ZONED_TIME})?",
-        # JavaScript's toString; and how Americans write dates, as Java's Gson does.
-        rf"(?:{DAY},? )?{MONTH}\.? (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})(?:,?(?: at)? {ZONED_TIME})?",
-        # Java's Date, C's ctime, the command `date`.
-        rf"{DAY} {MONTH}  ?(?P<day>\d{{1,2}}) {TIME}(?: {ZONE})? (?P<year>\d{{4}})",
-        rf"{DAY} (?P<day> ?\d{{1,2}}) {MONTH} {TIME}(?: {ZONE})? (?P<year>\d{{4}})",
-    )
+FORMS = (
+    # ISO 8601 and what is near it: Ruby, Go, Python, Swift, SQL, .NET; with slashes where the year comes first.
+    rf"(?P<year>\d{{4}})(?P<mark>[-/])(?P<month>\d{{1,2}})(?P=mark)(?P<day>\d{{1,2}})(?:[T ]{TIME}(?: ?{ZONE}{REST})?)?",
+    # The same out of an address, where a plus is read as a space.
+    rf"(?P<year>\d{{4}})-(?P<month>\d{{2}})-(?P<day>\d{{2}})T{TIME} (?P<zone>\d{{2}}:\d{{2}})",
+    rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}})(?:{BASIC_TIME}{ZONE}?)?",
+    # RFC 2822, RFC 850, HTTP.
+    rf"(?:{DAY},? *)?(?P<day>\d{{1,2}})[ -]{MONTH}[ -](?P<year>\d{{4}}|\d{{2}})(?:,?(?: at)? {ZONED_TIME})?",
+    # JavaScript's toString; and how Americans write dates, as Java's Gson does.
+    rf"(?:{DAY},? )?{MONTH}\.? (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})(?:,?(?: at)? {ZONED_TIME})?",
+    # Java's Date, C's ctime, the command `date`.
+    rf"{DAY} {MONTH}  ?(?P<day>\d{{1,2}}) {TIME}(?: {ZONE})? (?P<year>\d{{4}})",
+    rf"{DAY} (?P<day> ?\d{{1,2}}) {MONTH} {TIME}(?: {ZONE})? (?P<year>\d{{4}})",
 )
 # The days of a week, counted: ISO 8601, as Python reads them by itself.
 WEEK = re.compile(r"\d{4}-?W\d{2}-?[1-7](?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
@@ -95,13 +94,19 @@ LISTED = re.compile(
 )
 
 
+@functools.cache
+def forms() -> Sequence[re.Pattern[str]]:
+    """Return FORMS to match with, made when the first text comes that is no usual one: no process waits for that at its start."""
+    return [re.compile(form, re.ASCII | re.IGNORECASE) for form in FORMS]
+
+
 def parsed(value: object) -> dt.datetime | None:
     """Read a text that is a date, or a date and a time, in any form of FORMS. Without a zone it is UTC."""
     if not isinstance(value, str) or not CHARS_MIN <= len(text := _bare(value)) <= CHARS_MAX:
         return None
     if USUAL.fullmatch(text) or WEEK.fullmatch(text):
         return _usual(text)
-    for form in FORMS:
+    for form in forms():
         if found := form.fullmatch(text):
             return _moment_of(found.groupdict())
     return from_ms(int(found["ms"])) if (found := DOT_NET.fullmatch(text)) else None
@@ -153,7 +158,7 @@ def _usual(text: str) -> dt.datetime | None:
         return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
     except (ValueError, OverflowError):
         # The end of a day, and of a leap second, which Python does not read.
-        found_by_form = FORMS[0].fullmatch(text)
+        found_by_form = forms()[0].fullmatch(text)
         return _moment_of(found_by_form.groupdict()) if found_by_form else None
 
 

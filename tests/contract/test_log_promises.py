@@ -1,10 +1,13 @@
 """What append promises."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from contract.worlds import SqliteWorld, event, incompressible
+from penstock.buffer.sqlite.connections import connect
+from penstock.buffer.sqlite.file import EVENTS
 from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.event import Batch
@@ -53,6 +56,34 @@ async def test_many_appends_at_once_share_their_syncs_and_lose_nothing(world):
     await asyncio.gather(*(world.append(event(f"m{i}", f"u{i % 7}")) for i in range(200)))
 
     assert world.counts().received == 200
+
+
+@pytest.mark.parametrize("has_ended", [True, False], ids=["has just ended", "waits for the disk"])
+async def test_who_writes_the_file_at_that_moment_does_not_make_an_event_come_again(sqlite_world, has_ended):
+    reads = []
+
+    def let_it_end(_tries: int) -> bool:
+        somebody.execute("COMMIT")
+        return True
+
+    def read_before_somebody_writes(connection) -> None:
+        connection.execute("SELECT count(*) FROM segment").fetchall()
+        if not reads:
+            somebody.execute("BEGIN IMMEDIATE")
+            somebody.execute("INSERT INTO accepted VALUES ('server', 0)")
+            if has_ended:
+                somebody.execute("COMMIT")
+        reads.append(connection)
+
+    with contextlib.closing(connect(sqlite_world.folder / EVENTS)) as somebody:
+        sqlite_world.log.connection.set_busy_handler(let_it_end)
+        reading = sqlite_world.log.group.run(read_before_somebody_writes)
+
+        assert await sqlite_world.append(event("m1", "ana")) == 1
+        await reading
+
+    assert len(reads) == 2
+    assert sqlite_world.counts().received == 1
 
 
 async def test_a_full_disk_refuses_and_loses_nothing(sqlite_world):

@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the code: docs/settings.md, docs/commands.md and, from its cases, docs/mapping.md."""
+"""Writes the pages that are made from the code: docs/settings.md, docs/commands.md; from its cases, docs/mapping.md; from a run, docs/performance.md."""
 
 import dataclasses
 import functools
@@ -12,6 +12,7 @@ from cases.render import render
 from penstock.causes import CAUSES
 from penstock.cli import penstock
 from penstock.settings import SCALARS, Connection, Destination, Settings, Source
+from tidy import performance_page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -102,6 +103,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": commands_page,
     "mapping.md": mapping_page,
+    "performance.md": performance_page.page,
     "causes/README.md": causes_page,
     **{f"causes/{code}.md": functools.partial(cause_page, code) for code in CAUSES},
 }

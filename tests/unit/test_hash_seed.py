@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from penstock.run.process import HASH_SEED_MAX, hash_seed
+from penstock.run.hash_seed import HASH_SEED_MAX, hash_seed
 
 
 def test_a_folder_keeps_the_seed_that_was_drawn_for_it(tmp_path):

@@ -10,7 +10,8 @@ from penstock.cli import config_option, config_path, leave
 from penstock.clock import SystemClock
 from penstock.errors import StoreDamaged
 from penstock.machine.private import tighten
-from penstock.run.process import ROLES, hash_seed
+from penstock.machine.pulse import ROLES
+from penstock.run.hash_seed import hash_seed
 from penstock.run.supervise import EXIT_DAMAGED
 from penstock.settings import load
 
@@ -32,14 +33,16 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
             sys.exit(EXIT_DAMAGED)
         leave(0)
 
-    from penstock.admin.doors.passwords import password_of_file
     from penstock.machine.snapshot import Snapshots
     from penstock.run.logs import set_up_logs
     from penstock.run.supervise import supervise
 
     settings = load(path)
-    # Before anything is accepted that could not be looked at.
-    password_of_file(settings.admin_password_file)
+    if settings.admin_password_file:
+        from penstock.admin.doors.passwords import password_of_file
+
+        # Before anything is accepted that could not be looked at.
+        password_of_file(settings.admin_password_file)
 
     set_up_logs(level=settings.log_level, style=settings.log_format, role="supervisor")
     tighten(settings.data_dir)

@@ -7,7 +7,6 @@ import functools
 import logging
 import os
 import resource
-import secrets
 import select
 import signal
 import sys
@@ -38,8 +37,6 @@ RELOAD_S = 1.0
 OPEN_AGAIN_S = 2.0
 # Chores such as retention work in slices: one after the other while there is something to do, else now and then.
 CHORE_S, CHORE_REST_S = 10.0, 0.1
-# The largest PYTHONHASHSEED that Python takes; 0 would let everybody know how it hashes.
-HASH_SEED_MAX = 2**32 - 1
 
 
 class Process:
@@ -255,21 +252,3 @@ def only_one(data_dir: Path, role: str) -> Iterator[None]:
             log.warning("waiting_for_other_process", data_dir=str(data_dir))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def hash_seed(data_dir: Path) -> int:
-    """Return the seed of Python's hashes for this data folder, drawn once: what will collide cannot be told from outside."""
-    path = data_dir / "hash.seed"
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        seed = int(path.read_text(encoding="ascii"))
-        if 0 < seed <= HASH_SEED_MAX:
-            return seed
-    # None yet, or one that Python would not take: a new one costs no more than filters made anew.
-    seed = 1 + secrets.randbelow(HASH_SEED_MAX)
-    try:
-        path.touch(mode=0o600)
-        path.write_text(f"{seed}", encoding="ascii")
-    except OSError as error:
-        # A full disk: what it costs is a slower start the next time.
-        log.warning("hash_seed_not_written", reason=str(error))
-    return seed

@@ -14,7 +14,6 @@ from penstock import __version__
 from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import SystemClock, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
-from penstock.inspect.status import StatusReader
 from penstock.machine.handed_on import HandedOn
 from penstock.machine.private import require_folder, tighten
 from penstock.machine.snapshot import Snapshots
@@ -36,13 +35,14 @@ from penstock.run.opening import (
 )
 from penstock.run.process import Process, complain, complaining, is_orphan, only_one, raise_open_files
 from penstock.settings import Settings, file_at_start, host_and_port, load, settings_of
-from penstock.settings.revisions import Desk
 
 if TYPE_CHECKING:
     from starlette.routing import Route
 
     from penstock.accept.app import Limits
     from penstock.admin.doors.access import Access
+    from penstock.inspect.status import StatusReader
+    from penstock.settings.revisions import Desk
 
 log = structlog.get_logger()
 
@@ -242,7 +242,7 @@ async def run_operate(process: Process) -> None:
     access.audit.flush()
 
 
-def admin_routes(process: Process, *, reader: StatusReader, access: "Access") -> "list[Route]":
+def admin_routes(process: Process, *, reader: "StatusReader", access: "Access") -> "list[Route]":
     """Return every page and every route of the admin API."""
     from penstock.admin.pages.trial_event import send_trial
     from penstock.admin.routes import Parts, all_routes
@@ -287,19 +287,22 @@ def _first_sign_in(access: "Access", settings: Settings, *, password: str) -> st
     return link
 
 
-def open_desk(path: Path | None, settings: Settings) -> Desk:
+def open_desk(path: Path | None, settings: Settings) -> "Desk":
     """Return the dashboard's settings, to be read and changed."""
     return _desk(settings, functools.partial(_load_with_dashboard, path))
 
 
-def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]) -> Desk:
+def _desk(settings: Settings, load_with: Callable[[Mapping[str, Any]], Settings]) -> "Desk":
+    from penstock.settings.revisions import Desk
+
     return Desk(revisions=open_control(settings), vault=open_vault(settings), load=load_with)
 
 
-def status_reader(settings: Settings) -> StatusReader:
+def status_reader(settings: Settings) -> "StatusReader":
     """Return a reader over the data folder; works whether or not a server runs."""
     from penstock.buffer.sqlite.notices import notices
     from penstock.buffer.sqlite.times import steady_now
+    from penstock.inspect.status import StatusReader
 
     clock = SystemClock()
     return StatusReader(

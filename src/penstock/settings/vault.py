@@ -4,10 +4,12 @@ import hashlib
 import hmac
 import os
 from pathlib import Path
-
-from cryptography.fernet import Fernet, InvalidToken
+from typing import TYPE_CHECKING
 
 from penstock.errors import SettingsError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 SEALED = "sealed:"
 
@@ -26,6 +28,8 @@ class Vault:
         """Return what was sealed; a text that is not sealed is returned as it is. Raises SettingsError."""
         if not sealed.startswith(SEALED):
             return sealed
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet(make=False).decrypt(sealed.removeprefix(SEALED).encode()).decode()
         except InvalidToken as error:
@@ -36,7 +40,10 @@ class Vault:
         self._fernet(make=True)
         return hmac.new(self.path.read_bytes().strip(), purpose, hashlib.sha512).digest()
 
-    def _fernet(self, *, make: bool) -> Fernet:
+    def _fernet(self, *, make: bool) -> "Fernet":
+        # A twentieth of what a process takes to begin, and without a dashboard's settings nothing is sealed.
+        from cryptography.fernet import Fernet
+
         if make and not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Made with its final rights: it cannot be opened in between.

@@ -269,12 +269,12 @@ class SqliteTransactions:
         self.connection, self.before_commit, self.after_failure = connection, before_commit, after_failure
         self.name = Path(connection.execute("PRAGMA database_list").fetchone()[2]).name
 
-    def commit(self, operations: Sequence[Callable[[SqliteConnection], Any]]) -> list[Any]:
+    def commit(self, operations: Sequence[Callable[[SqliteConnection], Any]], *, begin: str = "BEGIN") -> list[Any]:
         """Run all in one transaction, synced to disk."""
         is_done = False
         try:
             # Deferred: a group that wrote nothing takes no lock and syncs nothing.
-            self.connection.execute("BEGIN")
+            self.connection.execute(begin)
             answers = [self._answer(operation) for operation in operations]
             self.before_commit()
             self.connection.execute("COMMIT")

@@ -234,10 +234,20 @@ class Appends:
 
     def commit(self, operations: Sequence[Callable[[SqliteConnection], Any]]) -> list[Any]:
         """Run all in one transaction, synced to disk."""
+        try:
+            return self._commit(operations)
+        except BufferUnavailable as error:
+            # At a first start deliver gives the file its identity, and for who has begun to read SQLite does not wait until
+            # it may write. Nothing was kept: now it waits before it reads, and the first event need not come again.
+            if not is_busy(error.__cause__):
+                raise
+            return self._commit(operations, begin="BEGIN IMMEDIATE")
+
+    def _commit(self, operations: Sequence[Callable[[SqliteConnection], Any]], *, begin: str = "BEGIN") -> list[Any]:
         self.fresh.clear()
         self.fresh_count = 0
         try:
-            return self.transactions.commit([self._agree, *operations])[1:]
+            return self.transactions.commit([self._agree, *operations], begin=begin)[1:]
         except BaseException:
             # What was remembered of this group is not stored.
             self.version, self.has_epoch = None, False
