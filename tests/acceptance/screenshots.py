@@ -22,7 +22,7 @@ PATHS = {
     "activity": "/activity", "users": "/users", "tokens": "/tokens", "links": "/links", "rerun": "/events/custify/m2?rerun=1",
     "problems_all": "/problems/custify?person=u1", "account": "/people?company=acme", "people_all": "/people",
     "ledger": "/ledger/custify", "ledger_record": "/ledger/custify?person=u2",
-    "password": "/password", "user": "/users/admin", "looks": "/activity/look", "refusals": "/activity/refusal",
+    "help": "/help", "help_settings": "/help/settings", "password": "/password", "user": "/users/admin", "looks": "/activity/look", "refusals": "/activity/refusal",
 }  # fmt: skip
 #: Pages of what `set_up_here` sets up.
 OURS = {"source_ours": "/sources/web%20shop", "destination_ours": "/destinations/Custify%20EU"}
@@ -72,6 +72,7 @@ async def set_up_here(page, admin_url: str, sandbox_url: str) -> None:
     await page.fill("#name", "Custify EU")
     await page.click("text=Continue")
     await page.fill("#api_key", API_KEY)
+    await page.select_option("#region", "other")
     await page.fill("#base_url", sandbox_url)
     for name in KEYS:
         await page.uncheck(f"input[name='source:{name}']")

@@ -100,6 +100,7 @@ async def add_source_and_destination(page, penstock, sandbox, *, api_key: str) -
     await page.fill("#name", "Custify EU")
     await page.click("text=Continue")
     await page.fill("#api_key", api_key)
+    await page.select_option("#region", "other")
     await page.fill("#base_url", sandbox.url)
     await page.click("button:has-text('Add destination')")
     return key
@@ -161,6 +162,46 @@ async def test_the_flow_of_the_page_from_the_first_sign_in_to_a_mended_key(unset
     assert page.complaints == []
 
 
+async def test_from_the_first_sign_in_to_the_first_event_in_the_sandbox_takes_nine_clicks(unset, sandbox, page):
+    clicks = 0
+
+    async def click(what: str) -> None:
+        nonlocal clicks
+        clicks += 1
+        await page.click(what)
+
+    await page.goto(sign_in_link(unset))
+    await page.fill("#password", PASSWORD)
+    await click("text=Set password")
+    await click("#first-steps >> a:has-text('Add a source')")
+    await page.fill("#name", "web shop")
+    await click("button:has-text('Add source')")
+    await click("main >> text=Add a destination")
+    await click("text=Select Custify")
+    assert await page.locator("main form [name]").count() == 1, "fields before Continue"
+    await page.fill("#name", "Custify EU")
+    await click("text=Continue")
+    await page.select_option("#region", "other")
+    await page.fill("#base_url", sandbox.url)
+    await page.fill("#api_key", "a-wrong-key")
+    await page.click("button:has-text('Test')")
+    await page.locator("#tested", has_text="The key was refused (401)").wait_for()
+    assert await page.input_value("#api_key") == "a-wrong-key", "what was typed stays"
+    await page.fill("#api_key", API_KEY)
+    await click("button:has-text('Test')")
+    await page.locator("#tested", has_text="took the key").wait_for()
+    await click("button:has-text('Add destination')")
+    assert "Waiting for the first event" in await page.inner_text("#steps")
+    until(lambda: "Custify EU" in unset.status()["destinations"])
+    await click("button:has-text('Send a test event')")
+    # Nobody reloads: the page waits for the event, and shows it.
+    await page.locator("#first-event", has_text="delivered").wait_for()
+    assert sandbox.person("penstock-test")
+    assert clicks == 9
+    # The browser says of the refused test what it was answered; nothing else went wrong.
+    assert [each for each in page.complaints if "422" not in each] == []
+
+
 async def test_removing_a_destination_asks_what_becomes_of_what_waits(unset, sandbox, page):
     await sign_in(page, unset)
     key = await add_source_and_destination(page, unset, sandbox, api_key="a-wrong-key")
@@ -169,6 +210,7 @@ async def test_removing_a_destination_asks_what_becomes_of_what_waits(unset, san
     until(lambda: (s := unset.status()["destinations"]["Custify EU"])["state"] == "held" and s["waiting"] == 1)
     await page.reload()
     assert "1 events wait" in await page.inner_text("main")
+    await page.click("text=Rename or remove")
     await page.check("input[value=discard]")
     await page.click("text=Remove this destination")
     until(lambda: "destination_left" in unset.log.read_text())
@@ -177,6 +219,7 @@ async def test_removing_a_destination_asks_what_becomes_of_what_waits(unset, san
     await page.fill("#name", "Custify EU")
     await page.click("text=Continue")
     await page.fill("#api_key", API_KEY)
+    await page.select_option("#region", "other")
     await page.fill("#base_url", sandbox.url)
     await page.click("button:has-text('Add destination')")
     assert until(lambda: unset.counts()["outcomes"]["dead"]) == 1

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from acceptance.conftest import KEYS, NODE, missing, until
+from penstock.settings import Source
+from penstock.settings.snippets import snippets
 
 JAVA, PYTHON, RUST = (NODE.parent / each for each in ("java", "python", "rust"))
 # Installed beside those of today, whose names they share.
@@ -167,6 +169,24 @@ def test_rust_sdks(penstock, sandbox):
     ran(str(program), penstock.url, KEYS["server"], cwd=RUST)
 
     knows(penstock, sandbox, "rr", "sr")
+
+
+def test_the_lines_to_paste_arrive_as_they_stand(penstock, sandbox):
+    source = Source(name="server", write_key=KEYS["server"])
+    lines = {each.title: each.text for each in snippets(source, penstock.url, shows_key=True)}
+    # An application goes on running; these end at once, so they say when to send.
+    node, python = ["node", "-e"], [sys.executable, "-c"]
+    programs = {
+        "RudderStack Node": (node, "analytics.flush();"), "Segment Node": (node, "analytics.closeAndFlush();"),
+        "RudderStack Python": (python, ""), "Segment Python": (python, ""), "curl": (["sh", "-c"], ""),
+    }  # fmt: skip
+    if not shutil.which("curl"):
+        del programs["curl"]
+    for number, (title, (run, at_end)) in enumerate(programs.items()):
+        ran(*run, f"{lines[title]}\n{at_end}".replace("user-1", f"pasted-{number}"), cwd=NODE)
+
+    for number, title in enumerate(programs):
+        until(lambda n=number: sandbox.person(f"pasted-{n}"), what=f"the lines of {title} did not arrive")
 
 
 def ran(*command: str, cwd: Path, **env: str) -> None:

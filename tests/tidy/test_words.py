@@ -34,7 +34,6 @@ OF_CUSTIFY = frozenset({
     "admin/templates/destination_new.html",
     "admin/templates/destinations.html",
     "admin/templates/mapping.html",
-    "admin/templates/source.html",
     "cli/__init__.py",
     "cli/convert.py",
     "cli/demo.py",

@@ -141,5 +141,5 @@ def test_all_pages_that_show_events_are_tried_here():
 
     assert pages == {
         "AccessPages", "ActivityPages", "DoorPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "NamesPages", "OverviewPages", "PeoplePages", "ProblemPages",
-        "RadarPages", "SourcePages", "DestinationPages",
+        "RadarPages", "SourcePages", "DestinationPages", "HelpPages", "SetUpPages",
     }  # fmt: skip

@@ -41,7 +41,7 @@ def test_it_cannot_be_said_when_a_held_or_silent_destination_is_drained():
         ({}, "good", "0 events wait"),
         ({"outcomes": {"dead": 2}}, "warn", "2 did not get through"),
         ({"state": "held", "waiting": 3}, "bad", "held: 3 events wait, none is lost"),
-        ({"state": "down", "waiting": 3}, "bad", "down: 3 events wait, none is lost"),
+        ({"state": "down", "waiting": 3}, "bad", "not reached: 3 events wait, none is lost"),
         (
             {"state": "throttled", "waiting": 3, "reason": "Custify asked us to wait until 12:00:00 UTC"},
             "warn",

@@ -250,7 +250,7 @@ def test_all_views_say_that_nothing_moves_and_why(world, machine):
     assert line.startswith("stalled: nothing ended for 65 s, and 1 events wait")
     assert "nothing ended for 65 s" in overview
     assert 'penstock_destination_state{destination="custify",state="stalled"} 1.0' in metrics
-    assert sentence == "custify is stalled: 1 events wait, none is lost."
+    assert sentence == "custify is standing still: 1 events wait, none is lost."
     assert "nothing ended for 65 s" in world.admin.get("/problems").text
 
 

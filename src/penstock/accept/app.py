@@ -126,6 +126,7 @@ class Gateway:
             "events": [(source, type_, count) for (source, type_), count in self.events.items()],
             "refused": self.refusals.facts(),
             "lost": self.admission.facts(),
+            "keys": self.sources.uses(self.clock.now()),
         }
 
     async def _reply(self, scope: Any, protocol: Protocol_) -> Reply:

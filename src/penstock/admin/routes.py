@@ -15,10 +15,11 @@ from penstock.admin.doors.access import Access
 from penstock.admin.pages.access import AccessPages
 from penstock.admin.pages.activity import ActivityPages
 from penstock.admin.pages.changes import Changes, mark_of
-from penstock.admin.pages.destinations import DestinationPages, TryConnection
+from penstock.admin.pages.destinations import DestinationPages
 from penstock.admin.pages.door import DoorPages
 from penstock.admin.pages.editing import Editing
 from penstock.admin.pages.event import EventPages
+from penstock.admin.pages.help import HelpPages
 from penstock.admin.pages.ledger import LedgerPages
 from penstock.admin.pages.live import LivePages
 from penstock.admin.pages.mapping import MappingPages
@@ -27,6 +28,7 @@ from penstock.admin.pages.overview import OverviewPages
 from penstock.admin.pages.people import PeoplePages
 from penstock.admin.pages.problems import ProblemPages
 from penstock.admin.pages.radar import RadarPages
+from penstock.admin.pages.set_up import SetUpPages
 from penstock.admin.pages.sources import SourcePages
 from penstock.admin.pages.trial_event import SendTrial
 from penstock.admin.pages.web import Pages
@@ -39,6 +41,7 @@ from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
 from penstock.inspect.eyes import Sight
+from penstock.inspect.key_tests import KeyTests, TryConnection
 from penstock.inspect.status import StatusReader
 from penstock.machine.snapshot import Snapshots
 from penstock.settings.revisions import Desk
@@ -71,6 +74,7 @@ def all_routes(p: Parts) -> list[Route]:
     sight = Sight(lambda: p.reader.settings, p.desk.vault)
     pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots, p.reader), sight=sight)
     editing = Editing(pages, desk=p.desk, reader=p.reader)
+    key_tests = KeyTests(p.try_connection, snapshots=p.snapshots, clock=p.reader.clock)
     parts = (
         ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots, sight=sight),
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal, sight=sight),
@@ -81,15 +85,16 @@ def all_routes(p: Parts) -> list[Route]:
             shelf=p.shelf,
             begun=p.begun,
             journal=p.journal,
-            try_connection=p.try_connection,
+            key_tests=key_tests,
             sight=sight,
         ),
         AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=sight),
         DoorPages(pages),
         AccessPages(pages),
         ActivityPages(pages, desk=p.desk),
+        HelpPages(pages),
         Changes(pages, is_stopping=p.is_stopping),
-        OverviewPages(pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead),
+        OverviewPages(pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead, key_tests=key_tests),
         LivePages(pages, reader=p.reader, search=p.search, snapshots=p.snapshots, send_trial=p.send_trial),
         EventPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
         ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders),
@@ -99,6 +104,7 @@ def all_routes(p: Parts) -> list[Route]:
         MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
         NamesPages(editing),
         SourcePages(editing),
-        DestinationPages(editing, orders=p.orders, dead=p.dead, begun=p.begun, try_connection=p.try_connection),
+        SetUpPages(editing, orders=p.orders, begun=p.begun, key_tests=key_tests),
+        DestinationPages(editing, orders=p.orders, dead=p.dead, begun=p.begun, key_tests=key_tests),
     )
     return [route for part in parts for route in part.routes()]

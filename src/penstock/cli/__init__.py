@@ -33,6 +33,7 @@ COMMANDS = {
     "dead": ("dead", "Show dead and rejected events by cause, with advice."),
     "replay": ("replay", "Send dead and rejected events again, counts first."),
     "ledger": ("ledger", "Show what a destination acknowledged, or forget it."),
+    "user": ("user", "List who may sign in; reset a password with a one-time link."),
     "backup": ("backup", "Copy the store of one moment, while it is used."),
     "restore": ("backup", "Put a backup in place, or prove that it could be."),
     "doctor": ("doctor", "Check the store and its figures; save what can be saved."),

@@ -10,6 +10,8 @@ import msgspec
 from penstock.buffer.port.ledger import CallFigures
 from penstock.cli import config_option, settings_to_look_with
 from penstock.inspect.status import DestinationStatus, Status
+from penstock.settings.write_keys import NAMES
+from penstock.timestamps import from_ms, to_text
 
 
 @click.command("status")
@@ -41,9 +43,16 @@ def _lines(status: Status) -> list[str]:
         if source.lost:
             lines.append(f"{name}: possibly lost: {', '.join(f'{why} {count}' for why, count in source.lost.items())}")
         lines += [f"{name}: {warning}" for warning in source.warnings]
+        if len(source.keys) > 1:
+            used = [f"the {NAMES[key]} was last used {_at(at)}" for key, at in source.keys.items()]
+            lines.append(f"{name}: two keys are taken: {', '.join(used)}")
     for name, destination in status.destinations.items():
         lines += _destination_lines(name, destination)
     return lines
+
+
+def _at(seconds: float | None) -> str:
+    return "never, as far as is written down" if seconds is None else to_text(from_ms(round(seconds * 1000)))
 
 
 def _destination_lines(name: str, destination: DestinationStatus) -> list[str]:

@@ -149,7 +149,7 @@ def round_top(figure: float, *, whole: bool) -> float:
 
 
 def _by_result(_: Counted) -> tuple[list[Series], Callable[[EndedAs], str]]:
-    good, bad = Series(name="well", colour="good"), Series(name="dead or rejected", colour="bad")
+    good, bad = Series(name="well", colour="good"), Series(name="did not get through", colour="bad")
     return [bad, good], lambda ended: bad.name if ended[1] in BAD else good.name
 
 

@@ -70,8 +70,8 @@ class Eyes:
         self.rules = MaskRules(
             personal=self.personal,
             pseudonym=None if self.ids else pseudonyms.short,
-            masked=settings.masked_fields,
-            shown=settings.shown_fields,
+            masked=settings.masked_fields_cs if may("names") else settings.masked_fields,
+            shown=f"{settings.shown_fields}, {settings.shown_fields_cs}" if may("names") else settings.shown_fields,
         )
         self.sentences = Mask(self.rules)
 

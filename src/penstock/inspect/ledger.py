@@ -81,11 +81,11 @@ def held(shelf: LedgerShelf, destination: str, subject: str) -> HeldRecord | Non
     )
 
 
-def shown(record: HeldRecord | None, eyes: Eyes) -> HeldRecord | None:
-    """Return a record as the viewer may see it."""
+def shown(record: HeldRecord | None, eyes: Eyes, *, of_company: bool = False) -> HeldRecord | None:
+    """Return a record as the viewer may see it; the name of a company is shown to everybody."""
     if record is None:
         return None
-    mask = _mask_of(eyes, record.fields.items())
+    mask = _mask_of(eyes, record.fields.items(), of_company=of_company)
     return msgspec.structs.replace(
         record,
         fields={mask.name(name): mask.value(value, name) for name, value in record.fields.items()},
@@ -105,13 +105,13 @@ class RecordPart:
     user_id: str
 
 
-def part_of_record(record: HeldRecord | None, eyes: Eyes, url: URL) -> RecordPart | None:
+def part_of_record(record: HeldRecord | None, eyes: Eyes, url: URL, *, of_company: bool = False) -> RecordPart | None:
     """Return the part of a record that an address asks for, as the viewer may see it."""
     if record is None:
         return None
     fields = part_of(list(record.fields.items()), url, "fields", FIELDS)
     companies = part_of(list(record.companies.items()), url, "companies", FIELDS)
-    mask = _mask_of(eyes, fields.items)
+    mask = _mask_of(eyes, fields.items, of_company=of_company)
     return RecordPart(
         fields=fields.made(lambda pair: (mask.name(pair[0]), mask.value(pair[1], pair[0]))),
         companies=companies.made(lambda pair: (eyes.company(pair[0]), _standing(record, *pair))),
@@ -124,8 +124,9 @@ def _shown(value: Value) -> Value:
     return LONG_TEXT if is_digest(value) else TAKEN_BACK if value == NULL else value
 
 
-def _mask_of(eyes: Eyes, fields: Iterable[tuple[str, Value]]) -> Mask:
-    return Mask(eyes.rules, [{attribute_of(name): value} for name, value in fields])
+def _mask_of(eyes: Eyes, fields: Iterable[tuple[str, Value]], *, of_company: bool) -> Mask:
+    named = [{attribute_of(name): value} for name, value in fields]
+    return Mask(eyes.rules, [{"company": each} for each in named] if of_company else named)
 
 
 def _standing(record: HeldRecord, company: str, state: str) -> str:

@@ -40,6 +40,8 @@ SEPARATOR, PATH_CHARS_MAX = "\x00", 400
 MESSAGE_IDS = "messageId, deduplication_id"
 #: What Custify calls its own sentences: they are read for what they repeat, and shown.
 SENTENCES = "error, errors, message, messages, msg, reason, detail, details, code, status, statusText, type"
+#: Objects whose `name` is that of a company; of a group call its traits are one, too.
+COMPANIES = frozenset({"company", "organization", "organisation"})
 TYPES = frozenset({"identify", "track", "group", "page", "screen", "alias"})
 
 
@@ -81,6 +83,23 @@ class Mask:
     def known(self) -> KnownTexts:
         """The event's texts, to be found where they are repeated; hidden or not is asked of those that are found."""
         return KnownTexts(_texts(self.document), self._stands_for)
+
+    @functools.cached_property
+    def company_names(self) -> frozenset[str]:
+        """What the event calls companies: shown wherever it stands, unless it says something of a person too."""
+        texts = [(text, path, self._names_a_company(path)) for text, path in _texts(self.document)]
+        hidden = {
+            text for text, path, named in texts if not named and any(map(self.rules.hides, path.split(SEPARATOR)))
+        }
+        return frozenset(text for text, _, named in texts if named and len(text) <= NAME_CHARS_MAX) - hidden
+
+    def _names_a_company(self, path: str) -> bool:
+        """Return whether a field, given its path, holds the name of a company."""
+        *_, parent, name = ["", *path.split(SEPARATOR)]
+        if name.lower() != "name":
+            return False
+        is_group = isinstance(self.document, dict) and self.document.get("type") == "group"
+        return parent.lower() in COMPANIES or (is_group and parent == "traits")
 
     def hides(self, field: str | None) -> bool:
         """Return whether a field, such as `traits.email` or `custom_attributes.phone`, is hidden as a whole."""
@@ -166,6 +185,8 @@ class Mask:
         return dataclasses.replace(story, reason=self.text(story.reason), attempts=attempts)
 
     def _value(self, value: Any, names: list[str], *, answer: bool, depth: int) -> Any:
+        if isinstance(value, str) and value.strip() in self.company_names:
+            return redacted(value)
         if depth > DEPTH_MAX or any(self.rules.hides(name) for name in names[-2:]):
             return MASK
         if isinstance(value, dict):
@@ -210,7 +231,12 @@ class Mask:
 
     def _stands_for(self, text: str, fields: list[str]) -> str | None:
         """Return what stands for a text of the event, given the paths of the fields it is in; None: it is shown."""
+        if text in self.company_names:
+            # Its own fields do not hide it; those of a person that say the same do.
+            fields = [field for field in fields if not self._names_a_company(field)]
         paths = [field.split(SEPARATOR) for field in fields]
+        if not paths:
+            return None
         if len(text) >= VALUE_CHARS_MIN and any(self.rules.hides(name) for path in paths for name in path):
             return MASK
         names = {path[-1] for path in paths}

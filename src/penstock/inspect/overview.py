@@ -2,6 +2,7 @@
 
 from penstock.inspect.charts import BAD, Counted
 from penstock.inspect.status import DestinationStatus, Status
+from penstock.inspect.words import plain, sentence
 
 PACE_MINUTES = 5
 
@@ -32,10 +33,10 @@ def verdict(status: Status) -> tuple[str, str]:
         return "warn", "Nothing is set up yet: add a source, then a destination."
     for name, destination in status.destinations.items():
         if destination.state in {"down", "held", "paused", "stopped", "stalled"}:
-            return "bad", f"{name} is {destination.state}: {destination.waiting} events wait, none is lost."
+            return "bad", f"{name} is {plain(destination.state)}: {destination.waiting} events wait, none is lost."
     for name, destination in status.destinations.items():
         if destination.state == "throttled":
-            return "warn", f"{name}: {destination.reason}; {destination.waiting} events wait, none is lost."
+            return "warn", f"{name}: {sentence(destination.reason)}; {destination.waiting} events wait, none is lost."
     bad = sum(destination.outcomes.get(outcome, 0) for destination in status.destinations.values() for outcome in BAD)
     waiting = sum(destination.waiting for destination in status.destinations.values())
     if bad:

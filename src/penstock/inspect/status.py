@@ -16,9 +16,10 @@ from penstock.inspect.standing import STALLED_S, DestinationState, standing_of
 from penstock.machine.ends import read_ends, with_ends
 from penstock.machine.pulse import ROLES, RoleStatus, read_pulse
 from penstock.machine.snapshot import Snapshots
-from penstock.settings import Settings
+from penstock.settings import Settings, Source
 from penstock.settings.last_known import problem_of
 from penstock.settings.source_warnings import warnings_of
+from penstock.settings.write_keys import NAMES, digest_of_key
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,8 @@ class SourceStatus:
     #: What ingest did not take since it started, by reason: `quota`, `share`, `store` in events, `origin` in requests.
     lost: Mapping[str, int]
     warnings: Sequence[str]
+    #: When each of its keys was used last, in seconds since 1970, to the minute; None: not since that is written down.
+    keys: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +120,7 @@ class StatusReader:
             accepted=self._accepted(),
             notices=self._notices(),
             destinations={name: self._destination(name, _table(deliver.get(name)), damage, standing) for name in names},
-            sources=self._sources(),
+            sources=self.source_status(),
             roles=roles,
             settings_problem=problem_of(self.snapshots),
         )
@@ -153,12 +156,16 @@ class StatusReader:
         moved_at = {name: cast("float", _table(facts).get("moved_at", steady)) for name, facts in live.items()}
         return [name for name, at in moved_at.items() if steady - at >= STALLED_S]
 
-    def _sources(self) -> Mapping[str, SourceStatus]:
+    def source_status(self) -> Mapping[str, SourceStatus]:
+        """Return how the sources are, as far as ingest left word of it."""
         lost: dict[str, dict[str, int]] = {}
         for source, why, count in cast("list[tuple[str, str, int]]", self.snapshots.read("accept").get("lost", [])):
             lost.setdefault(source, {})[why] = count
-        known = self.settings.sources.items()
-        return {name: SourceStatus(lost=lost.get(name, {}), warnings=warnings_of(source)) for name, source in known}
+        used = cast("Mapping[str, float]", _table(self.snapshots.read("accept").get("keys")))
+        return {
+            name: SourceStatus(lost=lost.get(name, {}), warnings=warnings_of(source), keys=_uses(source, used))
+            for name, source in self.settings.sources.items()
+        }
 
     def _destination(
         self, name: str, live: Mapping[str, object], damage: str, standing: Callable[[str, Counts], DestinationState]
@@ -199,6 +206,12 @@ def without_names(status: Status) -> Status:
             for name, destination in status.destinations.items()
         },
     )
+
+
+def _uses(source: Source, used: Mapping[str, float]) -> Mapping[str, float | None]:
+    """Return when each key of a source was used last."""
+    keys = {name: getattr(source, name) for name in NAMES}
+    return {name: used.get(digest_of_key(key)) for name, key in keys.items() if key}
 
 
 def _table(value: object) -> Mapping[str, object]:

@@ -98,6 +98,7 @@ async def run_accept(process: Process) -> None:
 
     settings = process.settings
     sources = Sources(settings.sources)
+    sources.remember(process.snapshots.read("accept").get("keys"))
     process.on_change = lambda changed: sources.replace(changed.sources)
     # What is measured with every request is measured without a detour, and forgotten with the process.
     clock = SystemClock()

@@ -236,12 +236,20 @@ class Settings:
         "Fields that viewers see masked, wherever they stand and however they are spelt, `*` stands for anything; beside"
         " what looks personal by its name or itself. Empty masks nothing, ids neither.",
     )
+    masked_fields_cs: str = _setting(
+        "email, phone, address, birthday, ip, request_ip",
+        "The same for the role cs, which sees names. The name of a company is shown to everybody, whatever stands here.",
+    )
     shown_fields: str = _setting(
         "type, event, channel, category, action, feature, plan, tier, status, state, stage, role, currency, method,"
         " result, level, kind, source, medium, campaign, language, locale, timezone, platform, os, browser, model,"
         " manufacturer, version, build, namespace, industry, size, unit",
         "Fields whose texts viewers see, if nothing in them looks personal; all other texts are masked. `*` stands for"
         " anything; `userId` and `groupId` here show ids to those without the right to ids.",
+    )
+    shown_fields_cs: str = _setting(
+        "name, first_name, last_name, middle_name, full_name, display_name, company_name, title, department",
+        "Fields whose texts the role cs sees beside those.",
     )
     allowed_private_hosts: tuple[str, ...] = _setting(
         (),
@@ -258,8 +266,8 @@ class Settings:
     )
     trusted_proxies: tuple[str, ...] = _setting(
         ("127.0.0.0/8", "::1"),
-        "Addresses and networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Host` are believed. Environment:"
-        " with commas.",
+        "Addresses and networks of reverse proxies whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto` are"
+        " believed. Environment: with commas.",
     )
     body_bytes_max: int = _setting(4_096_000, "Largest request body, after inflating. RudderStack's own limit.")
     event_names_max: int = _setting(

@@ -50,7 +50,7 @@ class DeliveryApi:
             api_route("POST", "/api/v1/destinations/{name}/pause", self.pause, right="act"),
             api_route("POST", "/api/v1/destinations/{name}/resume", self.resume, right="act"),
             api_route("GET", "/api/v1/replays", self.replays, right="payloads"),
-            api_route("POST", "/api/v1/replays", self.ask, right="act"),
+            api_route("POST", "/api/v1/replays", self.ask, right="replay"),
             api_route("GET", "/api/v1/replays/{job:int}", self.replay, right="payloads"),
             api_route("POST", "/api/v1/replays/{job:int}/stop", self.stop, right="act"),
             api_route("POST", "/api/v1/replays/{job:int}/resume", self.go_on, right="act"),

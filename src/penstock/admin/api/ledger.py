@@ -44,7 +44,7 @@ class LedgerApi:
             raise ApiError(
                 404, "record", expected="a person or company the destination is known to hold", got=subject[:200]
             )
-        return shown(record, eyes_of(request, self.sight))
+        return shown(record, eyes_of(request, self.sight), of_company=bool(given.get("company")))
 
     def forget(self, request: Request, wanted: ForgetRequest) -> ForgetAnswer:
         """Order that one record, or all, are forgotten."""

@@ -24,6 +24,7 @@ from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.refusals import refused_shown
 from penstock.inspect.status import StatusReader
 from penstock.machine.snapshot import Snapshots
+from penstock.timestamps import from_ms, to_text
 
 # Events looked at for the origin of a field: unless asked otherwise, and at most.
 LOOKED_AT, LOOKED_AT_MAX = 10_000, 100_000
@@ -53,7 +54,7 @@ class ReadApi:
 
     def sources(self, _: Request, __: object) -> SourcesAnswer:
         """Return the sources; their write keys stay here."""
-        settings = self.reader.settings
+        settings, status = self.reader.settings, self.reader.source_status()
         return {
             "sources": [
                 {
@@ -61,6 +62,10 @@ class ReadApi:
                     "type": source.type,
                     "enabled": source.enabled,
                     "destinations": sorted({c.to for c in settings.connections if c.from_ == name}),
+                    "keys": {
+                        key: None if at is None else to_text(from_ms(round(at * 1000)))
+                        for key, at in status[name].keys.items()
+                    },
                 }
                 for name, source in settings.sources.items()
             ]

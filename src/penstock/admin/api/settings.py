@@ -20,7 +20,6 @@ from penstock.admin.api.shapes import (
     RevisionTold,
     TrialAnswer,
 )
-from penstock.admin.pages.destinations import TryConnection
 from penstock.admin.pages.editing import NAME
 from penstock.admin.pages.mapping import shown_unsent, shown_use, stories_of
 from penstock.buffer.port.begun import BegunSources
@@ -32,6 +31,7 @@ from penstock.explain.budget import within_budget
 from penstock.explain.fields import fields
 from penstock.inspect.beginnings import to_send
 from penstock.inspect.eyes import Eyes, Sight
+from penstock.inspect.key_tests import KeyTests
 from penstock.inspect.status import StatusReader
 from penstock.settings.revisions import SECRET, Desk, differences, opened
 
@@ -53,11 +53,11 @@ class SettingsApi:
         shelf: Shelf,
         begun: BegunSources,
         journal: Journal,
-        try_connection: TryConnection,
+        key_tests: KeyTests,
         sight: Sight,
     ) -> None:
         self.reader, self.desk, self.shelf, self.begun, self.journal = reader, desk, shelf, begun, journal
-        self.try_connection, self.sight = try_connection, sight
+        self.key_tests, self.sight = key_tests, sight
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -128,7 +128,7 @@ class SettingsApi:
         """Make a harmless read, and say what it found."""
         name = self._destination(request)
         destination = self.reader.settings.destinations[name]
-        reached, said = self.try_connection(destination)
+        reached, said = self.key_tests.test(destination)
         return {"destination": name, "reached": reached, "said": said}
 
     def mapping(self, request: Request, _: object) -> MappingAnswer:

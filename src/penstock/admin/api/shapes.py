@@ -84,6 +84,8 @@ class SourceTold(TypedDict):
     type: str
     enabled: bool
     destinations: Sequence[str]
+    #: When `write_key` and, while there is one, `old_write_key` were used last, to the minute.
+    keys: Mapping[str, str | None]
 
 
 class SourcesAnswer(TypedDict):

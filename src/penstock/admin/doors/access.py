@@ -24,23 +24,25 @@ SESSION_S, INVITATION_S, TOKEN_S = 12 * 3600.0, 24 * 3600.0, 365 * 86_400.0
 IDLE_S, TOUCH_S = 2 * 3600.0, 300.0
 ADMIN = "admin"
 FORM, BASIC, TOKEN, INVITATION, LINK = "password", "API password", "token", "invitation", "shared link"
-#: `personal`: sees also the fields that are masked for viewers. `ids`: sees ids, not their pseudonyms. `people`: looks at
-#: people and accounts; `look` alone shows figures and no names.
+#: `personal`: sees also what is masked for viewers and cs. `names`: sees what is masked for viewers and not for cs. `ids`: sees
+#: ids, not their pseudonyms. `people`: looks at people, accounts and problems; `look` alone shows figures and no names.
 RIGHTS = {
-    Role.ADMIN: frozenset({"settings", "act", "personal", "ids", "payloads", "people", "look"}),
-    Role.OPERATOR: frozenset({"act", "personal", "ids", "payloads", "people", "look"}),
+    Role.ADMIN: frozenset(
+        {"settings", "act", "replay", "share", "personal", "names", "ids", "payloads", "people", "look"}
+    ),
+    Role.OPERATOR: frozenset({"act", "replay", "share", "personal", "names", "ids", "payloads", "people", "look"}),
     Role.VIEWER: frozenset({"payloads", "people", "look"}),
-    Role.CS: frozenset({"people", "look"}),
+    Role.CS: frozenset({"replay", "share", "names", "ids", "people", "look"}),
 }
 #: What a token may do of what its owner may.
 SCOPES = {
     "figures": frozenset({"look"}),
-    "read": frozenset({"personal", "ids", "payloads", "people", "look"}),
-    "act": frozenset({"act", "personal", "ids", "payloads", "people", "look"}),
+    "read": frozenset({"personal", "names", "ids", "payloads", "people", "look"}),
+    "act": frozenset({"act", "replay", "share", "personal", "names", "ids", "payloads", "people", "look"}),
     "everything": RIGHTS[Role.ADMIN],
 }
 # What a user must be allowed, when a link is shared and as long as it is good.
-SHARING = "act"
+SHARING = "share"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

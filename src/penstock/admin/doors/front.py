@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.admin.doors.guesses import Knock
-from penstock.forwarded import client_of
+from penstock.forwarded import client_of, is_trusted
 from penstock.settings import Settings, host_and_port
 
 #: A browser sends a cookie with this prefix over TLS alone, to this host alone, and takes it from no other.
@@ -90,10 +90,18 @@ def seen(scope: Scope, settings: Settings, *, is_tls: bool) -> Scope:
     if cookies := _all_of(scope["headers"], b"cookie", "; "):
         headers.append((b"cookie", _plain_cookies(cookies, is_tls=is_tls).encode("latin-1")))
     public = urllib.parse.urlsplit(settings.public_url)
-    if not public.netloc:
-        return {**scope, "headers": headers, "state": state}
-    headers = [(b"host", public.netloc.encode()), *(each for each in headers if each[0] != b"host")]
-    return {**scope, "scheme": public.scheme, "headers": headers, "state": state}
+    scheme, netloc = public.scheme, public.netloc
+    if not netloc and is_trusted(peer, settings.trusted_proxies):
+        scheme, netloc = _said_by_proxy(headers, settings)
+    if netloc:
+        headers = [(b"host", netloc.encode()), *(each for each in headers if each[0] != b"host")]
+    return {**scope, "scheme": scheme or scope["scheme"], "headers": headers, "state": state}
+
+
+def _said_by_proxy(headers: Headers, settings: Settings) -> tuple[str, str]:
+    """Return by which scheme and host a trusted proxy was asked, as far as it says so; a host that is not ours is none."""
+    proto, host = (_all_of(headers, name).split(",")[0].strip() for name in (b"x-forwarded-proto", b"x-forwarded-host"))
+    return proto if proto in {"http", "https"} else "", host if host and is_ours(host, settings) else ""
 
 
 def knock_of(request: Request) -> Knock:

@@ -19,6 +19,7 @@ from penstock.settings.snippets import ingest_of, snippets
 
 # Kinds of refused requests on one page.
 REFUSED = 20
+TEST_EVENT = FormFields(needed=("source",), optional=("destination",))
 STATES = ("waiting", "retrying", *(outcome.value for outcome in Outcome))
 TYPES = ("identify", "track", "group", "page", "screen", "alias")
 
@@ -36,7 +37,7 @@ class LivePages:
         """Return all routes."""
         return [
             self.pages.show("/live", self.live, right="payloads"),
-            self.pages.act("/live/test-event", self.test_event, right="act", fields=FormFields(needed=("source",))),
+            self.pages.act("/live/test-event", self.test_event, right="act", fields=TEST_EVENT),
         ]
 
     def live(self, visit: Visit) -> Response:
@@ -72,4 +73,7 @@ class LivePages:
         if not taken:
             raise SettingsError("test event", expected="the answer ok", got=said)
         visit.note(f"test event sent with the key of {source.name}")
-        return redirect("/live", said=f"The test event was {said}.")
+        # Whoever sets up a destination goes back to it, where the first event is waited for.
+        back = form.get("destination", "")
+        page = f"/destinations/{back}" if back in settings.destinations else "/live"
+        return redirect(page, said=f"The test event was {said}.")

@@ -11,6 +11,8 @@ from penstock.buffer.port.gauge import Gauge
 from penstock.buffer.port.shelf import Shelf
 from penstock.causes import explained
 from penstock.inspect.charts import RANGES, SPLITS, Chart, Range, compared, ended_chart, lag_chart
+from penstock.inspect.first_steps import first_steps
+from penstock.inspect.key_tests import KeyTests
 from penstock.inspect.ledger import saved_percent
 from penstock.inspect.overview import PACE_MINUTES, drain_s, pace_per_s, verdict
 from penstock.inspect.status import DestinationStatus, StatusReader
@@ -35,8 +37,11 @@ class Lately:
 class OverviewPages:
     """The first page."""
 
-    def __init__(self, pages: Pages, *, reader: StatusReader, shelf: Shelf, gauge: Gauge, dead: DeadLetters) -> None:
+    def __init__(
+        self, pages: Pages, *, reader: StatusReader, shelf: Shelf, gauge: Gauge, dead: DeadLetters, key_tests: KeyTests
+    ) -> None:
         self.pages, self.reader, self.shelf, self.gauge, self.dead = pages, reader, shelf, gauge, dead
+        self.key_tests = key_tests
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -54,6 +59,7 @@ class OverviewPages:
             "overview.html",
             status=status,
             verdict=verdict(status),
+            steps=first_steps(self.reader.settings, status, self.key_tests.last),
             problems=[(name, problem, explained(problem.cause)) for name, problem in problems[:PROBLEMS]],
             lately={
                 name: self._lately(name, destination, RANGES[range_], split)
@@ -62,7 +68,6 @@ class OverviewPages:
             ranges=RANGES,
             splits=list(SPLITS),
             chosen={"range": range_, "split": split},
-            sources=self.reader.settings.sources,
         )
 
     def _lately(self, name: str, destination: DestinationStatus, range_: Range, split: str) -> Lately:

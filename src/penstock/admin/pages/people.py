@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from penstock.admin.doors.access import SHARING
+from penstock.admin.doors.access import SHARING, may
 from penstock.admin.doors.front import knock_of
 from penstock.admin.doors.throttle import Wait
 from penstock.admin.pages.rows import PAGE, Row, asked_of, before_of, destination_of, older_of, query_of, row_of
@@ -37,6 +37,7 @@ DAYS = ("1", "7", "30")
 LOOKED_AT, FIELD_CHARS_MAX = 200, 512
 # Links on one page.
 LINKS = 50
+REFUSED = frozenset({"dead", "rejected"})
 UNTAKEN = frozenset({"waiting", "retrying", "parked"})
 
 
@@ -64,6 +65,8 @@ class PersonTimeline:
     waiting: int
     #: All of these wait, and older ones may too.
     more_wait: bool
+    #: Some of these were refused or given up.
+    is_refused: bool
     state: str
     reason: str
 
@@ -102,7 +105,9 @@ class PeoplePages:
             "people.html",
             subject=subject,
             timeline=timeline,
-            record=part_of_record(self._held(subject), visit.eyes, visit.request.url) if is_asked else None,
+            record=part_of_record(self._held(subject), visit.eyes, visit.request.url, of_company=not subject.person)
+            if is_asked
+            else None,
             # As it was asked for: who may not see ids came by a link, or knows the id.
             asked=asked if visit.eyes.ids else asked_of(visit, asked),
             heading=_heading(visit, subject),
@@ -164,8 +169,10 @@ class PeoplePages:
         subject = subject_of_link(credential) if credential else None
         if credential is None or subject is None or subject.destination not in self.reader.settings.destinations:
             return self.pages.bare("shared_ended.html", status=404)
-        # A link shows what its sharer saw: no payloads, and the names of events as they are.
-        timeline = self._timeline(subject, None, self.pages.sight.of(lambda _: True))
+        # A link shows what its sharer sees: no payloads, and of the rest what their role is shown.
+        giver = self.access.find(credential.user)
+        eyes = self.pages.sight.of(lambda right: giver is not None and may(giver, right))
+        timeline = self._timeline(subject, None, eyes)
         self.access.audit.looked(
             f"a link of {credential.user}", f"saw {cut(subject)}, from {knock_of(request).address}"
         )
@@ -188,6 +195,7 @@ class PeoplePages:
             next_seq=found.next_seq,
             taken=next((row for row in rows if row.story.state in TAKEN), None),
             waiting=waiting,
+            is_refused=any(row.story.state in REFUSED for row in rows),
             more_wait=bool(rows) and waiting == len(rows) and found.next_seq is not None,
             state=status.state,
             reason=eyes.text(status.reason),

@@ -35,11 +35,11 @@ class ProblemPages:
         """Return all routes."""
         show, act = self.pages.show, self.pages.act
         return [
-            show("/problems", self.problems, right="payloads"),
-            show("/problems/{destination}", self.problem, right="payloads"),
-            show("/problems/{destination}/{cause}", self.problem, right="payloads"),
-            show("/replays", self.replays, right="payloads"),
-            act("/replays", self.ask_replay, right="act", fields=REPLAY),
+            show("/problems", self.problems, right="people"),
+            show("/problems/{destination}", self.problem, right="people"),
+            show("/problems/{destination}/{cause}", self.problem, right="people"),
+            show("/replays", self.replays, right="people"),
+            act("/replays", self.ask_replay, right="replay", fields=REPLAY),
             act("/replays/{job:int}/stop", self.stop_replay, right="act"),
             act("/replays/{job:int}/resume", self.resume_replay, right="act"),
             act("/destinations/{name}/pause", self.pause, right="act"),

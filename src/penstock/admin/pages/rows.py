@@ -15,6 +15,7 @@ from penstock.event import enriched
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.masking import Mask
 from penstock.inspect.parts import DEPTH_MAX, LINE_CHARS, WORD_CHARS, cut
+from penstock.inspect.words import sentence
 from penstock.settings import Settings
 
 PAGE, DIGITS_MAX = 50, 18
@@ -54,7 +55,7 @@ def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None)
         destination=destination,
         title=cut(mask.title(title), WORD_CHARS),
         type=cut(mask.title(event.type), WORD_CHARS),
-        reason=cut(mask.text(story.reason), LINE_CHARS),
+        reason=cut(sentence(mask.text(story.reason)), LINE_CHARS),
         person=cut(eyes.person(person), WORD_CHARS),
         person_link=eyes.person_link(person),
         message_id=cut(message_id, WORD_CHARS),

@@ -8,10 +8,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.admin.pages.editing import Editing, free_name, own, remove
+from penstock.admin.pages.fields import of_source, wrong_fields
 from penstock.admin.pages.web import Form, Visit, redirect
-from penstock.errors import SettingsError
+from penstock.errors import SettingsError, SettingsOutdated
 from penstock.settings import Source, forms
-from penstock.settings.snippets import ingest_of, snippets
+from penstock.settings.snippets import doubt_about, ingest_of, snippets
 from penstock.settings.source_warnings import warnings_of
 
 WHOLE = forms.FormFields(needed=forms.SOURCE)
@@ -43,11 +44,14 @@ class SourcePages:
 
     def new_source(self, visit: Visit) -> Response:
         """Show the form of a new source, with the connection modes each type supports."""
-        return visit.page("source_new.html", types=forms.choices(Source)["type"])
+        return self._new(visit)
 
     def add_source(self, visit: Visit, form: Form) -> Response:
         """Add a source with a fresh write key."""
-        name = free_name(form["name"], self.desk.settings().sources)
+        try:
+            name = free_name(form["name"], self.desk.settings().sources)
+        except SettingsError as error:
+            return self._new(visit, typed=form, error=error)
         block = {"type": form["type"], "write_key": fresh_key()}
         self.editing.change(
             visit, form, f"source {name} added", lambda document: document["sources"].update({name: block})
@@ -56,20 +60,34 @@ class SourcePages:
 
     def source(self, visit: Visit) -> Response:
         """Show a source: its key, what to paste, and what it is connected to."""
+        return self._page(visit)
+
+    def _new(self, visit: Visit, *, typed: Form | None = None, error: SettingsError | None = None) -> Response:
+        wrong = wrong_fields(error, "sources.") if error else {}
+        code, given = 422 if error else 200, typed or {}
+        return visit.page("source_new.html", code=code, types=forms.choices(Source)["type"], typed=given, wrong=wrong)
+
+    def _page(self, visit: Visit, *, typed: Form | None = None, error: SettingsError | None = None) -> Response:
         name, base, settings = visit.request.path_params["name"], self.desk.revision(), self.desk.settings()
         source = settings.sources.get(name)
         if source is None:
             return visit.page("missing.html", code=404, what=f"source {name}")
+        ingest = ingest_of(settings, visit.request.url.hostname or "")
         connected, status = [c.to for c in settings.connections if c.from_ == name], self.reader.read()
         return visit.page(
             "source.html",
+            code=422 if error else 200,
             source=source,
-            choices=forms.choices(Source),
-            snippets=snippets(source, ingest_of(settings, visit.request.url.hostname or ""), shows_key=visit.eyes.keys),
+            senders=of_source(source, typed or {}, wrong_fields(error, f"sources.{name}.") if error else {}),
+            snippets=snippets(source, ingest, shows_key=visit.eyes.keys),
+            doubt=doubt_about(settings, ingest),
             connected=connected,
+            destinations=list(settings.destinations),
             accepted=status.accepted.get(name, 0),
             lost=status.sources[name].lost if name in status.sources else {},
             warnings=warnings_of(source),
+            used=status.sources[name].keys if name in status.sources else {},
+            now=self.reader.clock.now(),
             ours=self.desk.is_ours("sources", name),
             base=base,
         )
@@ -77,7 +95,14 @@ class SourcePages:
     def change_settings(self, visit: Visit, form: Form) -> Response:
         """Change all that the form shows."""
         name, fields = visit.request.path_params["name"], _fields(form)
-        return self._edit(visit, form, f"source {name} changed", lambda block: block.update(fields))
+        try:
+            return self._edit(visit, form, f"source {name} changed", lambda block: block.update(fields))
+        except SettingsError as error:
+            if isinstance(error, SettingsOutdated) or wrong_fields(error, f"sources.{name}.").keys().isdisjoint(
+                forms.SOURCE
+            ):
+                raise
+            return self._page(visit, typed=form, error=error)
 
     def change_source(self, visit: Visit, form: Form) -> Response:
         """Rotate the key, end the old one, switch the source off or on, or remove it."""

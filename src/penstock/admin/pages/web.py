@@ -23,6 +23,7 @@ from penstock.admin.doors.looks import look_of
 from penstock.admin.doors.throttle import Wait
 from penstock.buffer.port.control import Journal, Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
+from penstock.inspect import words
 from penstock.inspect.charts import in_groups
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.parts import cut
@@ -248,6 +249,9 @@ def page_templates() -> jinja2.Environment:
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {
         "moment": moment,
+        "plain": words.plain,
+        "means": words.means,
+        "sentence": words.sentence,
         "age": age,
         "short_age": short_age,
         "shown": shown,

@@ -55,6 +55,34 @@
     }
   });
 
+  // A question about what is typed, before it is kept: nothing of the page is lost, the key least of all.
+  const ask = async (button) => {
+    const form = button.form, into = document.getElementById(button.dataset.into);
+    if (!form.reportValidity()) return;
+    button.disabled = true;
+    into.textContent = "…";
+    form.querySelectorAll(".wrong").forEach((each) => each.remove());
+    form.querySelectorAll("[aria-invalid]").forEach((each) => each.removeAttribute("aria-invalid"));
+    try {
+      const answer = await fetch(button.dataset.ask, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const wrong of page.querySelectorAll(".wrong")) {
+        const field = form.elements[wrong.id.replace(/-wrong$/, "")];
+        if (!field) continue;
+        field.setAttribute("aria-invalid", "true");
+        field.after(wrong);
+        field.closest("details")?.setAttribute("open", "");
+      }
+      const said = page.getElementById(into.id) ?? page.querySelector("main");
+      into.replaceChildren(...said.childNodes);
+    } catch { into.textContent = "No answer; try again."; }
+    button.disabled = false;
+  };
+  for (const button of document.querySelectorAll("[data-ask]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => ask(button));
+  }
+
   // Times stand in UTC in the page. People live somewhere: they see their own clock, UTC under the pointer.
   const two = (number) => String(number).padStart(2, "0");
   const clock = (at) => `${two(at.getHours())}:${two(at.getMinutes())}`;
