@@ -94,8 +94,11 @@ class Penstock:
         program = wrapped or ("-m", "penstock")
         serve = [str(python), *program, "serve", "--config", str(self.folder / "penstock.toml")]
         with (self.folder / "penstock.log").open("ab") as log:
-            for more in [["--role", role] for role in roles] or [[]]:
-                self.processes.append(subprocess.Popen(serve + more, env=environment, stderr=log, stdout=log))
+            # A role ends when the pipe to us does: however a measure ends, it leaves none behind.
+            for more in [["--role", role, "--supervised"] for role in roles] or [[]]:
+                command = serve + more
+                pipe = subprocess.PIPE
+                self.processes.append(subprocess.Popen(command, env=environment, stdin=pipe, stderr=log, stdout=log))
         if "deliver" not in roles or len(roles) > 1:
             self.until(lambda: is_open(self.port), "it takes no connection", s_max=READY_S_MAX)
 
@@ -113,17 +116,19 @@ class Penstock:
         """End all processes as systemd would."""
         for process in self.processes:
             process.terminate()
+        self._wait()
+
+    def _wait(self) -> None:
         for process in self.processes:
             process.wait(END_S_MAX)
+            process.stdin.close()
         self.processes.clear()
 
     def kill(self) -> None:
         """End all processes with kill -9."""
         for member in self.family():
             member.kill()
-        for process in self.processes:
-            process.wait(END_S_MAX)
-        self.processes.clear()
+        self._wait()
 
     def family(self) -> list[psutil.Process]:
         """Return all processes."""

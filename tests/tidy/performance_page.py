@@ -11,8 +11,8 @@ from rows import number
 
 BENCH = Path(__file__).parents[2] / "bench"
 RECORDED, OBSTACLES = BENCH / "recorded.json", BENCH / "obstacles.toml"
-# Smaller parts of a thread are added up.
-PART_US_MIN = 1.0
+# Parts that take less of an event's time are added up.
+PART_SHARE_MIN = 0.01
 HEAD = """
 # Performance
 
@@ -78,15 +78,15 @@ def profiles(run: Mapping[str, Any]) -> Iterator[str]:
         whole = sum(thread["cpu_us"] for thread in profile["threads"])
         for thread in profile["threads"]:
             yield f"| {thread['thread']} | | **{number(thread['cpu_us'])}** | {thread['cpu_us'] / whole:.0%} |"
-            for part, used_us in parts_of(thread):
+            for part, used_us in parts_of(thread, us_min=whole * PART_SHARE_MIN):
                 yield f"| | {part} | {number(used_us)} | {used_us / whole:.0%} |"
 
 
-def parts_of(thread: Mapping[str, Any]) -> list[tuple[str, float]]:
+def parts_of(thread: Mapping[str, Any], *, us_min: float) -> list[tuple[str, float]]:
     """Return the larger parts of a thread, and the rest as one."""
-    large = [(part, used_us) for part, used_us in thread["parts"].items() if used_us >= PART_US_MIN]
+    large = [(part, used_us) for part, used_us in thread["parts"].items() if used_us >= us_min]
     rest_us = sum(thread["parts"].values()) - sum(used_us for _, used_us in large)
-    return [*large, ("the rest", rest_us)] if rest_us >= PART_US_MIN else large
+    return [*large, ("the rest", rest_us)] if rest_us >= us_min else large
 
 
 def missed(run: Mapping[str, Any], obstacles: list[Mapping[str, str]]) -> Iterator[str]:

@@ -100,6 +100,7 @@ def test_a_chart_ends_with_a_round_figure(figure, whole, top):
     [
         (12, 10, "12 events ended, 20 % more than in the 24 hours before (10)."),
         (5, 10, "5 events ended, 50 % fewer than in the 24 hours before (10)."),
+        (4_470, 50, "4\u202f470 events ended, 89 times as many as in the 24 hours before (50)."),
         (1, 1, "1 event ended, as many as in the 24 hours before."),
         (12_345, 10_000, "12\u202f345 events ended, 23 % more than in the 24 hours before (10\u202f000)."),
         (3, 0, "3 events ended; none in the 24 hours before."),

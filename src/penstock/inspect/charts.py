@@ -15,6 +15,8 @@ BAD = (Outcome.DEAD, Outcome.REJECTED)
 # Sources that have a colour of their own; the others share one.
 SOURCES_MAX, OTHERS, UNKNOWN = 5, "all others", "not known"
 HEIGHT = 100
+# So many times as much is no longer said in percent.
+TIMES = 4
 # No line is broken there.
 NARROW = "\u202f"
 
@@ -131,9 +133,10 @@ def compared(steps: Counted, range_: Range, now: int) -> str:
     percent = round(100 * (here - there) / there)
     if not percent:
         return f"{said}, as many as in {range_.before}."
-    return (
-        f"{said}, {abs(percent)} % {'more' if percent > 0 else 'fewer'} than in {range_.before} ({in_groups(there)})."
-    )
+    beside = f"{range_.before} ({in_groups(there)})"
+    if here >= TIMES * there:
+        return f"{said}, {in_groups(here // there)} times as many as in {beside}."
+    return f"{said}, {abs(percent)} % {'more' if percent > 0 else 'fewer'} than in {beside}."
 
 
 def in_groups(count: int) -> str:
