@@ -18,6 +18,7 @@ from penstock.accept.sdk_request import Arrival
 from penstock.admin.app import create_app
 from penstock.admin.doors.access import Access
 from penstock.admin.routes import Parts, all_routes
+from penstock.alerts.alarm import Alarm, Sights
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.control import Role, User
 from penstock.buffer.port.outcomes import Attempt, Outcome
@@ -70,6 +71,11 @@ class World:
             clock=self.clock,
             version="0",
         )
+        book = self.store.alerts
+        sights = Sights(reader=self.reader, shelf=self.store.shelf, dead=self.store.dead)
+        self.alarm = Alarm(
+            sights, book, key=lambda: self.desk.vault.derived(b"mute"), dice=SeededDice(2), renew=book.renew
+        )
         self.ledger_orders, self.begun = self.store.ledger_orders, self.store.begun
         self.routes = all_routes(
             Parts(
@@ -80,12 +86,14 @@ class World:
                 gauge=self.store.gauge,
                 dead=self.store.dead,
                 orders=self.store.orders,
+                issues=self.store.issues,
                 ledger=self.store.ledger,
                 ledger_orders=self.ledger_orders,
                 snapshots=self.snapshots,
                 desk=self.desk,
                 access=self.access,
                 journal=self.control,
+                alarm=self.alarm,
                 try_connection=lambda *_: (True, "yes"),
                 send_trial=self.send_trial,
             )

@@ -15,7 +15,7 @@ from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, SCHEMAS, dige
 #: How many steps events.db, delivery.db and control.db had at the same time; 0: there was no such file. The last are the present.
 FORMER = (
     (1, 1, 0), (1, 2, 1), (1, 2, 2), (1, 3, 2), (1, 3, 3), (1, 4, 3), (1, 5, 3), (1, 5, 4), (2, 5, 4), (3, 5, 4), (4, 5, 4),
-    (4, 6, 4), (5, 6, 4), (5, 6, 5), (6, 7, 6), (7, 8, 6), (7, 9, 6), (7, 10, 6), (7, 11, 6), (7, 12, 6),
+    (4, 6, 4), (5, 6, 4), (5, 6, 5), (6, 7, 6), (7, 8, 6), (7, 9, 6), (7, 10, 6), (7, 11, 6), (7, 12, 6), (7, 12, 7),
 )  # fmt: skip
 SOURCE, AT_MS = "server", 1_700_000_000_000
 ARRIVED = 1
@@ -132,6 +132,12 @@ def _rows_of_steps() -> dict[str, dict[int, list[tuple[str, list]]]]:
             ("INSERT INTO deed VALUES (?, 'ana', 'web paused')", [at]),
         ],
         6: [("UPDATE folder SET identity = ?", [IDENTITY]), *_digests(CONTROL, 6)],
+        7: [
+            (
+                "INSERT INTO issue VALUES (?, 'custify.refused.422', 'assigned', 'ana', '', ?, 'ana', 2)",
+                [DESTINATION, at],
+            )
+        ],
     }
     return {EVENTS: into_log, DELIVERY: into_delivery, CONTROL: into_control}
 

@@ -22,10 +22,18 @@ PATHS = {
     "activity": "/activity", "users": "/users", "tokens": "/tokens", "links": "/links", "rerun": "/events/custify/m2?rerun=1",
     "problems_all": "/problems/custify?person=u1", "account": "/people?company=acme", "people_all": "/people",
     "ledger": "/ledger/custify", "ledger_record": "/ledger/custify?person=u2",
+    "alerts": "/alerts", "alert_channel": "/alerts/new/email", "alert_service": "/alerts/new/service",
     "help": "/help", "help_settings": "/help/settings", "password": "/password", "user": "/users/admin", "looks": "/activity/look", "refusals": "/activity/refusal",
 }  # fmt: skip
 #: Pages of what `set_up_here` sets up.
 OURS = {"source_ours": "/sources/web%20shop", "destination_ours": "/destinations/Custify%20EU"}
+#: Who is told: nobody listens there, so the page shows what waits.
+ALERTS = (
+    '[alerts.ops]\ntype = "email"\nto = ["ops@example.com", "cs@example.com"]\nsender = "penstock@example.com"\n'
+    'server = "127.0.0.1:9"\nsecurity = "none"\nquiet_hours = "22:00-22:01"\n'
+    '[alerts.pager]\ntype = "webhook"\nurl = "http://127.0.0.1:9/hook"\nsecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"\n'
+    'rules = ["destination", "role"]\n'
+)
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
@@ -131,7 +139,8 @@ def main(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         sandbox = Sandbox(Path(home))
-        penstock = Penstock(Path(home), sandbox, api_key=API_KEY)
+        top = "alert_after_s = 0\nalert_bad_events = 1\n"
+        penstock = Penstock(Path(home), sandbox, api_key=API_KEY, top=top, source=ALERTS)
         try:
             traffic(penstock, sandbox)
             weeks_of_it(Path(home) / "data")

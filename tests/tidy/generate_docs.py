@@ -11,7 +11,7 @@ import click
 from cases.render import render
 from penstock.causes import CAUSES
 from penstock.cli import penstock
-from penstock.settings import SCALARS, Connection, Destination, Settings, Source
+from penstock.settings import SCALARS, AlertChannel, Connection, Destination, Settings, Source
 from tidy import performance_page
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +43,7 @@ def settings_page() -> str:
         ("[sources.NAME]", Source),
         ("[destinations.NAME]", Destination),
         ("[[connections]]", Connection),
+        ("[alerts.NAME]", AlertChannel),
     ):
         lines += ["", f"## {title}", "", "| setting | type | default | meaning |", "|---|---|---|---|"]
         hints = typing.get_type_hints(kind)

@@ -31,11 +31,12 @@ MAY_KNOW = {
     "deliver": VALUES | DOORS_OPEN | {"repeats", "settings", "buffer", "destinations", "ledger"},
     "inspect": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger"},
     "explain": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "inspect"},
-    "admin": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "inspect", "explain"},
+    "alerts": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "inspect"},
+    "admin": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "inspect", "explain", "alerts"},
     "sandbox": set(),  # a second reading of Custify's manual; it borrows nothing
 }
 # Outside its own folder, buffer is known by its ports alone; and of the kinds of destinations, what they have in common.
-ONLY_PORT = {"accept", "settings", "deliver", "inspect", "explain", "admin"}
+ONLY_PORT = {"accept", "settings", "deliver", "inspect", "explain", "alerts", "admin"}
 ONE_KIND, ANY_KIND = {"custify", "webhook"}, {"ledger", "deliver", "accept", "inspect"}
 ONLY_IN = {
     "sqlite3": "nowhere",  # the SQLite that Python was built with; see connections.py
@@ -43,6 +44,8 @@ ONLY_IN = {
     "nats": "buffer/jetstream",
     "pyreqwest": "destinations/reqwest",
     "httptools": "destinations/conversation",
+    "smtplib": "alerts/mail",
+    "apprise": "alerts/service",
     "uvloop": "run/wiring",
     "aiohttp": "nowhere",
 }

@@ -79,7 +79,9 @@ def test_every_page_shows_every_field_escaped(world, admin, type_):
         answer=f'{{"msg":"{EVIL}"}}',
         learned={f"user:{EVIL}": known.learn, strange.subject: strange.learn, **two},
     )
-    pages = ["/", "/live", "/problems", "/problems/custify", "/problems/custify/custify.refused.422"]
+    world.snapshots.write("deliver", {"custify": {"hold_reason": EVIL, "hold_cause": "custify.refused.401"}})
+    world.alarm.look()
+    pages = ["/", "/live", "/alerts", "/problems", "/problems/custify", "/problems/custify/custify.refused.422"]
     pages += ["/people", "/people/merges"]
     pages += [
         "/mapping/custify",
@@ -140,6 +142,6 @@ def test_all_pages_that_show_events_are_tried_here():
     pages = {name for name in source if name.endswith("Pages")} - {"Pages"}
 
     assert pages == {
-        "AccessPages", "ActivityPages", "DoorPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "NamesPages", "OverviewPages", "PeoplePages", "ProblemPages",
+        "AccessPages", "ActivityPages", "AlertPages", "DoorPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "NamesPages", "OverviewPages", "PeoplePages", "ProblemPages",
         "RadarPages", "SourcePages", "DestinationPages", "HelpPages", "SetUpPages",
     }  # fmt: skip

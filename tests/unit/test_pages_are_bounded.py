@@ -3,6 +3,7 @@
 Work is counted: values converted by Explain, and bytes of events read. Nothing here measures time.
 """
 
+import dataclasses
 import html
 import json
 import re
@@ -85,7 +86,19 @@ def world(tmp_path_factory):
     world.snapshots.write("deliver", {"custify": {"hold_reason": LONG, "hold_cause": "custify.refused.401"}})
     chatter(world)
     admin.post("/mapping/custify", **MAPPING)
+    told(world)
     return world
+
+
+def told(world) -> None:
+    """Let very much be told to very many."""
+    block = {"type": "email", "to": [f"{n}{'x' * 50}@example.com" for n in range(20)], "sender": "a@example.com"}
+    block |= {"server": "smtp.example.com:587"}
+    world.desk.change(lambda document: document["alerts"].update(ops=block), by="admin", note="")
+    world.reader.settings = dataclasses.replace(world.desk.settings(), alert_after_s=0.0)
+    for _ in range(4):
+        world.alarm.test("ops", by=LONG[:60])
+    world.alarm.look()
 
 
 def learned() -> dict:
@@ -131,11 +144,15 @@ def addresses(world) -> list[str]:
     """Return an address of every page, filled with what is largest there."""
     found = []
     for route in world.routes:
-        is_page = "GET" in route.methods and not route.path.startswith(("/api", "/changes", "/payloads", "/shared"))
+        is_page = "GET" in route.methods and not route.path.startswith(
+            ("/api", "/changes", "/payloads", "/shared", "/alerts/mute")
+        )
         for message in ("many", "nested", "long", "typed", "deep", "digits") if "message_id" in route.path else ("",):
             names = {"destination": "custify", "cause": "custify.refused.7", "invitation": "x", "message_id": message}
-            names["name"] = {"sources": "web", "users": "user 1"}.get(route.path.split("/")[1], "custify")
-            names |= {"sort": "refusal", "type": "custify"}
+            names["name"] = {"sources": "web", "users": "user 1", "alerts": "ops"}.get(
+                route.path.split("/")[1], "custify"
+            )
+            names |= {"sort": "refusal", "type": "email" if route.path.startswith("/alerts") else "custify"}
             if is_page:
                 found.append(re.sub(r"{(\w+)(?::\w+)?}", lambda m, names=names: names[m[1]], route.path))
     person, company = (urllib.parse.quote(OWN[name]) for name in ("userId", "groupId"))
@@ -195,6 +212,7 @@ def test_a_page_reads_a_bounded_number_of_bytes_of_events(world):
         ("/mapping/custify", "people="),
         ("/problems/custify", "after="),
         ("/replays", "replays="),
+        ("/alerts", "messages="),
         ("/activity", "deeds="),
         ("/activity/look", "deeds="),
         ("/users", "users="),

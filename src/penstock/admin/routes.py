@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.routing import Route
 
 from penstock.admin.api.access import AccessApi
+from penstock.admin.api.alerts import AlertsApi
 from penstock.admin.api.delivery import DeliveryApi
 from penstock.admin.api.ledger import LedgerApi
 from penstock.admin.api.read import ReadApi
@@ -14,6 +15,7 @@ from penstock.admin.api.settings import SettingsApi
 from penstock.admin.doors.access import Access
 from penstock.admin.pages.access import AccessPages
 from penstock.admin.pages.activity import ActivityPages
+from penstock.admin.pages.alerts import AlertPages
 from penstock.admin.pages.changes import Changes, mark_of
 from penstock.admin.pages.destinations import DestinationPages
 from penstock.admin.pages.door import DoorPages
@@ -32,10 +34,12 @@ from penstock.admin.pages.set_up import SetUpPages
 from penstock.admin.pages.sources import SourcePages
 from penstock.admin.pages.trial_event import SendTrial
 from penstock.admin.pages.web import Pages
+from penstock.alerts.alarm import Alarm
 from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.control import Journal
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.gauge import Gauge
+from penstock.buffer.port.issues import Issues
 from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
@@ -58,12 +62,14 @@ class Parts:
     gauge: Gauge
     dead: DeadLetters
     orders: Orders
+    issues: Issues
     ledger: LedgerShelf
     ledger_orders: LedgerOrders
     snapshots: Snapshots
     desk: Desk
     access: Access
     journal: Journal
+    alarm: Alarm
     try_connection: TryConnection
     send_trial: SendTrial
     is_stopping: Callable[[], bool] = lambda: False
@@ -89,16 +95,20 @@ def all_routes(p: Parts) -> list[Route]:
             sight=sight,
         ),
         AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=sight),
+        AlertsApi(alarm=p.alarm, sight=sight),
         DoorPages(pages),
         AccessPages(pages),
         ActivityPages(pages, desk=p.desk),
         HelpPages(pages),
         Changes(pages, is_stopping=p.is_stopping),
-        OverviewPages(pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead, key_tests=key_tests),
+        OverviewPages(
+            pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead, issues=p.issues, key_tests=key_tests
+        ),
         LivePages(pages, reader=p.reader, search=p.search, snapshots=p.snapshots, send_trial=p.send_trial),
         EventPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
-        ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders),
+        ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders, issues=p.issues),
         LedgerPages(pages, reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, dead=p.dead),
+        AlertPages(editing, alarm=p.alarm),
         PeoplePages(pages, reader=p.reader, search=p.search, ledger=p.ledger),
         RadarPages(pages, reader=p.reader, ledger=p.ledger),
         MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),

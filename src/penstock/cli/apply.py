@@ -41,7 +41,7 @@ def plan_command(config: Path | None, file: Path, last: int) -> None:
     from penstock.run.opening import open_begun, open_shelf
 
     desk = _desk(config)
-    before, document = desk.settings(), document_of(file)
+    before, document = desk.settings(), desk.completed(document_of(file))
     after = desk.preview(document)
     lines = differences(opened(desk.document(), desk.vault), document)
     if not lines:
@@ -70,7 +70,7 @@ def apply_command(config: Path | None, file: Path | None) -> None:
     from penstock.settings.consent import give_consent
 
     desk = _desk(config)
-    document = document_of(file) if file is not None else opened(desk.document(), desk.vault)
+    document = desk.completed(document_of(file)) if file is not None else opened(desk.document(), desk.vault)
     lines = differences(opened(desk.document(), desk.vault), document)
     if lines and file is not None:
         desk.put(document, by=getpass.getuser(), note=f"applied {file.name}")

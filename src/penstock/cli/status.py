@@ -1,6 +1,7 @@
 """`penstock status`: how many events, how old, in what state. Works with and without a running server."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import click
 import msgspec
 
 from penstock.buffer.port.ledger import CallFigures
-from penstock.cli import config_option, settings_to_look_with
+from penstock.cli import EXIT_FAILED, config_option, settings_to_look_with
+from penstock.cli.selection import printable
 from penstock.inspect.status import DestinationStatus, Status
+from penstock.settings import Settings
 from penstock.settings.write_keys import NAMES
 from penstock.timestamps import from_ms, to_text
 
@@ -17,16 +20,35 @@ from penstock.timestamps import from_ms, to_text
 @click.command("status")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
-def status_command(config: Path | None, *, as_json: bool) -> None:
+@click.option("--check", "is_check", is_flag=True, help="Only what is wrong now; exit 1 if anything is.")
+def status_command(config: Path | None, *, as_json: bool, is_check: bool) -> None:
     """Show how many events were accepted, delivered and are waiting."""
     from penstock.run.wiring import status_reader
 
-    status = status_reader(settings_to_look_with(config)).read()
+    settings = settings_to_look_with(config)
+    if is_check:
+        sys.exit(_checked(settings, as_json=as_json))
+    status = status_reader(settings).read()
     if as_json:
         click.echo(msgspec.json.encode(dataclasses.asdict(status)))
         return
     for line in _lines(status):
         click.echo(line)
+
+
+def _checked(settings: Settings, *, as_json: bool) -> int:
+    """Say what is wrong, as it would be told; return the exit code."""
+    from penstock.run.alarming import open_alarm
+    from penstock.run.wiring import status_reader
+
+    found = open_alarm(settings, status_reader(settings)).wrong_now()
+    if as_json:
+        click.echo(msgspec.json.encode([dataclasses.asdict(trouble) for trouble in found]))
+    for trouble in found if not as_json else ():
+        click.echo(printable(f"{trouble.rule}, {trouble.subject}: {trouble.sentence} {trouble.advice}"))
+    if not as_json and not found:
+        click.echo("nothing is wrong")
+    return EXIT_FAILED if found else 0
 
 
 def _lines(status: Status) -> list[str]:

@@ -31,6 +31,7 @@ class PenstockCollector(Collector):
         yield from _progress(status, now=self.reader.clock.now())
         yield from _ingest(self.snapshots.read("accept"))
         yield from _calls(self.snapshots.read("deliver"))
+        yield from _alerts(self.snapshots.read("operate"))
 
 
 def render_metrics(*, reader: StatusReader, snapshots: Snapshots) -> bytes:
@@ -128,6 +129,16 @@ def _calls(snapshot: Mapping[str, object]) -> Iterator[Metric]:
         if live.get("limit_per_s") is not None:
             limit.add_metric([name], cast("float", live["limit_per_s"]))
     yield from (attempts, duration, limit)
+
+
+def _alerts(snapshot: Mapping[str, object]) -> Iterator[Metric]:
+    active = GaugeMetricFamily("penstock_alert_active", "1 for each problem that goes on.", labels=["rule", "subject"])
+    waiting = GaugeMetricFamily("penstock_alert_recipients_waiting", "Recipients who have a message on its way.")
+    found = cast("Mapping[str, object]", snapshot.get("alerts", {}))
+    for rule, subject in cast("list[tuple[str, str]]", found.get("active", [])):
+        active.add_metric([rule, subject], 1)
+    waiting.add_metric([], cast("int", found.get("waiting", 0)))
+    yield from (active, waiting)
 
 
 def _buckets(counts: list[int]) -> list[tuple[str, float]]:

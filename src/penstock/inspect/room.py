@@ -24,3 +24,12 @@ def room_notices(data_dir: Path, *, free_bytes_min: int) -> Sequence[str]:
             f"the file system of {data_dir} has no inodes left: remove files, for the store needs two beside each of its own"
         )
     return found
+
+
+def free_bytes_of(data_dir: Path) -> int | None:
+    """Return how much room the disk of the data folder has; None when that cannot be said."""
+    try:
+        disk = os.statvfs(data_dir)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize

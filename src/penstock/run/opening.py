@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.gauge import Gauge
+from penstock.buffer.port.issues import Issues
 from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
@@ -18,6 +19,7 @@ from penstock.settings import Settings
 from penstock.settings.vault import Vault
 
 if TYPE_CHECKING:
+    from penstock.buffer.sqlite.alerts.book import SqliteAlertBook
     from penstock.buffer.sqlite.control.control import SqliteControl
 
 
@@ -80,3 +82,13 @@ def open_gauge(settings: Settings) -> Gauge:
 def open_orders(settings: Settings) -> Orders:
     """Return what people asked of deliver."""
     return open_store(settings).orders
+
+
+def open_issues(settings: Settings) -> Issues:
+    """Return what people decided about problems."""
+    return open_store(settings).issues
+
+
+def open_alert_book(settings: Settings) -> "SqliteAlertBook":
+    """Return what is remembered of problems, and who was told."""
+    return open_store(settings).alerts

@@ -17,6 +17,7 @@ from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.machine.handed_on import HandedOn
 from penstock.machine.private import require_folder, tighten
 from penstock.machine.snapshot import Snapshots
+from penstock.run.alarming import open_alarm
 from penstock.run.care import say_what_is_amiss
 from penstock.run.greeting import greet, is_for_a_person
 from penstock.run.in_force import following_at_start
@@ -26,6 +27,7 @@ from penstock.run.opening import (
     open_control,
     open_dead_letters,
     open_gauge,
+    open_issues,
     open_ledger_orders,
     open_ledger_shelf,
     open_orders,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from penstock.accept.app import Limits
     from penstock.admin.doors.access import Access
+    from penstock.alerts.alarm import Alarm
     from penstock.inspect.status import StatusReader
     from penstock.settings.revisions import Desk
 
@@ -215,7 +218,8 @@ async def run_operate(process: Process) -> None:
         link = _first_sign_in(access, settings, password=password)
     except BufferUnavailable as error:
         complain(error, "")  # what can be looked at without signing in says why
-    routes = admin_routes(process, reader=reader, access=access)
+    alarm = open_alarm(settings, reader)
+    routes = admin_routes(process, reader=reader, access=access, alarm=alarm)
     app = create_app(reader=reader, snapshots=process.snapshots, access=access, routes=routes, password=password)
 
     def follow(changed: Settings) -> None:
@@ -226,7 +230,8 @@ async def run_operate(process: Process) -> None:
     async def remember() -> int:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
-    async with process.running("operate", dict), process.regularly(remember), asyncio.TaskGroup() as beside:
+    async with process.running("operate", alarm.facts), process.regularly(remember), asyncio.TaskGroup() as beside:
+        beside.create_task(alarm.until(process.stopping, process.heard))
         greeting = (
             beside.create_task(greet(settings, version=__version__, link=link)) if is_for_a_person(settings) else None
         )
@@ -243,7 +248,7 @@ async def run_operate(process: Process) -> None:
     access.audit.flush()
 
 
-def admin_routes(process: Process, *, reader: "StatusReader", access: "Access") -> "list[Route]":
+def admin_routes(process: Process, *, reader: "StatusReader", access: "Access", alarm: "Alarm") -> "list[Route]":
     """Return every page and every route of the admin API."""
     from penstock.admin.pages.trial_event import send_trial
     from penstock.admin.routes import Parts, all_routes
@@ -258,6 +263,7 @@ def admin_routes(process: Process, *, reader: "StatusReader", access: "Access") 
         gauge=open_gauge(settings),
         dead=open_dead_letters(settings),
         orders=open_orders(settings),
+        issues=open_issues(settings),
         ledger=open_ledger_shelf(settings),
         ledger_orders=open_ledger_orders(settings),
         snapshots=process.snapshots,
@@ -266,6 +272,7 @@ def admin_routes(process: Process, *, reader: "StatusReader", access: "Access") 
         journal=open_control(settings),
         try_connection=lambda destination: try_connection(destination, process.settings),
         send_trial=send_trial,
+        alarm=alarm,
         is_stopping=process.stopping.is_set,
     )
     return all_routes(parts)

@@ -4,6 +4,7 @@ Every scalar setting has exactly one environment twin, PENSTOCK_ and its name in
 `${VAR}` and `${file:path}` in any text are resolved. Unknown keys are errors, with a suggestion.
 """
 
+from penstock.settings.channel import ALERT_RULES, AlertChannel
 from penstock.settings.check import host_and_port
 from penstock.settings.follow import Consent, Following, digest_of, file_at_start
 from penstock.settings.load import File, data_dir_of, load, read_table, settings_of
@@ -11,8 +12,10 @@ from penstock.settings.renames import NEW, account_of, meaning_of, refuse_unsaid
 from penstock.settings.table import SCALARS, Connection, Destination, Policy, Settings, Source, Switch
 
 __all__ = [
+    "ALERT_RULES",
     "NEW",
     "SCALARS",
+    "AlertChannel",
     "Connection",
     "Consent",
     "Destination",

@@ -191,19 +191,19 @@ def _check_way(name: str, destination: Destination, allowed: frozenset[str]) -> 
             address = str(address_of(address).origin)
         except ValueError as error:
             field = "api_key" if str(error).startswith(PREFIX) else "base_url"
-            got = "(hidden)" if field == "api_key" else _without_user(address)
+            got = "(hidden)" if field == "api_key" else without_user(address)
             yield SettingsError(f"{name}.{field}", expected=str(error), got=got, hint="see docs/webhook.md")
             return
-    yield from _check_origin(f"{name}.base_url", address, allowed)
+    yield from check_origin(f"{name}.base_url", address, allowed)
 
 
-def _check_origin(name: str, text: str, allowed: frozenset[str]) -> Mistaken:
+def check_origin(name: str, text: str, allowed: frozenset[str]) -> Mistaken:
     """Refuse what is no origin, and what can be told from it alone; where a name leads is judged at each connection."""
     try:
         origin = origin_of(text)
     except ValueError as error:
         hint = "no path, no user, no question mark"
-        yield SettingsError(name, expected=str(error), got=_without_user(text), hint=hint)
+        yield SettingsError(name, expected=str(error), got=without_user(text), hint=hint)
         return
     if origin.scheme == "http" and not origin.is_this_machine:
         yield SettingsError(name, expected="https://…", got=text, hint="http only to loopback")
@@ -219,7 +219,7 @@ def _may_be_meant(origin: Origin, allowed: frozenset[str]) -> bool:
     return address is None or is_open_to(origin, address, allowed=allowed)
 
 
-def _without_user(text: str) -> str:
+def without_user(text: str) -> str:
     """Return what was given, but never a password that stands in it."""
     return re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)
 

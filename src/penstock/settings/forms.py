@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from penstock.errors import SettingsError
+from penstock.settings.channel import AlertChannel
 from penstock.settings.table import Destination, Source
 from penstock.settings.text import unknown
 
-Block = type[Source] | type[Destination]
+Block = type[Source] | type[Destination] | type[AlertChannel]
 # A checkbox that is off sends nothing; a hidden field of its name in front of it does.
 ON, OFF = "on", "off"
 # Of an unknown field, or its value, no more is repeated.
@@ -34,6 +35,12 @@ DESTINATION: Mapping[str, Sequence[str]] = {
     ),
     "webhook": ("base_url", "calls_per_s_max", *WANTED),
 }  # fmt: skip
+#: The same of a channel that alerts go to; beside them its secret, and a flag for each rule.
+CHANNEL: Mapping[str, Sequence[str]] = {
+    "email": ("to", "sender", "server", "security", "user", "quiet_hours", "timezone", "enabled"),
+    "webhook": ("url", "quiet_hours", "timezone", "enabled"),
+    "service": ("quiet_hours", "timezone", "enabled"),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

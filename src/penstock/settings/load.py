@@ -9,7 +9,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from penstock.errors import SettingsError
+from penstock.settings.channel import AlertChannel
 from penstock.settings.check import check
+from penstock.settings.check_alerts import check_alerts
 from penstock.settings.environment import from_environment, strangers
 from penstock.settings.mistakes import Mistakes
 from penstock.settings.not_yet import NOT_YET, refusal_of
@@ -82,15 +84,17 @@ def settings_of(file: File, environ: Mapping[str, str] = os.environ, *, dashboar
     sources = _things(Source, table, "sources", mistakes)
     destinations = _things(Destination, table, "destinations", mistakes)
     connections = _connections(table, mistakes)
-    settings = Settings(sources=sources, destinations=destinations, connections=connections, **scalars)
+    alerts = _things(AlertChannel, table, "alerts", mistakes)
+    settings = Settings(sources=sources, destinations=destinations, connections=connections, alerts=alerts, **scalars)
     mistakes.add(check(settings))
+    mistakes.add(check_alerts(settings))
     mistakes.end()
     return settings
 
 
 def _with_dashboard(table: Table, dashboard: Table) -> Table:
     merged = dict(table)
-    for key in ("sources", "destinations"):
+    for key in ("sources", "destinations", "alerts"):
         own, theirs = _blocks(table, key), dashboard.get(key, {})
         if both := own.keys() & theirs.keys():
             name = min(both)

@@ -12,13 +12,15 @@ from typing import Any
 from penstock.buffer.port.control import Revisions
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.origin import origin_of
-from penstock.settings import Connection, Destination, Settings, Source, read_table, refuse_unsaid
+from penstock.settings import AlertChannel, Connection, Destination, Settings, Source, read_table, refuse_unsaid
 from penstock.settings.renames import named_back
 from penstock.settings.vault import Vault
 
 Document = dict[str, Any]
-EMPTY: Mapping[str, Any] = {"sources": {}, "destinations": {}, "connections": []}
+EMPTY: Mapping[str, Any] = {"sources": {}, "destinations": {}, "connections": [], "alerts": {}}
 SECRET = "api_key"  # noqa: S105 - the name of the field
+#: The same of a channel that alerts go to.
+CHANNEL_SECRET = "secret"  # noqa: S105 - the name of the field
 BASE_URL = next(field.default for field in dataclasses.fields(Destination) if field.name == "base_url")
 #: What is told to administrators alone: keys, and the ids of companies.
 WRITE_KEYS = (".write_key", ".old_write_key", ".canary_companies")
@@ -34,7 +36,8 @@ class Desk:
     def document(self) -> Document:
         """Return the newest revision's document; its secrets stay sealed."""
         newest = self.revisions.newest()
-        return copy.deepcopy(dict(newest.document if newest else EMPTY))
+        # A revision of an older Penstock may lack a table.
+        return copy.deepcopy({**EMPTY, **(newest.document if newest else {})})
 
     def settings(self) -> Settings:
         """Return the settings in force: the file's and the dashboard's together. Raises SettingsError."""
@@ -63,6 +66,10 @@ class Desk:
     def preview(self, document: Mapping[str, Any]) -> Settings:
         """Return the settings that a document would give. Raises SettingsError."""
         return self._judged(document, self.document())
+
+    def completed(self, document: Mapping[str, Any]) -> Document:
+        """Return a document of a file with what it says nothing of as it is now, secrets open. Raises SettingsError."""
+        return {"alerts": opened(self.document(), self.vault)["alerts"], **document}
 
     def put(self, document: Mapping[str, Any], *, by: str, note: str, after: int | None = None) -> Settings:
         """Put a whole document in force. Raises SettingsError and SettingsOutdated; then everything stays as it was."""
@@ -126,6 +133,16 @@ def keys_stay_with_their_origins(document: Mapping[str, Any], before: Mapping[st
                 got="the one that is kept",
                 hint="it was entered for another base_url",
             )
+    known = {(block.get(CHANNEL_SECRET), *_way(block)) for block in before.get("alerts", {}).values()}
+    for name, block in document.get("alerts", {}).items():
+        key = block.get(CHANNEL_SECRET)
+        if isinstance(key, str) and _is_sealed(key) and (key, *_way(block)) not in known:
+            raise SettingsError(
+                f"alerts.{name}.{CHANNEL_SECRET}",
+                expected="the secret, entered again",
+                got="the one that is kept",
+                hint="it was entered for another server or address",
+            )
 
 
 def opened(document: Mapping[str, Any], vault: Vault) -> Document:
@@ -139,33 +156,44 @@ def sealed(document: Mapping[str, Any], vault: Vault) -> Document:
 
 
 def document_of(file: Path) -> Document:
-    """Read sources, destinations and connections of a file, with its references resolved. Raises SettingsError."""
+    """Read sources, destinations, connections and alerts of a file, with its references resolved. Raises SettingsError.
+
+    Without a table of alerts it says nothing of them: files of an older Penstock have none.
+    """
     table = read_table(file)
     if unknown := sorted(table.keys() - EMPTY.keys()):
         raise SettingsError(
-            unknown[0], expected="sources, destinations, connections", got=unknown[0], hint="penstock.toml has the rest"
+            unknown[0],
+            expected="sources, destinations, connections, alerts",
+            got=unknown[0],
+            hint="penstock.toml has the rest",
         )
-    return {key: table.get(key, copy.deepcopy(empty)) for key, empty in EMPTY.items()}
+    document = {key: table.get(key, copy.deepcopy(empty)) for key, empty in EMPTY.items()}
+    if "alerts" not in table:
+        del document["alerts"]
+    return document
 
 
 def document_in_force(settings: Settings) -> Document:
-    """Return sources, destinations and connections wherever they were set up, without what is as by default."""
+    """Return sources, destinations, connections and alerts wherever they were set up, without what is as by default."""
     return {
         "sources": {name: _block_of(source) for name, source in settings.sources.items()},
         "destinations": {name: _block_of(destination) for name, destination in settings.destinations.items()},
         "connections": [_block_of(connection) for connection in settings.connections],
+        "alerts": {name: _block_of(channel) for name, channel in settings.alerts.items()},
     }
 
 
 def toml_of(document: Mapping[str, Any]) -> str:
-    """Return a document as TOML. An API key becomes a reference: NAME_API_KEY in the environment."""
+    """Return a document as TOML. A secret becomes a reference: NAME_API_KEY, of a channel NAME_SECRET, in the environment."""
     lines: list[str] = []
-    for kind in ("sources", "destinations"):
-        for name, block in document[kind].items():
+    for kind in ("sources", "destinations", "alerts"):
+        secret = CHANNEL_SECRET if kind == "alerts" else SECRET
+        for name, block in document.get(kind, {}).items():
             lines += ["", f"[{kind}.{_quoted(name)}]"]
             for key, value in block.items():
-                reference = "${" + re.sub(r"\W", "_", name).upper() + "_API_KEY}"
-                lines.append(f"{key} = {_quoted(reference if key == SECRET else value)}")
+                reference = "${" + re.sub(r"\W", "_", f"{name}_{secret}").upper() + "}"
+                lines.append(f"{key} = {_quoted(reference if key == secret else value)}")
     for connection in document["connections"]:
         lines += ["", "[[connections]]", *(f"{key} = {_quoted(value)}" for key, value in connection.items())]
     return "\n".join(lines).lstrip() + "\n"
@@ -176,7 +204,8 @@ def differences(before_: Mapping[str, Any] | None, after_: Mapping[str, Any], *,
 
     Write keys, and the ids of companies, are shown to those alone who may change them.
     """
-    hidden = (f".{SECRET}",) if shows_keys else (f".{SECRET}", *WRITE_KEYS)
+    secrets = (f".{SECRET}", f".{CHANNEL_SECRET}")
+    hidden = secrets if shows_keys else (*secrets, *WRITE_KEYS)
     before, after = _flat(before_ or EMPTY), _flat(after_)
     lines = []
     for name in sorted(before.keys() | after.keys()):
@@ -206,6 +235,9 @@ def _with_secrets(document: Mapping[str, Any], treat: Callable[[str], str]) -> D
     for destination in changed.get("destinations", {}).values():
         if isinstance(destination.get(SECRET), str):
             destination[SECRET] = treat(destination[SECRET])
+    for channel in changed.get("alerts", {}).values():
+        if isinstance(channel.get(CHANNEL_SECRET), str) and channel[CHANNEL_SECRET]:
+            channel[CHANNEL_SECRET] = treat(channel[CHANNEL_SECRET])
     return changed
 
 
@@ -222,6 +254,11 @@ def _origin(block: Mapping[str, Any]) -> str:
         return repr(text)
 
 
+def _way(block: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return where the secret of a channel goes, and as what."""
+    return tuple(str(block.get(key, "")) for key in ("type", "server", "security", "user", "url"))
+
+
 def _flat(value: Any, name: str = "") -> dict[str, Any]:
     if isinstance(value, Mapping):
         return {k: v for key, inner in value.items() for k, v in _flat(inner, f"{name}.{key}".lstrip(".")).items()}
@@ -230,7 +267,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
     return {name: value}
 
 
-def _block_of(thing: Source | Destination | Connection) -> dict[str, Any]:
+def _block_of(thing: Source | Destination | Connection | AlertChannel) -> dict[str, Any]:
     values = {field.name: (getattr(thing, field.name), field.default) for field in dataclasses.fields(thing)}
     return {
         name.rstrip("_"): list(value) if isinstance(value, tuple) else value

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from penstock.placeholders import PLACEHOLDER_IDS
+from penstock.settings.channel import AlertChannel
 
 Trust = Literal["trusted", "traits", "events"]
 SourceType = Literal["web", "mobile", "server"]
@@ -318,9 +319,29 @@ class Settings:
         "The longest wait that a destination may ask for with `Retry-After`, whatever it says; then one read finds out. 1 to"
         " 86400.",
     )
+    alert_after_s: float = _setting(60.0, "How long a problem lasts before anybody is told.")
+    alert_clear_s: float = _setting(
+        300.0, "How long it must be gone before that is told; longer each time for one that comes and goes."
+    )
+    alert_waiting_minutes: float = _setting(
+        30.0, "Told: the oldest event of a destination waits for longer, and its backlog does not shrink; 0: never."
+    )
+    alert_silent_hours: float = _setting(
+        24.0, "Told: a source that sent events before sent none for so long; 0: never."
+    )
+    alert_bad_events: int = _setting(10, "Told: so many events died or were rejected within 15 minutes; 0: never.")
+    alert_refused_requests: int = _setting(
+        100, "Told: ingest refused so many requests of a source, or without one, within 15 minutes; 0: never."
+    )
+    alert_restarts: int = _setting(3, "Told: a role was started again so often within 15 minutes; 0: never.")
+    alert_disk_free_bytes: int = _setting(
+        1_073_741_824,
+        "Told: the disk of the data folder has less room; at `disk_free_bytes_min` nothing is taken any more.",
+    )
     sources: Mapping[str, Source] = dataclasses.field(default_factory=dict)
     destinations: Mapping[str, Destination] = dataclasses.field(default_factory=dict)
     connections: tuple[Connection, ...] = ()
+    alerts: Mapping[str, AlertChannel] = dataclasses.field(default_factory=dict)
 
     def sources_of(self, destination: str) -> tuple[str, ...]:
         """Return the names of the sources that feed a destination, sorted."""
@@ -347,5 +368,7 @@ class Settings:
         return False
 
 
-SCALARS = tuple(f for f in dataclasses.fields(Settings) if f.name not in {"sources", "destinations", "connections"})
+#: What is set up by name or as a list, in tables of its own.
+TABLES = ("sources", "destinations", "connections", "alerts")
+SCALARS = tuple(f for f in dataclasses.fields(Settings) if f.name not in TABLES)
 ENVIRONMENT = {f"PENSTOCK_{f.name.upper()}": f for f in SCALARS}

@@ -33,7 +33,7 @@ from penstock.inspect.beginnings import to_send
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.key_tests import KeyTests
 from penstock.inspect.status import StatusReader
-from penstock.settings.revisions import SECRET, Desk, differences, opened
+from penstock.settings.revisions import CHANNEL_SECRET, SECRET, Desk, differences, opened
 
 # Events read for the mapping.
 LOOKED_AT, LOOKED_AT_MAX = 200, 1_000
@@ -84,12 +84,17 @@ class SettingsApi:
         if after is not None and after != number:
             raise SettingsOutdated(based_on=after, in_force=number)
         document = {key: given[key] for key in ("sources", "destinations", "connections")}
-        for name in (*document["sources"], *document["destinations"]):
+        # A program that knows nothing of channels leaves them as they are.
+        document["alerts"] = now["alerts"] if wanted.alerts is None else given["alerts"]
+        for name in (*document["sources"], *document["destinations"], *document["alerts"]):
             if not NAME.fullmatch(name) or name == "new":
                 raise SettingsError("name", expected="letters, digits, spaces, . _ -, at most 63", got=name[:100])
         for name, block in document["destinations"].items():
             if block.get(SECRET, HIDDEN) == HIDDEN:
                 block[SECRET] = now["destinations"].get(name, {}).get(SECRET, "")
+        for name, block in document["alerts"].items():
+            if block.get(CHANNEL_SECRET, HIDDEN) == HIDDEN:
+                block[CHANNEL_SECRET] = now["alerts"].get(name, {}).get(CHANNEL_SECRET, "")
         before, preview = self.desk.settings(), self.desk.preview(document)
         stored = to_send(before, preview, self.shelf, self.begun, now=self.reader.clock.now())
         lines = differences(opened(now, self.desk.vault), opened(document, self.desk.vault))
@@ -190,6 +195,9 @@ def _hidden(document: dict[str, Any]) -> dict[str, Any]:
     for block in document["destinations"].values():
         if block.get(SECRET):
             block[SECRET] = HIDDEN
+    for block in document["alerts"].values():
+        if block.get(CHANNEL_SECRET):
+            block[CHANNEL_SECRET] = HIDDEN
     return document
 
 

@@ -55,6 +55,8 @@ class NewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     sources: dict[str, dict[str, Any]]
     destinations: dict[str, dict[str, Any]]
     connections: list[dict[str, Any]]
+    #: Who is told of problems; left out, that stays as it is.
+    alerts: dict[str, dict[str, Any]] | None = None
     note: str = ""
     #: Only say what would change.
     dry_run: bool = False
@@ -339,6 +341,7 @@ class SettingsAnswer(TypedDict):
     sources: Mapping[str, Mapping[str, Any]]
     destinations: Mapping[str, Mapping[str, Any]]
     connections: Sequence[Mapping[str, Any]]
+    alerts: Mapping[str, Mapping[str, Any]]
 
 
 class ChangedAnswer(TypedDict):

@@ -4,6 +4,7 @@ import dataclasses
 import re
 from typing import Any
 
+from penstock.admin.api.alert_shapes import AlertsAnswer
 from penstock.admin.api.shapes import (
     AccountsAnswer,
     ApproveAnswer,
@@ -203,6 +204,13 @@ ROUTES = (
     _act("/api/v1/tokens/{hash}/end", "End one of them", EndedAnswer, statuses=(404,)),
     _look("/api/v1/people", "Ids of people that begin with a text", PeopleAnswer, query={"prefix": TEXT}),
     _look("/api/v1/companies", "Ids of companies that begin with a text", CompaniesAnswer, query={"prefix": TEXT}),
+    _look(
+        "/api/v1/alerts",
+        "Problems that go on, and who was told; messages, the newest first, page by page",
+        AlertsAnswer,
+        query=PART_OF,
+        statuses=(400,),
+    ),
     _look("/api/v1/refused", "Kinds of requests that ingest refused lately", RefusedAnswer),
     _look(
         "/api/v1/destinations/{name}/mapping",

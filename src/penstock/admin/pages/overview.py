@@ -8,10 +8,11 @@ from starlette.routing import Route
 from penstock.admin.pages.web import Pages, Visit
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.gauge import Gauge
+from penstock.buffer.port.issues import Issues
 from penstock.buffer.port.shelf import Shelf
-from penstock.causes import explained
 from penstock.inspect.charts import RANGES, SPLITS, Chart, Range, compared, ended_chart, lag_chart
 from penstock.inspect.first_steps import first_steps
+from penstock.inspect.issues import issue_rows
 from penstock.inspect.key_tests import KeyTests
 from penstock.inspect.ledger import saved_percent
 from penstock.inspect.overview import PACE_MINUTES, drain_s, pace_per_s, verdict
@@ -38,10 +39,18 @@ class OverviewPages:
     """The first page."""
 
     def __init__(
-        self, pages: Pages, *, reader: StatusReader, shelf: Shelf, gauge: Gauge, dead: DeadLetters, key_tests: KeyTests
+        self,
+        pages: Pages,
+        *,
+        reader: StatusReader,
+        shelf: Shelf,
+        gauge: Gauge,
+        dead: DeadLetters,
+        issues: Issues,
+        key_tests: KeyTests,
     ) -> None:
-        self.pages, self.reader, self.shelf, self.gauge, self.dead = pages, reader, shelf, gauge, dead
-        self.key_tests = key_tests
+        self.pages, self.reader, self.shelf, self.gauge = pages, reader, shelf, gauge
+        self.dead, self.issues, self.key_tests = dead, issues, key_tests
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -53,14 +62,13 @@ class OverviewPages:
         asked = visit.request.query_params
         range_ = asked["range"] if asked.get("range") in RANGES else "1h"
         split = asked["split"] if asked.get("split") in SPLITS else "result"
-        problems = [(name, problem) for name in status.destinations for problem in self.dead.problems(name)]
-        problems.sort(key=lambda each: -each[1].count)
+        problems = [row for row in issue_rows(status.destinations, self.dead, self.issues) if row.is_open]
         return visit.page(
             "overview.html",
             status=status,
-            verdict=verdict(status),
+            verdict=verdict(status, open_events=sum(row.problem.count for row in problems)),
             steps=first_steps(self.reader.settings, status, self.key_tests.last),
-            problems=[(name, problem, explained(problem.cause)) for name, problem in problems[:PROBLEMS]],
+            problems=problems[:PROBLEMS],
             lately={
                 name: self._lately(name, destination, RANGES[range_], split)
                 for name, destination in status.destinations.items()

@@ -1,35 +1,43 @@
 """What needs a person: held, paused, parked, dead, rejected; and sending again what did not get through."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
+from penstock.admin.doors.access import may
 from penstock.admin.pages.rows import PAGE, rows_of
 from penstock.admin.pages.web import Form, Pages, Visit, redirect
 from penstock.buffer.port.dead_letters import DeadLetters
+from penstock.buffer.port.issues import Issues
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Found
 from penstock.buffer.port.selection import Selection
 from penstock.causes import CAUSES, explained
-from penstock.errors import SettingsError
+from penstock.errors import SettingsError, TooCostly
+from penstock.explain.preview import preview
+from penstock.inspect.issues import LOOKED_AT, affected, decided, issue_rows
 from penstock.inspect.parts import address_of, cut, part_of, place_of
-from penstock.inspect.replays import Count, counted, replay_of, shown_selection
+from penstock.inspect.replays import Count, Replay, counted, replay_of, shown_selection
 from penstock.inspect.status import StatusReader
 from penstock.settings.forms import FormFields
 
 # Causes, and replays, on one page.
 GROUPS, REPLAYS = 100, 50
 FILTERS = ("source", "person", "company", "event_name", "message_id")
+DECISION = FormFields(optional=("owner", "reason"))
 REPLAY = FormFields(needed=("destination",), optional=("cause", *FILTERS))
 
 
 class ProblemPages:
     """Pages about what did not get through."""
 
-    def __init__(self, pages: Pages, *, reader: StatusReader, dead: DeadLetters, orders: Orders) -> None:
-        self.pages, self.reader, self.dead, self.orders = pages, reader, dead, orders
+    def __init__(
+        self, pages: Pages, *, reader: StatusReader, dead: DeadLetters, orders: Orders, issues: Issues
+    ) -> None:
+        self.pages, self.reader, self.dead, self.orders, self.issues = pages, reader, dead, orders, issues
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -38,6 +46,7 @@ class ProblemPages:
             show("/problems", self.problems, right="people"),
             show("/problems/{destination}", self.problem, right="people"),
             show("/problems/{destination}/{cause}", self.problem, right="people"),
+            act("/problems/{destination}/{cause}/{what}", self.decide, right="act", fields=DECISION),
             show("/replays", self.replays, right="people"),
             act("/replays", self.ask_replay, right="replay", fields=REPLAY),
             act("/replays/{job:int}/stop", self.stop_replay, right="act"),
@@ -49,12 +58,19 @@ class ProblemPages:
     def problems(self, visit: Visit) -> Response:
         """Show everything that needs a person, by cause, with advice."""
         status = self.reader.read()
-        found = [(name, p, explained(p.cause)) for name in status.destinations for p in self.dead.problems(name)]
-        groups = part_of(found, visit.request.url, "groups", GROUPS)
+        found = issue_rows(status.destinations, self.dead, self.issues)
+        groups = part_of([row for row in found if not row.is_closed], visit.request.url, "groups", GROUPS)
+        closed = [row for row in found if row.is_closed][:GROUPS]
         resting = {name: d for name, d in status.destinations.items() if d.state != "delivering"}
         delivered = sum(d.outcomes.get("delivered", 0) for d in status.destinations.values())
         return visit.page(
-            "problems.html", groups=groups, resting=resting, status=status, explained=explained, delivered=delivered
+            "problems.html",
+            groups=groups,
+            closed=closed,
+            resting=resting,
+            status=status,
+            explained=explained,
+            delivered=delivered,
         )
 
     def problem(self, visit: Visit) -> Response:
@@ -79,7 +95,51 @@ class ProblemPages:
             rows=rows_of(found, name, visit=visit, settings=self.reader.settings),
             rest=address_of(visit.request.url, "after", page.next_seq) if page.next_seq is not None else "",
             is_first=not after,
+            **self._work(name, cause, selection, is_first=not after),
         )
+
+    def _work(self, name: str, cause: str, selection: Selection, *, is_first: bool) -> dict[str, Any]:
+        """Return how people stand with a problem, who is affected, and what a replay would do; bounded work."""
+        seen = self.dead.select(name, selection, limit=LOOKED_AT) if is_first else None
+        stories, is_all = (seen.stories, seen.next_seq is None) if seen else ([], True)
+        would, unread = None, ""
+        try:
+            would = preview(stories, name, self.reader.settings, is_all=is_all) if stories else None
+        except TooCostly as error:
+            unread = str(error)
+        rows = [row for row in issue_rows([name], self.dead, self.issues) if row.problem.cause == cause]
+        is_whole = selection == Selection(cause=cause)
+        now = self.reader.clock.now()
+        return {
+            "row": rows[0] if rows else None,
+            "about": affected(stories, is_all=is_all, now=now) if stories and is_whole else None,
+            "preview": would,
+            "unread": unread,
+            "looked_at": LOOKED_AT,
+            "owners": [user.name for user in self.pages.access.users.users() if may(user, "act")],
+            "last": self._last_replay(name, cause),
+        }
+
+    def _last_replay(self, name: str, cause: str) -> Replay | None:
+        """Return what the last replay of a cause did, or has done so far."""
+        mine = (o for o in self.orders.replays() if (o.destination, o.selection.cause) == (name, cause))
+        order = next(mine, None)
+        return replay_of(order, self.dead.progress(order.id)) if order and cause else None
+
+    def decide(self, visit: Visit, form: Form) -> Response:
+        """Keep what a user decided about a problem."""
+        name, cause, what = (visit.request.path_params[key] for key in ("destination", "cause", "what"))
+        rows = [row for row in issue_rows([name], self.dead, self.issues) if row.problem.cause == cause]
+        if name not in self.reader.settings.destinations or not rows:
+            return visit.page("missing.html", code=404, what=f"problem {cut(cause)} of {cut(name)}")
+        actors = [user.name for user in self.pages.access.users.users() if may(user, "act")]
+        made = decided(rows, what, form, by=visit.user.name, actors=actors, now=self.reader.clock.now())
+        self.issues.decide(made)
+        said = {"assign": f"assigned to {made.owner}", "dismiss": f"dismissed: {made.reason}"}.get(
+            what, made.state.value
+        )
+        visit.note(f"problem {cause} of {name} {said}")
+        return redirect(f"/problems/{name}/{cause}", said=f"{cause} is {said}")
 
     def replays(self, visit: Visit) -> Response:
         """Show every replay, and how far it has come."""

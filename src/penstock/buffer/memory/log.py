@@ -131,11 +131,21 @@ class MemoryBuffer:
         for seq, story in sorted(self.backlogs[destination].ended.items()) if destination in self.backlogs else ():
             if is_replayable(story.state, story.cause, wanted=story.cause):
                 seqs[story.cause, story.state].append(seq)
-        problems = [
-            Problem(cause=cause, outcome=Outcome(outcome), count=len(own), first_seq=own[0], last_seq=own[-1])
-            for (cause, outcome), own in seqs.items()
-        ]
+        problems = [self._problem(destination, cause, Outcome(outcome), own) for (cause, outcome), own in seqs.items()]
         return sorted(problems, key=lambda problem: (-problem.count, problem.cause, problem.outcome))
+
+    def _problem(self, destination: str, cause: str, outcome: Outcome, seqs: Sequence[int]) -> Problem:
+        ended = self.backlogs[destination].ended
+        at = [ended[seq].ended_at or 0.0 for seq in seqs]
+        return Problem(
+            cause=cause,
+            outcome=outcome,
+            count=len(seqs),
+            first_seq=seqs[0],
+            last_seq=seqs[-1],
+            first_at=min(at),
+            last_at=max(at),
+        )
 
     def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> Selected:
         """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""

@@ -19,6 +19,9 @@ class Problem:
     #: Places in the log of the first and the last of them.
     first_seq: int
     last_seq: int
+    #: When the first and the last of them ended, in seconds since 1970.
+    first_at: float
+    last_at: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,10 +25,12 @@ from penstock.clock import sleep
 from penstock.errors import BufferUnavailable, PenstockError, SettingsError, StoreDamaged
 
 EVENTS, DELIVERY, CONTROL = folder.FILES
+ALERTS = folder.BESIDE
 SCHEMAS = {
     EVENTS: tuple(f"events_{step:04}.sql" for step in range(1, 8)),
     DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 13)),
-    CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 7)),
+    CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 8)),
+    ALERTS: ("alerts_0001.sql",),
 }
 # How long a start waits while another process brings the same file forward: up to a minute for each million events.
 MIGRATION_MS = 30 * 60_000

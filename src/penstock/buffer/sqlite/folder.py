@@ -14,6 +14,8 @@ from penstock.buffer.sqlite.connections import FILE_ERRORS, SqliteConnection, co
 from penstock.errors import FoldersMixed, SettingsError
 
 FILES = ("events.db", "delivery.db", "control.db")
+# What may be lost without an event being lost: it is in no backup, and goes aside when a set comes back.
+BESIDE = "alerts.db"
 # Lies in a data folder while a restore puts its files back.
 UNFINISHED = "restore.unfinished"
 IDENTITY = "SELECT identity FROM folder"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.gauge import Gauge
+from penstock.buffer.port.issues import Issues
 from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
@@ -22,6 +23,7 @@ from penstock.clock import Clock
 from penstock.timeline import Timeline
 
 if TYPE_CHECKING:
+    from penstock.buffer.sqlite.alerts.book import SqliteAlertBook
     from penstock.buffer.sqlite.control.control import SqliteControl
     from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
     from penstock.buffer.sqlite.log.log import SqliteLog
@@ -121,3 +123,17 @@ class SqliteStore:
         from penstock.buffer.sqlite.delivery.ledger import SqliteLedgerShelf
 
         return SqliteLedgerShelf(self.folder)
+
+    @functools.cached_property
+    def issues(self) -> Issues:
+        """What people decided about problems."""
+        from penstock.buffer.sqlite.control.issues import SqliteIssues
+
+        return SqliteIssues(self.folder, clock=self.clock)
+
+    @functools.cached_property
+    def alerts(self) -> "SqliteAlertBook":
+        """What is wrong, and who was told."""
+        from penstock.buffer.sqlite.alerts.book import SqliteAlertBook
+
+        return SqliteAlertBook(self.folder)

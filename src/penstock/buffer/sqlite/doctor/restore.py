@@ -20,7 +20,7 @@ from penstock.buffer.sqlite.doctor.backup import (
     synced,
 )
 from penstock.buffer.sqlite.doctor.doctor import Doctor
-from penstock.buffer.sqlite.folder import FILES, UNFINISHED, is_unfinished
+from penstock.buffer.sqlite.folder import BESIDE, FILES, UNFINISHED, is_unfinished
 from penstock.clock import Clock
 from penstock.errors import BackupRefused
 
@@ -103,8 +103,9 @@ def differences(from_: Path, manifest: Manifest) -> list[str]:
 
 def _put_back(from_: Path, data_dir: Path, manifest: Manifest, *, stamp: str, replace: bool) -> Path | None:
     """Copy the files of a set; return where those that were there went, if there were any."""
+    names = (*FILES, BESIDE)
     present = [
-        path for name in FILES for path in data_dir.glob(f"{name}*") if path.name.removeprefix(name) in SIDE_FILES
+        path for name in names for path in data_dir.glob(f"{name}*") if path.name.removeprefix(name) in SIDE_FILES
     ]
     if present and not replace and not is_unfinished(data_dir):
         raise BackupRefused(f"{data_dir} has files already: {', '.join(sorted(path.name for path in present))}")

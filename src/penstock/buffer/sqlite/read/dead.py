@@ -27,13 +27,23 @@ class SqliteDeadLetters:
         with snapshot(self.data_dir / DELIVERY) as delivery:
             if delivery is None:
                 return ()
-            groups = "SELECT cause, outcome, count(*), min(seq), max(seq) FROM outcome WHERE destination = ? AND"
+            groups = "SELECT cause, outcome, count(*), min(seq), max(seq), min(at), max(at) FROM outcome WHERE destination = ? AND"
             ended = "GROUP BY cause, outcome"
             rows = delivery.execute(f"{groups} outcome IN ('dead', 'rejected') {ended}", [destination]).fetchall()
             rows += delivery.execute(f"{groups} cause = 'mode.shadow' {ended}", [destination]).fetchall()
             return [
-                Problem(cause=cause, outcome=Outcome(outcome), count=count, first_seq=first, last_seq=last)
-                for cause, outcome, count, first, last in sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
+                Problem(
+                    cause=cause,
+                    outcome=Outcome(outcome),
+                    count=count,
+                    first_seq=first,
+                    last_seq=last,
+                    first_at=first_at,
+                    last_at=last_at,
+                )
+                for cause, outcome, count, first, last, first_at, last_at in sorted(
+                    rows, key=lambda row: (-row[2], row[0], row[1])
+                )
             ]
 
     def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> Selected:

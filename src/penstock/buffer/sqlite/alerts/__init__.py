@@ -1,0 +1,1 @@
+"""alerts.db: what is wrong, who was told, and what is still to be told; operate writes it."""
