@@ -87,14 +87,23 @@ class Mask:
     @functools.cached_property
     def company_names(self) -> frozenset[str]:
         """What the event calls companies: shown wherever it stands, unless it says something of a person too."""
-        texts = [(text, path, self._names_a_company(path)) for text, path in _texts(self.document)]
-        hidden = {
-            text for text, path, named in texts if not named and any(map(self.rules.hides, path.split(SEPARATOR)))
+        named = {
+            text for text, path in _texts(self.document) if len(text) <= NAME_CHARS_MAX and self._names_a_company(path)
         }
-        return frozenset(text for text, _, named in texts if named and len(text) <= NAME_CHARS_MAX) - hidden
+        if not named:
+            return frozenset()
+        hidden = {
+            text
+            for text, path in _texts(self.document)
+            if text in named and not self._names_a_company(path) and any(map(self.rules.hides, path.split(SEPARATOR)))
+        }
+        return frozenset(named - hidden)
 
     def _names_a_company(self, path: str) -> bool:
         """Return whether a field, given its path, holds the name of a company."""
+        # Asked of every text of an event, of which there may be thousands: most are told by their last letters.
+        if path[-4:].lower() != "name":
+            return False
         *_, parent, name = ["", *path.split(SEPARATOR)]
         if name.lower() != "name":
             return False
