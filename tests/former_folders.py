@@ -16,6 +16,7 @@ from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, SCHEMAS, dige
 FORMER = (
     (1, 1, 0), (1, 2, 1), (1, 2, 2), (1, 3, 2), (1, 3, 3), (1, 4, 3), (1, 5, 3), (1, 5, 4), (2, 5, 4), (3, 5, 4), (4, 5, 4),
     (4, 6, 4), (5, 6, 4), (5, 6, 5), (6, 7, 6), (7, 8, 6), (7, 9, 6), (7, 10, 6), (7, 11, 6), (7, 12, 6), (7, 12, 7),
+    (7, 13, 7),
 )  # fmt: skip
 SOURCE, AT_MS = "server", 1_700_000_000_000
 ARRIVED = 1
@@ -108,6 +109,7 @@ def _rows_of_steps() -> dict[str, dict[int, list[tuple[str, list]]]]:
         9: [("INSERT INTO tie VALUES (?, 'email:ana@x.io', 'user:ana', 0)", [DESTINATION])],
         11: [("UPDATE destination SET head = cursor", [])],
         12: [("INSERT INTO hour VALUES (?, ?, ?, 'delivered', 1)", [DESTINATION, int(at / 3600) - 1, SOURCE])],
+        13: [("INSERT INTO once_parked VALUES (?, ?)", [DESTINATION, ARRIVED])],
     }
     empty = json.dumps({"sources": {}, "destinations": {}, "connections": []})
     into_control = {

@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
-from contract.worlds import event
+from contract.worlds import DESTINATION, event
 from penstock.buffer.port.backlog import CallCount, Ending
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.shelf import ParkedLongest
 from penstock.errors import LeaseLost
 
 DONE = Outcome.DELIVERED
@@ -278,3 +279,32 @@ async def test_calls_planned_sent_and_saved_are_counted(world):
 
     [figures] = world.call_figures().values()
     assert (figures.planned, figures.sent, figures.saved) == (2, 0, 2)
+
+
+async def test_what_is_parked_is_neither_the_oldest_that_waits_nor_a_lag(world):
+    await world.append(event("m1", "ana"))
+    [lease] = await world.lease()
+    await world.backlog.park(lease, since=7.0, until=world.clock.steady() + 60, subjects=("user:ana",))
+
+    counts = world.counts()
+    assert (counts.waiting, counts.parked, counts.oldest_received_at_ms) == (1, 1, None)
+    assert counts.parked_longest == ParkedLongest(received_at_ms=1_700_000_000_000, parked_at=7.0, is_visitors=False)
+
+    await world.append(event("m2", "bo"))
+    assert world.counts().oldest_received_at_ms == 1_700_000_000_000
+    world.pass_time(61)
+    for lease in await world.lease():
+        await world.backlog.settle(Ending(lease=lease, outcome=Outcome.DELIVERED))
+
+    minute = 1_700_000_000_000 // 60_000
+    [lags] = world.gauge.lags(DESTINATION, since=minute, until=minute, of_each=10).values()
+    assert len(lags) == 1
+    assert world.counts().parked_longest is None
+
+
+async def test_a_visitors_event_is_told_from_one_whose_person_is_unknown(world):
+    await world.append(event("m1", anonymous="v"))
+    [lease] = await world.lease()
+    await world.backlog.park(lease, since=7.0, until=world.clock.steady() + 60, subjects=("anon:v",), room=10)
+
+    assert world.counts().parked_longest.is_visitors

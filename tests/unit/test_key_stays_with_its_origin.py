@@ -5,6 +5,7 @@ import pytest
 from dashboard_world import CUSTIFY, World
 from penstock.buffer.port.control import Role
 from penstock.errors import SettingsError
+from penstock.ledger.record import Delta
 
 THEIRS = "https://evil.example"
 
@@ -90,3 +91,22 @@ def test_no_way_of_changing_settings_gets_round_it(world, admin):
         world.desk.change(lambda document: document["destinations"]["custify"].update(base_url=THEIRS), by="a", note="")
 
     assert in_force(world)[1] == CUSTIFY["base_url"]
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_save_says_what_another_address_costs_and_offers_to_keep_it(tmp_path, same):
+    world = World(tmp_path)
+    admin = world.set_up()
+    world.receive({"type": "identify", "userId": "ana", "messageId": "m1"})
+    world.settle(learned={"user:ana": Delta(fields={"plan": "pro"}, asserted_at=1.0).learn})
+
+    page = admin.get("/destinations/custify").text
+    assert "Another address leads to the same workspace" in page
+    assert "known of 1 people and companies" in " ".join(page.split())
+    kept = {"same_workspace": "on"} if same else {}
+    admin.change("/destinations/custify", base_url=THEIRS, enabled="on", api_key="their-own-key", **kept)
+    said = admin.get("/destinations/custify").text
+
+    assert ("what is known is kept" in said) is same
+    assert ("is forgotten once the key was accepted there, and not before" in said.partition("<h2>")[0]) is not same
+    assert world.desk.settings().destinations["custify"].moved_from == ((CUSTIFY["base_url"],) if same else ())

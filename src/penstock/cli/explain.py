@@ -9,13 +9,14 @@ import msgspec
 
 from penstock.cli import EXIT_FAILED, config_option, settings_to_look_with
 from penstock.cli.destination import destination_of, destinations_of
-from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable
+from penstock.cli.explain_text import account_lines, explanation_lines, history_lines, printable, sent_lines
 from penstock.destinations.custify.options import Mapping
 from penstock.event import mended
 from penstock.explain.budget import within_budget
 from penstock.explain.explain import Explanation, explain
 from penstock.explain.explain import as_json as explanation_as_json
 from penstock.explain.questions import account_as_json, accounts_of, history_as_json, last_set
+from penstock.explain.sent import sent_as_json, sent_bodies
 from penstock.settings import Settings
 
 HOW_TO_ASK = "give one of: a MESSAGE_ID; --file FILE; --person ID with --field FIELD"
@@ -45,6 +46,9 @@ NESTED = click.Choice(["drop", "flatten", "json"])
     type=click.IntRange(min=0),
     help="Of an event with very many values: which one to begin with; each page says where the next begins.",
 )
+@click.option(
+    "--sent", is_flag=True, help="What each attempt for a stored event sent, byte for byte, and what was answered."
+)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def explain_command(
@@ -57,6 +61,7 @@ def explain_command(
     destination: str | None,
     config: Path | None,
     first: int,
+    sent: bool,
     as_json: bool,
     **reading: object,
 ) -> None:
@@ -68,6 +73,8 @@ def explain_command(
     ways = [message_id is not None, file is not None, person is not None]
     if sum(ways) != 1 or (person is None) != (field is None):
         raise click.UsageError(HOW_TO_ASK)
+    if sent and message_id is None:
+        raise click.UsageError("--sent goes with a MESSAGE_ID")
     if file is None and any(reading.values()):
         raise click.UsageError("--mapping, --anonymous-fallback, --nested and --page-views go with --file; a stored"
                                " event is read as its destination's settings say")  # fmt: skip
@@ -76,6 +83,8 @@ def explain_command(
     settings = settings_to_look_with(config)
     if message_id is not None:
         names = destinations_of(settings, destination)
+        if sent:
+            return _show_sent(settings, message_id, names, as_json=as_json)
         return _explain_stored(settings, message_id, names, first=first, as_json=as_json)
     name = destination_of(settings, destination)
     return _explain_field(settings, name, person or "", field or "", newest, as_json=as_json)
@@ -117,6 +126,20 @@ def _explain_stored(settings: Settings, message_id: str, names: list[str], *, fi
     if as_json:
         return _show({"destinations": [account_as_json(account) for account in accounts]})
     return _show([line for account in accounts for line in account_lines(account)])
+
+
+def _show_sent(settings: Settings, message_id: str, names: list[str], *, as_json: bool) -> None:
+    from penstock.run.opening import open_shelf
+
+    shelf = open_shelf(settings)
+    stories = {name: story for name in names if (story := shelf.story(name, message_id))}
+    if not stories:
+        _fail(f"no event {message_id} in {settings.data_dir} that goes to {' or '.join(names)}")
+    found = {name: sent_bodies(story, name, settings) for name, story in stories.items()}
+    if as_json:
+        return _show({"sent": [sent_as_json(each, name) for name, bodies in found.items() for each in bodies]})
+    lines = [line for name, bodies in found.items() for line in sent_lines(name, stories[name], bodies)]
+    return _show(lines)
 
 
 def _explain_field(settings: Settings, name: str, person: str, field: str, newest: int, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from penstock.buffer.port.shelf import Story
 from penstock.destinations.plan import Call, Plan
 from penstock.explain.explain import Explanation, Line
 from penstock.explain.questions import Account, FieldHistory
+from penstock.explain.sent import SentBody
 from penstock.json_paths import as_text, leaves
 from penstock.timestamps import from_ms, to_text
 
@@ -77,6 +78,16 @@ def history_lines(history: FieldHistory, *, destination: str, person: str, field
         return [*lines, f"{what}: none of the newest {history.looked_at} events set it"]
     head = f"{what} was last set by {_named(history.setter)}: {_state(history.setter)}"
     return [*lines, head, *_sent_table(history.lines)]
+
+
+def sent_lines(destination: str, story: Story, bodies: Sequence[SentBody]) -> list[str]:
+    """Return what each attempt sent, as it was, and what was answered."""
+    lines = [f"{destination}: {_named(story)}", f"  {_state(story)}"]
+    for each in bodies:
+        body = f"not known: {each.why}" if each.body is None else each.body.decode(errors="replace")
+        added = [f"  added: {field} {_value(value)}: {why}" for field, value, why in each.added]
+        lines += ["", _attempt(each.number, each.attempt), *map(printable, added), printable(body)]
+    return lines if bodies else [*lines, "", "no call was made"]
 
 
 def _in_order(lines: Sequence[Line], call: Call) -> list[Line]:

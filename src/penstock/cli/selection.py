@@ -20,7 +20,7 @@ def filter_options(command: click.decorators.FC) -> click.decorators.FC:
                 "--cause", default="", help="A cause that `penstock dead` shows, such as custify.refused.422."
             ),
             click.option("--source", default="", help="Name of a source."),
-            click.option("--person", default="", help="A user id or an anonymous id."),
+            click.option("--person", default="", help="A user id, an e-mail address or an anonymous id."),
             click.option("--company", default="", help="A company id."),
             click.option("--event", "event_name", default="", help="Name of a track event."),
             click.option("--message-id", default="", help="One event alone."),

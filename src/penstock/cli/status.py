@@ -83,11 +83,22 @@ def _destination_lines(name: str, destination: DestinationStatus) -> list[str]:
     waiting = f"{destination.waiting} (retrying {destination.retrying}, parked {destination.parked})"
     return [
         f"{name}: {destination.state}{': ' if destination.reason else ''}{destination.reason}",
+        *([f"  {destination.doubt}"] if destination.doubt else []),
         f"  received {destination.received}   waiting {waiting}   {ended}",
         f"  oldest waiting {oldest}",
+        *_parked_lines(destination),
         *_call_lines("calls", destination.calls),
         *_call_lines("in shadow", destination.shadow_calls),
     ]
+
+
+def _parked_lines(destination: DestinationStatus) -> list[str]:
+    """Return how long the longest parked event is there, and when it is given up."""
+    if destination.parked_oldest_s is None:
+        return []
+    left_s = destination.parked_given_up_in_s
+    end = "not given up while nothing is sent" if left_s is None else f"given up in {left_s:.0f} s"
+    return [f"  parked for longest {destination.parked_oldest_s:.0f} s, {end}"]
 
 
 def _call_lines(title: str, calls: Mapping[str, CallFigures]) -> list[str]:

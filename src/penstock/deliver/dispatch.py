@@ -3,10 +3,9 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from penstock import causes
 from penstock.buffer.port.backlog import NOTHING_LEARNED, CallCount, Ending, Learned, Lease
+from penstock.buffer.port.notes import as_kept
 from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.deliver.decide import Said, Settle, Verdict
 from penstock.destinations.answer import Accepted, Recognised, Suspicious
@@ -58,6 +57,13 @@ class Dispatch:
     instead: Said | None = None
     #: Nothing is written; what would be is counted.
     is_shadow: bool = False
+    #: The calls that the one event means by itself; none where several went along.
+    own: Sequence[Call] = ()
+
+    @property
+    def given(self) -> str:
+        """Return the company that the one event got on the way out; empty for none."""
+        return next((note.value for note in self.notes[0] if note.value), "") if self.own else ""
 
     def endings(self, attempts: Sequence[Attempt]) -> list[Ending]:
         """Return how the events end once every call was acknowledged."""
@@ -115,7 +121,8 @@ class Dispatch:
         notes: Sequence[Note],
         attempts: Sequence[Attempt],
     ) -> Ending:
-        said = msgspec.json.encode([[note.path, note.field, note.why] for note in notes]).decode() if notes else ""
+        said = as_kept((note.path, note.field, note.why, note.value) for note in notes) if notes else ""
+        given = next((note.value for note in notes if note.value), "") if notes else ""
         if not is_carried:
             return Ending(
                 lease=lease, outcome=Outcome.NO_OP, reason="the destination holds all of it already", notes=said
@@ -126,9 +133,10 @@ class Dispatch:
         if self.is_shadow:
             reason = "shadow: what would have been sent is kept, and nothing was written"
             return Ending(
-                lease=lease, outcome=Outcome.FILTERED, cause=causes.SHADOW, reason=reason, notes=said, attempts=attempts
-            )
-        return Ending(lease=lease, outcome=Outcome.DELIVERED, notes=said, attempts=attempts)
+                lease=lease, outcome=Outcome.FILTERED, cause=causes.SHADOW, reason=reason, notes=said, company=given,
+                attempts=attempts,
+            )  # fmt: skip
+        return Ending(lease=lease, outcome=Outcome.DELIVERED, notes=said, company=given, attempts=attempts)
 
 
 def run_of(lease: Lease) -> list[Lease]:
@@ -189,7 +197,14 @@ def dispatch_of(run: Sequence[Read], weighed: Weighed, *, seen: Mapping[str, Del
         notes=weighed.notes,
         learned=learned,
         is_shadow=is_shadow,
+        own=own_of(run),
     )
+
+
+def own_of(run: Sequence[Read]) -> Sequence[Call]:
+    """Return the calls that the only event of a run means by itself."""
+    meaning = run[0].meaning
+    return meaning.calls if len(run) == 1 and isinstance(meaning, Plan) else ()
 
 
 def planned(run: Sequence[Read]) -> dict[str, int]:

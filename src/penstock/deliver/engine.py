@@ -19,7 +19,7 @@ from penstock.buffer.port.backlog import Backlog, Ending, Lease
 from penstock.buffer.port.ledger import Ledger
 from penstock.buffer.port.outcomes import REPLAYABLE, Attempt, Outcome
 from penstock.clock import Clock, Dice
-from penstock.deliver.attempts import attempt_of, unsent
+from penstock.deliver.attempts import attempt_of
 from penstock.deliver.busy import Busy
 from penstock.deliver.decide import Hold, Park, RetryIn, Said, Settle, Verdict, decide
 from penstock.deliver.dispatch import SHADOW, Dispatch, Read, run_of
@@ -33,6 +33,7 @@ from penstock.deliver.progress import Progress
 from penstock.deliver.reads import read
 from penstock.deliver.records import KeptRecords
 from penstock.deliver.runs import Runs
+from penstock.deliver.sending import sent
 from penstock.deliver.standing import NOT_FOUND, Standing
 from penstock.deliver.steps import Bench, Steps, Trusting, Unfinished
 from penstock.deliver.watchman import StepSpent
@@ -248,10 +249,7 @@ class Engine:
         """Make the calls of a dispatch, if it has any; in shadow mode, note what would be sent."""
         if dispatch.instead is not None:
             return dispatch.instead
-        if dispatch.is_shadow:
-            attempts += [unsent(call, at=self.clock.now()) for call in dispatch.calls]
-            return Accepted(200, "")
-        return await self.send(dispatch.calls, attempts, until=dispatch.leases[0].expires_at)
+        return await sent(dispatch, attempts, self.policy, self.send, now=self.clock.now())
 
     async def _end_run(self, reads: Sequence[Read]) -> bool:
         """End events that need no call, with those right behind them that need none either; False: there are none."""
@@ -276,9 +274,9 @@ class Engine:
         try:
             await self.notes.write(self.policy)
             if self.policy.origin != self.notes.origin:
-                if self.in_flight:
+                if self.in_flight or not await self.notes.may_move(self.policy):
                     return ()
-                await self.notes.moved_to(self.policy.origin, self.kept)
+                await self.notes.moved_to(self.policy, self.kept)
             if not await self.standing.may_send():
                 self.progress.rests()
                 return ()
@@ -330,7 +328,7 @@ class Engine:
         answer = await make()
         took_s, is_write = self.clock.awake() - began, method != "GET"
         self.standing.heard(answer, is_write=is_write, took_s=took_s, under_way=len(self.in_flight) - self.writing)
-        self.progress.answered(answer)
+        self.progress.answered(answer, at)
         attempts.append(attempt_of(method, path, answer, at=at, took_s=took_s))
         self.observe(attempts[-1])
         return answer

@@ -25,6 +25,7 @@ from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.replays import Replays
 from penstock.deliver.steps import Bench, Trusting
 from penstock.destinations.every import package_of
+from penstock.destinations.kept_options import kept_options
 from penstock.destinations.port import Api
 from penstock.destinations.reading import options_by_source, options_of, wishes_of
 from penstock.errors import BufferUnavailable, StoreDamaged
@@ -91,6 +92,7 @@ class Served:
             "limit_per_s": None if math.isinf(limit) else round(limit, 1),
             "in_flight": len(self.engine.in_flight),
             **self.engine.progress.facts(),
+            **self.engine.hold.retry_facts(steady=self.engine.clock.steady(), awake=self.engine.clock.awake()),
             "width": self.engine.width.limit,
             "attempts": [(path, status_class, count) for (path, status_class), count in self.attempts.items()],
             "duration_buckets": self.buckets,
@@ -289,10 +291,13 @@ class Fleet:
 
     def _policy(self, destination: Destination) -> DeliveryPolicy:
         options = options_of(destination, self.settings)
+        by_source = options_by_source(options, self.settings)
         return DeliveryPolicy(
             options=options,
-            by_source=options_by_source(options, self.settings),
+            by_source=by_source,
+            readings={source: kept_options(own)[0] for source, own in by_source.items()},
             origin=destination.base_url,
+            moved_from=destination.moved_from,
             account=account_of(destination.base_url, destination.api_key),
             retry=RetryPolicy(
                 who=package_of(destination).who,

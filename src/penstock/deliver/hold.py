@@ -62,6 +62,13 @@ class HoldState:
         present_s = now - self.resting_since if self.is_held or self.is_paused else 0.0
         return now - self.rested_s - present_s
 
+    def retry_facts(self, *, steady: float, awake: float) -> dict[str, object]:
+        """Return the retry clock as others can read it off: where it stands, or by how much it is behind steady seconds."""
+        now = self.retry_clock(awake)
+        if self.is_held or self.is_paused:
+            return {"retry_stands_at": round(now, 1)}
+        return {"retry_behind_s": round(steady - now, 1)}
+
     def begin(self, reason: str, cause: str, *, now: float) -> None:
         """Hold from now on."""
         self._rest(now)

@@ -28,6 +28,8 @@ class DeliveryPolicy:
     retry: RetryPolicy
     #: Where calls go. Another origin is another far side, of which nothing is known.
     origin: str = ""
+    #: Where the same workspace was found before; see settings.Destination.
+    moved_from: tuple[str, ...] = ()
     #: What tells the account of the destination from others; see deliver/naming.py.
     account: str = ""
     in_flight_max: int = 32
@@ -45,6 +47,9 @@ class DeliveryPolicy:
     #: What the ledger may do, and who is written to.
     rules: Rules = OFF
     mode: Mode = dataclasses.field(default_factory=Mode)
+
+    #: By which options events of each source are read, as attempts name them; empty for every other source.
+    readings: Table[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def lease_s(self) -> float:

@@ -16,6 +16,8 @@ class Progress:
     #: How the last call went that got no usable answer; empty since one did.
     trouble: str = ""
     is_resting: bool = False
+    #: When a call began that was taken last, seconds since 1970; 0 before there was one.
+    reached_at: float = 0.0
 
     def moved(self, now: float) -> None:
         """An event ended, or something began anew: a replay, the first look after a rest."""
@@ -31,8 +33,9 @@ class Progress:
             self.is_resting = False
             self.moved(now)
 
-    def answered(self, answer: Answer) -> None:
-        """A call was answered, or not."""
+    def answered(self, answer: Answer, at: float = 0.0) -> None:
+        """A call was answered, or not, that began then, in seconds since 1970."""
+        self.reached_at = max(self.reached_at, at) if isinstance(answer, Accepted) else self.reached_at
         if isinstance(answer, Accepted | Refused):
             self.trouble = ""
             return
@@ -41,4 +44,5 @@ class Progress:
 
     def facts(self) -> dict[str, object]:
         """Return what a person may want to know, as JSON values."""
-        return {"moved_at": round(self.moved_at, 1), "trouble": self.trouble}
+        reached = {"reached_at": round(self.reached_at, 1)} if self.reached_at else {}
+        return {"moved_at": round(self.moved_at, 1), "trouble": self.trouble, **reached}

@@ -111,6 +111,14 @@ class Standing:
             return False
         return self._looked(await self._read_since(now))
 
+    async def takes_a_read(self) -> bool:
+        """Return whether the harmless read is accepted now; while it is not, rest as for a key that is refused."""
+        now = self.clock.awake()
+        is_early = self.hold.is_closed and not self.hold.probe_is_due(now)
+        if self.hold.is_paused or is_early or self.pace.blocked_s(self.clock.steady()) > 0:
+            return False
+        return self._looked(await self._read_since(now))
+
     def found_nothing_due(self) -> None:
         """No event is due, and no call under way: a trial without calls ends, or no event would grow old."""
         if self.hold.is_on_trial and self.clock.awake() - self.hold.tried_since >= TRIAL_S:

@@ -76,7 +76,7 @@ def plain(known: Gathered) -> Dispatch:
     if not isinstance(first.meaning, Plan):
         return Dispatch(leases=[first.lease], instead=first.meaning)
     calls, counts = first.meaning.calls, planned([first])
-    return Dispatch(leases=[first.lease], calls=calls, planned=counts, is_shadow=known.is_shadow)
+    return Dispatch(leases=[first.lease], calls=calls, planned=counts, is_shadow=known.is_shadow, own=calls)
 
 
 def needs_known(call: Call, rules: Rules) -> bool:
@@ -102,7 +102,9 @@ def _event(known: Gathered, rules: Rules, seen: Mapping[str, Delta], now: float)
     if is_new:
         learned[subject] = Delta(asserted_at=now)
     counts = planned([read])
-    return Dispatch(leases=leases, calls=calls, planned=counts, notes=[notes], learned=learned, is_shadow=is_shadow)
+    return Dispatch(
+        leases=leases, calls=calls, planned=counts, notes=[notes], learned=learned, is_shadow=is_shadow, own=[call]
+    )
 
 
 def _names(call: Call) -> tuple[str, ...]:

@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from penstock.destinations.custify.options import Mapping as CustifyMapping
 from penstock.destinations.custify.package import Custify
 from penstock.destinations.options import Options
 from penstock.destinations.plan import Meaning
 from penstock.destinations.port import Package
+from penstock.destinations.webhook.convert import Whole
 from penstock.destinations.webhook.package import Webhook
 from penstock.settings import Destination
 
 PACKAGES: Mapping[str, Package[Any]] = {"custify": Custify(), "webhook": Webhook()}
+
+#: How events may be read, by kind of destination.
+READINGS: Mapping[str, type[Options]] = {"custify": CustifyMapping, "webhook": Whole}
 
 
 def package_of(destination: Destination) -> Package[Any]:

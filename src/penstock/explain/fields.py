@@ -64,34 +64,63 @@ class Fields:
     unsent: list[UnsentTrait]
 
 
+@dataclasses.dataclass(slots=True)
+class Tally:
+    """What some events fill: what is shown of them all is made from this, and from a few of them."""
+
+    looked_at: int = 0
+    calls: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    filled: collections.Counter[tuple[str, str]] = dataclasses.field(default_factory=collections.Counter)
+    newest: dict[tuple[str, str], tuple[object, Story]] = dataclasses.field(default_factory=dict)
+    traits: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    shown: dict[tuple[str, str], Story] = dataclasses.field(default_factory=dict)
+
+    def with_older(self, older: "Tally") -> "Tally":
+        """Return the same of these events and of older ones."""
+        return Tally(
+            looked_at=self.looked_at + older.looked_at,
+            calls=self.calls + older.calls,
+            filled=self.filled + older.filled,
+            newest={**older.newest, **self.newest},
+            traits=self.traits + older.traits,
+            shown={**older.shown, **self.shown},
+        )
+
+
 def fields(stories: Sequence[Story], mapping_of: Callable[[str], Mapping]) -> Fields:
     """Return every field and every trait; stories come oldest first, and each source has its mapping."""
-    calls: collections.Counter[str] = collections.Counter()
-    filled: collections.Counter[tuple[str, str]] = collections.Counter()
-    newest: dict[tuple[str, str], tuple[object, Story]] = {}
-    traits: collections.Counter[str] = collections.Counter()
-    shown: dict[object, Story] = {}
+    return fields_in(tally(stories, mapping_of), mapping_of)
+
+
+def tally(stories: Sequence[Story], mapping_of: Callable[[str], Mapping]) -> Tally:
+    """Count what events fill; stories come oldest first. Pure."""
+    found = Tally(looked_at=len(stories))
     for story in stories:
         mapping = mapping_of(story.event.source)
         event = call_of(story.event, mapping)
         meaning = convert(event, mapping)
         for call in meaning.calls if isinstance(meaning, Plan) else ():
-            calls[call.path] += 1
+            found.calls[call.path] += 1
             for field, value in fields_of(call.body):
-                filled[call.path, field] += 1
-                newest[call.path, field] = value, story
+                found.filled[call.path, field] += 1
+                found.newest[call.path, field] = value, story
         for trait in set(_traits(event)):
-            traits[trait] += 1
-            shown[story.event.type, trait] = story
-    few = _few(newest, shown)
+            found.traits[trait] += 1
+            found.shown[story.event.type, trait] = story
+    return found
+
+
+def fields_in(found: Tally, mapping_of: Callable[[str], Mapping]) -> Fields:
+    """Return every field and every trait of what was counted."""
+    few = _few(found.newest, found.shown)
     read = [(story.event, mapping_of(story.event.source)) for story in few]
     explanations = [explain(call_of(event, mapping), mapping) for event, mapping in read]
     sources = _sources(explanations)
     uses = [
-        _use(key, sources.get(key, ()), filled[key], calls[key[0]], newest.get(key))
-        for key in sorted(filled.keys() | STANDARD.keys(), key=_order)
+        _use(key, sources.get(key, ()), found.filled[key], found.calls[key[0]], found.newest.get(key))
+        for key in sorted(found.filled.keys() | STANDARD.keys(), key=_order)
     ]
-    return Fields(uses=uses, unsent=_unsent(explanations, traits))
+    return Fields(uses=uses, unsent=_unsent(explanations, found.traits))
 
 
 def _use(
@@ -109,7 +138,7 @@ def _use(
     )
 
 
-def _few(newest: dict[tuple[str, str], tuple[object, Story]], shown: dict[object, Story]) -> list[Story]:
+def _few(newest: dict[tuple[str, str], tuple[object, Story]], shown: dict[tuple[str, str], Story]) -> list[Story]:
     """Return a few events that, together, show every field and every trait; as far as a few can."""
     wanted: collections.Counter[int] = collections.Counter()
     by_seq: dict[int, Story] = {}

@@ -17,6 +17,7 @@ from penstock.destinations.options import Options
 from penstock.destinations.plan import Call, Meaning, Plan, Unmappable
 from penstock.destinations.reading import by_source, call_of, options_of, refusal_of, wishes_of
 from penstock.destinations.subjects import email_subject, user_subject
+from penstock.destinations.times import happened
 from penstock.destinations.wanted import Wishes
 from penstock.envelope import filled
 from penstock.errors import TooCostly
@@ -117,6 +118,13 @@ def meaning_of(story: Story, destination: str, settings: Settings) -> Meaning:
     """
     wishes = wishes_of(settings.destinations[destination], settings)
     return within_budget(reading.meaning_of, story.event, _mapping_for(story, destination, settings), wishes)
+
+
+def happened_ms(story: Story, destination: str, settings: Settings) -> int:
+    """Return when an event happened, as the destination reads it, milliseconds since 1970."""
+    options = _mapping_for(story, destination, settings)
+    at = happened(call_of(story.event, options), options).at
+    return story.event.received_at_ms if at is None else int(at.timestamp() * 1000)
 
 
 def masked(account: Account, mask: Mask) -> Account:

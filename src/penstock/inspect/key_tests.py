@@ -45,7 +45,12 @@ class KeyTests:
 
     def last(self, destination: Destination) -> KeyTest | None:
         """Return the last test of the key and the address that a destination has now; None when there was none."""
-        found = cast("Mapping[str, object]", self.snapshots.read(FILE).get(destination.name, {}))
-        if found.get("account") != account_of(destination.base_url, destination.api_key):
-            return None
-        return KeyTest(at=cast("float", found["at"]), reached=bool(found["reached"]), said=str(found["said"]))
+        return last_test(self.snapshots, destination)
+
+
+def last_test(snapshots: Snapshots, destination: Destination) -> KeyTest | None:
+    """Return the last test of the key and the address that a destination has now; None when there was none."""
+    found = cast("Mapping[str, object]", snapshots.read(FILE).get(destination.name, {}))
+    if found.get("account") != account_of(destination.base_url, destination.api_key):
+        return None
+    return KeyTest(at=cast("float", found["at"]), reached=bool(found["reached"]), said=str(found["said"]))

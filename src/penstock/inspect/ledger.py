@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 from starlette.datastructures import URL
 
+from penstock.buffer.port import notes
 from penstock.buffer.port.ledger import CallFigures, LedgerShelf
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.shelf import Story
@@ -35,6 +36,8 @@ LONG_TEXT = "(a long text; only its digest is kept)"
 TAKEN_BACK = "(taken back: null)"
 
 
+#: As deliver names what a destination would hold if it were live.
+SHADOW = "~"
 #: How a person or company is named, each as one kind of subject.
 WHO: Mapping[str, Callable[[str], str]] = {
     "person": user_subject,
@@ -52,6 +55,11 @@ class HeldRecord(msgspec.Struct, frozen=True, kw_only=True):
     asserted_at: str
     #: Of an e-mail: whose it is, and nothing else.
     user_id: str
+
+
+def shadow_of(*, is_live: bool) -> str:
+    """Return what stands in front of subjects in the records that count: those of what would be held, while it is not live."""
+    return "" if is_live else SHADOW
 
 
 def subject_of(given: Mapping[str, str | None]) -> str:
@@ -160,15 +168,7 @@ def is_suspicious(shelf: LedgerShelf, destination: str, attribute: str) -> bool:
 
 def notes_of(story: Story) -> Sequence[Note]:
     """Return what the ledger decided about fields of an event."""
-    if not story.notes:
-        return ()
-    try:
-        return [
-            Note(path, field, why)
-            for path, field, why in msgspec.json.decode(story.notes, type=list[tuple[str, str, str]])
-        ]
-    except msgspec.DecodeError:
-        return ()
+    return [Note(*note) for note in notes.read(story.notes)]
 
 
 def carrier_of(story: Story) -> str:

@@ -15,13 +15,17 @@ def pace_per_s(minutes: Counted, now_s: float) -> float:
 
 
 def drain_s(destination: DestinationStatus, per_s: float) -> float | None:
-    """Return how long what waits will take at this pace; None when that cannot be said."""
-    if not destination.waiting:
+    """Return how long what waits will take at this pace; None when that cannot be said.
+
+    What is parked does not wait for us: it goes when its person is known.
+    """
+    waiting = destination.waiting - destination.parked
+    if not waiting:
         return 0.0
     if destination.state != "delivering":
         return None
     pace = per_s or destination.limit_per_s or 0.0
-    return destination.waiting / pace if pace else None
+    return waiting / pace if pace else None
 
 
 def verdict(status: Status, *, open_events: int | None = None) -> tuple[str, str]:
@@ -41,10 +45,14 @@ def verdict(status: Status, *, open_events: int | None = None) -> tuple[str, str
         if destination.state == "throttled":
             return "warn", f"{name}: {sentence(destination.reason)}; {destination.waiting} events wait, none is lost."
     bad = sum(destination.outcomes.get(outcome, 0) for destination in status.destinations.values() for outcome in BAD)
-    waiting = sum(destination.waiting for destination in status.destinations.values())
+    waiting = sum(each.waiting - each.parked for each in status.destinations.values())
+    parked = sum(each.parked for each in status.destinations.values())
+    also = f"; {parked} are parked until their person is known" if parked else ""
     if bad if open_events is None else open_events:
         bad = bad if open_events is None else open_events
         return "warn", f"Events are delivered; {bad} did not get through and can be replayed."
     if status.notices:
         return "warn", f"Events are delivered, {waiting} wait; something is amiss, as said below."
-    return "good", f"Everything that was received is delivered or on its way; {waiting} events wait."
+    doubts = "".join(f" {name}: {each.doubt}." for name, each in status.destinations.items() if each.doubt)
+    how = "warn" if doubts else "good"
+    return how, f"Everything that was received is delivered or on its way; {waiting} events wait{also}.{doubts}"

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import cast
 
 from penstock import causes
-from penstock.buffer.port.shelf import Counts
+from penstock.buffer.port.shelf import Counts, ParkedLongest
 from penstock.machine.pulse import RoleStatus
+from penstock.settings import Destination
 
 # Longer than a call may take, and shorter than people wait before they look.
 STALLED_S = 60.0
@@ -47,6 +48,20 @@ def standing_of(
         state, cause, reason = "stalled", causes.STALLED, _why(live, counts, still_s or 0.0)
     wait_until = cast("float | None", live.get("wait_until"))
     return DestinationState(state=state, cause=cause, reason=reason, still_s=still_s, wait_until=wait_until)
+
+
+def given_up_in_s(
+    longest: ParkedLongest | None, destination: Destination, live: Mapping[str, object], *, steady: float
+) -> float | None:
+    """Return in how many seconds the event that is parked for longest is given up.
+
+    None when none is parked, while the retry clock stands still, and before deliver has said how that clock goes.
+    """
+    behind_s = live.get("retry_behind_s")
+    if longest is None or not isinstance(behind_s, float | int):
+        return None
+    hours = destination.anonymous_hours if longest.is_visitors else destination.park_hours
+    return max(0.0, longest.parked_at + hours * 3600 - (steady - behind_s))
 
 
 def is_stalled(counts: Counts, still_s: float | None) -> bool:

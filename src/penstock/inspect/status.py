@@ -10,9 +10,11 @@ from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.shelf import Counts, Shelf
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
+from penstock.inspect.key_tests import last_test
 from penstock.inspect.room import room_notices
 from penstock.inspect.sensitive import redacted
-from penstock.inspect.standing import STALLED_S, DestinationState, standing_of
+from penstock.inspect.standing import STALLED_S, DestinationState, given_up_in_s, standing_of
+from penstock.inspect.tried import doubt
 from penstock.machine.ends import read_ends, with_ends
 from penstock.machine.pulse import ROLES, RoleStatus, read_pulse
 from penstock.machine.snapshot import Snapshots
@@ -32,6 +34,7 @@ class DestinationStatus:
     #: Waiting for the destination to know their person.
     parked: int
     outcomes: Mapping[str, int]
+    #: Of those that are not parked.
     oldest_waiting_s: float | None
     #: "delivering", "throttled", "stalled", "held", "paused", "disabled", "stopped" or "down"; see standing.py.
     state: str
@@ -49,6 +52,12 @@ class DestinationStatus:
     still_s: float | None = None
     #: What it may have been called before; nothing is sent until a person says.
     was: str = ""
+    #: Of those parked, how long ago the one was received that is parked for longest; None when none is.
+    parked_oldest_s: float | None = None
+    #: In how many seconds that one is given up; None when none is parked, or while that time stands still.
+    parked_given_up_in_s: float | None = None
+    #: Why it is not known whether calls get through; empty when it is known that they do.
+    doubt: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +118,7 @@ class StatusReader:
         deliver = self.snapshots.read("deliver")
         damage = str(self.snapshots.read("deliver.damage").get("reason", ""))
         names, roles = self.settings.destinations, self.roles()
-        steady = self.clock.steady() if self.steady is None else self.steady()
+        steady = self._steady()
 
         def standing(name: str, counts: Counts) -> DestinationState:
             enabled = names[name].enabled
@@ -151,10 +160,13 @@ class StatusReader:
 
     def still(self) -> Sequence[str]:
         """Return the destinations of which nothing moved for so long that they have stalled if something waits."""
-        steady = self.clock.steady() if self.steady is None else self.steady()
+        steady = self._steady()
         live = self.snapshots.read("deliver")
         moved_at = {name: cast("float", _table(facts).get("moved_at", steady)) for name, facts in live.items()}
         return [name for name, at in moved_at.items() if steady - at >= STALLED_S]
+
+    def _steady(self) -> float:
+        return self.clock.steady() if self.steady is None else self.steady()
 
     def source_status(self) -> Mapping[str, SourceStatus]:
         """Return how the sources are, as far as ingest left word of it."""
@@ -174,7 +186,7 @@ class StatusReader:
             counts, calls = self.shelf.counts(name, self.settings.sources_of(name)), self.ledger.calls(name)
         except (StoreDamaged, BufferUnavailable) as error:
             counts, calls, damage = NO_COUNTS, {}, str(error)
-        oldest_ms = counts.oldest_received_at_ms
+        oldest_ms, longest = counts.oldest_received_at_ms, counts.parked_longest
         found = standing(name, counts)
         if damage:
             found = dataclasses.replace(found, state="down", cause=causes.STORE_DAMAGED, reason=damage)
@@ -191,6 +203,9 @@ class StatusReader:
             wait_until=found.wait_until,
             still_s=found.still_s,
             was=str(live.get("was", "")),
+            parked_oldest_s=None if longest is None else max(0.0, self.clock.now() - longest.received_at_ms / 1000),
+            parked_given_up_in_s=given_up_in_s(longest, self.settings.destinations[name], live, steady=self._steady()),
+            doubt=doubt(last_test(self.snapshots, self.settings.destinations[name]), counts, live),
             limit_per_s=cast("float | None", live.get("limit_per_s")),
             calls={path: figures for path, figures in calls.items() if path.startswith("/")},
             shadow_calls={path[1:]: figures for path, figures in calls.items() if not path.startswith("/")},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from penstock.buffer.port.notes import company_given
 from penstock.buffer.port.selection import companies_of
 from penstock.buffer.port.shelf import Story
 from penstock.causes import explained
@@ -49,6 +50,7 @@ def stored_event(story: Story, mask: Mask = NOTHING_HIDDEN) -> StoredEvent:
     """Return an event and how it stands. What the destination said of it is shown already, by the mask's `story`."""
     event = story.event
     called, company = named(event)
+    company = company or company_given(story.notes)
     return StoredEvent(
         message_id=mask.message_id(event.message_id),
         seq=story.seq,

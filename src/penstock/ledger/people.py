@@ -12,6 +12,9 @@ from penstock.ledger.record import Record, memberships
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Note
 
+#: Why an event got a company on its way out.
+ONLY_COMPANY = "the only company the person is known to belong to"
+
 
 def found(call: Call, text: str, rules: Rules, *, now: float) -> Record | None:
     """Return the person of a call in the answer to a look-up, with the fields that policies must know; None without one."""
@@ -28,8 +31,7 @@ def with_company(call: Call, record: Record | None, rules: Rules) -> tuple[Call,
         return call, [Note(call.path, call.company_field, f"left out: the person belongs to {len(own)} companies")]
     if not own:
         return call, ()
-    why = "the only company the person is known to belong to"
-    return call.of_company(own[0]), [Note(call.path, call.company_field, why)]
+    return call.of_company(own[0]), [Note(call.path, call.company_field, ONLY_COMPANY, own[0])]
 
 
 def _held(call: Call, fields: Mapping[str, object], rules: Rules) -> dict[str, Value]:

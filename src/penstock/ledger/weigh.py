@@ -54,6 +54,8 @@ class Note:
     path: str
     field: str
     why: str
+    #: What the ledger put there; empty where it put nothing.
+    value: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ class Snapshots:
     def mark(self) -> object:
         """Return a value that is another one once a snapshot was written since."""
         marks = []
-        for role in ("accept", "deliver", "operate"):
+        for role in ("accept", "deliver", "operate", "key_tests"):
             try:
                 marks.append((self.folder / f"{role}.json").stat().st_mtime_ns)
             except OSError:

@@ -100,6 +100,11 @@ class Destination:
         "Names it had before, the last first: it goes on with their backlog, history and ledger. `none`: it is a new one,"
         " though one with its key is gone. Two that exchange their names each have the other's here.",
     )
+    moved_from: tuple[str, ...] = _setting(
+        (),
+        "Values that base_url had while it led to the same workspace: what is known of that one is kept. Of any other address,"
+        " what was known before is forgotten once that address has accepted the key.",
+    )
     api_key: str = dataclasses.field(
         repr=False,
         metadata={"meaning": "Custify API key (Settings, Developer, API Key); of a webhook its secret, `whsec_…`."},

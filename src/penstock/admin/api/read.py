@@ -20,6 +20,7 @@ from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
 from penstock.explain.page import LEAVES_MAX
 from penstock.explain.questions import account_as_json, accounts_of, history_as_json, last_set, masked, masked_history
+from penstock.explain.sent import sent_as_json, sent_bodies
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.refusals import refused_shown
 from penstock.inspect.status import StatusReader
@@ -45,6 +46,7 @@ class ReadApi:
             api_route("GET", "/api/v1/destinations", self.destinations, right="payloads"),
             api_route("GET", "/api/v1/events", self.events, right="payloads"),
             api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain, right="payloads"),
+            api_route("GET", "/api/v1/events/{message_id:path}/sent", self.sent, right="payloads"),
             api_route("GET", "/api/v1/explain", self.explain_field, right="payloads"),
             api_route("GET", "/api/v1/people", self.people, right="people"),
             api_route("GET", "/api/v1/companies", self.companies, right="people"),
@@ -113,6 +115,21 @@ class ReadApi:
             raise ApiError(404, "event", expected="the messageId of a stored event", got=message_id[:200])
         mask = eyes.mask(accounts[0].story.event)
         return {"accounts": [account_as_json(masked(account, mask), mask) for account in accounts]}
+
+    def sent(self, request: Request, _: object) -> object:
+        """Return what each attempt for one event sent, byte for byte, at each destination."""
+        eyes, message_id = eyes_of(request, self.sight), request.path_params["message_id"]
+        message_id, settings = eyes.opened(message_id), self.reader.settings
+        found = [(name, self.shelf.story(name, message_id)) for name in self._names()]
+        stories = [(name, s) for name, s in found if s and s.event.source in settings.sources_of(name)]
+        if not stories:
+            raise ApiError(404, "event", expected="the messageId of a stored event", got=message_id[:200])
+        mask = eyes.mask(stories[0][1].event)
+        return {
+            "sent": [
+                sent_as_json(each, name, mask) for name, story in stories for each in sent_bodies(story, name, settings)
+            ]
+        }
 
     def people(self, request: Request, _: object) -> PeopleAnswer:
         """Return ids of people that begin with a text."""

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from penstock.admin.api.alert_shapes import AlertsAnswer
+from penstock.admin.api.sent_shapes import SentAnswer
 from penstock.admin.api.shapes import (
     AccountsAnswer,
     ApproveAnswer,
@@ -119,6 +120,12 @@ ROUTES = (
         AccountsAnswer,
         query=PART_OF,
         statuses=(400, 404),
+    ),
+    _look(
+        "/api/v1/events/{message_id}/sent",
+        "What each attempt for an event sent, byte for byte, as far as that is known",
+        SentAnswer,
+        statuses=(404,),
     ),
     _look(
         "/api/v1/destinations/{name}/dead",

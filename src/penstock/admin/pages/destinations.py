@@ -27,6 +27,11 @@ from penstock.settings.revisions import Document
 
 #: What becomes of what waits for a destination that is removed.
 BACKLOGS = {"keep": "what waits for it is kept", "discard": "what waited for it is given up"}
+#: In the form: another address leads to the same workspace.
+SAME = "same_workspace"
+# So many records are counted; of more it is said that they are more.
+KNOWN_MAX = 1_000
+FORGOTTEN = "what is known of {} people and companies is forgotten once the key was accepted there, and not before"
 #: Which named events of a source a connection is about.
 CHOSEN = ("events_allow", "events_deny")
 # As long as a destination received no more, its page shows the first event, found among the newest of the log.
@@ -70,10 +75,14 @@ class DestinationPages:
 
         def edit(document: Document) -> None:
             block = own(document, "destinations", name)
-            block.update(read_fields(form, block.get("type", "custify")))
+            block.update(read_fields(form, block.get("type", "custify"), beside=[SAME]))
             if form.get("api_key"):
                 block["api_key"] = form["api_key"]
+            if SAME in form and before is not None and block["base_url"] != before.base_url:
+                kept = [each for each in before.moved_from if each != block["base_url"]]
+                block["moved_from"] = [before.base_url, *kept]
 
+        known, before = self._known(name), self.desk.settings().destinations.get(name)
         try:
             settings = self.editing.change(visit, form, f"destination {name} changed", edit)
         except SettingsError as error:
@@ -83,7 +92,16 @@ class DestinationPages:
             return self._page(visit, typed=form, error=error)
         if form.get("api_key"):
             self.key_tests.test(settings.destinations[name])
-        return redirect(f"/destinations/{name}", said="saved; in force within a second")
+        said, after = "saved; in force within a second", settings.destinations[name]
+        if known and before is not None and after.base_url != before.base_url:
+            is_kept = before.base_url in after.moved_from
+            said += "; what is known is kept" if is_kept else f"; {FORGOTTEN.format(known)}"
+        return redirect(f"/destinations/{name}", said=said)
+
+    def _known(self, name: str) -> str:
+        """Return of how many people and companies something is known, in words; empty for none."""
+        count = len(self.reader.ledger.subjects(name, "", limit=KNOWN_MAX + 1))
+        return f"more than {KNOWN_MAX}" if count > KNOWN_MAX else str(count) if count else ""
 
     def test(self, visit: Visit, _: Form) -> Response:
         """Make a harmless read, and say in words what it found."""
@@ -162,6 +180,7 @@ class DestinationPages:
             tested=tested,
             kind=PACKAGES[destination.type],
             who=in_a_sentence(destination),
+            known=self._known(name),
             kept_back=sum(p.count for p in self.dead.problems(name) if p.cause == causes.SHADOW),
         )
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.admin.pages.rows import event_address, pretty, row_of
+from penstock.admin.pages.sent import body_shown, sent_part
 from penstock.admin.pages.web import Pages, Visit
 from penstock.buffer.port.outcomes import Attempt
 from penstock.buffer.port.shelf import Shelf
@@ -21,6 +22,7 @@ from penstock.explain.diagram import diagram
 from penstock.explain.explain import Explanation
 from penstock.explain.questions import Account, accounts_of, masked, meaning_of
 from penstock.explain.rerun import Rerun, rerun
+from penstock.explain.sent import bodies_or_why
 from penstock.inspect.ledger import carrier_of
 from penstock.inspect.masking import Mask
 from penstock.inspect.parts import TEXT_CHARS, address_of, cut, cut_document, part_of, place_of, short
@@ -103,6 +105,7 @@ class EventPages:
             is_cut=is_cut,
             payload=row.href.replace("/events/", "/payloads/", 1),
             exchanges=_exchanges(account, shortened),
+            told=sent_part(accounts[0], visit, self.reader, mask),
             attempts=part_of(account.story.attempts, url, "attempts", ATTEMPTS),
             diagram=diagram(account.explanation),
             values=_values_of(accounts[0].explanation, url, len(account.explanation.lines)),
@@ -115,14 +118,19 @@ class EventPages:
         )
 
     def payload(self, visit: Visit) -> Response:
-        """Send an event whole, as a file; with `calls` in the address, what it becomes."""
+        """Send an event whole, as a file; with `calls` in the address, what it becomes; with `sent`, what an attempt sent."""
         name, message_id = visit.request.path_params["destination"], self._message_id(visit)
         settings = self.reader.settings
         story = self.shelf.story(name, message_id) if name in settings.destinations else None
         if story is None or story.event.source not in settings.sources_of(name):
             return visit.page("missing.html", code=404, what=f"event {cut(visit.request.path_params['message_id'])}")
         mask = visit.eyes.mask(story.event)
-        if "calls" in visit.request.query_params:
+        if asked := visit.request.query_params.get("sent", ""):
+            found = [each for each in bodies_or_why(story, name, settings)[0] if str(each.number) == asked]
+            if not found or found[0].body is None:
+                return visit.page("missing.html", code=404, what=f"what attempt {cut(asked, 10)} sent")
+            text = body_shown(found[0], mask)
+        elif "calls" in visit.request.query_params:
             calls = getattr(meaning_of(story, name, settings), "calls", ())
             text = msgspec.json.encode([{"path": call.path, "body": mask.value(call.body)} for call in calls])
         else:

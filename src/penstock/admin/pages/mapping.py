@@ -19,8 +19,9 @@ from penstock.destinations.reading import by_source, options_of
 from penstock.errors import SettingsError
 from penstock.explain.budget import within_budget
 from penstock.explain.compare import Change, changed
-from penstock.explain.fields import FieldUse, UnsentTrait, fields
+from penstock.explain.fields import FieldUse, UnsentTrait, fields_in
 from penstock.explain.questions import newest_first
+from penstock.explain.ranges import RANGES, USUAL, RangeCounts
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.parts import WORD_CHARS, Part, cut, part_of, short
 from penstock.inspect.status import StatusReader
@@ -28,7 +29,7 @@ from penstock.ledger.rules import RECORD_PATHS, rules_of
 from penstock.settings import Destination, Settings, forms
 from penstock.settings.revisions import Desk, Document
 
-# Events looked at, and changed ones shown.
+# Events looked at for the difference that other switches would make, and changed ones shown.
 LOOKED_AT, SHOWN = 300, 5
 # Of large events fewer are looked at; fields on one page, and letters of what an event would become.
 LOOKED_AT_BYTES_MAX, FIELDS, CHANGE_CHARS = 4_000_000, 100, 4_000
@@ -41,6 +42,7 @@ class MappingPages:
 
     def __init__(self, pages: Pages, *, reader: StatusReader, shelf: Shelf, desk: Desk) -> None:
         self.pages, self.reader, self.shelf, self.desk = pages, reader, shelf, desk
+        self.counts = RangeCounts(shelf)
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -66,7 +68,11 @@ class MappingPages:
         now, then = by_source(in_force, settings), by_source(wanted, settings)
         differing = within_budget(changed, stories, now, then) if wanted != in_force else []
         shown = itertools.islice(reversed(differing), SHOWN)
-        found, url = within_budget(fields, stories, then), visit.request.url
+        range_ = given.get("range", USUAL) if given.get("range") in RANGES else USUAL
+        count = self.counts.look(
+            name, range_, set(settings.sources_of(name)), then, now=self.reader.clock.now(), key=repr((wanted, then))
+        )
+        found, url = within_budget(fields_in, count.found, then), visit.request.url
         return visit.page(
             "mapping.html",
             name=name,
@@ -81,6 +87,9 @@ class MappingPages:
             unsent=part_of(found.unsent, url, "unsent", FIELDS).made(lambda each: shown_unsent(each, visit.eyes)),
             href=functools.partial(_href, name, visit.eyes),
             looked_at=len(stories),
+            counted=count,
+            range=range_,
+            ranges=list(RANGES),
             rules=rules_of(destination),
             records=RECORD_PATHS,
         )

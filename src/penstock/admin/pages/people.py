@@ -5,6 +5,7 @@ A link shows one of them to its holder: read-only, for some days, and revocable.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -15,20 +16,23 @@ from starlette.routing import Route
 from penstock.admin.doors.access import SHARING, may
 from penstock.admin.doors.front import knock_of
 from penstock.admin.doors.throttle import Wait
+from penstock.admin.pages.directory import list_page
 from penstock.admin.pages.rows import PAGE, Row, asked_of, before_of, destination_of, older_of, query_of, row_of
 from penstock.admin.pages.web import Form, Pages, Visit, redirect, wait_header
 from penstock.buffer.port.control import Credential, Kind
 from penstock.buffer.port.ledger import LedgerShelf
 from penstock.buffer.port.outcomes import TAKEN
 from penstock.buffer.port.query import Query
-from penstock.buffer.port.search import Search
+from penstock.buffer.port.search import Identities, Search
 from penstock.buffer.port.shelf import Story
 from penstock.destinations.every import in_a_sentence, package_of
 from penstock.errors import SettingsError
 from penstock.explain.questions import FieldHistory, last_set_among, masked_history
 from penstock.inspect.eyes import Eyes
-from penstock.inspect.ledger import HeldRecord, held, part_of_record, subject_of
+from penstock.inspect.ledger import LONG_TEXT, HeldRecord, held, part_of_record, subject_of
+from penstock.inspect.masking import Mask
 from penstock.inspect.parts import WORD_CHARS, cut, part_of
+from penstock.inspect.sensitive import MASK
 from penstock.inspect.status import StatusReader
 from penstock.settings.forms import FormFields
 
@@ -37,6 +41,8 @@ DAYS = ("1", "7", "30")
 LOOKED_AT, FIELD_CHARS_MAX = 200, 512
 # Links on one page.
 LINKS = 50
+# Names of a person on one page, of each kind.
+NAMES = 20
 REFUSED = frozenset({"dead", "rejected"})
 UNTAKEN = frozenset({"waiting", "retrying", "parked"})
 
@@ -86,6 +92,7 @@ class PeoplePages:
         show, act = self.pages.show, self.pages.act
         return [
             show("/people", self.people, right="people"),
+            show("/accounts", self.accounts, right="people"),
             show("/links", self.links, right=SHARING),
             act("/links", self.share, right=SHARING, fields=LINK),
             act("/links/{hash}/end", self.end_link, right=SHARING),
@@ -93,32 +100,39 @@ class PeoplePages:
         ]
 
     def people(self, visit: Visit) -> Response:
-        """Show one person or account, or the ids there are."""
+        """List people, or show one."""
+        return self._subject(visit, accounts=False)
+
+    def accounts(self, visit: Visit) -> Response:
+        """List accounts, or show one."""
+        return self._subject(visit, accounts=True)
+
+    def _subject(self, visit: Visit, *, accounts: bool) -> Response:
         destination, asked = destination_of(visit, self.reader.settings), query_of(visit)
         subject = Subject(destination=destination, person=asked.person, company=asked.company)
-        is_asked = bool(destination) and bool(subject.person or subject.company)
-        timeline = self._timeline(subject, before_of(visit), visit.eyes) if is_asked else None
-        field, eyes = visit.request.query_params.get("field", "").strip()[:FIELD_CHARS_MAX], visit.eyes
-        asks_field = is_asked and bool(field and subject.person) and visit.may("payloads")
+        if not destination or not (subject.person or subject.company):
+            return list_page(visit, self.search, self.reader, accounts=accounts)
+        timeline = self._timeline(subject, before_of(visit), visit.eyes)
+        field = visit.request.query_params.get("field", "").strip()[:FIELD_CHARS_MAX]
+        asks_field = bool(field and subject.person) and visit.may("payloads")
+        whose = self.search.identities(destination, subject.person) if subject.person else None
+        held_ = self._held(subject, whose)
         who, keeps_records = self._kind_of(destination)
         return visit.page(
             "people.html",
             subject=subject,
             timeline=timeline,
-            record=part_of_record(self._held(subject), visit.eyes, visit.request.url, of_company=not subject.person)
-            if is_asked
-            else None,
+            record=part_of_record(held_, visit.eyes, visit.request.url, of_company=not subject.person),
+            name=_name_of(held_, visit.eyes, is_account=not subject.person),
+            names=_names(whose, visit.eyes) if whose else [],
+            again=_subject_form(subject, whose),
             # As it was asked for: who may not see ids came by a link, or knows the id.
             asked=asked if visit.eyes.ids else asked_of(visit, asked),
             heading=_heading(visit, subject),
-            older=older_of(visit, timeline) if timeline else "",
-            people=[] if is_asked else [(eyes.person(s.id), eyes.person_link(s.id)) for s in self.search.people("")],
-            companies=[]
-            if is_asked
-            else [(eyes.company(s.id), eyes.company_link(s.id)) for s in self.search.companies("")],
+            older=older_of(visit, timeline),
+            base="/people" if subject.person else "/accounts",
             who=who,
             keeps_records=keeps_records,
-            destinations=list(self.reader.settings.destinations),
             days=DAYS,
             field=field,
             history=self._history(subject, field, visit) if asks_field else None,
@@ -178,10 +192,10 @@ class PeoplePages:
         )
         return self.pages.bare("shared.html", subject=subject, timeline=timeline, expires_at=credential.expires_at)
 
-    def _held(self, subject: Subject) -> HeldRecord | None:
-        """Return what the destination is known to hold; of two ids, the person's."""
+    def _held(self, subject: Subject, whose: Identities | None) -> HeldRecord | None:
+        """Return what the destination is known to hold; of two ids, the person's, under whatever name they were asked for."""
         named = {"person": subject.person} if subject.person else {"company": subject.company}
-        return held(self.ledger, subject.destination, subject_of(named))
+        return held(self.ledger, subject.destination, (whose.subject if whose else "") or subject_of(named))
 
     def _timeline(self, subject: Subject, before: int | None, eyes: Eyes) -> PersonTimeline:
         query = Query(person=subject.person, company=subject.company)
@@ -228,6 +242,32 @@ def subject_of_link(credential: Credential) -> Subject | None:
         return msgspec.json.decode(credential.label, type=Subject)
     except msgspec.DecodeError:
         return None
+
+
+def _name_of(record: HeldRecord | None, eyes: Eyes, *, is_account: bool) -> str:
+    """Return the name of a person or company; a company's names no person, and is always shown."""
+    name = record.fields.get("name", "") if record else ""
+    if not isinstance(name, str) or name == LONG_TEXT:
+        return ""
+    shown = name if is_account else Mask(eyes.rules, [{"name": name}]).value(name, "name")
+    return "" if shown == MASK else cut(shown, WORD_CHARS)
+
+
+def _names(whose: Identities, eyes: Eyes) -> list[tuple[str, Sequence[str]]]:
+    """Return the names of a person, of each kind some, as the viewer may see them."""
+    mask = Mask(eyes.rules, [{"email": each} for each in whose.emails[:NAMES]])
+    emails = [cut(mask.value(each, "email"), WORD_CHARS) for each in whose.emails[:NAMES]]
+    visitors = [cut(eyes.person(each), WORD_CHARS) for each in whose.visitors[:NAMES]]
+    users = [cut(eyes.person(whose.user_id), WORD_CHARS)] if whose.user_id else []
+    return [(kind, found) for kind, found in (("user id", users), ("e-mail", emails), ("visitor", visitors)) if found]
+
+
+def _subject_form(subject: Subject, whose: Identities | None) -> dict[str, str]:
+    """Return what the form sends that has everything sent again; nothing for a person of which nothing is held."""
+    if not subject.person:
+        return {"company": subject.company}
+    kind, _, id_ = (whose.subject if whose else "").partition(":")
+    return {"person" if kind == "user" else "email": id_} if id_ else {}
 
 
 def _heading(visit: Visit, subject: Subject) -> str:

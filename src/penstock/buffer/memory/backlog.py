@@ -5,7 +5,7 @@ import collections
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from penstock.buffer.memory.ledger import MemoryLedger
-from penstock.buffer.memory.ties import MemoryTies
+from penstock.buffer.memory.ties import MemoryAcquaintances, MemoryTies
 from penstock.buffer.memory.waiting import ReplayJob, Waiting
 from penstock.buffer.port.backlog import (
     NOTHING_LEARNED,
@@ -32,6 +32,7 @@ from penstock.buffer.rules.lanes import (
 )
 from penstock.buffer.rules.leases import Leases, within
 from penstock.buffer.rules.shares import PriorityTurns
+from penstock.buffer.rules.whose import Chosen
 from penstock.clock import Clock
 from penstock.event import UPSERTS, Event, Lane, Named, Naming, as_became
 
@@ -69,6 +70,8 @@ class MemoryBacklog:
         self.turns = PriorityTurns()
         self.minutes: dict[int, collections.Counter[EndedAs]] = collections.defaultdict(collections.Counter)
         self.ledger = MemoryLedger()
+        #: Numbers of events that have ended, and were parked on their way.
+        self.once_parked: set[int] = set()
 
     async def lease(
         self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
@@ -156,7 +159,8 @@ class MemoryBacklog:
         replay = self.replays.setdefault(job, ReplayJob())
         # One that has come to its end is never begun again.
         looked_at = [] if replay.is_read else self.selectable(selection, after_seq=replay.cursor, limit=limit)
-        again = [seq for seq in looked_at if selection.takes(self.events[seq - 1])]
+        chosen = Chosen(selection, MemoryAcquaintances(self.ties, self.ledger))
+        again = [seq for seq in looked_at if chosen.takes(self.events[seq - 1])]
         if looked_at:
             self._write_down(self.waiting)
         for seq in again:
@@ -206,6 +210,7 @@ class MemoryBacklog:
         lease, now = ending.lease, self.clock.now()
         self.attempts[lease.seq] += ending.attempts
         ended = self.waiting.pop(position)
+        self.once_parked |= {lease.seq} if lease.parked_at is not None else set()
         self._leave(position, ended)
         self.minutes[int(now // 60)][ending.lease.event.source, ending.outcome] += 1
         if ended.job:

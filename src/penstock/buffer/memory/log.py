@@ -7,17 +7,21 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from penstock.buffer.memory.backlog import MemoryBacklog
+from penstock.buffer.memory.ties import MemoryAcquaintances
+from penstock.buffer.memory.waiting import Waiting
 from penstock.buffer.port.dead_letters import Problem, ReplayProgress, Selected
 from penstock.buffer.port.log import SEQ_MAX
+from penstock.buffer.port.notes import company_given
 from penstock.buffer.port.outcomes import TAKEN, Outcome, is_replayable
 from penstock.buffer.port.query import Query, keys_of
 from penstock.buffer.port.search import Found, Seen
 from penstock.buffer.port.selection import Selection
-from penstock.buffer.port.shelf import Counts, EndedAs, Story
+from penstock.buffer.port.shelf import Counts, EndedAs, ParkedLongest, Story
 from penstock.buffer.rules.begin import ALL, since_ms
-from penstock.buffer.rules.lanes import why_parked
+from penstock.buffer.rules.lanes import VISITOR, why_parked
 from penstock.buffer.rules.spread import spread
 from penstock.buffer.rules.store_shares import StoreShares, whole
+from penstock.buffer.rules.whose import Chosen, Wanted, wanted
 from penstock.clock import Clock
 from penstock.errors import ShareUsedUp
 from penstock.event import Batch, Event, MessageId, Naming, as_became
@@ -97,13 +101,27 @@ class MemoryBuffer:
         ]
         seqs = [*(w.seq for w in backlog.waiting.values()), *backlog.lost]
         waiting = [self.events[seq - 1] for seq in seqs] + untaken
+        parked = [w for w in backlog.waiting.values() if w.parked_for]
+        unparked = [self.events[w.seq - 1] for w in backlog.waiting.values() if not w.parked_for] + untaken
+        unparked += [self.events[seq - 1] for seq in backlog.lost]
         return Counts(
             received=backlog.received + len(untaken),
             waiting=len(waiting),
             retrying=sum(w.attempt > 1 and not w.parked_for for w in backlog.waiting.values()),
             parked=sum(bool(w.parked_for) for w in backlog.waiting.values()),
             outcomes=collections.Counter(Outcome(story.state) for story in backlog.ended.values()),
-            oldest_received_at_ms=min((event.received_at_ms for event in waiting), default=None),
+            oldest_received_at_ms=min((event.received_at_ms for event in unparked), default=None),
+            parked_longest=self._longest(parked),
+        )
+
+    def _longest(self, parked: Sequence[Waiting]) -> ParkedLongest | None:
+        if not parked:
+            return None
+        longest = min(parked, key=lambda waiting: waiting.parked_at or 0.0)
+        return ParkedLongest(
+            received_at_ms=self.events[longest.seq - 1].received_at_ms,
+            parked_at=longest.parked_at or 0.0,
+            is_visitors=any(subject.startswith(VISITOR) for subject in longest.parked_for),
         )
 
     def stories(
@@ -123,7 +141,11 @@ class MemoryBuffer:
     def story(self, destination: str, message_id: str) -> Story | None:
         """Return one event by its message id."""
         found = [i for i, event in enumerate(self.events, 1) if event.message_id == message_id]
-        return self._story(destination, found[0]) if found else None
+        if not found:
+            return None
+        backlog, story = self.backlogs.get(destination), self._story(destination, found[0])
+        readings = backlog.kept.get("readings") if backlog else None
+        return dataclasses.replace(story, readings=readings if isinstance(readings, dict) else {})
 
     def problems(self, destination: str) -> Sequence[Problem]:
         """Return the dead and rejected events by cause, the most frequent first."""
@@ -149,15 +171,23 @@ class MemoryBuffer:
 
     def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> Selected:
         """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""
-        looked_at = self.backlogs[destination].selectable(selection, after_seq=after_seq, limit=limit)
-        stories = [self._story(destination, seq) for seq in looked_at if selection.takes(self.events[seq - 1])]
+        backlog = self.backlogs[destination]
+        looked_at = backlog.selectable(selection, after_seq=after_seq, limit=limit)
+        chosen = Chosen(selection, MemoryAcquaintances(backlog.ties, backlog.ledger))
+        stories = [self._story(destination, seq) for seq in looked_at if chosen.takes(self.events[seq - 1])]
         return Selected(stories=stories, next_seq=looked_at[-1] if len(looked_at) == limit else None)
 
     def find(self, destination: str, query: Query, *, before_seq: int | None = None, limit: int = 100) -> Found:
         """Return events that fit, the newest first."""
         seqs = range(min(before_seq or len(self.events) + 1, len(self.events) + 1) - 1, 0, -1)
-        fitting = (self._story(destination, seq) for seq in seqs if query.takes(self.events[seq - 1]))
-        stories = [story for story in fitting if query.state in {"", story.state}]
+        backlog = self.backlogs.get(destination)
+        meant = wanted(query, MemoryAcquaintances(backlog.ties, backlog.ledger)) if backlog else Wanted()
+        stories = []
+        for seq in seqs:
+            story, keys = self._story(destination, seq), keys_of(self.events[seq - 1])
+            keys |= keys_of(story.event)
+            is_theirs = query.takes(story.event, keys) and meant.takes(story.event, keys, company_given(story.notes))
+            stories += [story] if is_theirs and query.state in {"", story.state} else []
         return Found(stories=stories[:limit], next_seq=stories[limit - 1].seq if len(stories) > limit else None)
 
     def people(self, prefix: str, *, limit: int = 50) -> Sequence[Seen]:
@@ -205,7 +235,8 @@ class MemoryBuffer:
         minutes: dict[int, list[float]] = {}
         for story in self.stories(destination, limit=len(self.events)):
             minute = story.event.received_at_ms // 60_000
-            if since <= minute <= until and story.state in TAKEN and story.ended_at is not None:
+            was_parked = story.seq in self.backlogs[destination].once_parked
+            if since <= minute <= until and story.state in TAKEN and story.ended_at is not None and not was_parked:
                 minutes.setdefault(minute // step * step, []).append(
                     max(0.0, story.ended_at - story.event.received_at_ms / 1000)
                 )

@@ -1,6 +1,10 @@
 """The people e-mail addresses and visitors were last seen with, in memory; see buffer/rules/lanes.py."""
 
+from collections.abc import Sequence
+
+from penstock.buffer.memory.ledger import MemoryLedger
 from penstock.buffer.rules.lanes import VISITOR, Tie, tie_after, ties_of
+from penstock.buffer.rules.whose import belongs, kept_record
 from penstock.event import Lane, Named
 
 
@@ -36,3 +40,27 @@ class MemoryTies:
                 del self.held[lane]
             else:
                 self.held[lane] = tie
+
+
+class MemoryAcquaintances:
+    """What one destination knows of people; see rules.Acquaintances."""
+
+    def __init__(self, ties: MemoryTies, ledger: MemoryLedger) -> None:
+        self.ties, self.ledger = ties, ledger
+
+    def tied(self, lane: Lane) -> Tie | None:
+        """Return the person that an e-mail address or a visitor was last seen with."""
+        return self.ties.tied(lane)
+
+    def tied_to(self, person: Lane) -> Sequence[tuple[Lane, bool]]:
+        """Return what was last seen with a person, each with whether it was seen with others too."""
+        return [(lane, several) for lane, (whose, several) in sorted(self.ties.held.items()) if whose == person]
+
+    def record(self, subject: str) -> bytes | None:
+        """Return what the ledger keeps of a subject."""
+        return self.ledger.records.get(subject)
+
+    def people_of(self, company: str) -> Sequence[str]:
+        """Return the subjects of the people who belong to a company."""
+        people = (subject for subject in sorted(self.ledger.records) if subject.startswith(("email:", "user:")))
+        return [subject for subject in people if belongs(kept_record(self.ledger.records[subject]), company)]

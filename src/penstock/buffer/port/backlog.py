@@ -54,6 +54,8 @@ class Ending:
     reason: str = ""
     #: What Explain wants to say later, as JSON; empty for nothing.
     notes: str = ""
+    #: The company that the event got on its way out, by whose id it is found too; empty for none.
+    company: str = ""
     attempts: Sequence[Attempt] = ()
 
 

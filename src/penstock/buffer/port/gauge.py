@@ -16,5 +16,6 @@ class Gauge(Protocol):
         """Return how long events took from being received to being taken, in seconds, by the first of the `step`
         minutes since 1970 in which they were received; of each an even sample of `of_each` events at most is looked at.
 
-        `since` is such a first minute.
+        `since` is such a first minute. Events that were parked on their way are left out: they waited
+        for their person.
         """

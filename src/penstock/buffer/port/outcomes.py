@@ -31,9 +31,16 @@ def is_replayable(outcome: str, cause: str, *, wanted: str) -> bool:
     return wanted == cause == causes.SHADOW or (outcome in REPLAYABLE and wanted in {"", cause})
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+#: In front of a company; no body begins so.
+GIVEN = b"\x00"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One try of one call, as a person will want to see it later. Holds no key."""
+    """One try of one call, as a person will want to see it later. Holds no key.
+
+    Not frozen: one is made for each call, and what it sent is added by the one who knows.
+    """
 
     #: When the call was sent, seconds since 1970.
     at: float
@@ -44,3 +51,11 @@ class Attempt:
     #: The destination's answer, bounded, or what went wrong on the way.
     answer: str
     duration_ms: int
+    #: By which options the event was read: a key of the `readings` that the destination's notes have; empty for a look-up,
+    #: and for what an older Penstock sent.
+    reading: str = ""
+    #: The CRC-32 of the bytes that were sent; None where none were, or it is not known.
+    body_sum: int | None = None
+    #: What was sent, where the event, read so, does not give it again: the bytes; or, behind GIVEN, the company whose id was
+    #: put into them on the way out.
+    body: bytes | None = None

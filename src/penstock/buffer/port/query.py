@@ -1,20 +1,27 @@
 """Under which keys an event is found, and what a person may ask for. Pure."""
 
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
 import msgspec
 
 from penstock.buffer.port.selection import companies_of
+from penstock.envelope import filled
 from penstock.event import Event, mended
+from penstock.placeholders import plain_email
 
 # A key is an index entry; more of a name than this is not searched for.
 KEY_CHARS_MAX = 200
+#: Kinds of keys: people, companies, names of track calls.
+PERSON, COMPANY, NAME = "p", "c", "e"
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked for; what is empty does not filter."""
 
-    #: A user id or an anonymous id.
+    #: A user id, an e-mail address or an anonymous id: what came under any name of that person is found.
     person: str = ""
-    #: A company id, wherever an event names it.
+    #: A company id: what names it, what it was given to on the way out, and what its people did beside that.
     company: str = ""
     #: The exact name of a track call.
     event_name: str = ""
@@ -24,33 +31,48 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     #: An outcome's text, "waiting" or "retrying".
     state: str = ""
 
-    def keys(self) -> list[str]:
-        """Return the index keys that an event must have; the most telling first."""
-        asked = (("p", self.person), ("c", self.company), ("e", self.event_name))
-        return [_key(kind, value) for kind, value in asked if value]
+    def takes(self, event: Event, keys: AbstractSet[str]) -> bool:
+        """Return whether an event that is found under these keys passes all filters that it can answer itself.
 
-    def takes(self, event: Event) -> bool:
-        """Return whether an event passes all filters but `state`, which is not the event's."""
+        Which person or account it is about, and `state`, are not the event's to say: see rules/whose.py.
+        """
         return (
             self.message_id in {"", event.message_id}
             and self.source in {"", event.source}
             and self.type in {"", event.type}
-            and set(self.keys()) <= keys_of(event)
+            and (not self.event_name or key_of(NAME, self.event_name) in keys)
         )
 
 
 def keys_of(event: Event) -> set[str]:
     """Return the keys under which an event is found. Never raises."""
     body = _decoded(event.body)
-    keys = {_key("p", person) for person in (event.user_id, event.anonymous_id) if person}
-    keys |= {_key("c", company) for company in {event.company_id, *companies_of(body)} if company}
+    if b"context" in event.envelope:
+        body = filled(body, _decoded(event.envelope))
+    keys = {key_of(PERSON, person) for person in (event.user_id, event.anonymous_id) if person}
+    if event.became:
+        keys.add(key_of(PERSON, event.became.partition(":")[2]))
+    # One that names its person by id is found by that, and leads to the address; other readings of an id have a key by their lane.
+    if not event.user_id:
+        keys |= {key_of(PERSON, email) for email in _emails_of(body)}
+    keys |= {key_of(COMPANY, company) for company in {event.company_id, *companies_of(body)} if company}
     name = body.get("event")
     if event.type == "track" and isinstance(name, str) and name.strip():
-        keys.add(_key("e", name.strip()))
+        keys.add(key_of(NAME, name.strip()))
     return keys
 
 
-def _key(kind: str, value: str) -> str:
+def _emails_of(body: dict[str, object]) -> Iterator[str]:
+    """Yield the addresses among the traits of an event."""
+    context = body.get("context")
+    for traits in (body.get("traits"), context.get("traits") if isinstance(context, dict) else None):
+        email = traits.get("email") if isinstance(traits, dict) else None
+        if isinstance(email, str) and email.strip():
+            yield plain_email(email)
+
+
+def key_of(kind: str, value: str) -> str:
+    """Return the key of a person, company or name."""
     return f"{kind}:{value[:KEY_CHARS_MAX]}"
 
 

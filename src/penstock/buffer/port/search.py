@@ -1,7 +1,7 @@
 """operate's way to single events among millions. Each promise is a test in tests/contract/test_search_promises.py."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from penstock.buffer.port.query import Query
@@ -26,11 +26,76 @@ class Seen:
     last_seq: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which people, or accounts, are listed, and in which order."""
+
+    #: Accounts; else people.
+    accounts: bool = False
+    #: A part of a name, an e-mail address or an id, whatever its case; empty for everybody.
+    text: str = ""
+    #: By name; else those first whose events came last.
+    by_name: bool = False
+    #: Where the page begins: a place that the page before named; 0 for the first.
+    place: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSubject:
+    """A person or an account, with what a list shows."""
+
+    #: As a question asks for it: a user id, an e-mail address or a visitor's id; or a company's.
+    id: str
+    name: str
+    email: str
+    #: Companies that a person belongs to.
+    companies: Sequence[str]
+    #: When the newest event came, and when the newest one that was taken was, in seconds since 1970; None for none.
+    seen_at: float | None
+    taken_at: float | None
+    #: Of the newest events, how many wait; and whether there may be more of them than were looked at.
+    waiting: int
+    more_wait: bool
+    #: How many events came on each of the last days, the oldest first.
+    days: Sequence[int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Identities:
+    """Under which names the events of one person come."""
+
+    #: As the ledger names them, `user:…` or `email:…`; empty for a person of which nothing is known.
+    subject: str
+    user_id: str
+    emails: Sequence[str]
+    visitors: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPage:
+    """One page of people or accounts."""
+
+    subjects: Sequence[ListedSubject]
+    #: Where the next page begins; None when nothing is left to look at.
+    next_place: int | None
+
+
 class Search(Protocol):
     """operate's way to single events among millions: bounded work for every question."""
 
     def find(self, destination: str, query: Query, *, before_seq: int | None = None, limit: int = 100) -> Found:
         """Return events that fit, the newest first. A page may be short, or empty, and still have a next one."""
+
+    def listed(
+        self, destination: str, sources: Collection[str], listing: Listing, *, now: float, limit: int = 25
+    ) -> ListedPage:
+        """Return people, or accounts, as far as events of these sources, or the ledger, know them; bounded work.
+
+        A page may be short, or empty, and still have a next one. `now` is in seconds since 1970.
+        """
+
+    def identities(self, destination: str, person: str) -> Identities:
+        """Return the names of the person that a user id, an e-mail address or the id of a visitor means."""
 
     def people(self, prefix: str, *, limit: int = 50) -> Sequence[Seen]:
         """Return ids of people that begin with a text, in order."""

@@ -14,9 +14,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     #: One of causes.py.
     cause: str = ""
     source: str = ""
-    #: A user id or an anonymous id.
+    #: A user id, an e-mail address or an anonymous id: events under any name of that person are meant.
     person: str = ""
-    #: A company id, wherever the event names it.
+    #: A company id: what names it, and what its people did beside that.
     company: str = ""
     #: The name of a track call.
     event_name: str = ""
@@ -29,23 +29,17 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     ended_before: float | None = None
 
     def takes(self, event: Event) -> bool:
-        """Return whether an event passes all filters but `cause` and `ended_before`, which are not the event's."""
+        """Return whether an event passes all filters that it can answer itself.
+
+        `cause` and `ended_before` are not the event's; which person or account it is about, rules/whose.py says.
+        """
         received = event.received_at_ms / 1000
         return (
             self.source in {"", event.source}
             and self.message_id in {"", event.message_id}
-            and (not self.person or self.person in {event.user_id, event.anonymous_id})
             and (self.since is None or received >= self.since)
             and (self.until is None or received < self.until)
-            and self._takes_body(event)
-        )
-
-    def _takes_body(self, event: Event) -> bool:
-        if not self.company and not self.event_name:
-            return True
-        body = enriched(event)
-        return (not self.event_name or body.get("event") == self.event_name) and (
-            not self.company or self.company == event.company_id or self.company in companies_of(body)
+            and (not self.event_name or enriched(event).get("event") == self.event_name)
         )
 
 
@@ -55,6 +49,9 @@ def companies_of(body: dict[str, Any]) -> Iterator[str]:
     link = _table(traits.get("company")) | _table(_table(context.get("traits")).get("company"))
     named = [body.get("groupId"), context.get("groupId"), link.get("id"), link.get("company_id")]
     named += [properties.get(key) for key in ("company_id", "companyId", "organization_id")]
+    several = traits.get("companies")
+    for each in several if isinstance(several, list) else ():
+        named += [_table(each).get("id"), _table(each).get("company_id")]
     yield from (str(value).strip() for value in named if isinstance(value, str | int))
 
 

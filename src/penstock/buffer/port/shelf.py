@@ -20,8 +20,22 @@ class Counts:
     #: Of those waiting, the ones parked until their person is known.
     parked: int
     outcomes: Mapping[Outcome, int]
-    #: When the oldest waiting event was received, milliseconds since 1970; None when none waits.
+    #: When the oldest waiting event that is not parked was received, milliseconds since 1970; None when none waits.
     oldest_received_at_ms: int | None
+    #: Of those parked, the one that is parked for longest.
+    parked_longest: "ParkedLongest | None" = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedLongest:
+    """The event that is parked for longest, and so is given up first."""
+
+    #: Milliseconds since 1970.
+    received_at_ms: int
+    #: Since when, on the retry clock.
+    parked_at: float
+    #: It waits for a visitor to sign in; else for the destination to know its person.
+    is_visitors: bool
 
 
 #: Of which source an event was, empty where it is not known, and how it ended.
@@ -44,6 +58,8 @@ class Story:
     attempts: Sequence[Attempt]
     #: What the ledger decided, as JSON; empty for nothing.
     notes: str = ""
+    #: How events were read, by the key that attempts name; of a story that was asked for alone.
+    readings: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 class Shelf(Protocol):

@@ -11,7 +11,7 @@ from penstock.event import Event, as_became
 ATTEMPT = """
 INSERT INTO attempt VALUES (?1, ?2, (
     SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE destination = ?1 AND seq = ?2
-), ?3, ?4, ?5, ?6, ?7, ?8)
+), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 """
 # How many events behind the cursor of a destination have an outcome, or stand in the file, and so count as received. Where the
 # log is read again, for a source that was connected later, sources tell.
@@ -82,13 +82,23 @@ def selectable(
 
 def _attempts(delivery: SqliteConnection, destination: str, seq: int) -> tuple[Attempt, ...]:
     tried = delivery.execute(
-        "SELECT at, method, path, status, answer, duration_ms FROM attempt WHERE destination = ? AND seq = ?"
-        " ORDER BY number",
+        "SELECT at, method, path, status, answer, duration_ms, reading, body_sum, body FROM attempt"
+        " WHERE destination = ? AND seq = ? ORDER BY number",
         [destination, seq],
     )
     return tuple(
-        Attempt(at=at, method=method, path=path, status=status, answer=answer, duration_ms=duration_ms)
-        for at, method, path, status, answer, duration_ms in tried
+        Attempt(
+            at=at,
+            method=method,
+            path=path,
+            status=status,
+            answer=answer,
+            duration_ms=duration_ms,
+            reading=reading,
+            body_sum=body_sum,
+            body=body,
+        )
+        for at, method, path, status, answer, duration_ms, reading, body_sum, body in tried
     )
 
 

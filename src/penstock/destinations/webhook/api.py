@@ -9,7 +9,7 @@ import msgspec
 from penstock.clock import Clock
 from penstock.destinations.answer import Accepted, Answer, Barred, Refused, Throttled, why_barred
 from penstock.destinations.http import HttpApi
-from penstock.destinations.impostors import brief
+from penstock.destinations.impostors import brief, is_page
 from penstock.destinations.plan import Call
 from penstock.destinations.webhook.signature import signed
 from penstock.origin import address_of
@@ -63,6 +63,8 @@ class WebhookApi(HttpApi):
         match answer:
             case Accepted(status, _):
                 return True, f"Reachable: {self.address} took a signed ping with {status}."
+            case Throttled(_, text) if is_page(text):
+                return False, f"{brief(text)} answers at {self.address}, with 429: is a firewall in front of it?"
             case Throttled():
                 return True, f"Reachable: {self.address} asks for fewer calls just now."
             case Barred():

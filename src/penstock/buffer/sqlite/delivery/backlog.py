@@ -336,6 +336,8 @@ class SqliteBacklog:
         now = self.clock.now()
         for position, ending in ended.items():
             self.endings.add(ending, at=now)
+            if ending.company:
+                self.intake.sent_for(ending.company, ending.lease.seq)
             if position not in in_file:
                 self.intake.ended(position)
             elif position >= POSITIONS_OF_A_PRIORITY:

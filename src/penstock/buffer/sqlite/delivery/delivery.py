@@ -13,6 +13,7 @@ from penstock.buffer.sqlite.delivery import control_seen, names, retention
 from penstock.buffer.sqlite.delivery.backlog import SqliteBacklog
 from penstock.buffer.sqlite.delivery.control_seen import changes_of
 from penstock.buffer.sqlite.delivery.endings import Endings
+from penstock.buffer.sqlite.delivery.found import write_anew
 from penstock.buffer.sqlite.delivery.intake import Intake
 from penstock.buffer.sqlite.delivery.ledger import SqliteLedger
 from penstock.buffer.sqlite.delivery.quiet import Quiet
@@ -143,8 +144,8 @@ class DeliveryStore:
     async def prune(self, *, ledger_days: float = 0.0, destinations: Sequence[str] | None = None) -> int:
         """Remove what retention took from the log, and a slice of the people and companies nothing was learned of for so many days.
 
-        0 days keep everybody. `destinations` are those of the settings; what waits for others is kept. Returns how many
-        rows were removed.
+        0 days keep everybody. `destinations` are those of the settings; what waits for others is kept. Also brings the next
+        events of an older file up to the present keys. Returns how many rows were removed, or looked at for that.
         """
         changes = changes_of(self.data_dir)
         await self.group.run(lambda connection: control_seen.note(connection, changes))
@@ -155,6 +156,7 @@ class DeliveryStore:
         removed = await self.group.run(functools.partial(retention.prune, minute=int(self.clock.now() // 60)))
         if ledger_days:
             removed += await self._expire(int(self.clock.steady() // DAY_S), max(1, int(ledger_days)))
+        removed += await self.group.run(write_anew)
         if self.must_scrub or any(ledger.has_forgotten for ledger in self.ledgers.values()):
             await self._scrub()
         return removed

@@ -9,6 +9,7 @@ from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.rows import ATTEMPT
 
 ENDED = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+ONCE_PARKED = "INSERT OR IGNORE INTO once_parked VALUES (?, ?)"
 TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
@@ -32,6 +33,7 @@ class Endings:
         """Begin anew: the transaction has ended, one way or the other."""
         self.outcomes: list[tuple[object, ...]] = []
         self.attempts: list[tuple[object, ...]] = []
+        self.parked: list[tuple[str, int]] = []
         self.ended: collections.Counter[tuple[int, str, str]] = collections.Counter()
         self.calls: collections.Counter[tuple[str, str]] = collections.Counter()
 
@@ -40,6 +42,8 @@ class Endings:
         lease = ending.lease
         row = (self.name, lease.seq, ending.outcome, ending.reason, at, ending.cause, ending.notes, lease.event.became)
         self._add(row, at, lease.event.source, ending.outcome)
+        if lease.parked_at is not None:
+            self.parked.append((self.name, lease.seq))
         self.tried(lease.seq, ending.attempts)
 
     def bury(self, seq: int, *, reason: str, cause: str, at: float) -> None:
@@ -48,7 +52,10 @@ class Endings:
 
     def tried(self, seq: int, attempts: Iterable[Attempt]) -> None:
         """Note how calls went."""
-        self.attempts += [(self.name, seq, a.at, a.method, a.path, a.status, a.answer, a.duration_ms) for a in attempts]
+        self.attempts += [
+            (self.name, seq, a.at, a.method, a.path, a.status, a.answer, a.duration_ms, a.reading, a.body_sum, a.body)
+            for a in attempts
+        ]
 
     def count(self, calls: Sequence[CallCount]) -> None:
         """Note figures about calls."""
@@ -59,6 +66,7 @@ class Endings:
         """Write all of it."""
         connection.executemany(ENDED, self.outcomes)
         connection.executemany(ATTEMPT, self.attempts)
+        connection.executemany(ONCE_PARKED, self.parked)
         tally: collections.Counter[str] = collections.Counter()
         for (*_, outcome), count in self.ended.items():
             tally[outcome] += count

@@ -8,7 +8,7 @@ came behind the cursor is read again after a crash; some of it has its outcome b
 import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from penstock.buffer.port.query import keys_of
+from penstock.buffer.port.query import COMPANY, PERSON, key_of, keys_of
 from penstock.buffer.rules.begin import ALL
 from penstock.buffer.rules.window import Fresh, Window
 from penstock.buffer.sqlite.connections import SqliteConnection
@@ -108,7 +108,12 @@ class Intake:
     def ended(self, position: int) -> None:
         """Let an event go that has its outcome now."""
         fresh = self.window.leave(position, self.clock.steady())
-        self._count(fresh.seq, fresh.event)
+        self._count(fresh)
+
+    def sent_for(self, company: str, seq: int) -> None:
+        """Note that an event was sent for a company that it does not name: it is found by that too."""
+        self.keys.append((key_of(COMPANY, company), seq))
+        self.is_changed = True
 
     def write_down(self, connection: SqliteConnection, positions: Iterable[int]) -> None:
         """Let events stand in the file from now on, with all whose lanes are theirs."""
@@ -203,13 +208,19 @@ class Intake:
     def _write(self, connection: SqliteConnection, some: Sequence[Fresh]) -> None:
         for fresh in some:
             self.lanes.stand(connection, fresh, position=fresh.position)
-            self._count(fresh.seq, fresh.event)
+            self._count(fresh)
 
-    def _count(self, seq: int, event: Event) -> None:
+    def _count(self, fresh: Fresh) -> None:
         """Count an event that is in the file from now on, and note under which keys it is found."""
         self.received += 1
         self.is_changed = True
-        self.keys += [(key, seq) for key in keys_of(event)]
+        # Its own lane is its person as the destination reads it; and the person that its visitor became.
+        keys, event = keys_of(fresh.event), fresh.event
+        for lane in (*fresh.lanes[:1], fresh.became):
+            id_ = lane[lane.find(":") + 1 :]
+            if id_ not in {"", event.user_id, event.anonymous_id}:
+                keys.add(key_of(PERSON, id_))
+        self.keys += [(key, fresh.seq) for key in keys]
 
     def _is_known(self, connection: SqliteConnection, seq: int) -> bool:
         return connection.execute(KNOWN, [self.name, seq]).fetchone() is not None

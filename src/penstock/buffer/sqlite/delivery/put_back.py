@@ -6,9 +6,11 @@ from typing import Any
 from penstock.buffer.port.backlog import Priority, ReplayStep
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.rules.lanes import place
+from penstock.buffer.rules.whose import Chosen
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.intake import Intake
 from penstock.buffer.sqlite.log.segments import event_at
+from penstock.buffer.sqlite.read.whose import SqliteAcquaintances
 from penstock.buffer.sqlite.rows import selectable
 
 UNCOUNTED = "UPDATE tally SET count = count - 1 WHERE destination = ? AND outcome = ?"
@@ -22,7 +24,8 @@ def put_back(connection: SqliteConnection, intake: Intake, selection: Selection,
     if rows:
         # What an event ties is written in the order of the log: that of those that are held first.
         intake.write_all_down(connection)
-    replayed = sum(_put_back(connection, intake, row, selection=selection, job=job) for row in rows)
+    chosen = Chosen(selection, SqliteAcquaintances(connection, intake.name))
+    replayed = sum(_put_back(connection, intake, row, chosen=chosen, job=job) for row in rows)
     step = ReplayStep(
         replayed=replayed,
         waiting=connection.execute("SELECT count(*) FROM waiting WHERE job = ?", [job]).fetchone()[0],
@@ -35,12 +38,10 @@ def put_back(connection: SqliteConnection, intake: Intake, selection: Selection,
     return step
 
 
-def _put_back(
-    connection: SqliteConnection, intake: Intake, row: Sequence[Any], *, selection: Selection, job: int
-) -> bool:
+def _put_back(connection: SqliteConnection, intake: Intake, row: Sequence[Any], *, chosen: Chosen, job: int) -> bool:
     seq, outcome = row
     event = event_at(connection, seq)
-    if event is None or not selection.takes(event):
+    if event is None or not chosen.takes(event):
         return False
     connection.execute("DELETE FROM outcome WHERE destination = ? AND seq = ?", [intake.name, seq])
     connection.execute(UNCOUNTED, [intake.name, outcome])

@@ -57,7 +57,7 @@ def prune(connection: SqliteConnection, *, minute: int) -> int:
     _fold_minutes(connection, minute)
     oldest = first_seq(connection) or 0
     removed = 0
-    for table in ("outcome", "attempt"):
+    for table in ("outcome", "attempt", "once_parked"):
         for (name,) in connection.execute("SELECT name FROM destination").fetchall():
             delete = f"DELETE FROM {table} WHERE destination = ? AND seq < ?"  # noqa: S608 - our own names
             removed += rows_changed(connection, delete, [name, oldest])

@@ -7,9 +7,11 @@ from penstock.buffer.port.dead_letters import Problem, ReplayProgress, Selected
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Story
+from penstock.buffer.rules.whose import Chosen
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.segments import event_at
+from penstock.buffer.sqlite.read.whose import SqliteAcquaintances
 from penstock.buffer.sqlite.rows import read_story, selectable
 
 # Of large events fewer are looked at for one page: each is read, and kept in memory, until it is shown.
@@ -52,10 +54,11 @@ class SqliteDeadLetters:
             if delivery is None or events is None:
                 return Selected(stories=(), next_seq=None)
             rows = selectable(delivery, destination, selection, after_seq=after_seq, limit=limit)
+            chosen = Chosen(selection, SqliteAcquaintances(delivery, destination))
             taken, looked_at_bytes = [], 0
             for number, (seq, _) in enumerate(rows, 1):
                 story = _story(delivery, events, destination, seq)
-                if story is not None and selection.takes(story.event):
+                if story is not None and chosen.takes(story.event):
                     taken.append(story)
                 looked_at_bytes += len(story.event.body) if story else 0
                 if looked_at_bytes >= LOOKED_AT_BYTES_MAX and number < len(rows):

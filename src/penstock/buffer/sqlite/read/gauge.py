@@ -11,7 +11,11 @@ from penstock.buffer.sqlite.log.segments import came_at, first_seq, last_seq
 
 # Files whose time of change tells of a commit; a checkpoint changes them too, which costs one more look.
 WATCHED = tuple(f"{name}{ending}" for name in (EVENTS, DELIVERY, CONTROL) for ending in ("", "-wal"))
-ENDED = "SELECT at, outcome FROM outcome WHERE destination = ? AND seq = ?"
+# What was parked waited for its person, and says nothing of how quick we are.
+ENDED = """
+SELECT at, outcome FROM outcome WHERE destination = ?1 AND seq = ?2
+AND NOT EXISTS (SELECT 1 FROM once_parked WHERE destination = ?1 AND seq = ?2)
+"""
 
 
 class SqliteGauge:

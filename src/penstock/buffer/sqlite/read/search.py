@@ -1,15 +1,20 @@
 """Finding events on SQLite. Opens both files read-only for each question; every question does bounded work."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from penstock.buffer.port.query import Query, keys_of
-from penstock.buffer.port.search import Found, Seen
+from penstock.buffer.port.notes import company_given
+from penstock.buffer.port.query import COMPANY, NAME, Query, key_of, keys_of
+from penstock.buffer.port.search import Found, Identities, ListedPage, Listing, Seen
+from penstock.buffer.rules.whose import KnownPerson, Wanted, person_of, wanted
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.ids import places_of
 from penstock.buffer.sqlite.log.segments import event_at, events_before
+from penstock.buffer.sqlite.read.found import newest_under
+from penstock.buffer.sqlite.read.listed import ListedPeople
+from penstock.buffer.sqlite.read.whose import SqliteAcquaintances
 from penstock.buffer.sqlite.rows import read_story
 from penstock.event import Event
 
@@ -18,6 +23,11 @@ LOOKED_AT_MAX = 2_000
 # An event of so many bytes counts as one more.
 COUNTED_BYTES = 8_000
 UNTIL = 2**62
+# Names of an account's people that are followed one by one; of more, so much happens that the log is read instead.
+KEYS_MAX = 3_000
+ENDED_BADLY = """
+SELECT seq FROM outcome WHERE destination = ? AND outcome IN ('dead', 'rejected') AND seq < ? ORDER BY seq DESC
+"""
 
 
 class SqliteSearch:
@@ -31,16 +41,36 @@ class SqliteSearch:
         with snapshot(self.data_dir / DELIVERY) as delivery, snapshot(self.data_dir / EVENTS) as events:
             if events is None:
                 return Found(stories=(), next_seq=None)
+            meant = wanted(query, SqliteAcquaintances(delivery, destination)) if delivery else Wanted()
             stories, looked_at, last = [], 0, 0
-            for seq, event in _candidates(events, delivery, destination, query, before_seq or UNTIL):
+            found = Candidates(events, delivery, destination, query, meant).before(before_seq or UNTIL)
+            for seq, event, keys in found:
                 looked_at, last = looked_at + 1 + len(event.body) // COUNTED_BYTES, seq
-                if query.takes(event):
+                if query.takes(event, keys):
                     story = read_story(delivery, destination, seq, event)
-                    if query.state in {"", story.state}:
+                    is_theirs = meant.takes(story.event, keys, company_given(story.notes))
+                    if is_theirs and query.state in {"", story.state}:
                         stories.append(story)
                 if len(stories) == limit or looked_at >= LOOKED_AT_MAX:
                     return Found(stories=stories, next_seq=last)
         return Found(stories=stories, next_seq=None)
+
+    def listed(
+        self, destination: str, sources: Collection[str], listing: Listing, *, now: float, limit: int = 25
+    ) -> ListedPage:
+        """Return people, or accounts, as far as events of these sources, or the ledger, know them."""
+        with snapshot(self.data_dir / DELIVERY) as delivery, snapshot(self.data_dir / EVENTS) as events:
+            if events is None or delivery is None:
+                return ListedPage(subjects=(), next_place=None)
+            return ListedPeople(events, delivery, destination, sources, now=now).page(listing, limit)
+
+    def identities(self, destination: str, person: str) -> Identities:
+        """Return the names of the person that a user id, an e-mail address or the id of a visitor means."""
+        with snapshot(self.data_dir / DELIVERY) as delivery:
+            known = (
+                person_of(person, SqliteAcquaintances(delivery, destination)) if delivery else KnownPerson(asked=person)
+            )
+        return Identities(subject=known.subject, user_id=known.user_id, emails=known.emails, visitors=known.visitors)
 
     def people(self, prefix: str, *, limit: int = 50) -> list[Seen]:
         """Return ids of people that begin with a text."""
@@ -83,37 +113,72 @@ def _last_of_new(delivery: SqliteConnection, events: SqliteConnection, prefix: s
     return found
 
 
-def _candidates(
-    events: SqliteConnection, delivery: SqliteConnection | None, destination: str, query: Query, before: int
-) -> Iterator[tuple[int, Event]]:
-    """Yield events that may fit, the newest first, by the best index there is for the question."""
-    if query.message_id:
-        places = (seq for seq in places_of(events, query.message_id) if seq < before)
-        yield from _stored(events, sorted(places, reverse=True))
-        return
-    keys = query.keys()
-    if delivery is None or not (keys or query.state in {"dead", "rejected"}):
-        yield from itertools.islice(events_before(events, before), LOOKED_AT_MAX)
-        return
-    if keys:
-        # What came behind the cursor may have its keys, or not yet: all of it is looked at.
-        cursor = delivery.execute("SELECT coalesce(max(cursor), 0) FROM destination WHERE name = ?", [destination])
-        indexed = cursor.fetchone()[0]
-        yield from itertools.takewhile(lambda each: each[0] > indexed, events_before(events, before))
-        select = "SELECT seq FROM found WHERE key = ? AND seq < ? ORDER BY seq DESC"
-        seqs = delivery.execute(select, [keys[0], min(before, indexed + 1)])
-    else:
-        select = (
-            "SELECT seq FROM outcome WHERE destination = ? AND outcome IN ('dead', 'rejected') AND seq < ?"
-            " ORDER BY seq DESC"
+class Candidates:
+    """Events that may fit a question, the newest first, by the best index there is for it."""
+
+    def __init__(
+        self, events: SqliteConnection, delivery: SqliteConnection | None, destination: str, query: Query, meant: Wanted
+    ) -> None:
+        self.events, self.delivery, self.destination, self.query, self.meant = (
+            events,
+            delivery,
+            destination,
+            query,
+            meant,
         )
-        seqs = delivery.execute(select, [destination, before])
-    yield from _stored(events, (row[0] for row in seqs))
+
+    def before(self, before: int) -> Iterator[tuple[int, Event, set[str]]]:
+        """Yield them, each with the keys under which it is found."""
+        if self.query.message_id:
+            places = (seq for seq in places_of(self.events, self.query.message_id) if seq < before)
+            yield from self._stored((seq, set()) for seq in sorted(places, reverse=True))
+        elif self.delivery is not None and (keys := self._keys()):
+            yield from self._under(self.delivery, keys, before)
+        elif self.delivery is not None and self.query.state in {"dead", "rejected"} and not self._names_somebody:
+            rows = self.delivery.execute(ENDED_BADLY, [self.destination, before])
+            yield from self._stored((row[0], set()) for row in rows)
+        else:
+            yield from itertools.islice(self._read(before), LOOKED_AT_MAX)
+
+    @property
+    def _names_somebody(self) -> bool:
+        return bool(self.query.person or self.query.company or self.query.event_name)
+
+    def _keys(self) -> frozenset[str]:
+        """Return the keys of which an event must have one; none when there are so many that reading is quicker."""
+        if self.meant.person is not None:
+            return self.meant.person.keys
+        if self.query.company:
+            keys = self.meant.keys | {key_of(COMPANY, self.query.company)}
+            return keys if len(keys) <= KEYS_MAX else frozenset()
+        return frozenset({key_of(NAME, self.query.event_name)} if self.query.event_name else ())
+
+    def _under(
+        self, delivery: SqliteConnection, keys: frozenset[str], before: int
+    ) -> Iterator[tuple[int, Event, set[str]]]:
+        # What came behind the cursor may have its keys, or not yet: all of it is looked at.
+        select = "SELECT coalesce(max(cursor), 0) FROM destination WHERE name = ?"
+        indexed = delivery.execute(select, [self.destination]).fetchone()[0]
+        yield from itertools.takewhile(lambda each: each[0] > indexed, self._read(before))
+        # Events of before a kind of key was written are read, until they have theirs.
+        unwritten = delivery.execute("SELECT from_seq FROM found_anew").fetchone()[0] if _needs_anew(keys) else 0
+        yield from self._stored(
+            newest_under(delivery, sorted(keys), before=min(before, indexed + 1), after=max(0, unwritten - 1))
+        )
+        if unwritten:
+            yield from self._read(min(before, unwritten, indexed + 1))
+
+    def _read(self, before: int) -> Iterator[tuple[int, Event, set[str]]]:
+        return ((seq, event, keys_of(event)) for seq, event in events_before(self.events, before))
+
+    def _stored(self, places: Iterable[tuple[int, set[str]]]) -> Iterator[tuple[int, Event, set[str]]]:
+        """Yield those that retention has not taken."""
+        for seq, keys in places:
+            event = event_at(self.events, seq)
+            if event is not None:
+                yield seq, event, keys | keys_of(event)
 
 
-def _stored(events: SqliteConnection, seqs: Iterable[int]) -> Iterator[tuple[int, Event]]:
-    """Yield those that retention has not taken."""
-    for seq in seqs:
-        event = event_at(events, seq)
-        if event is not None:
-            yield seq, event
+def _needs_anew(keys: frozenset[str]) -> bool:
+    """Return whether some of the keys are of a kind that older Penstocks did not write: of e-mail addresses."""
+    return any(key.startswith("p:") and "@" in key for key in keys)

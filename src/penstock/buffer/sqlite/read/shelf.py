@@ -1,15 +1,17 @@
 """The shelf on SQLite: operate's end. Opens both files read-only for each look, and changes nothing."""
 
 import collections
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.port.shelf import Counts, EndedAs, Story
+from penstock.buffer.port.shelf import Counts, EndedAs, ParkedLongest, Story
+from penstock.buffer.rules.lanes import VISITOR
 from penstock.buffer.sqlite.connections import SqliteConnection
-from penstock.buffer.sqlite.delivery.feeds import Begun, begun_of, place_of
+from penstock.buffer.sqlite.delivery.feeds import Begun, begun_of, notes_of, place_of
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.ids import places_of
 from penstock.buffer.sqlite.log.segments import event_at, events_after, events_before, last_seq
@@ -18,6 +20,15 @@ from penstock.buffer.sqlite.notices import notices
 from penstock.buffer.sqlite.rows import AHEAD, read_story
 from penstock.buffer.sqlite.times import set_since_ms
 
+# Of events that wait for their turn; a parked one waits for its person.
+OLDEST = """
+SELECT seq, received_at_ms FROM waiting WHERE destination = ? AND blocked <> -1 ORDER BY position LIMIT 1
+"""
+PARKED_LONGEST = """
+SELECT seq, received_at_ms, parked_at, position FROM waiting INDEXED BY waiting_parked_since
+WHERE destination = ? AND blocked = -1 ORDER BY parked_at LIMIT 1
+"""
+AWAITED = "SELECT subject FROM parked WHERE destination = ? AND position = ?"
 NOTHING = Counts(received=0, waiting=0, retrying=0, parked=0, outcomes={}, oldest_received_at_ms=None)
 BY_STEP = """
 SELECT minute / ?1 * ?1, source, outcome, sum(count) FROM (
@@ -55,8 +66,12 @@ class SqliteShelf:
         """
         with snapshot(self.data_dir / DELIVERY) as delivery:
             cursor, begun, received, ahead, outcomes, (retrying, parked), first = _taken(delivery, destination)
+            longest = _parked_longest(delivery, destination) if delivery and parked else None
         with snapshot(self.data_dir / EVENTS) as events:
             oldest = first[1] + set_since_ms(events, first[0]) if events and first else None
+            if events and longest:
+                at_ms = longest[1].received_at_ms + set_since_ms(events, longest[0])
+                longest = longest[0], dataclasses.replace(longest[1], received_at_ms=at_ms)
             untaken, oldest_untaken = self._untaken(
                 events, destination, {source: max(cursor, begun.get(source, 0)) for source in sources}
             )
@@ -67,6 +82,7 @@ class SqliteShelf:
             parked=parked,
             outcomes=outcomes,
             oldest_received_at_ms=min(filter(None, (oldest, oldest_untaken)), default=None),
+            parked_longest=longest[1] if longest else None,
         )
 
     def _untaken(
@@ -117,7 +133,10 @@ class SqliteShelf:
                 return None
             stored = ((seq, event_at(events, seq)) for seq in places_of(events, message_id))
             stories = (read_story(delivery, destination, seq, event) for seq, event in stored if event is not None)
-            return next(stories, None)
+            story = next(stories, None)
+            if story is None or delivery is None:
+                return story
+            return dataclasses.replace(story, readings=notes_of(delivery, destination).get("readings", {}))
 
     def notices(self) -> Sequence[str]:
         """Return what people must know of the store itself."""
@@ -145,10 +164,18 @@ def _taken(
         f"{count.format('waiting_retrying')} attempt > 1 AND blocked <> -1", [destination]
     ).fetchone()[0]
     parked = delivery.execute(f"{count.format('waiting_parked')} blocked = -1", [destination]).fetchone()[0]
-    oldest = delivery.execute(
-        "SELECT seq, received_at_ms FROM waiting WHERE destination = ? ORDER BY position LIMIT 1", [destination]
-    ).fetchone()
+    oldest = delivery.execute(OLDEST, [destination]).fetchone()
     return row[0], begun_of(row[2]), row[1], row[3], outcomes, (retrying, parked), oldest
+
+
+def _parked_longest(delivery: SqliteConnection, destination: str) -> tuple[int, ParkedLongest] | None:
+    """Return the event that is parked for longest, with its place in the log."""
+    row = delivery.execute(PARKED_LONGEST, [destination]).fetchone()
+    if row is None:
+        return None
+    awaited = delivery.execute(AWAITED, [destination, row[3]]).fetchall()
+    is_visitors = any(subject.startswith(VISITOR) for (subject,) in awaited)
+    return row[0], ParkedLongest(received_at_ms=row[1], parked_at=row[2], is_visitors=is_visitors)
 
 
 def _oldest(events: SqliteConnection, cursor: int, sources: Sequence[str]) -> int | None:

@@ -1,0 +1,153 @@
+"""Two lists, people and accounts, and the page of each: everything of theirs, under every name, with what there is to do."""
+
+import html
+import re
+
+import pytest
+
+from dashboard_world import World
+from penstock.admin.pages.directory import PAGE
+from penstock.buffer.port.control import Role
+from penstock.buffer.port.outcomes import Outcome
+from penstock.ledger.record import MEMBER, Alias, Delta
+
+
+def text_of(answer) -> str:
+    """Return what a reader sees, roughly."""
+    body = re.sub(r"<(script|title)[^>]*>.*?</\1>", "", answer.text, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def identify(user: str, name: str, **more):
+    return {"type": "identify", "userId": user, "traits": {"name": name, **more}, "messageId": f"i-{user}"}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+@pytest.fixture
+def admin(world):
+    admin = world.set_up()
+    world.reader.settings = world.desk.settings()
+    world.receive(
+        {**identify("ana", "Ana Müller", email="ana@x.io"), "anonymousId": "device-1"},
+        identify("bo", "Bo Ek"),
+        {"type": "group", "userId": "ana", "groupId": "acme", "traits": {"name": "Acme Corp"}, "messageId": "g1"},
+        {"type": "track", "event": "Opened", "userId": "ana", "messageId": "t1"},
+    )
+    records = {
+        "user:ana": Delta(
+            fields={"name": "Ana Müller", "email": "ana@x.io"}, companies={"acme": MEMBER}, asserted_at=1.0
+        ),
+        "email:ana@x.io": Alias("ana"),
+        "user:bo": Delta(fields={"name": "Bo Ek"}, asserted_at=1.0),
+        "company:acme": Delta(fields={"name": "Acme Corp"}, asserted_at=1.0),
+    }
+    world.settle(learned={subject: known.learn for subject, known in records.items()})
+    return admin
+
+
+@pytest.mark.parametrize("text", ["Ana", "ana", "MÜLLER", "müll", "x.io", "an"])
+def test_people_are_found_by_any_part_of_name_address_or_id(admin, text):
+    page = text_of(admin.get(f"/people?q={text}"))
+
+    assert "Ana Müller ana ana@x.io acme" in page
+    assert "Bo Ek" not in page
+
+
+@pytest.mark.parametrize("text", ["corp", "ACM", "acme"])
+def test_accounts_are_found_by_any_part_of_name_or_id(admin, text):
+    page = text_of(admin.get(f"/accounts?q={text}"))
+
+    assert "Acme Corp acme" in page
+    assert "Ana" not in page
+
+
+def test_the_lists_say_who_was_seen_last_what_was_taken_and_what_waits(world, admin):
+    world.receive({"type": "track", "event": "Closed", "userId": "bo", "messageId": "t2"})
+
+    page = text_of(admin.get("/people"))
+    assert page.index("Bo Ek") < page.index("Ana Müller"), "last seen first"
+    by_name = text_of(admin.get("/people?sort=name"))
+    assert by_name.index("Ana Müller") < by_name.index("Bo Ek")
+    assert "2023-11-14 22:13:20" in page
+    bo = admin.get("/people").text
+    row = bo[bo.index("Bo Ek") :]
+    assert 'class="number">1</td>' in row[: row.index("</tr>")], "one waits"
+    assert "2 events in the last 14 days, 2 of them today" in row[: row.index("</tr>")]
+
+
+def test_a_long_list_has_pages_on_which_everybody_stands_once(world, admin):
+    names = [f"u{number:03}" for number in range(3 * PAGE)]
+    world.receive(*(identify(name, name.upper()) for name in names))
+    world.receive(*({"type": "track", "event": "X", "userId": n, "messageId": f"x-{n}"} for n in names[:5]))
+
+    found, address = [], "/people"
+    while address:
+        page = admin.get(address).text
+        found += [name for name in [*names, "ana", "bo"] if f"person={name}" in page]
+        more = page.rpartition('<a class="button quiet" href="')[2].partition('"')[0].replace("&amp;", "&")
+        address = more if ">More<" in page else ""
+    assert sorted(found) == sorted([*names, "ana", "bo"])
+
+
+def test_a_persons_page_shows_every_name_and_everything_that_came_under_it(world, admin):
+    world.receive(
+        {"type": "identify", "traits": {"email": "ana@x.io", "plan": "pro"}, "messageId": "e1", "anonymousId": ""},
+        {"type": "track", "event": "Looked", "anonymousId": "device-1", "messageId": "v1"},
+    )
+    for name in ("ana", "ana@x.io", "device-1"):
+        page = admin.get(f"/people?person={name}").text
+        for message_id in ("i-ana", "g1", "t1", "e1", "v1"):
+            assert f"/events/custify/{message_id}" in page, (name, message_id)
+        told = text_of(admin.get(f"/people?person={name}"))
+        assert "Ana Müller" in told
+        assert "user id ana e-mail ana@x.io visitor device-1" in told
+        assert "from which event" in told
+
+
+def test_an_accounts_page_shows_what_its_people_did(admin):
+    page = admin.get("/accounts?company=acme").text
+
+    for message_id in ("i-ana", "g1", "t1"):
+        assert f"/events/custify/{message_id}" in page
+    assert "/events/custify/i-bo" not in page
+    assert "<h1>Acme Corp" in page
+
+
+def test_what_did_not_get_through_is_sent_again_from_the_page(world, admin):
+    world.receive({"type": "track", "event": "Failed", "userId": "ana", "messageId": "f1"})
+    world.settle(Outcome.DEAD, cause="custify.refused.422", reason="no")
+    page = admin.get("/accounts?company=acme").text
+
+    assert '<a class="button" href="/problems/custify?company=acme">See them, and send them again</a>' in page
+    assert "Failed" in admin.get("/problems/custify?company=acme").text
+    answer = admin.post("/replays", destination="custify", person="", company="acme")
+    assert answer.status_code == 303
+    assert "1 events" in text_of(admin.get(answer.headers["location"]))
+
+
+def test_everything_known_is_sent_again_on_demand(world, admin):
+    page = admin.get("/people?person=ana@x.io").text
+
+    assert '<input type="hidden" name="person" value="ana">' in page
+    assert admin.post("/ledger/custify/forget", person="ana").status_code == 303
+
+
+def test_who_may_see_no_names_still_sees_those_of_companies(world, admin):
+    world.reader.settings = world.masking("all")
+    viewer = world.visitor(Role.VIEWER)
+    accounts, people = text_of(viewer.get("/accounts")), text_of(viewer.get("/people"))
+
+    assert "Acme Corp" in accounts
+    assert "Müller" not in people
+    assert "ana@x.io" not in people
+    assert "Müller" not in text_of(viewer.get("/people?q=Müll")), "nor is it found out letter by letter"
+    assert (
+        "<h1>Acme Corp"
+        in viewer.get(
+            viewer.get("/accounts").text.partition('data-href="')[2].partition('"')[0].replace("&amp;", "&")
+        ).text
+    )
