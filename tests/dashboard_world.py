@@ -24,8 +24,14 @@ from penstock.buffer.port.control import Role, User
 from penstock.buffer.port.outcomes import Attempt, Outcome
 from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import ManualClock, SeededDice
+from penstock.erasing.asking import Requesting
+from penstock.erasing.desk import PrivacyDesk
+from penstock.erasing.searching import Searching
 from penstock.inspect.status import StatusReader
 from penstock.machine.snapshot import Snapshots
+from penstock.privacy.receipt import Seal
+from penstock.privacy.requests import Requests
+from penstock.privacy.suppressed import SuppressedList
 from penstock.settings import Settings, load
 from penstock.settings.revisions import Desk
 from penstock.settings.vault import Vault
@@ -77,6 +83,11 @@ class World:
             sights, book, key=lambda: self.desk.vault.derived(b"mute"), dice=SeededDice(2), renew=book.renew
         )
         self.ledger_orders, self.begun = self.store.ledger_orders, self.store.begun
+        asking = Requesting(
+            Requests(folder, vault=self.desk.vault, clock=self.clock), SuppressedList(folder, self.desk.vault.derived)
+        )
+        searching = Searching(self.store.traces, self.store.ledger, lambda: self.reader.settings.destinations)
+        self.privacy = PrivacyDesk(asking, searching, self.store.shelf, Seal(folder))
         self.routes = all_routes(
             Parts(
                 reader=self.reader,
@@ -96,6 +107,7 @@ class World:
                 alarm=self.alarm,
                 try_connection=lambda *_: (True, "yes"),
                 send_trial=self.send_trial,
+                privacy=self.privacy,
             )
         )
         self.app = create_app(

@@ -47,6 +47,8 @@ INTEGRATIONS = "filter.integrations"
 CONSENT = "filter.consent"
 SOURCE_TRUST = "filter.source_trust"
 EVENT_NAME = "filter.event"
+SUPPRESSED = "privacy.suppressed"
+ERASED = "privacy.erased"
 PAUSED = "destination.paused"
 STALLED = "destination.stalled"
 RENAMED = "destination.renamed"
@@ -254,6 +256,16 @@ CAUSES = {
             code=EVENT_NAME,
             meaning="The connection's list of event names does not let this event through.",
             advice="Nothing to do if that was meant. Otherwise change events_allow or events_deny of the connection.",
+        ),
+        Cause(
+            code=SUPPRESSED,
+            meaning="The event came of a person or a company who is suppressed; nothing of it was stored.",
+            advice="Nothing to do if that was meant. Otherwise take the suppression back on the page Privacy.",
+        ),
+        Cause(
+            code=ERASED,
+            meaning="The person or company of the event was erased before it was sent; nothing of it is left.",
+            advice="Nothing to do. The receipt on the page Privacy says what was removed.",
         ),
         Cause(
             code=PAUSED,

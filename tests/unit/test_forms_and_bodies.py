@@ -57,7 +57,8 @@ def refused(answer, name: str) -> bool:
 
 
 def test_no_form_of_the_dashboard_may_say_what_is_not_read(world):
-    paths = {route.path for route in world.routes if "POST" in route.methods and not route.path.startswith("/api")}
+    of_programs = ("/api", "/v1/regulations", "/v2/regulations", "/regulations")
+    paths = {route.path for route in world.routes if "POST" in route.methods and not route.path.startswith(of_programs)}
     before = state(world)
     for path in sorted(paths):
         answer = sent(world, filled(path), surprise="on")

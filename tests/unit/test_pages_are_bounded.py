@@ -117,6 +117,8 @@ def learned() -> dict:
 def chatter(world) -> None:
     """Let people do very much."""
     for number in range(120):
+        world.privacy.asking.suppress(frozenset({f"user:{number} {LONG[:400]}"}), by=f"admin {LONG[:500]}")
+    for number in range(120):
         world.control.note("admin", f"looked at {number} {LONG[:2_000]}")
         world.control.note(f"admin {LONG[:500]}", f"saw {number} {LONG[:2_000]}", sort=Sort.LOOK)
     for number in range(120):
@@ -152,8 +154,13 @@ def addresses(world) -> list[str]:
             names["name"] = {"sources": "web", "users": "user 1", "alerts": "ops"}.get(
                 route.path.split("/")[1], "custify"
             )
-            names |= {"sort": "refusal", "type": "email" if route.path.startswith("/alerts") else "custify"}
-            if is_page:
+            names |= {
+                "sort": "refusal",
+                "type": "email" if route.path.startswith("/alerts") else "custify",
+                "number": "1",
+            }
+            # A receipt is a file, as a payload is.
+            if is_page and not route.path.endswith("/receipt"):
                 found.append(re.sub(r"{(\w+)(?::\w+)?}", lambda m, names=names: names[m[1]], route.path))
     person, company = (urllib.parse.quote(OWN[name]) for name in ("userId", "groupId"))
     found += [f"{path}?rerun=1&values=3000&attempts=20" for path in found if path.startswith("/events/")]

@@ -27,6 +27,8 @@ from penstock.machine.snapshot import Snapshots
 
 STATIC = {"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 # What monitoring asks for; open to this machine while no administrator's password is set and no proxy stands in front.
+#: What programs ask, who say at each request who they are.
+PROGRAMS = ("/api/", "/metrics", "/v1/regulations", "/v2/regulations", "/regulations")
 FIGURES = frozenset({"/api/v1/status", "/metrics"})
 
 
@@ -99,7 +101,7 @@ class ApiGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 to a stranger; tell the routes who asks, and what they may do."""
-        if scope["type"] != "http" or not scope["path"].startswith(("/api/", "/metrics")):
+        if scope["type"] != "http" or not scope["path"].startswith(PROGRAMS):
             await self.app(scope, receive, send)
             return
         request = Request(scope)

@@ -10,7 +10,9 @@ from penstock.admin.api.access import AccessApi
 from penstock.admin.api.alerts import AlertsApi
 from penstock.admin.api.delivery import DeliveryApi
 from penstock.admin.api.ledger import LedgerApi
+from penstock.admin.api.privacy import PrivacyApi
 from penstock.admin.api.read import ReadApi
+from penstock.admin.api.regulations import Regulations
 from penstock.admin.api.settings import SettingsApi
 from penstock.admin.doors.access import Access
 from penstock.admin.pages.access import AccessPages
@@ -28,6 +30,7 @@ from penstock.admin.pages.mapping import MappingPages
 from penstock.admin.pages.names import NamesPages
 from penstock.admin.pages.overview import OverviewPages
 from penstock.admin.pages.people import PeoplePages
+from penstock.admin.pages.privacy import PrivacyPages
 from penstock.admin.pages.problems import ProblemPages
 from penstock.admin.pages.radar import RadarPages
 from penstock.admin.pages.set_up import SetUpPages
@@ -44,6 +47,7 @@ from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
+from penstock.erasing.desk import PrivacyDesk
 from penstock.inspect.eyes import Sight
 from penstock.inspect.key_tests import KeyTests, TryConnection
 from penstock.inspect.status import StatusReader
@@ -72,6 +76,7 @@ class Parts:
     alarm: Alarm
     try_connection: TryConnection
     send_trial: SendTrial
+    privacy: PrivacyDesk
     is_stopping: Callable[[], bool] = lambda: False
 
 
@@ -95,6 +100,9 @@ def all_routes(p: Parts) -> list[Route]:
             sight=sight,
         ),
         AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=sight),
+        PrivacyApi(desk=p.privacy, journal=p.journal, settings=lambda: p.reader.settings),
+        Regulations(desk=p.privacy, journal=p.journal, settings=lambda: p.reader.settings),
+        PrivacyPages(pages, desk=p.privacy, settings=lambda: p.reader.settings),
         AlertsApi(alarm=p.alarm, sight=sight),
         DoorPages(pages),
         AccessPages(pages),

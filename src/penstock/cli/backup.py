@@ -52,30 +52,47 @@ def backup_command(folder: Path, config: Path | None, *, with_key: bool) -> None
     "--scratch", type=click.Path(path_type=Path), help="Where --prove makes its folder; default: the system's."
 )
 @click.option("--replace", is_flag=True, help="Move what is in data_dir aside, into a folder beside it.")
-def restore_command(folder: Path, config: Path | None, *, prove: bool, scratch: Path | None, replace: bool) -> None:
+@click.option(
+    "--suppressed",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The present suppressed.list: who was erased since the backup is erased again.",
+)
+@click.option("--without-list", "without_list", is_flag=True, help="Restore though the present list is lost.")
+def restore_command(
+    folder: Path,
+    config: Path | None,
+    *,
+    prove: bool,
+    scratch: Path | None,
+    replace: bool,
+    suppressed: Path | None,
+    without_list: bool,
+) -> None:
     """Put a set made by penstock backup into data_dir; needs a stopped server. Exit 1 when the set is not whole."""
     settings, folder = load(config_path(config)), folder.absolute()
     try:
         if prove:
             _prove(folder, scratch)
         else:
-            _restore(settings, folder, replace=replace)
+            _restore(settings, folder, replace=replace, suppressed=suppressed, without_list=without_list)
     except (BackupRefused, BufferUnavailable, StoreDamaged) as error:
         _end(str(error))
 
 
-def _restore(settings: Settings, folder: Path, *, replace: bool) -> None:
-    from penstock.run.care import restore
+def _restore(settings: Settings, folder: Path, *, replace: bool, suppressed: Path | None, without_list: bool) -> None:
     from penstock.run.process import stopped
+    from penstock.run.restoring import restore
 
     with stopped(settings):
-        restored = restore(settings, folder, replace=replace)
+        restored, erased = restore(settings, folder, replace=replace, suppressed=suppressed, without_list=without_list)
     manifest = restored.manifest
     click.echo(
         f"{settings.data_dir}: as of {to_text(from_ms(round(manifest.at * 1000)))}, events up to {manifest.last_seq}"
     )
     if restored.aside:
         click.echo(f"what was there is in {restored.aside}", err=True)
+    if erased:
+        click.echo(f"{erased} events of people who were erased since were erased again", err=True)
     if restored.key_is_missing:
         click.echo(
             "the secret.key that sealed the keys and secrets is not here: bring it back, or enter them again", err=True

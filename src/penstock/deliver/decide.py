@@ -35,6 +35,8 @@ RETRY_AFTER_S_DEFAULT = 10.0
 APPROVAL_S = 5.0
 # How soon an event is judged that could not be: another one was, or its process was killed.
 JUDGE_AGAIN_S = 5.0
+#: How an event ends of which nothing is left, by why that is so.
+OF_WHAT_IS_LEFT = {causes.SUPPRESSED: Outcome.SUPPRESSED, causes.ERASED: Outcome.ERASED}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,7 @@ def _given_up(answer: Singled | Unavailable, policy: RetryPolicy, *, attempt: in
 def _without_a_call(answer: Unsaid, *, parked_for_s: float, policy: RetryPolicy) -> Verdict:
     match answer:
         case Filtered(reason, cause):
-            return Settle(Outcome.FILTERED, reason, cause)
+            return Settle(OF_WHAT_IS_LEFT.get(cause, Outcome.FILTERED), reason, cause)
         case Unmappable(visitor=str(visitor)) if visitor:
             return _of_visitor(visitor, parked_for_s=parked_for_s, policy=policy)
         case Unmappable(reason, cause):

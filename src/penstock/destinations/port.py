@@ -1,10 +1,11 @@
-"""What a destination is. A new one is a folder with these four verbs, and a line in every.py."""
+"""What a destination is. A new one is a folder with these five verbs, and a line in every.py."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Protocol, TypeVar
 
 from penstock.clock import Clock
 from penstock.destinations.answer import Answer
+from penstock.destinations.erasure import Erased, NotErased
 from penstock.destinations.options import Options
 from penstock.destinations.plan import About, Call, Meaning
 from penstock.event import Naming
@@ -52,6 +53,12 @@ class Package(Protocol[Own]):
 
     def naming(self, options: Own) -> Naming | None:
         """Return who stored events are about, so that lanes are named alike; None: as accept read it."""
+
+    async def erase(self, api: Api, names: Collection[str], options: Own) -> Erased | NotErased:
+        """Delete people and companies at the far side, as identity.py names them, and read back whether they are gone.
+
+        Doing it twice does no harm. Never raises for anything the network or the destination does.
+        """
 
     def connect(self, destination: Destination, settings: Settings, clock: Clock) -> Api:
         """Return the way to a destination."""

@@ -27,6 +27,8 @@ OURS = (
     "replaced-*",
     "*.lock",
     "secret.key",
+    "suppressed.list",
+    "privacy",
     "hash.seed",
     "snapshots",
 )

@@ -1,6 +1,7 @@
 """The parts of a data folder, opened in one place: each works whether or not a server runs on it."""
 
 import functools
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
 from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import SystemClock
+from penstock.privacy.suppressed import SuppressedList
 from penstock.run.care import secret_key
 from penstock.settings import Settings
 from penstock.settings.vault import Vault
@@ -21,6 +23,11 @@ from penstock.settings.vault import Vault
 if TYPE_CHECKING:
     from penstock.buffer.sqlite.alerts.book import SqliteAlertBook
     from penstock.buffer.sqlite.control.control import SqliteControl
+    from penstock.erasing.asking import Requesting
+    from penstock.erasing.desk import PrivacyDesk
+    from penstock.erasing.searching import Searching
+    from penstock.privacy.errands import Errands
+    from penstock.privacy.requests import Requests
 
 
 @functools.cache
@@ -42,6 +49,52 @@ def open_vault(settings: Settings) -> Vault:
 def open_control(settings: Settings) -> "SqliteControl":
     """Return the dashboard's settings and users."""
     return open_store(settings).control
+
+
+def open_suppressed(settings: Settings) -> SuppressedList:
+    """Return the list of those whose events are dropped, or who were erased, as it is now. Raises SettingsError."""
+    people = SuppressedList(settings.data_dir, open_vault(settings).derived)
+    people.look()
+    return people
+
+
+def open_requests(settings: Settings) -> "Requests":
+    """Return what was asked for about people."""
+    from penstock.privacy.requests import Requests
+
+    return Requests(settings.data_dir, vault=open_vault(settings), clock=SystemClock())
+
+
+def open_asking(settings: Settings) -> "Requesting":
+    """Return the way to ask for something about people."""
+    from penstock.erasing.asking import Requesting
+
+    return Requesting(open_requests(settings), open_suppressed(settings))
+
+
+def open_errands(settings: Settings) -> "Errands":
+    """Return what the owners of files are asked to remove."""
+    from penstock.privacy.errands import Errands
+
+    return Errands(settings.data_dir, vault=open_vault(settings))
+
+
+def open_searching(settings: Settings, destinations: Callable[[], Iterable[str]] | None = None) -> "Searching":
+    """Return the search for everything there is about a person; destinations are those of the settings, unless told otherwise."""
+    from penstock.erasing.searching import Searching
+
+    return Searching(
+        open_store(settings).traces, open_ledger_shelf(settings), destinations or (lambda: settings.destinations)
+    )
+
+
+def open_privacy_desk(settings: Settings, destinations: Callable[[], Iterable[str]]) -> "PrivacyDesk":
+    """Return what the dashboard and the admin API have of privacy; destinations are asked for by name at each look."""
+    from penstock.erasing.desk import PrivacyDesk
+    from penstock.privacy.receipt import Seal
+
+    searching = open_searching(settings, destinations)
+    return PrivacyDesk(open_asking(settings), searching, open_shelf(settings), Seal(settings.data_dir))
 
 
 def open_shelf(settings: Settings) -> Shelf:

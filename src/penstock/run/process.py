@@ -52,6 +52,8 @@ class Process:
         self.clock, self.dice = Timeline(SystemClock(), boot=boot_id()), SystemDice()
         #: Told when the wall's clock was set, if anything is kept of it here.
         self.on_jump: Callable[[Jump], Awaitable[None]] | None = None
+        #: Which part is played, once it is; until then empty.
+        self.role = ""
         #: Once the role is ours; before, it is another process's.
         self.pulse: Pulse | None = None
         self.snapshots, self.repeats = Snapshots(self.settings.data_dir), Repeats()
@@ -66,7 +68,7 @@ class Process:
         loop.add_signal_handler(signal.SIGHUP, functools.partial(self._reload, asked=True))
         if self.supervised:
             loop.add_reader(sys.stdin.fileno(), self._supervisor_said_something)
-        pulse = self.take_pulse(role)
+        pulse, self.role = self.take_pulse(role), role
         pulse.beat()
         with contextlib.suppress(OSError):  # said by the chores, a second later
             self._show_settings(role)
@@ -97,13 +99,13 @@ class Process:
         self.stopping.set()
 
     @contextlib.asynccontextmanager
-    async def regularly(self, chore: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
+    async def regularly(self, chore: Callable[[], Awaitable[int]], *, every_s: float = CHORE_S) -> AsyncIterator[None]:
         """Do a chore now and then while inside; a full disk makes it wait for the next time."""
 
         async def repeat() -> None:
             removed = 0
             while not self.damage:
-                await asyncio.sleep(CHORE_REST_S if removed else CHORE_S)
+                await asyncio.sleep(CHORE_REST_S if removed else every_s)
                 try:
                     removed = await chore()
                 except BufferUnavailable as error:

@@ -19,6 +19,7 @@ from penstock.machine.private import require_folder, tighten
 from penstock.machine.snapshot import Snapshots
 from penstock.run.alarming import open_alarm
 from penstock.run.care import say_what_is_amiss
+from penstock.run.erasures import LOOK_S, erasing, late_erasures, open_eraser
 from penstock.run.greeting import greet, is_for_a_person
 from penstock.run.in_force import following_at_start
 from penstock.run.logs import set_up_logs
@@ -31,11 +32,14 @@ from penstock.run.opening import (
     open_ledger_orders,
     open_ledger_shelf,
     open_orders,
+    open_privacy_desk,
     open_search,
     open_shelf,
+    open_suppressed,
     open_vault,
 )
 from penstock.run.process import Process, complain, complaining, is_orphan, only_one, raise_open_files
+from penstock.run.restoring import require_erased
 from penstock.settings import Settings, file_at_start, host_and_port, load, settings_of
 
 if TYPE_CHECKING:
@@ -60,6 +64,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     left = handed_on.read()
     alone = settings_of(file_at_start(path, handed_on=left), os.environ)
     require_folder(alone.data_dir)
+    require_erased(alone)
     set_up_logs(level=alone.log_level, style=alone.log_format, role=role)
     following = following_at_start(role, path, alone, handed_on=left)
     settings = following.settings
@@ -97,6 +102,7 @@ async def run_accept(process: Process) -> None:
 
     from penstock.accept.app import Gateway
     from penstock.accept.sources import Sources
+    from penstock.accept.suppressing import Suppressing
     from penstock.machine.listening import serve
 
     settings = process.settings
@@ -112,8 +118,10 @@ async def run_accept(process: Process) -> None:
         timeline=process.clock,
     )
     process.on_jump = store.note_jump
+    # Read before anything is taken: a list that cannot be read keeps accept from starting, and no person on it comes back.
+    door = Suppressing(store, open_suppressed(settings))
     gateway = Gateway(
-        log=store,
+        log=door,
         sources=sources,
         clock=clock,
         dice=process.dice,
@@ -136,7 +144,7 @@ async def run_accept(process: Process) -> None:
             destinations=tuple(in_force.destinations),
         )
 
-    async with process.running("accept", gateway.facts), process.regularly(prune):
+    async with process.running("accept", gateway.facts), process.regularly(prune), erasing(process, store, door.follow):
         await serve(
             gateway,
             interface=Interfaces.RSGI,
@@ -194,7 +202,7 @@ async def run_deliver(process: Process) -> None:
             return
         process.on_change = fleet.follow
         fleet.follow(process.settings)
-        async with process.regularly(prune):
+        async with process.regularly(prune), erasing(process, store):
             with watchman.watching():
                 await fleet.until(process.stopping)
                 await fleet.stop()
@@ -230,7 +238,14 @@ async def run_operate(process: Process) -> None:
     async def remember() -> int:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
-    async with process.running("operate", alarm.facts), process.regularly(remember), asyncio.TaskGroup() as beside:
+    eraser = open_eraser(lambda: process.settings, clock=process.clock)
+    going_on = process.regularly(eraser.step, every_s=LOOK_S)
+    async with (
+        process.running("operate", alarm.facts),
+        process.regularly(remember),
+        going_on,
+        asyncio.TaskGroup() as beside,
+    ):
         beside.create_task(alarm.until(process.stopping, process.heard))
         greeting = (
             beside.create_task(greet(settings, version=__version__, link=link)) if is_for_a_person(settings) else None
@@ -272,6 +287,7 @@ def admin_routes(process: Process, *, reader: "StatusReader", access: "Access", 
         journal=open_control(settings),
         try_connection=lambda destination: try_connection(destination, process.settings),
         send_trial=send_trial,
+        privacy=open_privacy_desk(settings, lambda: process.settings.destinations),
         alarm=alarm,
         is_stopping=process.stopping.is_set,
     )
@@ -314,7 +330,7 @@ def status_reader(settings: Settings) -> "StatusReader":
 
     clock = SystemClock()
     return StatusReader(
-        notices=lambda: notices(settings.data_dir, now=clock.now()),
+        notices=lambda: [*notices(settings.data_dir, now=clock.now()), *late_erasures(settings)],
         settings=settings,
         shelf=open_shelf(settings),
         ledger=open_ledger_shelf(settings),

@@ -27,6 +27,7 @@ POSITIVE = (
     "call_timeout_s",
     "audit_days",
     "audit_looks_days",
+    "erasure_days_max",
 )
 BODIES_AT_ONCE_MIN = 2
 DAY_S = 86_400

@@ -234,6 +234,13 @@ class Settings:
     )
     admin_password_file: str = _setting("", "File with the administrator's password, 10 characters or more.")
     audit_days: float = _setting(365.0, "How long the audit log keeps what people changed.")
+    erasure_days_max: float = _setting(
+        30.0, "Days after which an erasure that is not done is late: status, the overview and the page Privacy say so."
+    )
+    erasure_needs_approval: bool = _setting(False, "An erasure begins only once a second administrator agrees to it.")
+    suppress_erased: bool = _setting(
+        True, "Events of people who were erased are dropped from then on; off: until the erasure is done."
+    )
     audit_looks_days: float = _setting(
         90.0, "How long it keeps who came in, who looked at personal data, and who was refused."
     )

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from penstock.admin.api.alert_shapes import AlertsAnswer
+from penstock.admin.api.privacy_shapes import PrivacyRequestAnswer, PrivacyRequestsAnswer, WhoRequest
 from penstock.admin.api.sent_shapes import SentAnswer
 from penstock.admin.api.shapes import (
     AccountsAnswer,
@@ -47,6 +48,7 @@ from penstock.admin.api.shapes import (
 from penstock.buffer.port.control import Sort
 from penstock.buffer.port.query import Query
 from penstock.buffer.port.selection import Selection
+from penstock.erasing.showing import Preview
 from penstock.inspect.ledger import WHO as SUBJECTS
 from penstock.inspect.ledger import HeldRecord
 from penstock.inspect.replays import Replay
@@ -250,6 +252,37 @@ ROUTES = (
         query=PART_OF,
         statuses=(400,),
     ),
+    _look("/api/v1/privacy/requests", "Requests to suppress or erase, the newest first", PrivacyRequestsAnswer),
+    _look("/api/v1/privacy/requests/{number}", "One of them", PrivacyRequestAnswer, statuses=(404,)),
+    _look(
+        "/api/v1/privacy/requests/{number}/receipt",
+        "The signed receipt of an erasure",
+        dict[str, Any],
+        statuses=(404,),
+    ),
+    _act(
+        "/api/v1/privacy/requests/{number}/approve",
+        "Agree to what another person asked for",
+        PrivacyRequestAnswer,
+        statuses=(404,),
+    ),
+    _act(
+        "/api/v1/privacy/requests/{number}/cancel",
+        "Take back what no second person agreed to yet, or a suppression",
+        PrivacyRequestAnswer,
+        statuses=(404,),
+    ),
+    _act(
+        "/api/v1/privacy/preview",
+        "What an erasure would take, and which ids are one person's",
+        Preview,
+        takes=WhoRequest,
+    ),
+    _act("/api/v1/privacy/suppress", "Drop a person's events from now on", PrivacyRequestAnswer, takes=WhoRequest),
+    _act(
+        "/api/v1/privacy/erase", "Erase a person here and at every destination", PrivacyRequestAnswer, takes=WhoRequest
+    ),
+    _act("/api/v1/privacy/person", "All that is held about a person", dict[str, Any], takes=WhoRequest),
     _look("/api/openapi.json", "This description", dict),
 )
 _BY_ADDRESS = {(route.method, route.path): route for route in ROUTES}

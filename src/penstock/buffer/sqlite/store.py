@@ -18,6 +18,7 @@ from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
+from penstock.buffer.port.traces import Traces
 from penstock.buffer.rules.store_shares import whole
 from penstock.clock import Clock
 from penstock.timeline import Timeline
@@ -137,3 +138,10 @@ class SqliteStore:
         from penstock.buffer.sqlite.alerts.book import SqliteAlertBook
 
         return SqliteAlertBook(self.folder)
+
+    @functools.cached_property
+    def traces(self) -> Traces:
+        """What there is of people, to look for it."""
+        from penstock.buffer.sqlite.privacy.search import SqliteTraces
+
+        return SqliteTraces(self.folder, clock=self.clock)

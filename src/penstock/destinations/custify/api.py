@@ -39,6 +39,10 @@ class CustifyApi(HttpApi):
             return Unavailable(answer.status, f"the answer has more than {PERSON_BYTES_MAX} bytes")
         return answer
 
+    async def delete(self, path: str) -> Answer:
+        """Delete what stands at a path and name the answer. Never raises either."""
+        return await self.ask("DELETE", path, None, headers=self._headers(None))
+
     async def probe(self) -> Answer:
         """Read one company: succeeds when key and address are right, and changes nothing."""
         return await self.ask("GET", PROBE_PATH, None, headers=self._headers(None))

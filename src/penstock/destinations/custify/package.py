@@ -1,5 +1,6 @@
 """Custify as a destination."""
 
+from collections.abc import Collection
 from collections.abc import Mapping as Table
 from typing import ClassVar
 
@@ -7,9 +8,12 @@ from penstock.clock import Clock
 from penstock.destinations.custify.api import CustifyApi
 from penstock.destinations.custify.calls import RECORDS
 from penstock.destinations.custify.convert import convert
+from penstock.destinations.custify.erasing import erase
 from penstock.destinations.custify.naming import NamedBy
 from penstock.destinations.custify.options import Mapping
+from penstock.destinations.erasure import Erased, NotErased
 from penstock.destinations.plan import About, Meaning
+from penstock.destinations.port import Api
 from penstock.event import Naming
 from penstock.settings import Destination, Policy, Settings
 
@@ -44,6 +48,11 @@ class Custify:
     def naming(self, options: Mapping) -> Naming:
         """Return who an event is about, as the mapping reads it."""
         return NamedBy(options)
+
+    async def erase(self, api: Api, names: Collection[str], options: Mapping) -> Erased | NotErased:
+        """Delete people and companies, and read back."""
+        assert isinstance(api, CustifyApi)
+        return await erase(api, names, anonymous_fallback=options.anonymous_fallback)
 
     def connect(self, destination: Destination, settings: Settings, clock: Clock) -> CustifyApi:
         """Return the way to a workspace."""

@@ -1,10 +1,12 @@
 """A webhook as a destination."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from penstock.clock import Clock
+from penstock.destinations.erasure import Erased
 from penstock.destinations.plan import About, Meaning
+from penstock.destinations.port import Api
 from penstock.destinations.webhook.api import WebhookApi
 from penstock.destinations.webhook.convert import Whole, convert
 from penstock.settings import Destination, Policy, Settings
@@ -34,6 +36,10 @@ class Webhook:
     def naming(self, options: Whole) -> None:  # noqa: ARG002 - nothing is read otherwise than by accept
         """Return that events are about the person accept read in them."""
         return
+
+    async def erase(self, api: Api, names: Collection[str], options: Whole) -> Erased:  # noqa: ARG002 - nobody is asked
+        """Return that a webhook has nothing that could be deleted by a call."""
+        return Erased(0, "a webhook cannot be asked to delete: the people who run its receiver have to be told")
 
     def connect(self, destination: Destination, settings: Settings, clock: Clock) -> WebhookApi:
         """Return the way to an address."""

@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import functools
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.names import Known
+from penstock.buffer.port.traces import Removal
 from penstock.buffer.rules.begin import ALL
+from penstock.buffer.rules.needles import Needles
 from penstock.buffer.sqlite.connections import SqliteConnection, connect_to_read, read_only
 from penstock.buffer.sqlite.delivery import control_seen, names, retention
 from penstock.buffer.sqlite.delivery.backlog import SqliteBacklog
@@ -30,6 +33,8 @@ from penstock.buffer.sqlite.file import (
 from penstock.buffer.sqlite.group_commit import GroupCommit
 from penstock.buffer.sqlite.log import epochs
 from penstock.buffer.sqlite.log.epochs import LogGap, gaps_of
+from penstock.buffer.sqlite.privacy import delivery_removal, slack
+from penstock.buffer.sqlite.privacy.delivery_search import destinations_of, in_parts
 from penstock.buffer.sqlite.times import Times
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, LogForked
@@ -67,6 +72,8 @@ class DeliveryStore:
         #: By destination: one of each, however often it is served, for they know by heart what is in the file.
         self.intakes: dict[str, Intake] = {}
         self.endings: dict[str, Endings] = {}
+        #: What each backlog remembers of looks that found nothing.
+        self.quiets: weakref.WeakSet[Quiet] = weakref.WeakSet()
         #: How far the walk through all ledgers came; and something was forgotten that the WAL may still hold.
         self.swept: Sequence[str] = BEGINNING
         self.must_scrub = False
@@ -100,6 +107,7 @@ class DeliveryStore:
         `begin` says for a source that is new there from when on its events are sent (see begin.py); unless it says
         otherwise, from the oldest event still in the log. `naming` says who an event is about; without, what accept read.
         """
+        self.quiets.add(quiet := Quiet(self.log, clock=self.clock))
         return SqliteBacklog(
             destination,
             sources,
@@ -107,7 +115,7 @@ class DeliveryStore:
             intake=self.intake(destination),
             endings=self.endings[destination],
             ledger=self.ledger(destination),
-            quiet=Quiet(self.log, clock=self.clock),
+            quiet=quiet,
             clock=self.clock,
             begin=begin,
             naming=naming,
@@ -160,6 +168,48 @@ class DeliveryStore:
         if self.must_scrub or any(ledger.has_forgotten for ledger in self.ledgers.values()):
             await self._scrub()
         return removed
+
+    async def remove(self, removal: Removal) -> bool:
+        """Take people out, some in each transaction; see port/traces.py. Returns whether nothing of theirs is under way.
+
+        Raises BufferUnavailable, StoreDamaged.
+        """
+        for destination in await self.group.run(destinations_of):
+            self.intake(destination)
+        # What is held of the log was read before their events were taken out of it.
+        await self.group.run(self._write_all_down)
+        is_done = await self._end_events(removal)
+        await self.group.run(functools.partial(delivery_removal.forget_names, removal=removal))
+        for intake in list(self.intakes.values()):
+            again = functools.partial(delivery_removal.place_others_anew, intake=intake, names=removal.names)
+            is_done &= await self.group.run(again)
+        await self.group.run(functools.partial(delivery_removal.forget_texts, removal=removal))
+        for ledger in self.ledgers.values():
+            ledger.cache.clear()
+            ledger.cached_bytes = 0
+        for quiet in self.quiets:
+            quiet.end()
+        await self._scrub_with(Needles(removal.names))
+        return is_done
+
+    async def _scrub_with(self, needles: Needles) -> None:
+        """Empty the WAL; and where names still stand between rows, write the file anew."""
+        self.must_scrub = True
+        await self._scrub()
+        run, path = asyncio.get_running_loop().run_in_executor, self.data_dir / DELIVERY
+        if await run(None, slack.is_in_file, path, needles):
+            with as_store_errors(DELIVERY):
+                await run(self.group.executor, slack.make_anew, self.connection)
+            self.must_scrub = True
+            await self._scrub()
+
+    async def _end_events(self, removal: Removal) -> bool:
+        is_done = True
+        for intake in list(self.intakes.values()):
+            for some in in_parts(removal.seqs):
+                end = functools.partial(delivery_removal.end_events, intake=intake, seqs=some, at=self.clock.now())
+                is_done &= await self.group.run(end)
+        return is_done
 
     def _complete(self) -> None:
         """Write what was gathered over a transaction."""

@@ -50,6 +50,10 @@ class Endings:
         """Note that an event is dead that is not leased."""
         self._add((self.name, seq, Outcome.DEAD, reason, at, cause, "", ""), at, "", Outcome.DEAD)
 
+    def end_as_erased(self, seq: int, *, source: str, reason: str, cause: str, at: float) -> None:
+        """Note that nothing is left of an event that waited."""
+        self._add((self.name, seq, Outcome.ERASED, reason, at, cause, "", ""), at, source, Outcome.ERASED)
+
     def tried(self, seq: int, attempts: Iterable[Attempt]) -> None:
         """Note how calls went."""
         self.attempts += [

@@ -21,6 +21,9 @@ from penstock.buffer.sqlite.log.segments import events_before, first_seq, last_s
 from penstock.errors import BackupRefused, StoreDamaged
 
 MANIFEST, SECRET_KEY = "backup.json", "secret.key"
+#: Who is suppressed or was erased, and what was asked for and done about people.
+SUPPRESSED, PRIVACY = "suppressed.list", "privacy"
+OF_PRIVACY = (SUPPRESSED, f"{PRIVACY}/*.json", f"{PRIVACY}/*.key")
 PAGES_A_STEP, BYTES_A_READ = 2_000, 1 << 20
 # Retention may take events between the two looks; a second look has never needed a third.
 LOOKS_MAX = 5
@@ -77,7 +80,8 @@ def back_up(
             facts = _facts(views)
         if with_key and secret_key.exists():
             copy_file(secret_key, unfinished / SECRET_KEY)
-        files = {path.name: copied(path) for path in sorted(unfinished.iterdir())}
+        copy_privacy(data_dir, unfinished)
+        files = {path.relative_to(unfinished).as_posix(): copied(path) for path in sorted(files_in(unfinished))}
         key = fingerprint(secret_key)
         manifest = msgspec.convert(
             facts | {"penstock": version, "at": at, "files": files, "secret_key": key}, Manifest, from_attributes=True
@@ -183,6 +187,20 @@ def copy_file(from_: Path, to: Path) -> None:
     shutil.copyfile(from_, to)
     to.chmod(0o600)
     synced(to)
+
+
+def copy_privacy(from_: Path, to: Path) -> None:
+    """Copy what is known about suppressed and erased people; what is there already stays. Raises OSError."""
+    for path in sorted(path for pattern in OF_PRIVACY for path in from_.glob(pattern)):
+        there = to / path.relative_to(from_)
+        there.parent.mkdir(mode=0o700, exist_ok=True)
+        if not there.exists() and not path.name.startswith("."):
+            copy_file(path, there)
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Yield every file of a set."""
+    return (path for path in folder.rglob("*") if path.is_file())
 
 
 @contextlib.contextmanager

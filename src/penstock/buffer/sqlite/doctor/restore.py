@@ -8,11 +8,14 @@ import msgspec
 
 from penstock.buffer.sqlite.doctor.backup import (
     MANIFEST,
+    PRIVACY,
     SECRET_KEY,
+    SUPPRESSED,
     Manifest,
     Tell,
     copied,
     copy_file,
+    copy_privacy,
     facts_of,
     fingerprint,
     has_room,
@@ -115,7 +118,9 @@ def _put_back(from_: Path, data_dir: Path, manifest: Manifest, *, stamp: str, re
         (data_dir / UNFINISHED).touch()
         synced(data_dir)
         aside = _move_aside(present, data_dir / f"replaced-{stamp}")
-        for name in manifest.files:
+        # The list of the set was merged with the one that is here before; see run/restoring.py.
+        copy_privacy(from_, data_dir)
+        for name in (name for name in manifest.files if not is_of_privacy(name)):
             if name != SECRET_KEY or not (data_dir / name).exists():
                 copy_file(from_ / name, data_dir / f"{name}.restoring")
                 (data_dir / f"{name}.restoring").replace(data_dir / name)
@@ -123,6 +128,11 @@ def _put_back(from_: Path, data_dir: Path, manifest: Manifest, *, stamp: str, re
         (data_dir / UNFINISHED).unlink()
         synced(data_dir)
     return aside
+
+
+def is_of_privacy(name: str) -> bool:
+    """Return whether a file of a set is about suppressed or erased people: the one that is here counts, and is added to."""
+    return name == SUPPRESSED or name.startswith(f"{PRIVACY}/")
 
 
 def _move_aside(files: Sequence[Path], aside: Path) -> Path | None:

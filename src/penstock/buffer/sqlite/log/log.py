@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 
 from penstock.buffer.port.log import SEQ_MAX
+from penstock.buffer.port.traces import Removal
 from penstock.buffer.rules.store_shares import StoreShares, whole
 from penstock.buffer.sqlite import times
 from penstock.buffer.sqlite.connections import SqliteConnection, is_busy
@@ -28,6 +29,7 @@ from penstock.buffer.sqlite.group_commit import GroupCommit
 from penstock.buffer.sqlite.log import epochs, segments
 from penstock.buffer.sqlite.log.ids import MessageIds
 from penstock.buffer.sqlite.log.segments import SegmentPart
+from penstock.buffer.sqlite.privacy import log_removal
 from penstock.buffer.sqlite.times import Times
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, ShareUsedUp
@@ -65,6 +67,8 @@ class SqliteLog:
         self.disk_free_bytes_min, self.waiting_events_max = disk_free_bytes_min, waiting_events_max
         self.shares = StoreShares(share_of=share_of, events_max=waiting_events_max)
         self.looked_at, self.trouble = float("-inf"), ""
+        #: Something was removed that the WAL may still hold.
+        self.must_scrub = False
         #: Why the file is not open; empty when it is.
         self.unopened = "events.db is not open yet"
 
@@ -144,6 +148,8 @@ class SqliteLog:
             await self.open()
         if self.times.is_due:
             await self.group.run(self.times.keep)
+        if self.must_scrub:
+            await self._scrub()
         prune = functools.partial(
             _prune,
             floor=self._settled_below(destinations),
@@ -152,6 +158,27 @@ class SqliteLog:
             ids=self.appends.ids,
         )
         return await self.group.run(prune)
+
+    async def remove(self, removal: Removal) -> bool:
+        """Take people's events out, some in each transaction; see port/traces.py. Returns that nothing is left to do.
+
+        Raises BufferUnavailable, StoreDamaged.
+        """
+        if self.unopened:
+            raise BufferUnavailable(self.unopened)
+        for some in log_removal.in_steps(removal.seqs):
+            is_renamed = await self.group.run(functools.partial(log_removal.erase, seqs=some, names=removal.names))
+            if is_renamed:
+                # What is remembered of message ids is read again.
+                self.appends.version = None
+        self.must_scrub = True
+        await self._scrub()
+        return True
+
+    async def _scrub(self) -> None:
+        """Empty the WAL, which still has what was removed; while another process reads, the next round of `prune` tries again."""
+        loop = asyncio.get_running_loop()
+        self.must_scrub = not await loop.run_in_executor(self.group.executor, scrub, self.connection)
 
     async def note_jump(self, jump: Jump) -> None:
         """Write down that the wall's clock was set, so that nothing grows older or younger by it.

@@ -147,13 +147,25 @@ def remove(connection: SqliteConnection, *, below_seq: int, older_than_ms: int, 
             return removed
         connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
         # What events of a request share would else be written as often as there are events.
-        parts = [part(Batch.of(*together)) for _, together in itertools.groupby(kept, key=_shared)]
+        parts = [part(Batch.of(*together)) for _, together in itertools.groupby(kept, key=shared)]
         insert(connection, "segment", _rows([parts], after_seq=row[0] - len(kept)))
         removed += len(events) - len(kept)
     return removed
 
 
-def _shared(event: Event) -> tuple[str, int, bytes]:
+def put(connection: SqliteConnection, parts: Sequence[SegmentPart], *, last_seq: int) -> None:
+    """Write the events of a segment that was taken out, as one again, with the numbers that they had."""
+    count = sum(len(part.ids) for part in parts)
+    insert(connection, "segment", _rows([parts], after_seq=last_seq - count))
+
+
+def events_of(row: Sequence[Any]) -> list[tuple[int, Event]]:
+    """Return numbers and events of a row that SELECT selected."""
+    return _events(row)
+
+
+def shared(event: Event) -> tuple[str, int, bytes]:
+    """Return what events of one request have in common."""
     return event.source, event.received_at_ms, event.envelope
 
 

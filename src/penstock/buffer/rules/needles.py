@@ -1,0 +1,82 @@
+"""How names are looked for in what is stored: quickly where they may be, exactly where they are. Pure.
+
+An id of a few letters is part of very much that is not about its person: in free texts it is looked for with a word in front
+of it that says what it is, an address or a long id as it stands.
+"""
+
+import functools
+import json
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from penstock.identity import EMAIL, USER, VISITOR
+
+# Shorter ids are not looked for in free texts as they stand.
+DISTINCTIVE_CHARS = 8
+GONE = "[erased]"
+WORDS = r"(?:user|anon|email|company|person|visitor|userId|user_id|anonymousId|company_id)"
+
+
+class Needles:
+    """The names of one person or company, to be looked for."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = frozenset(names)
+        self.values = {name.partition(":")[2] for name in self.names}
+        #: How they are named in lanes and records: a visitor may be a destination's person.
+        self.lanes = self.names | {USER + name.removeprefix(VISITOR) for name in self.names if name.startswith(VISITOR)}
+        self._exact, self._lower = _forms(self.names)
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Return whether events, as they are stored, may name one of them; what is escaped may."""
+        if any(form in data for form in self._exact) or b"\\u" in data:
+            return True
+        lower = data.lower() if self._lower else b""
+        return any(form in lower for form in self._lower)
+
+    def is_in(self, text: str) -> bool:
+        """Return whether a free text names one of them."""
+        return self._pattern.search(text) is not None
+
+    def without(self, text: str) -> str:
+        """Return a text with their names taken out."""
+        return self._pattern.sub(GONE, text)
+
+    def is_lane(self, lane: str) -> bool:
+        """Return whether a lane, or a record's subject, also one in shadow, is of one of them."""
+        return lane.removeprefix("~") in self.lanes
+
+    @functools.cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        forms = sorted({form for name in self.names for form in _in_texts(name)}, key=len, reverse=True)
+        return re.compile("|".join(forms) if forms else r"(?!)", re.IGNORECASE)
+
+
+def _forms(names: frozenset[str]) -> tuple[set[bytes], set[bytes]]:
+    """Return how names stand in stored events: as they are, and those compared in small letters."""
+    exact, lower = set[bytes](), set[bytes]()
+    for name in names:
+        kind, _, value = name.partition(":")
+        text = value.encode(errors="surrogatepass")
+        if f"{kind}:" == EMAIL:
+            lower.add(text)
+            # A slash may be escaped; of other letters accept's own copy tells.
+            lower.add(text.replace(b"/", rb"\/"))
+        elif len(value) >= DISTINCTIVE_CHARS:
+            exact |= {text, text.replace(b"/", rb"\/")}
+        else:
+            exact |= {msgspec.msgpack.encode(value), b'"%b"' % text, b":%b" % text, b": %b" % text}
+    return exact, lower
+
+
+def _in_texts(name: str) -> Iterator[str]:
+    kind, _, value = name.partition(":")
+    spelled = {value, urllib.parse.quote(value, safe=""), json.dumps(value)[1:-1], value.replace("/", r"\/")}
+    for form in map(re.escape, spelled):
+        if f"{kind}:" == EMAIL or len(value) >= DISTINCTIVE_CHARS:
+            yield rf"(?<![\w.+-]){form}(?![\w-]|\.\w)"
+        else:
+            yield rf"(?<!\w){WORDS}[\"']?[ :=]+[\"']?{form}(?!\w)"

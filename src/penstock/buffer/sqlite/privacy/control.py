@@ -1,0 +1,93 @@
+"""What control.db has of people: replays asked for, orders to forget, links that were shared, and sentences about deeds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from penstock.buffer.port.traces import Held, Removal
+from penstock.buffer.rules.needles import GONE, Needles
+from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.control.journal import SqliteJournal
+from penstock.buffer.sqlite.delivery.retention import scrub
+from penstock.buffer.sqlite.file import CONTROL, snapshot
+from penstock.buffer.sqlite.privacy.slack import is_in_file, make_anew
+from penstock.clock import Clock
+
+
+def in_control(data_dir: Path, names: frozenset[str]) -> Held:
+    """Return what there is."""
+    needles = Needles(names)
+    with snapshot(data_dir / CONTROL) as control:
+        if control is None:
+            return Held(counts={}, removal=Removal(names=sorted(names)))
+        found = {
+            "replays": _texts(control, "SELECT selection FROM replay_order WHERE id = ?", _replays(control, needles)),
+            "orders to forget": _texts(
+                control, "SELECT prefix FROM forget_order WHERE id = ?", _orders(control, needles)
+            ),
+            "shared links": _texts(control, "SELECT label FROM credential WHERE hash = ?", _links(control, needles)),
+            "sentences in the audit log": _texts(
+                control, "SELECT what FROM journal WHERE id = ?", _sentences(control, needles)
+            ),
+        }
+    counts = {kind: len(texts) for kind, texts in found.items()}
+    texts = [text for each in found.values() for text in each]
+    return Held(counts=counts, removal=Removal(names=sorted(names)), texts=texts)
+
+
+def _texts(control: SqliteConnection, select: str, rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return the texts of some rows, which their last values name."""
+    return [control.execute(select, [row[-1]]).fetchone()[0] for row in list(rows)]
+
+
+def forget_in_control(data_dir: Path, names: frozenset[str], *, clock: Clock) -> None:
+    """Remove it: of replays and sentences the names alone. Raises BufferUnavailable, StoreDamaged."""
+    needles, journal = Needles(names), SqliteJournal(data_dir, clock=clock)
+    with journal.transaction() as control:
+        control.executemany("UPDATE replay_order SET selection = ? WHERE id = ?", list(_replays(control, needles)))
+        control.executemany("DELETE FROM forget_order WHERE id = ?", list(_orders(control, needles)))
+        control.executemany("DELETE FROM credential WHERE hash = ?", list(_links(control, needles)))
+        # Two sentences of one minute may have become one.
+        control.executemany("UPDATE OR REPLACE journal SET what = ? WHERE id = ?", list(_sentences(control, needles)))
+    with journal.writing() as control:
+        scrub(control)
+        if is_in_file(data_dir / CONTROL, needles):
+            make_anew(control)
+            scrub(control)
+
+
+def _replays(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str, int]]:
+    for number, text in control.execute("SELECT id, selection FROM replay_order").fetchall():
+        selection = msgspec.json.decode(text)
+        gone = {key: GONE for key, value in selection.items() if _names(needles, key, value)}
+        if gone:
+            yield msgspec.json.encode(selection | gone).decode(), number
+
+
+def _orders(control: SqliteConnection, needles: Needles) -> Iterator[tuple[int]]:
+    for number, prefix in control.execute("SELECT id, prefix FROM forget_order").fetchall():
+        if needles.is_lane(prefix):
+            yield (number,)
+
+
+def _links(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str]]:
+    for hash_, label in control.execute("SELECT hash, label FROM credential WHERE kind = 'share'").fetchall():
+        try:
+            subject = msgspec.json.decode(label)
+        except msgspec.DecodeError:
+            subject = {}
+        items = subject.items() if isinstance(subject, dict) else ()
+        if any(_names(needles, key, value) for key, value in items) or needles.is_in(label):
+            yield (hash_,)
+
+
+def _sentences(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str, int]]:
+    for number, what in control.execute("SELECT id, what FROM journal").fetchall():
+        if needles.is_in(what):
+            yield needles.without(what), number
+
+
+def _names(needles: Needles, key: str, value: object) -> bool:
+    is_whole = key in {"person", "company"} and value in needles.values
+    return is_whole or (isinstance(value, str) and needles.is_in(value))

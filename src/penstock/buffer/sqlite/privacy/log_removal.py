@@ -1,0 +1,93 @@
+"""Events taken out of their segments: what stays has their numbers, their times and their source, so that all sums hold.
+
+Written by the one writer of events.db, inside its transactions, some segments at a time. A segment is written anew under its
+own number; the pages of the old one are overwritten (`secure_delete`).
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from penstock.buffer.rules.needles import Needles
+from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.log import segments
+from penstock.buffer.sqlite.log.ids import ids_of, seqs_of
+from penstock.event import Batch, Event, MessageId
+from penstock.identity import ERASED, NOTHING_LEFT, is_left, left_of, names_shared, without_person
+
+# Events in one transaction: few enough not to delay an append for long.
+EVENTS_AT_ONCE = 200
+MESSAGES = "SELECT run, source, first_id, ids, seqs FROM message WHERE instr(ids, ?)"
+# Shorter parts of an id say nothing about whose it is.
+TELLING_CHARS = 4
+
+
+def erase(connection: SqliteConnection, seqs: Sequence[int], names: Sequence[str]) -> bool:
+    """Take events out, those that are stored; return whether ids of theirs told a person and are others now."""
+    needles, renamed = Needles(names), dict[str, str]()
+    left = list(seqs)
+    while left:
+        row = connection.execute(segments.AT, [left[0]]).fetchone()
+        if row is None:
+            break
+        last, count = row[0], row[1]
+        here = {seq for seq in left if last - count < seq <= last}
+        left = [seq for seq in left if seq > last]
+        if here:
+            _rewrite(connection, row, here, needles, renamed)
+    for id_ in renamed:
+        _forget_id(connection, id_)
+    return bool(renamed)
+
+
+def _rewrite(
+    connection: SqliteConnection, row: Sequence[object], gone: set[int], needles: Needles, renamed: dict[str, str]
+) -> None:
+    events = segments.events_of(row)
+    kept = [_left(seq, event, needles, renamed) if seq in gone else _of_others(event, needles) for seq, event in events]
+    if kept == [event for _, event in events]:
+        return
+    parts = [segments.part(Batch.of(*together)) for _, together in itertools.groupby(kept, key=segments.shared)]
+    connection.execute("DELETE FROM segment WHERE last_seq = ?", [row[0]])
+    segments.put(connection, parts, last_seq=events[-1][0])
+
+
+def _left(seq: int, event: Event, needles: Needles, renamed: dict[str, str]) -> Event:
+    if is_left(event):
+        return event
+    message_id = event.message_id
+    if any(len(value) >= TELLING_CHARS and value in message_id for value in needles.values):
+        message_id = MessageId(f"erased-{seq}")
+        renamed[event.message_id] = message_id
+    head = left_of(event, type_=ERASED, message_id=message_id)
+    fields = msgspec.structs.asdict(head)
+    return msgspec.structs.replace(event, **fields, body=NOTHING_LEFT, envelope=b"")
+
+
+def _of_others(event: Event, needles: Needles) -> Event:
+    """Return another person's event; what its batch said of the person goes, for it is not about this one."""
+    if not event.envelope or needles.names.isdisjoint(names_shared(event.envelope)):
+        return event
+    return msgspec.structs.replace(event, envelope=without_person(event.envelope))
+
+
+def _forget_id(connection: SqliteConnection, id_: str) -> None:
+    """Take a message id out of the runs."""
+    quoted = msgspec.json.encode(id_).decode()
+    for run, source, first, ids, seqs in connection.execute(MESSAGES, [quoted]).fetchall():
+        pairs = [pair for pair in zip(ids_of(ids), seqs_of(seqs), strict=True) if pair[0] != id_]
+        connection.execute("DELETE FROM message WHERE run = ? AND source = ? AND first_id = ?", [run, source, first])
+        if pairs:
+            segments.insert(connection, "message", [_row(run, source, pairs)])
+
+
+def _row(run: int, source: str, pairs: Sequence[tuple[str, int]]) -> tuple[int, str, str, str, str]:
+    ids, seqs = zip(*pairs, strict=True)
+    return run, source, ids[0], msgspec.json.encode(ids).decode(), msgspec.json.encode(seqs).decode()
+
+
+def in_steps(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield the numbers of events, as many at once as go into one transaction."""
+    for start in range(0, len(seqs), EVENTS_AT_ONCE):
+        yield seqs[start : start + EVENTS_AT_ONCE]

@@ -1,0 +1,97 @@
+"""Erasures, put together: what accept and deliver do when they are asked, and who asks them."""
+
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from penstock import __version__
+from penstock.buffer.port.traces import Removal
+from penstock.clock import Clock
+from penstock.errors import SettingsError
+from penstock.privacy.errands import follow
+from penstock.run.opening import open_asking, open_errands, open_requests, open_searching
+from penstock.settings import Destination, Settings
+
+if TYPE_CHECKING:
+    from penstock.destinations.erasure import Erased, NotErased
+    from penstock.erasing.eraser import Eraser
+    from penstock.run.process import Process
+
+# How often the owners of files look for what they are asked.
+LOOK_S = 1.0
+SHADOW = "in shadow mode: Penstock writes nothing there, and deletes nothing; the program that wrote them has to delete"
+
+
+class Owner(Protocol):
+    """Who owns a file that people are to be removed from."""
+
+    async def remove(self, removal: Removal) -> bool:
+        """Remove them; return whether that was all."""
+
+
+@contextlib.asynccontextmanager
+async def erasing(process: "Process", owner: Owner, *beside: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
+    """Look each second, while inside, whether the owner of a file is to remove a person; and do what is to be done beside."""
+    errands = open_errands(process.settings)
+    own: Callable[[], Awaitable[int]] = functools.partial(follow, errands, process.role, Removal, owner.remove)
+    chores = (own, *beside)
+    async with contextlib.AsyncExitStack() as stack:
+        for chore in chores:
+            await stack.enter_async_context(process.regularly(chore, every_s=LOOK_S))
+        yield
+
+
+def open_eraser(settings: Callable[[], Settings], *, clock: Clock) -> "Eraser":
+    """Return who brings erasures to their end; `settings` are those in force."""
+    from penstock.buffer.sqlite.folder import FILES, identity_of
+    from penstock.erasing.eraser import Eraser
+    from penstock.privacy.receipt import Seal
+
+    now = settings()
+    return Eraser(
+        open_asking(now),
+        errands=open_errands(now),
+        searching=open_searching(now, lambda: settings().destinations),
+        destinations=lambda: _ways(settings(), clock),
+        seal=Seal(now.data_dir),
+        clock=clock,
+        facts=lambda: {"penstock": __version__, "folder": identity_of(now.data_dir / FILES[0])},
+    )
+
+
+def late_erasures(settings: Settings) -> list[str]:
+    """Return what people must know of erasures that are past their deadline. Never raises."""
+    from penstock.privacy.requests import late_in_words
+
+    try:
+        return late_in_words(open_requests(settings))
+    except (SettingsError, OSError) as error:
+        return [f"requests about people cannot be read: {error}"]
+
+
+def _ways(
+    settings: Settings, clock: Clock
+) -> Mapping[str, Callable[[frozenset[str]], Awaitable["Erased | NotErased"]]]:
+    return {
+        name: functools.partial(_erase, destination, settings, clock)
+        for name, destination in settings.destinations.items()
+    }
+
+
+async def _erase(
+    destination: Destination, settings: Settings, clock: Clock, names: frozenset[str]
+) -> "Erased | NotErased":
+    """Ask one destination to delete people, with a connection of its own."""
+    from penstock.destinations.erasure import Erased
+    from penstock.destinations.every import package_of
+    from penstock.destinations.reading import options_of
+
+    if destination.mode == "shadow":
+        return Erased(0, SHADOW)
+    package = package_of(destination)
+    api = package.connect(destination, settings, clock)
+    try:
+        return await package.erase(api, names, options_of(destination, settings))
+    finally:
+        await api.close()
