@@ -95,6 +95,8 @@ class HostileCustify:
 
     async def send(self, call: Call) -> Answer:
         """Serve, shielded: a client that times out, crashes or is cancelled does not stop the server."""
+        # Before the machine may fall asleep: what was sent then arrives when it wakes up, and nobody can help that.
+        self._note_call()
         task = far_side(self._serve(call))
         self.serving.add(task)
         task.add_done_callback(self.serving.discard)
@@ -139,7 +141,6 @@ class HostileCustify:
         self.quiet_until = 0.0
 
     async def _serve(self, call: Call) -> Answer:
-        self._note_call()
         await asyncio.sleep(self.dice.uniform(0.01, 0.3))
         if not self.key_is_good:
             return Barred(401, "bad key")
