@@ -297,7 +297,7 @@ def test_the_audit_log_is_kept_for_as_long_as_the_settings_say(world, admin):
 NOTHING_PERSONAL = {
     "/", "/changes", "/tokens", "/password", "/problems", "/replays", "/sources", "/sources/{name}", "/destinations",
     "/destinations/{name}", "/activity", "/activity/{sort}", "/links", "/sources/new", "/destinations/new",
-    "/destinations/new/{type}", "/help", "/help/settings", "/users", "/users/{name}", "/api/openapi.json", "/api/v1/tokens",
+    "/destinations/new/{type}", "/alerts", "/alerts/new/{type}", "/alerts/channels/{name}", "/api/v1/alerts", "/help", "/help/settings", "/users", "/users/{name}", "/api/openapi.json", "/api/v1/tokens",
     "/api/v1/users",
     "/api/v1/sources", "/api/v1/destinations", "/api/v1/refused", "/api/v1/destinations/{name}/dead",
     "/api/v1/destinations/{name}/attributes", "/api/v1/replays", "/api/v1/replays/{job:int}", "/api/v1/revisions",

@@ -157,7 +157,7 @@ def addresses(world) -> list[str]:
         ):
             names = {"destination": "custify", "cause": "custify.refused.422", "job": "1", "message_id": message}
             names["name"] = {"sources": "web", "users": "admin"}.get(route.path.split("/")[1], "custify")
-            names |= {"sort": "look", "hash": "none", "type": "custify", "number": "1"}
+            names |= {"sort": "look", "hash": "none", "token": "none", "type": "custify", "number": "1"}
             found.append(
                 re.sub(r"{(\w+)(?::\w+)?}", lambda m, names=names: urllib.parse.quote(names[m[1]]), route.path)
             )
