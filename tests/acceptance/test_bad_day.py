@@ -275,7 +275,8 @@ def test_a_name_that_cannot_be_resolved_is_tried_again(penstock, sandbox):
     until(lambda: "destination_changed" in penstock.log.read_text())
     penstock.send(identify(1))
 
-    until(lambda: penstock.counts()["retrying"])
+    down = until(lambda: (s := penstock.status()["destinations"]["custify"])["state"] == "down" and s)
+    assert "the name has no address" in down["reason"]
     penstock.write_settings()
 
     assert penstock.until_settled()["outcomes"]["delivered"] == 1

@@ -7,10 +7,9 @@ import pytest
 import planted_functions
 from dashboard_world import World
 from penstock import causes
-from penstock.admin.pages import mapping
 from penstock.buffer.port.outcomes import Outcome
 from penstock.destinations import reading
-from penstock.explain import budget, questions
+from penstock.explain import budget, questions, ranges
 from penstock.machine.apart import Budget, Pool
 
 EVENT = {"type": "identify", "userId": "ana", "messageId": "m1", "traits": {"plan": "pro"}}
@@ -50,7 +49,7 @@ def test_the_next_question_is_answered(admin, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "name", "path"),
     [
-        (mapping, "fields", "/mapping/custify"),
+        (ranges, "tally", "/mapping/custify"),
         (reading, "meaning_of", "/events/custify/m1?rerun=1"),
         (questions, "history_of", "/people?destination=custify&person=ana&field=plan"),
     ],
