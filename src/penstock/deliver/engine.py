@@ -47,8 +47,6 @@ from penstock.repeats import Repeats
 
 log = structlog.get_logger()
 
-# How soon an engine that had something to do looks for new events again; the longer it finds none, the later.
-IDLE_S_MIN = 0.01
 # A call that comes to its turn so late has missed it: others have theirs by now.
 LATE_S_MAX = 1.0
 # How long an engine rests when its own disk is full before it looks again.
@@ -102,14 +100,14 @@ class Engine:
             # We crashed: calls then under way may still be applied, and the next events of their lanes must not
             # overtake them. The destination gets the time that we would have given it.
             await self._rest(self.policy.call_s_max)
-        idle_s = IDLE_S_MIN
+        busy_at = self.clock.steady()
         while not self.stopping.is_set():
             self.news.clear()
             leases = await self._lease()
             for lease in leases:
                 self._start(lease)
-            idle_s = IDLE_S_MIN if leases or self.news.is_set() else min(self.policy.idle_s_max, idle_s * 2)
-            await self._pause(idle_s)
+            busy_at = self.clock.steady() if leases or self.news.is_set() else busy_at
+            await self._pause(busy_at)
         await self._drain()
 
     def reconfigure(self, *, api: Api, policy: DeliveryPolicy, per_s_max: float) -> None:
@@ -351,14 +349,16 @@ class Engine:
             at = f"{where.name}:{where.lineno}"
             self._hear("delivery_crashed", level=logging.ERROR, cause=f"{type(error).__name__} at {at}")
 
-    async def _pause(self, idle_s: float) -> None:
+    async def _pause(self, busy_at: float) -> None:
         """Wait until a call ends, the pace allows one, something may have arrived, or the engine stops."""
         for line in self.repeats.due(self.clock.steady()):
             line.say(self.log)
         if self.news.is_set():
             return
         # Not longer than until the pace allows a call: of a small limit, what is not used at once is lost.
-        timeout = None if self._free() < 1 else min(self.pace.wait_s(self.clock.steady()), 1.0) or idle_s
+        now = self.clock.steady()
+        look_s = min(self.pace.wait_s(now), 1.0) or self.policy.idle_s(now - busy_at)
+        timeout = None if self._free() < 1 else look_s
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self.news.wait()

@@ -18,6 +18,9 @@ TOGETHER_MAX = 50
 WRITING_MAX = 256
 # A run makes two calls, after two look-ups, and is taken apart once; each may wait as long as it may take.
 CALLS_OF_A_LEASE = 16
+# How soon an engine that had something to do looks for new events again; and what an event may wait of the time since the
+# last one: at a steady trickle little, and after seconds without any as long as may be.
+IDLE_S_MIN, IDLE_SHARE = 0.01, 0.125
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +58,7 @@ class DeliveryPolicy:
     def lease_s(self) -> float:
         """A lease outlives every call of a dispatch, or a slow answer would let the next event of the lane overtake."""
         return CALLS_OF_A_LEASE * self.call_s_max + 20.0
+
+    def idle_s(self, idle_for_s: float) -> float:
+        """Return how long an engine that has found nothing for so long waits until it looks again."""
+        return min(self.idle_s_max, max(IDLE_S_MIN, idle_for_s * IDLE_SHARE))
