@@ -184,6 +184,8 @@ def own_links(page: str) -> set[str]:
     return {html.unescape(link) for link in re.findall(r'href="(/(?:people|events|payloads|live|ledger)[^"]*)"', page)}
 
 
+# Some hundred pages about events with a secret in every field: most of a minute alone on a slow machine.
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CS])
 def test_no_page_shows_what_a_role_may_not_see(world, role):
     visitor = world.visitor(role)
