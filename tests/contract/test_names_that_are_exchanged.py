@@ -7,15 +7,13 @@ import itertools
 
 import pytest
 
-from contract.test_renames import CUSTIFY, Standing
+from contract.test_renames import CUSTIFY, Standing, fleet_over
 from contract.worlds import event
 from penstock import causes
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
+from penstock.buffer.sqlite.control.orders import SqliteOrders
 from penstock.buffer.sqlite.delivery import names
-from penstock.clock import SeededDice
-from penstock.deliver.fleet import Fleet
 from penstock.errors import BufferUnavailable
 from penstock.settings import NEW, Connection, Settings, Source, account_of
 
@@ -38,16 +36,7 @@ def settings(**workspaces) -> Settings:
 
 @pytest.fixture
 def fleet(sqlite_world):
-    fleet = Fleet(
-        backlog_of=sqlite_world.store.backlog,
-        ledger_of=sqlite_world.store.ledger,
-        orders=SqliteOrders(sqlite_world.folder, clock=sqlite_world.clock),
-        ledger_orders=SqliteLedgerOrders(sqlite_world.folder, clock=sqlite_world.clock),
-        clock=sqlite_world.clock,
-        dice=SeededDice(1),
-        names=sqlite_world.store,
-    )
-    fleet._serve = Standing
+    fleet = fleet_over(sqlite_world)
     fleet._leave = lambda served: None
     fleet._change = lambda served, destination: fleet.served.update({destination.name: Standing(destination)})
     return fleet

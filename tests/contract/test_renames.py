@@ -37,8 +37,8 @@ def crm(**facts) -> Settings:
     return settings(dataclasses.replace(CUSTIFY, name="crm", **facts))
 
 
-@pytest.fixture
-def fleet(sqlite_world):
+def fleet_over(sqlite_world) -> Fleet:
+    """Return a fleet whose destinations are served, and send nothing."""
     fleet = Fleet(
         backlog_of=sqlite_world.store.backlog,
         ledger_of=sqlite_world.store.ledger,
@@ -50,6 +50,11 @@ def fleet(sqlite_world):
     )
     fleet._serve = Standing
     return fleet
+
+
+@pytest.fixture
+def fleet(sqlite_world):
+    return fleet_over(sqlite_world)
 
 
 class Standing:

@@ -1,11 +1,11 @@
 """What people may ask for: to suppress, to erase, to agree, to take back. Nothing is removed here; the eraser does that."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from penstock.errors import SettingsError
 from penstock.identity import COMPANY, EMAIL, USER, VISITOR, is_shared_placeholder, name_of
 from penstock.privacy.requests import PrivacyRequest, Requests
-from penstock.privacy.suppressed import ERASE, SUPPRESS, SuppressedList, Suppression
+from penstock.privacy.suppressed import ERASE, SUPPRESS, SuppressedList
 from penstock.settings import Settings
 
 #: How people say by what they name a person.
@@ -115,9 +115,3 @@ class Requesting:
             got = "no such request" if request is None else f"one that is {request.state}"
             raise SettingsError("request", expected=f"one that is {' or '.join(states)}", got=got)
         return request
-
-
-def suppressed_now(people: SuppressedList) -> Sequence[Suppression]:
-    """Return the newest line of everybody whose events are dropped."""
-    people.look()
-    return [e for e in people.entries.values() if e.digest in people.dropped.get(e.kind, ())]

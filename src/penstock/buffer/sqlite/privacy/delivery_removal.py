@@ -5,7 +5,7 @@ and the next try finds it ended.
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from penstock import causes
 from penstock.buffer.port.outcomes import Outcome
@@ -28,9 +28,6 @@ TALLY = """
 INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (destination, outcome) DO UPDATE SET count = count + excluded.count
 """
 END = "UPDATE outcome SET outcome = ?, reason = ?, cause = ?, notes = '', became = '' WHERE destination = ? AND seq = ?"
-
-#: What a destination has of the log; also of one that is not served.
-IntakeOf = Callable[[str], Intake]
 
 
 def end_events(connection: SqliteConnection, intake: Intake, seqs: Sequence[int], *, at: float) -> bool:

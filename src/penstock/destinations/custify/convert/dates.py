@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from penstock.timestamps import EVENTS_SINCE, LISTED, date_of, moment, to_text
 
-# Of the listed forms the one that leaves nothing open: every moment is brought to it.
-UTC_FORM = re.compile(r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
 # How texts begin that may be a moment in one of the forms that languages print; all others are not looked into.
 PRINTED = re.compile(
     r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? .*:|(?:\d{1,2}[ -])?[a-z]{3,9}\.?[ ,-].*\d:\d|/Date\(",
