@@ -13,7 +13,7 @@ from penstock.buffer.port.outcomes import GIVEN, Outcome
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.control.orders import SqliteOrders
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
-from penstock.cli.explain import explain_command
+from penstock.cli import penstock
 from penstock.clock import SeededDice
 from penstock.deliver.fleet import Fleet
 from penstock.destinations.answer import Refused, Unavailable, read_answer
@@ -131,7 +131,7 @@ def test_the_page_and_the_command_line_tell_the_same(told):
             assert page.content == each["body"].encode()
     assert len(told.sent(FAILED_ONCE)) == 2
     del environ["PENSTOCK_CONFIG"]
-    shown = CliRunner().invoke(explain_command, [REFUSED, "--sent", "--json"], env=environ, catch_exceptions=False)
+    shown = CliRunner().invoke(penstock, ["explain", REFUSED, "--sent", "--json"], env=environ, catch_exceptions=False)
     assert json.loads(shown.output)["sent"] == told.sent(REFUSED)
 
 

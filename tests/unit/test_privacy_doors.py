@@ -13,7 +13,7 @@ from penstock.buffer.port.control import Role, User
 from penstock.buffer.port.traces import Removal
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
 from penstock.buffer.sqlite.log.log import SqliteLog
-from penstock.cli.erase import erase_command, person_command, suppress_command, verify_command
+from penstock.cli import penstock
 from penstock.destinations.erasure import Erased
 from penstock.erasing.eraser import Eraser
 from penstock.privacy.errands import Errands, follow
@@ -107,14 +107,15 @@ def test_a_receipt_that_was_changed_does_not_verify(world, tmp_path):
     receipt = world.privacy.asking.requests.receipt_of("000001")
     toml = tmp_path / "penstock.toml"
     toml.write_text(f'data_dir = "{world.folder}"\n')
-    assert CliRunner().invoke(verify_command, [str(receipt), "--config", str(toml)]).exit_code == 0
+    assert CliRunner().invoke(penstock, ["verify", str(receipt), "--config", str(toml)]).exit_code == 0
 
     changed = json.loads(receipt.read_text())
     changed["receipt"]["removed"]["events"] += 1
     for text in (json.dumps(changed), "{}", "no JSON"):
         (tmp_path / "changed.json").write_text(text)
         assert (
-            CliRunner().invoke(verify_command, [str(tmp_path / "changed.json"), "--config", str(toml)]).exit_code == 1
+            CliRunner().invoke(penstock, ["verify", str(tmp_path / "changed.json"), "--config", str(toml)]).exit_code
+            == 1
         )
 
 
@@ -123,7 +124,7 @@ def test_what_is_exported_is_what_an_erasure_finds_and_afterwards_nothing(world,
     toml.write_text(f'data_dir = "{world.folder}"\n')
     asked = [str(out), "--email", "Ann@Example.com", "--config", str(toml)]
 
-    assert CliRunner().invoke(person_command, asked).exit_code == 0
+    assert CliRunner().invoke(penstock, ["person", *asked]).exit_code == 0
 
     held = json.loads(out.read_text())
     assert held["names"] == ["email:ann@example.com", "user:ann-of-acme"]
@@ -137,7 +138,7 @@ def test_what_is_exported_is_what_an_erasure_finds_and_afterwards_nothing(world,
     world.privacy.asking.erase(frozenset({"email:ann@example.com"}), world.reader.settings, by="root")
     bring_to_its_end(world)
     out.unlink()
-    assert CliRunner().invoke(person_command, asked).exit_code == 1
+    assert CliRunner().invoke(penstock, ["person", *asked]).exit_code == 1
     assert json.loads(out.read_text())["events"] == []
 
 
@@ -245,16 +246,16 @@ def test_the_command_line_shows_first_and_asks(world, tmp_path):
     toml.write_text(f'data_dir = "{world.folder}"\n')
     who = ["--user-id", "ann-of-acme", "--config", str(toml)]
 
-    shown = CliRunner().invoke(erase_command, [*who, "--dry-run"])
+    shown = CliRunner().invoke(penstock, ["erase", *who, "--dry-run"])
     assert "found to be the same: email:ann@example.com" in shown.output
-    assert CliRunner().invoke(erase_command, who, input="n\n").exit_code == 1
+    assert CliRunner().invoke(penstock, ["erase", *who], input="n\n").exit_code == 1
     assert not world.privacy.requests()
 
-    assert CliRunner().invoke(erase_command, [*who, "--yes"]).exit_code == 0
-    listed = CliRunner().invoke(erase_command, ["--list", "--json", "--config", str(toml)]).output
+    assert CliRunner().invoke(penstock, ["erase", *who, "--yes"]).exit_code == 0
+    listed = CliRunner().invoke(penstock, ["erase", "--list", "--json", "--config", str(toml)]).output
     assert json.loads(listed)["state"] == "open"
     assert "ann" not in listed
-    assert CliRunner().invoke(suppress_command, ["--user-id", "0", "--config", str(toml)]).exit_code != 0
+    assert CliRunner().invoke(penstock, ["suppress", "--user-id", "0", "--config", str(toml)]).exit_code != 0
 
 
 def test_a_request_on_the_disk_is_shared_placeholder(world):
