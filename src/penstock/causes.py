@@ -60,114 +60,10 @@ UNKNOWN = "unknown"
 
 _MEND = "Mend what sends it, or wait for a mapping that reads it, then replay the cause."
 
-CAUSES = {
+#: Causes of our own; those of a kind of destination stand in its folder, and destinations/kinds.py has them all.
+OWN = {
     cause.code: cause
     for cause in (
-        Cause(
-            code=KEY_REJECTED,
-            meaning="Custify answered 401 or 403: the API key is wrong, revoked, or lacks a permission.",
-            advice="Enter the key shown in Custify under Settings, Developer, API Key. The destination is held meanwhile;"
-            " nothing is lost, no event grows old, and delivery goes on by itself once the key works.",
-        ),
-        Cause(
-            code=REDIRECTED,
-            meaning="Custify's address answered with a redirect, which Penstock does not follow.",
-            advice="Set base_url to the origin that Custify shows beside the API key. The destination is held meanwhile.",
-        ),
-        Cause(
-            code=CERTIFICATE,
-            meaning="The certificate of Custify's address cannot be trusted.",
-            advice="Look for a proxy that opens TLS, a wrong base_url, or a wrong clock on this machine. The destination is"
-            " held meanwhile.",
-        ),
-        Cause(
-            code=ADDRESS,
-            meaning="Custify's address must not be connected to: base_url is no origin, or its host leads to an address that"
-            " is not the internet's. Nothing was sent.",
-            advice="Correct base_url, or what DNS says of its host. Where a host of a network of your own is meant, name it"
-            " in allowed_private_hosts. The destination is held meanwhile.",
-        ),
-        Cause(
-            code=ACCOUNT,
-            meaning="Custify refuses everything for the sake of the account: 402 (Payment Required) or 451.",
-            advice="Ask Custify, or the colleague who pays for it. The destination is held meanwhile; nothing is lost, no event grows"
-            " old, and delivery goes on by itself once calls are taken again.",
-        ),
-        Cause(
-            code=ROUTE,
-            meaning="Custify's address takes no calls of this kind: every call is answered with 404, 405, 407, 410, 421 or"
-            " 426.",
-            advice="Is base_url the origin shown beside the API key? Is there a proxy that wants a password, or sends calls"
-            " elsewhere? The destination is held meanwhile.",
-        ),
-        Cause(
-            code=NOT_THE_API,
-            meaning="A web page answered in the place of Custify's API: a login or maintenance page, a captive portal, a"
-            " firewall or a proxy. Whatever its status, nothing was delivered.",
-            advice="Open base_url from this machine and see who answers. Where every call is answered so, the destination is"
-            " held and goes on by itself. Where one event alone is, a firewall dislikes something in it: look at the event,"
-            " then replay the cause.",
-        ),
-        Cause(
-            code=ERROR_ANSWER,
-            meaning='The answer had a status of success, and said at its top that it is none (`error`, `"success": false`):'
-            " nothing was delivered.",
-            advice="Read the answer on the attempt. Where every call is answered so, the destination is held and goes on by"
-            " itself. Where one event alone is, mend what it names, then replay the cause.",
-        ),
-        Cause(
-            code=REFUSED,
-            meaning="Custify refused the call for good; its answer says why.",
-            advice="Read Custify's answer on the attempt. Mend the data or the mapping, then replay the cause.",
-        ),
-        Cause(
-            code=f"{REFUSED}.400",
-            meaning="Custify could not read the call (400 Bad Request).",
-            advice="A field has a form that Custify does not take; its answer names it. Mend the trait or property where it"
-            " is sent, then replay the cause.",
-        ),
-        Cause(
-            code=f"{REFUSED}.403",
-            meaning="This event alone was refused with 403 for as long as retry_hours allows, while others passed: a"
-            " firewall in front of Custify dislikes something in it.",
-            advice="Look at the event for what looks like code, a script or an attack. Mend it where it is sent, or ask"
-            " Custify, then replay the cause.",
-        ),
-        Cause(
-            code=f"{REFUSED}.404",
-            meaning="Custify does not know what the call writes to (404 Not Found).",
-            advice="Is base_url the origin shown beside the API key? Then replay the cause.",
-        ),
-        Cause(
-            code=f"{REFUSED}.413",
-            meaning="The call was too large for Custify (413).",
-            advice='Send fewer or shorter traits; with nested = "drop" arrays and objects are left out.',
-        ),
-        Cause(
-            code=f"{REFUSED}.422",
-            meaning="Custify understood the call and refused a value in it (422).",
-            advice="Its answer names the field: a type that changed, an unknown choice, a malformed e-mail. Mend the data"
-            " or the attribute in Custify, then replay the cause.",
-        ),
-        Cause(
-            code=UNAVAILABLE,
-            meaning="Custify gave no usable answer: to any call now, or to this event for as long as retry_hours allows.",
-            advice="See whether Custify is reachable from this machine (status page, proxy, DNS). While no call gets through,"
-            " one read every few seconds finds out when it is back, and no event grows old. Replay the cause for events"
-            " that are dead.",
-        ),
-        Cause(
-            code=THROTTLED,
-            meaning="Custify answered 429, or 503, and asked for a long wait with Retry-After.",
-            advice="Nothing to do: delivery goes on by itself, and no event grows old meanwhile. Resume the destination to"
-            " ask at once; a restart and a changed key do so too. retry_after_s_max is the longest wait that is agreed to.",
-        ),
-        Cause(
-            code=PERSON_UNKNOWN,
-            meaning="Custify does not know the person of an event, and no identify or group call came for them in time."
-            " Custify would have taken the event and dropped it without a word.",
-            advice="Call identify (or group) for the person, then replay the cause; or set unknown_people to `create`.",
-        ),
         Cause(
             code=STUCK,
             meaning="To read the event, or to weigh it against what the destination holds, took more steps than any event may"
@@ -316,53 +212,8 @@ CAUSES = {
 }
 
 
-_RESTS = " The destination is held meanwhile; nothing is lost, and delivery goes on by itself once a ping is taken."
-_REPLAY = "Read the answer on the attempt. Mend the receiver or the data, then replay the cause."
-_OF_WEBHOOKS = (
-    (
-        "key_rejected",
-        "The receiver of a webhook answered 401 or 403: it does not take the signature, or knows another secret.",
-        "Enter the same secret on both sides, and look whether the receiver's clock is right." + _RESTS,
-    ),
-    ("redirected", "The address of a webhook answered with a redirect, which Penstock does not follow.",
-     "Enter the address that it leads to." + _RESTS),
-    ("certificate", "The certificate of a webhook's address cannot be trusted.",
-     "Look for a proxy that opens TLS, a wrong address, or a wrong clock on this machine." + _RESTS),
-    ("address", ("A webhook's address must not be connected to: its host leads to an address that is not the internet's."
-     " Nothing was sent."),
-     "Correct the address, or what DNS says of its host. Where a host of a network of your own is meant, name it in"
-     " allowed_private_hosts." + _RESTS),
-    ("account", "The receiver of a webhook refuses everything: 402 (Payment Required) or 451.",
-     "Ask the people who run the receiver." + _RESTS),
-    ("route", "The address of a webhook takes no events: every request is answered with 404, 405, 407, 410, 421 or 426.",
-     "Correct the address, or the receiver behind it: it must take POST." + _RESTS),
-    ("not_the_api", "A web page refused a webhook's request in the receiver's place: a login page, a firewall or a proxy.",
-     ("Open the address from this machine and see who answers. Where one event alone is answered so, a firewall dislikes"
-     " something in it: look at the event, then replay the cause.")),
-    ("refused", "The receiver of a webhook refused an event for good; its answer says why.", _REPLAY),
-    ("refused.400", "The receiver of a webhook could not read an event (400 Bad Request).", _REPLAY),
-    ("refused.403", ("The receiver of a webhook answered this event alone with 403 for as long as retry_hours allows, while"
-     " others passed: a firewall in front of it dislikes something in it."),
-     "Look at the event for what looks like code, a script or an attack, then replay the cause."),
-    ("refused.404", "The receiver of a webhook does not know what an event is about (404 Not Found).", _REPLAY),
-    ("refused.413", "An event was too large for the receiver of a webhook (413).",
-     "Let the receiver take larger bodies, then replay the cause."),
-    ("refused.422", "The receiver of a webhook understood an event and refused it (422).", _REPLAY),
-    ("unavailable", "A webhook gave no usable answer: to any request now, or to this event for as long as retry_hours allows.",
-     ("See whether its address can be reached from this machine. While no call gets through, a ping every few seconds finds"
-     " out when it is back, and no event grows old. Replay the cause for events that are dead.")),
-    ("throttled", "The receiver of a webhook answered 429, or 503, and asked for a long wait with Retry-After.",
-     ("Nothing to do: delivery goes on by itself, and no event grows old meanwhile. retry_after_s_max is the longest wait"
-     " that is agreed to.")),
-)  # fmt: skip
-CAUSES |= {
-    f"webhook.{name}": Cause(code=f"webhook.{name}", meaning=meaning, advice=advice)
-    for name, meaning, advice in _OF_WEBHOOKS
-}
-
-
 def said_by(kind: str, code: str) -> str:
-    """Return the code of what a kind of destination said, such as `webhook.refused`, where every kind has the same."""
+    """Return the code of what a kind of destination said, such as `custify.refused`, where every kind has the same."""
     family, _, name = code.partition(".")
     return f"{kind}.{name}" if family == "custify" else code
 
@@ -375,11 +226,3 @@ def refused(status: int) -> str:
 def is_unavailable(code: str) -> bool:
     """Return whether a code says that no call gets through, which ends without a person's help."""
     return code.endswith(".unavailable")
-
-
-def explained(code: str) -> Cause:
-    """Return what a code means; a refusal with a rare status is explained as a refusal."""
-    if code in CAUSES:
-        return CAUSES[code]
-    family, _, rest = code.partition(".refused.")
-    return dataclasses.replace(CAUSES.get(f"{family}.refused" if rest else UNKNOWN, CAUSES[UNKNOWN]), code=code)

@@ -148,3 +148,8 @@ def embedded(address: IpAddress) -> IpAddress:
     if inner is None and address in NAT64:
         inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return inner or address
+
+
+def without_user(text: str) -> str:
+    """Return an address as it was given, but never a password that stands in it."""
+    return re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)

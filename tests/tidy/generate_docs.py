@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from cases.render import render
-from penstock.causes import CAUSES
 from penstock.cli import penstock
+from penstock.destinations.kinds import CAUSES, KINDS
 from penstock.settings import SCALARS, AlertChannel, Connection, Destination, Settings, Source
 from tidy import performance_page
 
@@ -83,10 +83,15 @@ def mapping_page() -> str:
     return render()
 
 
+def _file_of(code: str) -> str:
+    kind = code.partition(".")[0]
+    return f"src/penstock/destinations/{kind}/causes.py" if kind in KINDS else "src/penstock/causes.py"
+
+
 def cause_page(code: str) -> str:
     """Return what one cause means and what to do about it."""
     cause = CAUSES[code]
-    lines = [f"# {code}", "", "Generated from `src/penstock/causes.py` by `make docs`.", "", cause.meaning, ""]
+    lines = [f"# {code}", "", f"Generated from `{_file_of(code)}` by `make docs`.", "", cause.meaning, ""]
     lines += ["## What to do", "", cause.advice, "", "## Which events", "", "```"]
     lines += [f"penstock dead --cause {code}", f"penstock replay --cause {code}", "```"]
     return "\n".join(lines) + "\n"
@@ -94,7 +99,12 @@ def cause_page(code: str) -> str:
 
 def causes_page() -> str:
     """Return the list of causes."""
-    lines = ["# Causes", "", "Generated from `src/penstock/causes.py` by `make docs`. Codes never change.", ""]
+    lines = [
+        "# Causes",
+        "",
+        "Generated from the table of causes, and those of each kind of destination, by `make docs`. Codes never change.",
+        "",
+    ]
     lines += ["| cause | meaning |", "|---|---|"]
     lines += [f"| [`{code}`]({code}.md) | {cause.meaning} |" for code, cause in CAUSES.items()]
     return "\n".join(lines) + "\n"

@@ -11,6 +11,8 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+from penstock.destinations.kinds import KINDS
+
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "penstock"
 FILES = sorted(SRC.rglob("*.py"))
@@ -25,6 +27,7 @@ VALUES = {
     "origin",
     "placeholders",
     "forwarded",
+    "signing_secret",
     "json_paths",
 }
 DOORS_OPEN = {"clock", "timeline", "machine"}
@@ -35,7 +38,7 @@ MAY_KNOW = {
     "identity.py": {"event", "placeholders"},
     "timeline.py": {"clock"},
     "machine": {"clock", "errors"},
-    "settings": VALUES | {"buffer", "machine", "clock"},
+    "settings": VALUES | {"buffer", "machine", "clock", "destinations"},  # of destinations what kinds.py says of them
     "buffer": VALUES | {"clock", "timeline"},
     "privacy": VALUES | DOORS_OPEN | {"settings"},
     "accept": VALUES | DOORS_OPEN | {"settings", "buffer", "privacy"},
@@ -53,7 +56,22 @@ MAY_KNOW = {
 }
 # Outside its own folder, buffer is known by its ports alone; and of the kinds of destinations, what they have in common.
 ONLY_PORT = {"accept", "erasing", "settings", "deliver", "inspect", "explain", "alerts", "admin"}
-ONE_KIND, ANY_KIND = {"custify", "webhook"}, {"ledger", "deliver", "accept", "inspect"}
+ANY_KIND = {"ledger", "deliver", "accept", "inspect"}
+MAY_NAME_A_KIND = {
+    "destinations/kinds.py": "the one list",
+    # Alerts too can be sent to signed addresses, which is what they are called there as well.
+    **dict.fromkeys(
+        (
+            "admin/templates/alert_channel.html",
+            "admin/pages/alerts.py",
+            "settings/check_alerts.py",
+            "settings/channel.py",
+            "settings/forms.py",
+            "signing_secret.py",
+        ),
+        "channels of alerts",
+    ),
+}
 ONLY_IN = {
     "sqlite3": "nowhere",  # the SQLite that Python was built with; see connections.py
     "apsw": "buffer/sqlite",
@@ -104,7 +122,25 @@ def test_a_part_knows_only_what_comes_before_it() -> None:
             if rest[0] == "buffer" and stage in ONLY_PORT:
                 assert rest[1] == "port", f"{here}: {stage} knows the buffer by its ports alone, not {module}"
             if rest[0] == "destinations" and stage in ANY_KIND:
-                assert rest[1] not in ONE_KIND, f"{here}: {stage} knows no destination by name, not {module}"
+                assert rest[1] not in KINDS, f"{here}: {stage} knows no destination by name, not {module}"
+            if rest[0] == "destinations" and stage == "settings":
+                assert rest[1] == "kinds", f"{here}: settings know kinds of destinations by what they say of themselves"
+
+
+def test_what_a_kind_of_destination_says_of_itself_knows_no_settings() -> None:
+    for kind in KINDS:
+        for module in imported(parsed(SRC / "destinations" / kind / "kind.py")):
+            own = module.startswith(("penstock.destinations.kind", f"penstock.destinations.{kind}.causes"))
+            root, *rest = module.split(".")
+            assert root != "penstock" or own or rest[0] in VALUES, f"{kind}: {module}"
+
+
+def test_a_kind_of_destination_is_named_in_one_list_and_in_its_folder() -> None:
+    for file in [*SRC.rglob("*.py"), *SRC.rglob("*.html")]:
+        here = file.relative_to(SRC).as_posix()
+        if here in MAY_NAME_A_KIND or here.startswith(("destinations/webhook/", "alerts/")):
+            continue
+        assert not re.search(r"webhook", file.read_text(), re.IGNORECASE), f"{here}: that is for destinations/webhook"
 
 
 def test_a_library_with_side_effects_is_imported_in_one_place() -> None:
@@ -270,7 +306,7 @@ def test_every_log_event_is_in_the_operators_table() -> None:
 
 
 def test_a_line_of_a_template_can_be_read() -> None:
-    for page in SRC.rglob("templates/*.html"):
+    for page in SRC.rglob("*.html"):
         for number, line in enumerate(page.read_text().splitlines(), 1):
             assert len(line) <= TEMPLATE_LINE_CHARS_MAX, f"{page}:{number}: {len(line)} letters"
 

@@ -59,7 +59,18 @@ SEALING = {"cryptography"}
             WATCHES,
             PAGES | SEALING | {"apsw", "granian", "uvloop", "penstock.buffer", "penstock.accept", "penstock.deliver"},
         ),
-        (ACCEPTS, PAGES | SEALING | {"pyreqwest", "rapidfuzz", "penstock.destinations", "penstock.deliver"}),
+        (
+            ACCEPTS,
+            PAGES
+            | SEALING
+            | {
+                "pyreqwest",
+                "rapidfuzz",
+                "penstock.destinations.every",
+                "penstock.destinations.port",
+                "penstock.deliver",
+            },
+        ),
         (DELIVERS, PAGES | {"granian", "penstock.accept"}),
     ],
     ids=["the one that watches", "accept", "deliver"],

@@ -7,11 +7,12 @@ import pytest
 
 from dashboard_world import CUSTIFY, World, form_of
 from penstock.admin.pages.destination_form import regions_of
-from penstock.admin.pages.fields import GROUPS, advanced
+from penstock.admin.pages.fields import advanced
 from penstock.buffer.port.control import Role
 from penstock.buffer.port.outcomes import Outcome
+from penstock.destinations.kinds import KINDS, settings_of_kind
 from penstock.inspect.key_tests import KeyTests
-from penstock.settings import Destination, Settings, forms
+from penstock.settings import Destination, Settings
 
 NEW = "/destinations/new/custify"
 SANDBOX = "http://127.0.0.1:8090"
@@ -72,16 +73,16 @@ def test_the_second_step_asks_for_key_and_region_and_the_rest_is_advanced(admin)
 
     assert list(dict.fromkeys(asked)) == ["csrf", "name", "api_key", "region", "base_url", "anonymous_fallback"]
     shown = set(re.findall(r'name="(\w+)"', rest))
-    assert shown >= set(forms.DESTINATION["custify"]) - {"base_url", "anonymous_fallback"}
+    assert shown >= set(settings_of_kind("custify")) - {"base_url", "anonymous_fallback"}
 
 
-@pytest.mark.parametrize("type_", list(GROUPS))
+@pytest.mark.parametrize("type_", list(KINDS))
 def test_every_setting_of_a_form_is_in_a_group_with_a_sentence_its_default_and_a_page_that_says_more(admin, type_):
     groups = advanced(Destination(name="x", type=type_, api_key=""), {}, {})
     shown = [field for group in groups for field in group.fields]
     page = admin.get("/help/settings").text
 
-    assert {field.name for field in shown} == set(forms.DESTINATION[type_]) - {"base_url", "anonymous_fallback"}
+    assert {field.name for field in shown} == set(settings_of_kind(type_)) - {"base_url", "anonymous_fallback"}
     for field in shown:
         assert field.does.endswith("."), field.name
         assert field.default, field.name
@@ -107,7 +108,9 @@ def test_a_default_is_named_with_its_reason(mapping, name, said):
 def test_the_region_is_chosen_from_a_list_with_the_sandbox_and_another_address():
     known = Destination(name="eu", api_key="k", base_url="https://eu.example.com")
 
-    assert [value for value, _ in regions_of(Settings(destinations={"eu": known}))] == [
+    new = Destination(name="new", api_key="")
+
+    assert [value for value, _ in regions_of(new, Settings(destinations={"eu": known}))] == [
         "https://api.custify.com", SANDBOX, "https://eu.example.com", "other",
     ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from penstock.buffer.port.control import Role
 from penstock.buffer.port.shelf import Counts
 from penstock.clock import ManualClock
 from penstock.deliver.decide import RetryPolicy, decide
+from penstock.destinations import kinds
 from penstock.destinations.answer import Accepted, Barred, Down, Refused, Singled, Throttled, Unavailable
 from penstock.destinations.every import PACKAGES, convert
 from penstock.destinations.plan import Plan, Unmappable
@@ -25,7 +26,7 @@ from penstock.ledger.rules import OFF, rules_of
 from penstock.machine.pulse import RoleStatus
 from penstock.origin import address_of
 from penstock.settings import Destination, Settings, load
-from penstock.settings.webhook_secret import secret_of
+from penstock.signing_secret import secret_of
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 EVENT = {"type": "Track ", "event": "Paid", "userId": "ana", "messageId": "m1", "timestamp": "2024-01-02T03:04:05Z"}
@@ -227,13 +228,13 @@ def test_what_a_webhook_refuses_is_told_apart_from_what_custify_refuses(answer, 
     verdict = decide(answer, attempt=2, failing_for_s=101.0, jitter=0.0, policy=BY_WEBHOOK)
 
     assert verdict.cause == code
-    told = causes.explained(code)
+    told = kinds.explained(code)
     assert "Custify" not in verdict.reason + told.meaning + told.advice
-    assert told.meaning != causes.CAUSES[causes.UNKNOWN].meaning
+    assert told.meaning != kinds.CAUSES[causes.UNKNOWN].meaning
 
 
 def test_what_an_older_version_wrote_down_of_a_webhook_can_still_be_read():
-    assert "422" in causes.explained("custify.refused.422").meaning
+    assert "422" in kinds.explained("custify.refused.422").meaning
 
 
 def test_a_webhook_that_is_down_or_asks_for_a_wait_is_said_to_be_so():

@@ -5,7 +5,7 @@ import pytest
 from dashboard_world import World
 from penstock.buffer.port.control import Role
 from penstock.buffer.port.outcomes import Outcome
-from penstock.destinations.every import PACKAGES
+from penstock.destinations.kinds import KINDS
 from unit.test_dashboard_pages import ANA, text_of
 
 HOOK = {"name": "crm", "api_key": "whsec_" + "A" * 32, "base_url": "https://hooks.example.com/penstock"}
@@ -41,7 +41,7 @@ def test_pages_about_a_webhook_do_not_speak_of_custify(admin, page):
 def test_every_kind_of_destination_is_offered_in_its_own_words(admin):
     page = text_of(admin.get("/destinations/new"))
 
-    for kind in PACKAGES.values():
+    for kind in KINDS.values():
         assert f"{kind.title} {kind.purpose} Select {kind.title}" in page
 
 

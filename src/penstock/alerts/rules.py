@@ -5,7 +5,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from penstock.alerts.look import NO_SOURCE, WINDOW_S, DestinationLook, Look
-from penstock.causes import explained
+from penstock.destinations.kinds import explained
 from penstock.settings import ALERT_RULES, Settings
 
 HOUR_S, MINUTE_S = 3600.0, 60.0

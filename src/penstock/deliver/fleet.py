@@ -26,6 +26,7 @@ from penstock.deliver.replays import Replays
 from penstock.deliver.steps import Bench, Trusting
 from penstock.destinations.every import package_of
 from penstock.destinations.kept_options import kept_options
+from penstock.destinations.kinds import KINDS
 from penstock.destinations.port import Api
 from penstock.destinations.reading import options_by_source, options_of, wishes_of
 from penstock.errors import BufferUnavailable, StoreDamaged
@@ -300,9 +301,9 @@ class Fleet:
             moved_from=destination.moved_from,
             account=account_of(destination.base_url, destination.api_key),
             retry=RetryPolicy(
-                who=package_of(destination).who,
-                credential=package_of(destination).credential,
-                causes=package_of(destination).causes,
+                who=KINDS[destination.type].who,
+                credential=KINDS[destination.type].credential,
+                causes=destination.type,
                 give_up_after_s=self.settings.retry_hours * 3600,
                 park_s=destination.park_hours * 3600,
                 visitor_s=destination.anonymous_hours * 3600,

@@ -1,4 +1,4 @@
-"""What a destination is. A new one is a folder with these five verbs, and a line in every.py."""
+"""What a destination does. A new one is a folder with these five verbs and its `DestinationKind`, and a word in kinds.py."""
 
 from collections.abc import Collection, Mapping
 from typing import ClassVar, Protocol, TypeVar
@@ -33,13 +33,8 @@ class Api(Protocol):
 class Package(Protocol[Own]):
     """One kind of destination. What its calls say, and of which person, is asked of the calls; see plan.Call."""
 
-    #: How people call this kind, what is at its far side (at the beginning of a sentence), and what they enter for it.
-    title: str
-    who: str
-    credential: str
-    #: What it is good for, for those who choose among kinds; and how the codes of its refusals begin.
-    purpose: str
-    causes: str
+    #: How it reads events: the type of its options.
+    reading: type[Own]
     #: Paths of calls that write a record which the ledger can know, and what they are about; none: the ledger has no part.
     records: ClassVar[Mapping[str, About]]
     #: By mapping with which the ledger is on where settings say `auto`: who may overwrite which fields then.

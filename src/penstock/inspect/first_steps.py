@@ -4,7 +4,7 @@ import dataclasses
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 
-from penstock.destinations.every import in_a_sentence
+from penstock.destinations.kinds import in_a_sentence
 from penstock.inspect.key_tests import KeyTest
 from penstock.inspect.status import DestinationStatus, Status
 from penstock.inspect.words import plain, sentence
@@ -68,7 +68,7 @@ def _key(destination: Destination | None, last_test: LastTest) -> FirstStep:
     tested = last_test(destination)
     if tested is not None and tested.reached:
         return FirstStep(title="The key is tested", is_done=True)
-    todo = tested.said if tested else f"One harmless read tells whether {in_a_sentence(destination)} takes it."
+    todo = tested.said if tested else f"One harmless read tells whether {in_a_sentence(destination.type)} takes it."
     href, is_wrong = f"{_page('destinations', destination.name)}#settings", tested is not None
     action = "Enter the key again" if is_wrong else "Test the key"
     return FirstStep(title="Test the key", is_done=False, todo=todo, href=href, action=action, is_wrong=is_wrong)
@@ -93,7 +93,7 @@ def _first_event(fed: Sequence[str], settings: Settings) -> FirstStep:
 
 
 def _taken(name: str, found: DestinationStatus | None, settings: Settings) -> FirstStep:
-    who = in_a_sentence(settings.destinations[name]) if name in settings.destinations else "the destination"
+    who = in_a_sentence(settings.destinations[name].type) if name in settings.destinations else "the destination"
     title = f"{who[:1].upper()}{who[1:]} takes it"
     if found is None or not found.received:
         return FirstStep(title=title, is_done=False, todo="Most take less than a second.")

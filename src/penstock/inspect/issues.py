@@ -9,7 +9,8 @@ from penstock.buffer.port.dead_letters import DeadLetters, Problem
 from penstock.buffer.port.issues import Issue, Issues, IssueState
 from penstock.buffer.port.selection import companies_of
 from penstock.buffer.port.shelf import Story
-from penstock.causes import Cause, explained
+from penstock.causes import Cause
+from penstock.destinations.kinds import explained
 from penstock.errors import SettingsError
 from penstock.event import enriched
 

@@ -11,7 +11,7 @@ from penstock.buffer.port.dead_letters import DeadLetters, ReplayProgress
 from penstock.buffer.port.orders import ReplayOrder
 from penstock.buffer.port.outcomes import REPLAYABLE
 from penstock.buffer.port.selection import Selection
-from penstock.causes import explained
+from penstock.destinations.kinds import explained
 from penstock.inspect.eyes import Eyes
 
 # Events looked at in one page while counting a selection.

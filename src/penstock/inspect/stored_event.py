@@ -7,7 +7,7 @@ import msgspec
 from penstock.buffer.port.notes import company_given
 from penstock.buffer.port.selection import companies_of
 from penstock.buffer.port.shelf import Story
-from penstock.causes import explained
+from penstock.destinations.kinds import explained
 from penstock.event import Event, enriched
 from penstock.inspect.masking import NOTHING_HIDDEN, Mask
 from penstock.timestamps import from_ms, to_text

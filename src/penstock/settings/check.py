@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from penstock.destinations.kinds import KINDS
 from penstock.errors import SettingsError
 from penstock.forwarded import networks_of
-from penstock.origin import Origin, address_of, host_of, is_forbidden_name, is_open_to, literal, origin_of
+from penstock.origin import Origin, host_of, is_forbidden_name, is_open_to, literal, origin_of, without_user
 from penstock.settings.table import Destination, Settings, Source
-from penstock.settings.webhook_secret import PREFIX, secret_of
 
 # Scheme, host and port as browsers send them in `Origin`; `null` is what a page without an origin of its own sends.
 PAGE = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(\*\.)?([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?")
@@ -159,10 +159,6 @@ def _check_begin(name: str, text: str) -> Mistaken:
 
 
 def _check_destination(name: str, destination: Destination) -> Mistaken:
-    if not destination.api_key and destination.type == "custify":
-        yield SettingsError(
-            f"{name}.api_key", expected="Custify's API key", got="", hint="Settings, Developer, API Key"
-        )
     if name.removeprefix("destinations.") in destination.renamed_from:
         got = list(destination.renamed_from)
         yield SettingsError(f"{name}.renamed_from", expected="names that it had before", got=got)
@@ -184,18 +180,15 @@ def _check_destination(name: str, destination: Destination) -> Mistaken:
 
 
 def _check_way(name: str, destination: Destination, allowed: frozenset[str]) -> Mistaken:
-    """Refuse where no call can be made to: an origin for Custify's API, an address and a secret for a webhook."""
-    address = destination.base_url
-    if destination.type == "webhook":
-        try:
-            secret_of(destination.api_key)
-            address = str(address_of(address).origin)
-        except ValueError as error:
-            field = "api_key" if str(error).startswith(PREFIX) else "base_url"
-            got = "(hidden)" if field == "api_key" else without_user(address)
-            yield SettingsError(f"{name}.{field}", expected=str(error), got=got, hint="see docs/webhook.md")
-            return
-    yield from check_origin(f"{name}.base_url", address, allowed)
+    """Refuse where no call can be made to, and a credential that cannot be one."""
+    kind, address = KINDS[destination.type], destination.base_url
+    mistakes = list(kind.mistakes(f"{name}.", address, destination.api_key))
+    if not kind.base_url and address in {other.base_url for other in KINDS.values()}:
+        # Left out, it would be where destinations of another kind are.
+        mistakes = [SettingsError(f"{name}.base_url", expected=f"the address of a {kind.title.lower()}", got=address)]
+    yield from mistakes
+    if not any(mistake.name == f"{name}.base_url" for mistake in mistakes):
+        yield from check_origin(f"{name}.base_url", kind.origin(address), allowed)
 
 
 def check_origin(name: str, text: str, allowed: frozenset[str]) -> Mistaken:
@@ -218,11 +211,6 @@ def _may_be_meant(origin: Origin, allowed: frozenset[str]) -> bool:
     if is_forbidden_name(origin, allowed=allowed) or (origin.host == "localhost" and not origin.is_this_machine):
         return origin.host in allowed
     return address is None or is_open_to(origin, address, allowed=allowed)
-
-
-def without_user(text: str) -> str:
-    """Return what was given, but never a password that stands in it."""
-    return re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)
 
 
 def _check_ledger(name: str, destination: Destination) -> Mistaken:

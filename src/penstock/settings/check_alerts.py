@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 
 from penstock.errors import SettingsError
-from penstock.origin import address_of
+from penstock.origin import address_of, without_user
 from penstock.settings.channel import ALERT_RULES, AlertChannel
-from penstock.settings.check import DAY_S, Mistaken, check_origin, host_and_port, without_user
+from penstock.settings.check import DAY_S, Mistaken, check_origin, host_and_port
 from penstock.settings.quiet_hours import hours_of, zone_of
 from penstock.settings.table import Settings
-from penstock.settings.webhook_secret import secret_of
+from penstock.signing_secret import secret_of
 
 # Not what RFC 5321 allows, but what people have; no line end, no list, no comment.
 MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")

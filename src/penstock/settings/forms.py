@@ -24,18 +24,7 @@ SOURCE = (
     "allowed_origins", "trust", "trusted_traits", "quota", "events_per_s_max", "bytes_per_s_max", "burst_s",
     "store_share_max",
 )  # fmt: skip
-WANTED = ("mode", "canary_companies", "canary_percent", "consent_provider", "consent_resolution", "consent_categories")
-MAPPING = ("mapping", "nested", "anonymous_fallback", "page_views")
-#: What is set in the dashboard, by the type of a destination.
-DESTINATION: Mapping[str, Sequence[str]] = {
-    "custify": (
-        "base_url", "calls_per_s_max", *MAPPING, "date_attributes", "null_clears", *WANTED, "skip_unchanged", "coalesce",
-        "changes_only", "reassert_days", "policies", "unknown_people", "park_hours", "anonymous_hours", "infer_company",
-        "attribute_guard",
-    ),
-    "webhook": ("base_url", "calls_per_s_max", *WANTED),
-}  # fmt: skip
-#: The same of a channel that alerts go to; beside them its secret, and a flag for each rule.
+#: What is set in the dashboard of a channel that alerts go to; beside them its secret, and a flag for each rule.
 CHANNEL: Mapping[str, Sequence[str]] = {
     "email": ("to", "sender", "server", "security", "user", "quiet_hours", "timezone", "enabled"),
     "webhook": ("url", "quiet_hours", "timezone", "enabled"),

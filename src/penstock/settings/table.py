@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from penstock.destinations.kinds import KINDS, DestinationType
 from penstock.placeholders import PLACEHOLDER_IDS
 from penstock.settings.channel import AlertChannel
 
@@ -22,6 +23,12 @@ Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "ow
 
 def _setting(default: typing.Any, meaning: str) -> typing.Any:
     return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
+def _of_each_kind(*names: str) -> str:
+    """Return what each kind of destination says of itself, as sentences."""
+    said = {kind.title: ": ".join(str(getattr(kind, name)) for name in names) for kind in KINDS.values()}
+    return " ".join(f"{title}: {text.rstrip('.')}." for title, text in said.items())
 
 
 def _mapping(meaning: str) -> typing.Any:
@@ -92,9 +99,7 @@ class Destination:
     """Where events go: one Custify workspace, or one address."""
 
     name: str
-    type: Literal["custify", "webhook"] = _setting(
-        "custify", "The kind of destination: a Custify workspace, or a webhook: any https address, see docs/webhook.md."
-    )
+    type: DestinationType = _setting("custify", f"The kind of destination. {_of_each_kind('purpose')}")
     renamed_from: tuple[str, ...] = _setting(
         (),
         "Names it had before, the last first: it goes on with their backlog, history and ledger. `none`: it is a new one,"
@@ -107,11 +112,11 @@ class Destination:
     )
     api_key: str = dataclasses.field(
         repr=False,
-        metadata={"meaning": "Custify API key (Settings, Developer, API Key); of a webhook its secret, `whsec_…`."},
+        metadata={"meaning": f"What calls are made with. {_of_each_kind('credential', 'found')}"},
     )
     base_url: str = _setting(
-        "https://api.custify.com",
-        "Origin of the API; EU clusters: the origin shown beside the key. Of a webhook its address, with its path.",
+        KINDS["custify"].base_url,
+        "Of Custify the origin of its API; EU clusters: the origin shown beside the key. Of others their address, with its path.",
     )
     anonymous_fallback: bool = _setting(False, "Fall back to anonymousId if userId is not present.")
     mapping: MappingName = _setting(

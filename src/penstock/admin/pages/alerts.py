@@ -1,7 +1,5 @@
 """Alerts: what is wrong now, who is told of it and how, and what was sent to which recipient."""
 
-import base64
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,10 +19,9 @@ from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.inspect.parts import part_from, place_of
 from penstock.settings import ALERT_RULES, AlertChannel, Settings, forms
 from penstock.settings.revisions import CHANNEL_SECRET, Document
-from penstock.settings.webhook_secret import PREFIX
+from penstock.signing_secret import fresh_secret
 
 MESSAGES = 50
-SECRET_BYTES = 32
 #: How long there are no reminders, as people choose it; None: as long as it lasts.
 MUTES: Mapping[str, tuple[str, float | None]] = {
     "1": ("an hour", 1.0),
@@ -204,11 +201,6 @@ class AlertPages:
             return self.alarm.episode(request.path_params["token"])
         except (BufferUnavailable, StoreDamaged, SettingsError):
             return None  # who follows a link learns no more of us than that it does not work
-
-
-def fresh_secret() -> str:
-    """Return a webhook's secret that cannot be guessed."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def _type_of(visit: Visit) -> Any:

@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from penstock.admin.pages.fields import Group, advanced, text_of, wrong_fields
+from penstock.destinations.kinds import KINDS, settings_of_kind
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.settings import Destination, Settings, forms
 
 #: What is chosen for an address that the list does not have.
 OTHER = "other"
-BASE_URL = str(next(field.default for field in dataclasses.fields(Destination) if field.name == "base_url"))
 #: What the first screen of a destination asks for; the rest is Advanced.
 FIRST = ("api_key", "region", "base_url", "anonymous_fallback")
 
@@ -53,7 +53,7 @@ def form_shown(
 ) -> DestinationForm:
     """Return the form of a destination, or what was typed into it, with what is wrong with it."""
     wrong = wrong_fields(error, f"destinations.{destination.name}.") if error else {}
-    regions = regions_of(settings, but=destination.name)
+    regions = regions_of(destination, settings)
     base_url = typed.get("base_url", destination.base_url)
     region = typed.get("region", base_url if base_url in dict(regions) else OTHER)
     return DestinationForm(
@@ -67,12 +67,17 @@ def form_shown(
     )
 
 
-def regions_of(settings: Settings, *, but: str = "") -> list[tuple[str, str]]:
-    """Return where the far side may be: addresses by what they are called, those of other destinations among them."""
+def regions_of(destination: Destination, settings: Settings) -> list[tuple[str, str]]:
+    """Return where the far side may be: addresses by what they are called, those of others of its kind among them.
+
+    Of a kind whose address only people can know there is nothing to choose.
+    """
+    if not (usual := KINDS[destination.type].base_url):
+        return [(OTHER, "another address")]
     sandbox = f"http://{settings.sandbox_listen}"
-    known = {BASE_URL: _host(BASE_URL), sandbox: f"the sandbox of this machine, {settings.sandbox_listen}"}
+    known = {usual: _host(usual), sandbox: f"the sandbox of this machine, {settings.sandbox_listen}"}
     for other in settings.destinations.values():
-        if other.type == "custify" and other.name != but:
+        if other.type == destination.type and other.name != destination.name:
             known.setdefault(other.base_url, f"{_host(other.base_url)}, as {other.name}")
     return [*known.items(), (OTHER, "another address")]
 
@@ -81,8 +86,8 @@ def read_fields(
     form: Mapping[str, str], type_: str, *, beside: Sequence[str] = (), is_new: bool = False
 ) -> dict[str, Any]:
     """Return a destination's settings of a form. Raises SettingsError."""
-    names = [*forms.DESTINATION[type_], "enabled"]
-    region = ["region"] if type_ == "custify" else []
+    names = [*settings_of_kind(type_), "enabled"]
+    region = ["region"] if KINDS[type_].base_url else []
     needed, optional = (("name", "api_key"), [*names, *region]) if is_new else ([*names, *region], ["api_key"])
     forms.check(form, forms.FormFields(needed=needed, optional=[*optional, *beside]))
     fields = forms.read(Destination, form, names, is_whole=not is_new)
@@ -102,7 +107,7 @@ def is_about_a_field(error: SettingsError, destination: str, known: Collection[s
 
 def fields_shown(type_: str) -> frozenset[str]:
     """Return the fields that a form of a destination shows."""
-    return frozenset({*FIRST, *forms.DESTINATION[type_]})
+    return frozenset({*FIRST, *settings_of_kind(type_)})
 
 
 def _host(url: str) -> str:

@@ -16,7 +16,7 @@ from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Found
-from penstock.destinations.every import PACKAGES, in_a_sentence
+from penstock.destinations.kinds import KINDS, in_a_sentence
 from penstock.errors import SettingsError
 from penstock.inspect.beginnings import CHOICES as BEGINNINGS
 from penstock.inspect.first_steps import first_steps
@@ -63,7 +63,7 @@ class DestinationPages:
     def destinations(self, visit: Visit) -> Response:
         """List destinations."""
         status = self.reader.read().destinations
-        return visit.page("destinations.html", settings=self.desk.settings(), status=status, kinds=PACKAGES)
+        return visit.page("destinations.html", settings=self.desk.settings(), status=status, kinds=KINDS)
 
     def destination(self, visit: Visit) -> Response:
         """Show a destination: state, settings, connected sources."""
@@ -178,8 +178,8 @@ class DestinationPages:
             begin_choices=BEGINNINGS,
             base=base,
             tested=tested,
-            kind=PACKAGES[destination.type],
-            who=in_a_sentence(destination),
+            kind=KINDS[destination.type],
+            who=in_a_sentence(destination.type),
             known=self._known(name),
             kept_back=sum(p.count for p in self.dead.problems(name) if p.cause == causes.SHADOW),
         )

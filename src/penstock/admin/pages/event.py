@@ -14,8 +14,7 @@ from penstock.admin.pages.sent import body_shown, sent_part
 from penstock.admin.pages.web import Pages, Visit
 from penstock.buffer.port.outcomes import Attempt
 from penstock.buffer.port.shelf import Shelf
-from penstock.causes import explained
-from penstock.destinations.every import in_a_sentence
+from penstock.destinations.kinds import explained, in_a_sentence
 from penstock.destinations.plan import Call, Plan
 from penstock.event import Event, mended
 from penstock.explain.diagram import diagram
@@ -114,7 +113,7 @@ class EventPages:
             cause=explained(account.story.cause) if account.story.cause else None,
             curl=_curl(event, body, beside, ingest_of(settings, url.hostname or "")) if not is_cut else "",
             is_masked=not mask.is_idle,
-            who=in_a_sentence(settings.destinations[name]),
+            who=in_a_sentence(settings.destinations[name].type),
         )
 
     def payload(self, visit: Visit) -> Response:

@@ -6,6 +6,7 @@ What a setting may be stands in settings/table.py; here is only how people are a
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from penstock.destinations.kinds import settings_of_kind
 from penstock.errors import SettingsError
 from penstock.ledger.rules import rules_of
 from penstock.settings import Destination, Source, forms
@@ -115,14 +116,11 @@ SENDERS = (
     _amount("burst_s", "Seconds' worth that may come at once", "60 at least: some SDKs give up after seconds of 429.", "1"),
     _amount("store_share_max", "Share of the store", "Of what may be stored, so much may be its own; 0 is half for web and mobile, all for server.", "0", "1"),
 )  # fmt: skip
-#: By the type of a destination: what stands under Advanced.
-GROUPS: Mapping[str, Sequence[tuple[str, Sequence[Shown]]]] = {
-    "custify": (
-        ("What is sent", WHAT), ("Trying it out", TRYING), ("Pace", PACE), ("What need not be sent", SAVED),
-        ("People and companies", WHO), ("Consent", CONSENT),
-    ),
-    "webhook": (("Trying it out", TRYING), ("Pace", PACE), ("Consent", CONSENT)),
-}  # fmt: skip
+#: What stands under Advanced, of those settings that a kind of destination has.
+GROUPS: Sequence[tuple[str, Sequence[Shown]]] = (
+    ("What is sent", WHAT), ("Trying it out", TRYING), ("Pace", PACE), ("What need not be sent", SAVED),
+    ("People and companies", WHO), ("Consent", CONSENT),
+)  # fmt: skip
 
 
 def advanced(destination: Destination, typed: Mapping[str, str], wrong: Mapping[str, str]) -> list[Group]:
@@ -142,7 +140,9 @@ def advanced(destination: Destination, typed: Mapping[str, str], wrong: Mapping[
             wrong=wrong.get(name, ""),
         )
 
-    return [Group(title=title, fields=[shown(each) for each in fields]) for title, fields in GROUPS[destination.type]]
+    own = settings_of_kind(destination.type)
+    groups = [(title, [shown(each) for each in fields if each.name in own]) for title, fields in GROUPS]
+    return [Group(title=title, fields=fields) for title, fields in groups if fields]
 
 
 def of_source(source: Source, typed: Mapping[str, str], wrong: Mapping[str, str]) -> Group:

@@ -11,7 +11,7 @@ from penstock.admin.pages.rows import event_address
 from penstock.admin.pages.web import Form, Pages, Visit, redirect
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
-from penstock.destinations.every import in_a_sentence
+from penstock.destinations.kinds import in_a_sentence
 from penstock.errors import SettingsError
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.ledger import (
@@ -89,7 +89,7 @@ class LedgerPages:
         return visit.page(
             "ledger.html",
             name=name,
-            who=in_a_sentence(destination),
+            who=in_a_sentence(destination.type),
             given=given if visit.eyes.ids else asked,
             subject=subject,
             record=part_of_record(held(self.ledger, name, subject), visit.eyes, url) if subject else None,

@@ -14,7 +14,9 @@ from penstock.admin.pages.rows import event_address
 from penstock.admin.pages.web import Form, Pages, Visit, base_of, redirect
 from penstock.buffer.port.shelf import Shelf, Story
 from penstock.destinations.custify.fields import PATHS
+from penstock.destinations.custify.kind import PREVIEWED
 from penstock.destinations.custify.options import Mapping
+from penstock.destinations.kinds import KINDS
 from penstock.destinations.reading import by_source, options_of
 from penstock.errors import SettingsError
 from penstock.explain.budget import within_budget
@@ -48,9 +50,7 @@ class MappingPages:
         """Return all routes."""
         return [
             self.pages.show("/mapping/{name}", self.mapping, right="payloads"),
-            self.pages.act(
-                "/mapping/{name}", self.save, right="settings", fields=forms.FormFields(needed=forms.MAPPING)
-            ),
+            self.pages.act("/mapping/{name}", self.save, right="settings", fields=forms.FormFields(needed=PREVIEWED)),
         ]
 
     def mapping(self, visit: Visit) -> Response:
@@ -62,7 +62,7 @@ class MappingPages:
         stories = stories_of(self.shelf, name, settings, limit=LOOKED_AT)
         in_force = options_of(destination, settings)
         if not isinstance(in_force, Mapping):
-            return visit.page("unmapped.html", name=name)
+            return visit.page("unmapped.html", name=name, why=KINDS[destination.type].unmapped)
         given = dict(visit.request.query_params)
         wanted = _wanted(given, in_force) if "preview" in given else in_force
         now, then = by_source(in_force, settings), by_source(wanted, settings)
@@ -97,7 +97,7 @@ class MappingPages:
     def save(self, visit: Visit, form: Form) -> Response:
         """Put the switches in force that were looked at."""
         name = visit.request.path_params["name"]
-        fields = forms.read(Destination, form, forms.MAPPING, is_whole=True)
+        fields = forms.read(Destination, form, PREVIEWED, is_whole=True)
 
         def edit(document: Document) -> None:
             if name not in document["destinations"]:

@@ -25,7 +25,8 @@ from penstock.buffer.port.outcomes import TAKEN
 from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Identities, Search
 from penstock.buffer.port.shelf import Story
-from penstock.destinations.every import in_a_sentence, package_of
+from penstock.destinations.every import package_of
+from penstock.destinations.kinds import in_a_sentence
 from penstock.errors import SettingsError
 from penstock.explain.questions import FieldHistory, last_set_among, masked_history
 from penstock.inspect.eyes import Eyes
@@ -144,7 +145,7 @@ class PeoplePages:
         destination = self.reader.settings.destinations.get(name)
         if destination is None:
             return "the destination", False
-        return in_a_sentence(destination), bool(package_of(destination).records)
+        return in_a_sentence(destination.type), bool(package_of(destination).records)
 
     def links(self, visit: Visit) -> Response:
         """List shared links; an administrator sees everybody's."""

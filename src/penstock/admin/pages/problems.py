@@ -15,7 +15,7 @@ from penstock.buffer.port.issues import Issues
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Found
 from penstock.buffer.port.selection import Selection
-from penstock.causes import CAUSES, explained
+from penstock.destinations.kinds import CAUSES, explained
 from penstock.errors import SettingsError, TooCostly
 from penstock.explain.preview import preview
 from penstock.inspect.issues import LOOKED_AT, affected, decided, issue_rows

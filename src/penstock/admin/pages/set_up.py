@@ -1,8 +1,5 @@
 """A destination is set up in two steps: what it is called, then its key. It is tested before, and as, it is added."""
 
-import base64
-import dataclasses
-import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +12,7 @@ from penstock.admin.pages.fields import wrong_fields
 from penstock.admin.pages.web import Form, Visit, redirect
 from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.orders import Orders
-from penstock.destinations.every import PACKAGES
+from penstock.destinations.kinds import KINDS
 from penstock.errors import SettingsError
 from penstock.inspect.beginnings import CHOICES as BEGINNINGS
 from penstock.inspect.beginnings import Beginning, beginning_of
@@ -23,9 +20,7 @@ from penstock.inspect.key_tests import KeyTests
 from penstock.inspect.status import StatusReader
 from penstock.settings import Destination, Settings, forms
 from penstock.settings.revisions import Document
-from penstock.settings.webhook_secret import PREFIX
 
-SECRET_BYTES = 32
 NONE: Mapping[str, str] = {}
 
 
@@ -48,20 +43,18 @@ class SetUpPages:
 
     def pick(self, visit: Visit) -> Response:
         """Show the list of destinations there are."""
-        return visit.page("destination_pick.html", kinds=PACKAGES)
+        return visit.page("destination_pick.html", kinds=KINDS)
 
     def begin(self, visit: Visit) -> Response:
         """Ask for a name, and once there is one that can be given, for the key."""
         type_, name = _type_of(visit), visit.request.query_params.get("name")
         if name is None:
-            return visit.page("destination_name.html", type=type_, kind=PACKAGES[type_], name="", wrong="")
+            return visit.page("destination_name.html", type=type_, kind=KINDS[type_], name="", wrong="")
         try:
             free_name(name.strip(), self.desk.settings().destinations)
         except SettingsError as error:
             wrong = wrong_fields(error, "")["name"]
-            return visit.page(
-                "destination_name.html", code=422, type=type_, kind=PACKAGES[type_], name=name, wrong=wrong
-            )
+            return visit.page("destination_name.html", code=422, type=type_, kind=KINDS[type_], name=name, wrong=wrong)
         return self._form(visit, type_, name.strip())
 
     def add(self, visit: Visit, form: Form) -> Response:
@@ -120,8 +113,8 @@ class SetUpPages:
         tested: tuple[bool, str] | None = None,
     ) -> Response:
         settings = self.desk.settings()
-        default = Destination(name=name, type=type_, api_key="")
-        default = default if type_ == "custify" else dataclasses.replace(default, base_url="")
+        kind = KINDS[type_]
+        default = Destination(name=name, type=type_, api_key="", base_url=kind.base_url)
         return visit.page(
             "destination_new.html",
             code=422 if error else 200,
@@ -129,17 +122,13 @@ class SetUpPages:
             chosen=[source for source in settings.sources if not typed or f"source:{source}" in typed],
             typed=typed,
             name=name,
+            kind=kind,
             form=form_shown(default, settings, typed=typed, error=error),
-            secret=typed.get("api_key") or fresh_secret(),
+            secret=typed.get("api_key") or kind.fresh_credential(),
             beginnings=beginnings_of(self.reader, self.begun, name, settings, settings.sources),
             begin_choices=BEGINNINGS,
             tested=tested,
         )
-
-
-def fresh_secret() -> str:
-    """Return a webhook's secret that cannot be guessed."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def begin_of(form: Form, source: str) -> dict[str, Any]:
@@ -158,6 +147,6 @@ def beginnings_of(
 
 def _type_of(visit: Visit) -> Any:
     type_ = visit.request.path_params["type"]
-    if type_ not in forms.DESTINATION:
-        raise SettingsError("type", expected=" or ".join(forms.DESTINATION), got=type_)
+    if type_ not in KINDS:
+        raise SettingsError("type", expected=" or ".join(KINDS), got=type_)
     return type_

@@ -243,8 +243,10 @@ def bare(templates: jinja2.Environment, template: str, *, status: int = 200, **f
 @functools.cache
 def page_templates() -> jinja2.Environment:
     """Return what pages are made from: compiled once in a process, however many dashboards are in it."""
-    folder = importlib.resources.files("penstock.admin") / "templates"
-    loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
+    pages = importlib.resources.files("penstock.admin") / "templates"
+    # A kind of destination has what is its own in its folder, such as its `first.html`.
+    kinds = importlib.resources.files("penstock.destinations")
+    loader = jinja2.FunctionLoader(lambda name: ((kinds if "/" in name else pages) / name).read_text(encoding="utf-8"))
     # What SDKs send is shown here: everything is escaped, whatever the template is called.
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {

@@ -21,8 +21,7 @@ from penstock.settings import Destination, Policy, Settings
 class Custify:
     """See port.Package."""
 
-    title, who, credential = "Custify", "Custify", "API key"
-    purpose, causes = "Customer success: people, companies and events.", "custify"
+    reading = Mapping
     records: ClassVar[Table[str, About]] = RECORDS
     ledger: ClassVar[Table[str, Table[str, Policy]]] = {"custify/1": {"people.signed_up_at": "set_once"}}
 
@@ -65,3 +64,6 @@ class Custify:
             clock=clock,
             allowed_private_hosts=settings.allowed_private_hosts,
         )
+
+
+PACKAGE = Custify()

@@ -14,7 +14,7 @@ from penstock.destinations.plan import Call
 from penstock.destinations.webhook.signature import signed
 from penstock.origin import address_of
 from penstock.settings import Destination, Settings
-from penstock.settings.webhook_secret import secret_of
+from penstock.signing_secret import secret_of
 
 #: What a receiver gets while it is asked whether it is there; it need not know the type.
 PING = "penstock.ping"

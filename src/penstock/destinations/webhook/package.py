@@ -15,8 +15,7 @@ from penstock.settings import Destination, Policy, Settings
 class Webhook:
     """See port.Package."""
 
-    title, who, credential = "Webhook", "The webhook", "secret"
-    purpose, causes = "Any https address: each event as JSON, signed.", "webhook"
+    reading = Whole
     records: ClassVar[Mapping[str, About]] = {}
     ledger: ClassVar[Mapping[str, Mapping[str, Policy]]] = {}
 
@@ -44,3 +43,6 @@ class Webhook:
     def connect(self, destination: Destination, settings: Settings, clock: Clock) -> WebhookApi:
         """Return the way to an address."""
         return WebhookApi(destination, settings, clock)
+
+
+PACKAGE = Webhook()

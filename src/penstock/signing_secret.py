@@ -1,11 +1,12 @@
-"""A webhook's secret as people write it: as Standard Webhooks says. Pure."""
+"""A secret that requests are signed with, as people write it: as Standard Webhooks says."""
 
 import base64
 import binascii
+import secrets
 
 PREFIX = "whsec_"
 # The specification's own bounds: 24 to 64 bytes.
-SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
+SECRET_BYTES_MIN, SECRET_BYTES_MAX, FRESH_SECRET_BYTES = 24, 64, 32
 
 
 def secret_of(text: str) -> bytes:
@@ -18,3 +19,8 @@ def secret_of(text: str) -> bytes:
     if not SECRET_BYTES_MIN <= len(secret) <= SECRET_BYTES_MAX:
         raise ValueError(expected)
     return secret
+
+
+def fresh_secret() -> str:
+    """Return a secret that cannot be guessed."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(FRESH_SECRET_BYTES)).decode()
