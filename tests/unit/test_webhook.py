@@ -249,3 +249,11 @@ def test_a_webhook_that_is_down_or_asks_for_a_wait_is_said_to_be_so():
         ("throttled", "webhook.throttled"),
     ]
     assert stands[1].reason.startswith("The webhook asked us to wait")
+
+
+def test_a_webhook_without_an_address_is_not_sent_to_where_another_kind_is(tmp_path):
+    toml = tmp_path / "penstock.toml"
+    toml.write_text('[destinations.crm]\ntype = "webhook"\napi_key = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"\n')
+
+    with pytest.raises(SettingsError, match="destinations.crm.base_url: expected the address of a webhook"):
+        load(toml, {})
