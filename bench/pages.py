@@ -29,6 +29,7 @@ from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.clock import SystemClock
 from penstock.event import Batch, Event, MessageId
 from penstock.machine.snapshot import Snapshots
+from penstock.run.alarming import open_alarm
 from penstock.run.in_force import follow
 from penstock.run.opening import open_control
 from penstock.run.process import Process
@@ -104,7 +105,7 @@ def client(folder: Path) -> TestClient:
     access.set_password(User(name="admin", role=Role.ADMIN), "the password of the bench")
     reader = status_reader(settings)
     process = Process(follow(path), supervised=False)
-    routes = admin_routes(process, reader=reader, access=access)
+    routes = admin_routes(process, reader=reader, access=access, alarm=open_alarm(settings, reader))
     app = create_app(reader=reader, snapshots=Snapshots(folder), access=access, routes=routes, password="")
     visitor = TestClient(app, base_url="http://127.0.0.1")
     visitor.post("/signin", data={"name": "admin", "password": "the password of the bench"})
