@@ -65,6 +65,7 @@ check: $(STAMP) ## Format, lint, types
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file bench/mypy.ini bench
 
 fmt: $(STAMP) ## Put the code in shape
 	$(BIN)/ruff format src tests bench
