@@ -26,7 +26,7 @@ from serving import READY_S_MAX, Penstock, free_port, is_open, main_of, one_way,
 from penstock.buffer.sqlite.file import EVENTS, open_writer
 from penstock.machine.listening import serve
 
-SECONDS, BATCH, PEOPLE = sized(3, 1), 100, 2_000
+SECONDS, BATCH, PEOPLE = 1.5, 100, 2_000
 # Of all that 32 connections send in batches, as much as can come together shares one sync; that is the limit's best case.
 CONNECTIONS, DECODED = 32, sized(300, 100)
 TABLES, NOWHERE = ("segment", "run", "message", "filter"), "http://127.0.0.1:9"

@@ -16,7 +16,7 @@ from serving import Penstock, copied, one_way, place
 from sink import Sinks
 
 PEOPLE, FEW, MANY, MOST = 50_000, 10_000, sized(1_000_000, 100_000), sized(10_000_000, 100_000)
-GROW_S_MAX, CALLS, TURNS = 120.0, sized(4_000, 1_500), sized(3, 1)
+GROW_S_MAX, CALLS, TURNS = 60.0, sized(3_000, 1_500), sized(3, 1)
 START_S_MAX, MEMORY_MB_MAX = 3, 300
 # After a crash deliver first waits for so long, as for calls that were under way.
 CALL_S = 1.0

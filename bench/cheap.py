@@ -1,6 +1,8 @@
 """Events that need no call (they have no type): all in one lane, and each in a lane of its own."""
 
+import contextlib
 import time
+from pathlib import Path
 
 from backlog import backlogs
 from load import Traffic
@@ -10,14 +12,13 @@ from serving import Penstock, copied, one_way
 
 from penstock.buffer.sqlite.read.shelf import SqliteShelf
 
-EVENTS, PER_S_MIN, END_S_MAX = sized(8_000, 4_000), 1_000, 90.0
-NOWHERE, UNTYPED = "http://127.0.0.1:9", '{"messageId":"%016x","userId":"user-%d","properties":{"at":%.6f}}'
+EVENTS, PER_S_MIN, END_S_MAX = sized(4_000, 2_000), 1_000, 90.0
+SETTINGS, UNTYPED = one_way("http://127.0.0.1:9"), '{"messageId":"%016x","userId":"user-%d","properties":{"at":%.6f}}'
 
 
-def ended_per_s(people: int) -> float:
+def ended_per_s(full: Path) -> float:
     """Return how many events end a second."""
-    settings, traffic = one_way(NOWHERE), Traffic(people=people, batch=100, text=UNTYPED)
-    with backlogs(settings, traffic, events=EVENTS) as full, Penstock(copied(full, "round"), settings) as penstock:
+    with Penstock(copied(full, "round"), SETTINGS) as penstock:
         shelf = SqliteShelf(penstock.folder / "data")
 
         def ended() -> int:
@@ -30,8 +31,16 @@ def ended_per_s(people: int) -> float:
         return (EVENTS - first) / (time.monotonic() - began)
 
 
+def of_people(people: int) -> contextlib.AbstractContextManager[Path]:
+    """Lend a backlog of so many people's events."""
+    return backlogs(SETTINGS, Traffic(people=people, batch=100, text=UNTYPED), events=EVENTS)
+
+
 def main() -> None:
-    found = in_turn({"one lane": lambda: ended_per_s(1), "many lanes": lambda: ended_per_s(EVENTS)}, rounds=sized(3, 2))
+    with of_people(1) as one, of_people(EVENTS) as many:
+        found = in_turn(
+            {"one lane": lambda: ended_per_s(one), "many lanes": lambda: ended_per_s(many)}, rounds=sized(3, 2)
+        )
     say(
         Row(
             name="events that need no call, in one lane",

@@ -14,7 +14,7 @@ from penstock.destinations.custify.convert import convert
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.plan import Plan
 
-EVENTS = sized(4_000, 1_000)
+EVENTS = sized(2_000, 500)
 MAPPINGS = {"custify/1": (Mapping(page_views=True), ">= 0.4"), "rudderstack": (Mapping(name="rudderstack"), ">= 0.3")}
 CONTEXT = {
     "library": {"name": "rudder-sdk-js", "version": "3.7.0"},

@@ -11,7 +11,7 @@ from rows import Row
 from serving import one_way
 from sink import Sinks
 
-EVENTS, PEOPLE, AT_ONCE, CALLS = sized(10_000, 3_000), 10_000, 32, sized(20_000, 10_000)
+EVENTS, PEOPLE, AT_ONCE, CALLS = sized(10_000, 3_000), 10_000, 32, sized(10_000, 5_000)
 # Named by the issue that began this: what delivery cost before, on the same machine.
 CPU_US_BEFORE, BYTES_BEFORE = 1_400.0, 32_000.0
 

@@ -13,7 +13,7 @@ from rows import Row
 from serving import Penstock, one_way, place
 from sink import Sinks
 
-EVENTS, PEOPLE, BATCH, CONNECTIONS, AHEAD_MAX = sized(6_000, 2_000), 2_000, 20, 8, 1_000
+EVENTS, PEOPLE, BATCH, CONNECTIONS, AHEAD_MAX = sized(4_000, 2_000), 2_000, 20, 8, 1_000
 LOOK_S, ALL_S_MAX = 0.02, 120.0
 
 

@@ -13,7 +13,7 @@ from sink import Sinks
 
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS
 
-SENT, PEOPLE, BATCH = sized(20_000, 4_000), 2_000, 100
+SENT, PEOPLE, BATCH = sized(10_000, 3_000), 2_000, 100
 DELIVER_S_MAX, SETTLE_S_MAX, IDLE_S = 300.0, 30, sized(20, 8)
 # Below this share of a core what the last event left behind is done.
 QUIET_PERCENT = 5.0

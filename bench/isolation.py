@@ -24,8 +24,8 @@ from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
 from penstock.clock import SystemClock
 
-OWN_S, AT_ONCE, PEOPLE, CALLS = 0.02, 8, 5_000, sized(2_500, 600)
-EVENTS, REPLAYED, BURY_S_MAX, TOGETHER = sized(60_000, 10_000), sized(1_000_000, 5_000), 60.0, 500
+OWN_S, AT_ONCE, PEOPLE, CALLS = 0.02, 8, 5_000, sized(900, 300)
+EVENTS, REPLAYED, BURY_S_MAX, TOGETHER = sized(60_000, 10_000), sized(200_000, 5_000), 20.0, 500
 NOWHERE = "http://127.0.0.1:9"
 MANNERS = {
     "well": {"delay_s": OWN_S},

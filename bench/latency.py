@@ -9,7 +9,7 @@ from rows import Row
 from serving import Penstock, one_way, place
 from sink import Sinks
 
-PER_S, SECONDS, WARM_S, PEOPLE, OWN_S = 50, sized(30, 8), 2, 2_000, 0.02
+PER_S, SECONDS, WARM_S, PEOPLE, OWN_S = 50, sized(20, 6), 2, 2_000, 0.02
 
 
 def late_ms(per_s: float, seconds: float) -> list[float]:

@@ -68,7 +68,7 @@ SAVED_GOAL, SOONER_GOAL, MILLION_MB_GOAL = 0.7, 3.0, 1_000
 UPSERTS, CALLS_PER_S, ANSWER_S = ("/company", "/people"), 20.0, 0.1
 SIZE = SMALL if QUICK else dataclasses.replace(WHOLE, people=WHOLE.people // 10, companies=WHOLE.companies // 10)
 LIMITED = SMALL
-PEOPLE, BATCH = sized(30_000, 5_000), 500
+PEOPLE, BATCH = sized(10_000, 3_000), 500
 WITH = Destination(name="custify", api_key="bench-key")
 WITHOUT = dataclasses.replace(WITH, skip_unchanged="off", coalesce="off")
 

@@ -10,7 +10,7 @@ from serving import Penstock, connection, place, source, to
 from sink import Sinks
 
 SOURCES, DESTINATIONS = 200, 50
-SECONDS, CONNECTIONS, EVENTS, PEOPLE = sized(3, 1), 32, sized(5_000, 2_000), 2_000
+SECONDS, CONNECTIONS, EVENTS, PEOPLE = 1.5, 32, sized(4_000, 2_000), 2_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from rounds import QUICK, percentile, say, sized
 from rows import Row
 from serving import Penstock, main_of, one_way, place
 
-SECONDS, LIMIT_S, CONNECTIONS, PROBE_EVERY_S, PROBED_BYTES = sized(45, 6), sized(4, 2), 32, 0.02, 8_192
+SECONDS, LIMIT_S, CONNECTIONS, PROBE_EVERY_S, PROBED_BYTES = sized(20, 6), sized(3, 2), 32, 0.02, 8_192
 NOWHERE = "http://127.0.0.1:9"
 
 

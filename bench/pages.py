@@ -36,10 +36,10 @@ from penstock.run.process import Process
 from penstock.run.wiring import admin_routes, status_reader
 from penstock.settings import load as load_settings
 
-STORED, BATCH, ROUNDS, PEOPLE = sized(200_000, 20_000), 1_000, sized(20, 8), 50_000
+STORED, BATCH, ROUNDS, PEOPLE = sized(100_000, 20_000), 1_000, sized(12, 6), 50_000
 SETTLED, DEAD = sized(20_000, 5_000), 2_000
 # Short windows that take turns: a noisy machine is then noisy for both.
-READ_EVERY_S, WINDOW_S, WINDOWS = 0.5, 1.0, sized(8, 3)
+READ_EVERY_S, WINDOW_S, WINDOWS = 0.5, 1.0, sized(5, 3)
 SETTINGS = source("web", KEY) + to("custify", "http://127.0.0.1:9") + connection("web", "custify")
 BODY = b'{"type":"track","event":"Used","properties":{"plan":"pro","seats":12}}'
 PATHS = (

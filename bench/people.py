@@ -22,7 +22,7 @@ from penstock.destinations.plan import Plan
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import Weighable, subjects_of, weigh
 
-FEW, MANY, EVENTS, TOGETHER = 1_000, sized(1_000_000, 50_000), sized(4_000, 1_500), 5_000
+FEW, MANY, EVENTS, TOGETHER = 1_000, sized(300_000, 30_000), sized(3_000, 1_500), 5_000
 NOW = 1_790_000_000.0
 GROWTH_BYTES_MAX = 1_000
 

@@ -12,7 +12,7 @@ from rounds import say, sized
 from serving import ROOT, Penstock, copied, one_way, place
 from sink import Sinks
 
-EVENTS, PEOPLE, SENT = sized(12_000, 3_000), 10_000, sized(20_000, 4_000)
+EVENTS, PEOPLE, SENT = sized(10_000, 3_000), 10_000, sized(10_000, 3_000)
 SAMPLED = str(ROOT / "bench" / "sampled.py")
 
 

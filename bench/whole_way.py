@@ -13,7 +13,7 @@ from rows import Row
 from serving import ROOT, Penstock, one_way, place
 from sink import Sinks
 
-EVENTS, PEOPLE, BATCH, ALL_S_MAX = sized(50_000, 5_000), 2_000, 100, 240.0
+EVENTS, PEOPLE, BATCH, ALL_S_MAX = sized(15_000, 3_000), 2_000, 100, 240.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from penstock.destinations.trust import trust
 from penstock.destinations.wire import Wire
 from penstock.origin import Origin
 
-CALLS, AT_ONCE, NAME = sized(10_000, 4_000), 32, "custify.example"
+CALLS, AT_ONCE, NAME = sized(6_000, 3_000), 32, "custify.example"
 HEADERS = {"Authorization": "Bearer bench-key", "Accept": "application/json", "Content-Type": "application/json"}
 
 

@@ -1,6 +1,7 @@
 """The value that travels: one SDK call, stored exactly as it was accepted."""
 
 import concurrent.futures
+import functools
 import json
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -197,8 +198,14 @@ def enriched(event: Event, *, alone: bool = False) -> dict[str, object]:
         "type": event.type,
         "messageId": event.message_id,
         "request_ip": event.request_ip,
-        "receivedAt": to_text(from_ms(event.received_at_ms)),
+        "receivedAt": _arrived(event.received_at_ms),
     }
+
+
+@functools.lru_cache(maxsize=64)
+def _arrived(received_at_ms: int) -> str:
+    """Return when a request came, as text: its events ask one after the other, and at each destination."""
+    return to_text(from_ms(received_at_ms))
 
 
 def as_became(event: Event, became: str) -> Event:

@@ -152,6 +152,8 @@ def _bare(text: str) -> str:
     return (text if text.isascii() else text.translate(PLAIN)).strip().strip("\"'")
 
 
+# What events of one batch share is read once: when it came, and when it was sent.
+@functools.lru_cache(maxsize=64)
 def _usual(text: str) -> dt.datetime | None:
     try:
         found = dt.datetime.fromisoformat(text)

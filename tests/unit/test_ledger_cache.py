@@ -37,3 +37,12 @@ async def test_what_is_pushed_out_while_others_are_read_is_still_an_answer():
     ledger.keep({"user:ana": b"ana"})
 
     assert await ledger.known(["user:ana", "user:bo"]) == {"user:ana": b"ana", "user:bo": b"bo"}
+
+
+def test_what_was_read_ahead_gives_way_to_what_was_written_since():
+    ledger = SqliteLedger("custify", NobodyAsks(), clock=ManualClock())
+    ledger.keep({"user:ana": b"new"})
+
+    ledger.keep_new({"user:ana": b"old", "user:bo": b"bo"})
+
+    assert dict(ledger.cache) == {"user:ana": b"new", "user:bo": b"bo"}

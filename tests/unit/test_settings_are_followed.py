@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import counting
 from penstock.settings import Following, digest_of
 
 OLD = '[sources.web]\nwrite_key = "old"\n[sources.server]\nwrite_key = "s"\n[destinations.c]\napi_key = "k"\n'
@@ -339,3 +340,16 @@ def test_who_starts_penstock_means_the_file_as_it_is(world):
     world.start()
 
     assert world.look() == ""
+
+
+def test_a_look_that_finds_nothing_new_puts_nothing_together_anew(world):
+    world.document = {"sources": {"app": {"write_key": "a"}}}
+    world.look()
+    with counting.calls() as counted:
+        world.look()
+
+    # Every process looks once a second, also when nobody sends anything; putting settings together is thousands of calls.
+    assert counted.count <= 150
+    world.document = {"sources": {"app": {"write_key": "b"}}}
+    world.look()
+    assert world.following.settings.sources["app"].write_key == "b"

@@ -16,6 +16,8 @@ class Busy:
     def __init__(self) -> None:
         #: By subject: the lease that changes its record.
         self.holders: dict[str, int] = {}
+        #: By lease: whose records it changes.
+        self.taken: dict[int, set[str]] = {}
         #: By lease that reads records: whose were changed since it began to.
         self.changed: dict[int, set[str]] = {}
 
@@ -31,7 +33,9 @@ class Busy:
         is_held = any(self.holders.get(subject, token) != token for subject in dispatch.learned)
         if is_held or not self.changed[token].isdisjoint(read):
             return False
-        self.holders |= dict.fromkeys(dispatch.learned, token)
+        if dispatch.learned:
+            self.holders |= dict.fromkeys(dispatch.learned, token)
+            self.taken.setdefault(token, set()).update(dispatch.learned)
         return True
 
     def reserved(self, dispatch: Dispatch, token: int, read: Collection[str]) -> Dispatch:
@@ -44,8 +48,10 @@ class Busy:
 
     def release(self, token: int) -> None:
         """Let others change the records of a lease; who has read them is to read them again."""
-        freed = {subject for subject, holder in self.holders.items() if holder == token}
         self.changed.pop(token, None)
+        if (freed := self.taken.pop(token, None)) is None:
+            return
         for changed in self.changed.values():
             changed.update(freed)
-        self.holders = {subject: holder for subject, holder in self.holders.items() if holder != token}
+        for subject in freed:
+            del self.holders[subject]

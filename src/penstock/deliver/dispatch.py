@@ -67,6 +67,9 @@ class Dispatch:
 
     def endings(self, attempts: Sequence[Attempt]) -> list[Ending]:
         """Return how the events end once every call was acknowledged."""
+        if len(self.leases) == 1:
+            [lease], [is_carried], [notes] = self.leases, self.is_carried, self.notes
+            return [self._ending(lease, lease, is_carried=is_carried, notes=notes, attempts=attempts)]
         carriers = [lease for lease, carried in zip(self.leases, self.is_carried, strict=True) if carried]
         carrier = carriers[-1] if carriers else None
         return [
@@ -76,6 +79,8 @@ class Dispatch:
 
     def knowledge(self) -> Learned:
         """Return what to write into the ledger once every call was acknowledged."""
+        if not (self.learned or self.remarks):
+            return NOTHING_LEARNED
         return {**{self._key(subject): known.learn for subject, known in self.learned.items()}, **self.remarked()}
 
     def doubts(self) -> Learned:
@@ -94,9 +99,9 @@ class Dispatch:
 
     def figures(self) -> list[CallCount]:
         """Return what to add to the figures about calls."""
-        counts, paths = [], [call.path for call in self.calls]
-        for path in sorted({*self.planned, *paths}):
-            sent = paths.count(path)
+        counts, by_path = [], _by_path(self.calls)
+        for path in sorted({*self.planned, *by_path}):
+            sent = by_path.get(path, 0)
             planned = max(self.planned.get(path, 0), sent)
             for kind, count in (("planned", planned), ("sent", sent), ("saved", planned - sent)):
                 if count:
@@ -209,5 +214,11 @@ def own_of(run: Sequence[Read]) -> Sequence[Call]:
 
 def planned(run: Sequence[Read]) -> dict[str, int]:
     """Return how many calls of each path the plans of a run ask for."""
-    paths = [call.path for read in run if isinstance(read.meaning, Plan) for call in read.meaning.calls]
-    return {path: paths.count(path) for path in sorted(set(paths))}
+    return _by_path([call for read in run if isinstance(read.meaning, Plan) for call in read.meaning.calls])
+
+
+def _by_path(calls: Sequence[Call]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for call in calls:
+        counts[call.path] = counts.get(call.path, 0) + 1
+    return counts

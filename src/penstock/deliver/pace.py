@@ -113,14 +113,15 @@ class Pace:
     def wait_s(self, now: float) -> float:
         """Return how long to wait until one call may be sent; 0 means now."""
         self._advance(now)
-        blocked_s, limit, lacks = self.blocked_s(now), self.limit, 1.0 - self._tokens_at(now)
-        return blocked_s if math.isinf(limit) or lacks <= NEARLY else max(blocked_s, lacks / limit)
+        blocked_s, limit = self.blocked_s(now), self.limit
+        lacks = 0.0 if limit == math.inf else 1.0 - self._tokens_at(now)
+        return blocked_s if lacks <= NEARLY else max(blocked_s, lacks / limit)
 
     def free_calls(self, now: float) -> float:
         """Return how many calls may start now; math.inf when nothing limits them."""
         if self.wait_s(now) > 0:
             return 0
-        return math.inf if math.isinf(self.limit) else math.floor(self._tokens_at(now) + NEARLY)
+        return math.inf if self.limit == math.inf else math.floor(self._tokens_at(now) + NEARLY)
 
     def sent(self, now: float) -> None:
         """Count a call that was sent."""
@@ -130,7 +131,8 @@ class Pace:
 
     def accepted(self) -> None:
         """A call was taken: at full pace, calls of one second together raise the limit as `_growth_per_s` says."""
-        self.per_s += self._growth_per_s() / max(1.0, self.per_s)
+        if self.per_s != math.inf:
+            self.per_s += self._growth_per_s() / max(1.0, self.per_s)
 
     def throttled(self, now: float, retry_after_s: float) -> None:
         """A 429 came: stop all calls for as long as it asks, and go on more slowly."""
@@ -178,8 +180,11 @@ class Pace:
             # A quiet that was asked for says nothing about how fast calls may be made.
             self.measured_per_s *= math.exp(-free_s / SMOOTHING_S)
             self.as_of = now
-        burst_s = BURST_S if math.isinf(self.ceiling_per_s) else BURST_KNOWN_S
-        self.tokens = 1.0 if math.isinf(limit) else min(max(1.0, limit * burst_s), self.tokens + free_s * limit)
+        if limit == math.inf:
+            self.tokens = 1.0
+            return
+        burst_s = BURST_S if self.ceiling_per_s == math.inf else BURST_KNOWN_S
+        self.tokens = min(max(1.0, limit * burst_s), self.tokens + free_s * limit)
 
 
 def _number(notes: Mapping[str, object], name: str) -> float | None:

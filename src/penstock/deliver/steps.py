@@ -148,7 +148,7 @@ class Steps:
         Raises Unfinished; and StepSpent for several, when it is not known which is to blame.
         """
         first = leases[0].seq
-        if not any(lease.seq in self.suspects for lease in leases):
+        if not self.suspects or not any(lease.seq in self.suspects for lease in leases):
             try:
                 return self.bench.run(self.key, first, function, *args)
             except StepSpent:

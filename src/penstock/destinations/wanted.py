@@ -54,7 +54,7 @@ def unwanted(event: Mapping[str, Any], *, source: str, wishes: Wishes) -> Filter
     """Return why an event is not wanted, or None. Never raises, whatever JSON the event is."""
     context = event.get("context")
     said = context if isinstance(context, dict) else {}
-    by_consent = _by_consent(said, wishes) or _by_preferences(said, wishes)
+    by_consent = (_by_consent(said, wishes) or _by_preferences(said, wishes)) if wishes.consent_categories else None
     return _by_integrations(event, wishes) or by_consent or _by_name(event, wishes.event_names.get(source))
 
 
@@ -141,7 +141,9 @@ def _spelt(name: object) -> str:
 
 def _by_name(event: Mapping[str, Any], names: EventNames | None) -> Filtered | None:
     kind = event.get("type")
-    if names is None or not isinstance(kind, str) or kind.strip().lower() not in NAMED_TYPES:
+    if names is None or not (names.allow or names.deny):
+        return None
+    if not isinstance(kind, str) or kind.strip().lower() not in NAMED_TYPES:
         return None
     name = event.get("event") if kind.strip().lower() == "track" else event.get("name")
     text = name.strip() if isinstance(name, str) else ""

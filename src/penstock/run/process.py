@@ -47,6 +47,8 @@ class Process:
         self.handed_on = handed_on or HandedOn({})
         self.handed_on.leave(following.to_hand_on())
         self.stopping, self.complaint = asyncio.Event(), ""
+        #: What was left last of settings, to be looked at.
+        self.shown: tuple[str, Settings] | None = None
         #: Why this process must not go on.
         self.damage: StoreDamaged | SettingsError | None = None
         self.clock, self.dice = Timeline(SystemClock(), boot=boot_id()), SystemDice()
@@ -190,7 +192,10 @@ class Process:
 
     def _show_settings(self, role: str) -> None:
         """Leave what is in force, without its secrets, to be looked at while the file cannot be used."""
-        self.snapshots.write(f"{role}.settings", {"problem": self.complaint, **in_force(self.settings)})
+        now = self.complaint, self.settings
+        if now != self.shown:
+            self.snapshots.write(f"{role}.settings", {"problem": self.complaint, **in_force(self.settings)})
+            self.shown = now
 
 
 def complain(error: BufferUnavailable, said: str) -> str:

@@ -45,6 +45,8 @@ class Following:
         self.file = file_at_start(path, environ, handed_on=handed_on)
         #: What the dashboard said last; None: nothing was ever set up there.
         self.document: Mapping[str, Any] | None = handed_on["document"] if handed_on else None
+        #: By whether the dashboard has a say: what was put together last, and of what. Most looks find the same again.
+        self.made: dict[bool, tuple[File, Mapping[str, Any] | None, Settings]] = {}
         self.settings = self._in_force(self.file)
         #: What the last look saw, when it was not what is believed.
         self.seen: File | str | None = None
@@ -109,14 +111,22 @@ class Following:
             return None, error, digest
 
     def _in_force(self, file: File) -> Settings:
-        settings = settings_of(file, self.environ)
+        settings = self._together(file, None)
         document = self.dashboard(settings)
         # Revisions are never taken away: a file without any was emptied, or is being copied just now.
         self.is_emptied = document is None and self.document is not None
         document = self.document if self.is_emptied else document
-        in_force = settings_of(file, self.environ, dashboard=document) if document else settings
+        in_force = self._together(file, document) if document else settings
         self.document = document
         return in_force
+
+    def _together(self, file: File, document: Mapping[str, Any] | None) -> Settings:
+        made = self.made.get(document is not None)
+        if made is None or made[0] is not file or made[1] != document:
+            made = self.made[document is not None] = (
+                file, document, settings_of(file, self.environ, dashboard=document)
+            )  # fmt: skip
+        return made[2]
 
 
 def file_at_start(

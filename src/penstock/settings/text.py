@@ -2,6 +2,7 @@
 
 import codecs
 import difflib
+import functools
 import re
 import tomllib
 import types
@@ -24,8 +25,9 @@ def read_bytes(path: Path | None) -> bytes:
         raise SettingsError("config", expected="a readable file", got=str(path), hint=str(error.strerror)) from error
 
 
+@functools.lru_cache(maxsize=1)
 def parsed_toml(raw: bytes, path: Path | None) -> dict[str, object]:
-    """Return the table of a settings file. Raises SettingsError."""
+    """Return the table of a settings file, which is the same for who asks again: read it only. Raises SettingsError."""
     try:
         # With a byte order mark or without: some editors of Windows write one, and its shell UTF-16 behind it.
         coding = "utf-16" if raw[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from typing import TypedDict
 
 import msgspec
 
@@ -76,7 +77,50 @@ def key_of(kind: str, value: str) -> str:
     return f"{kind}:{value[:KEY_CHARS_MAX]}"
 
 
+class _Company(TypedDict, total=False):
+    id: object
+    company_id: object
+
+
+class _TraitsRead(TypedDict, total=False):
+    email: object
+    company: _Company
+    companies: object
+
+
+class _Context(TypedDict, total=False):
+    groupId: object
+    traits: _TraitsRead
+
+
+class _Properties(TypedDict, total=False):
+    company_id: object
+    companyId: object
+    organization_id: object
+
+
+class _Call(TypedDict, total=False):
+    """As much of a call as may say under which keys it is found; the rest is passed over unread."""
+
+    event: object
+    groupId: object
+    context: _Context
+    properties: _Properties
+    traits: _TraitsRead
+
+
+_call_of = msgspec.json.Decoder(_Call).decode
+
+
 def _decoded(body: bytes) -> dict[str, object]:
+    try:
+        return {**_call_of(body)}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_whole(body)
+
+
+def _read_whole(body: bytes) -> dict[str, object]:
+    """Read a call in which something is of another form, or is no text."""
     for read in (bytes, mended):
         try:
             value = msgspec.json.decode(read(body))

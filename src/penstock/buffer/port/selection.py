@@ -45,14 +45,21 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
 
 def companies_of(body: dict[str, Any]) -> Iterator[str]:
     """Yield every company an event names, as text."""
-    context, properties, traits = (_table(body.get(key)) for key in ("context", "properties", "traits"))
-    link = _table(traits.get("company")) | _table(_table(context.get("traits")).get("company"))
-    named = [body.get("groupId"), context.get("groupId"), link.get("id"), link.get("company_id")]
-    named += [properties.get(key) for key in ("company_id", "companyId", "organization_id")]
+    context, properties, traits = (
+        _table(body.get("context")),
+        _table(body.get("properties")),
+        _table(body.get("traits")),
+    )
+    named = [body.get("groupId"), context.get("groupId")]
+    if traits or "traits" in context:
+        link = _table(traits.get("company")) | _table(_table(context.get("traits")).get("company"))
+        named += [link.get("id"), link.get("company_id")]
+    if properties:
+        named += [properties.get(key) for key in ("company_id", "companyId", "organization_id")]
     several = traits.get("companies")
     for each in several if isinstance(several, list) else ():
         named += [_table(each).get("id"), _table(each).get("company_id")]
-    yield from (str(value).strip() for value in named if isinstance(value, str | int))
+    yield from (str(value).strip() for value in named if value is not None and isinstance(value, str | int))
 
 
 def _table(value: object) -> dict[str, Any]:

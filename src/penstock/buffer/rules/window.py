@@ -39,14 +39,15 @@ class Fresh:
     due: float
     #: Of how many of its lanes it is not the first.
     blocked: int = 0
+    #: Where it stands, here as in the file.
+    position: int = dataclasses.field(init=False)
     attempt: ClassVar[int] = 1
     first_failed_at: ClassVar[float | None] = None
     parked_at: ClassVar[float | None] = None
 
-    @property
-    def position(self) -> int:
-        """Return where it stands, here as in the file."""
-        return place_in_log(self.seq)
+    def __post_init__(self) -> None:
+        """Find its place once: it is asked for again and again."""
+        self.position = place_in_log(self.seq)
 
 
 class Window:

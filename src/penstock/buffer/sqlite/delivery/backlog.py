@@ -90,6 +90,8 @@ class SqliteBacklog:
         self.is_behind = False
         #: When the next event can be handed out, if nothing else happens; looked up whenever nothing could be.
         self.next_due = float("-inf")
+        #: Records of those who were leased last, read along with that.
+        self.ahead: Mapping[str, bytes | None] = {}
 
     async def lease(
         self, *, limit: int, lease_s: float, shares: Mapping[Priority, float] | None = None, together: int = 0
@@ -103,6 +105,7 @@ class SqliteBacklog:
         while self.is_behind and not leases:
             # All that was read so far waits behind other events; others may stand further back in the log.
             leases = await self.group.run(operation)
+        self.ledger.keep_new(self.ahead)
         # A lease under way may run out.
         if not leases and not self.leases:
             self.quiet.keep(mark, until=self.next_due)
@@ -240,6 +243,9 @@ class SqliteBacklog:
         if not picked:
             self.next_due = self._next_due(connection)
         leases = [self._leased(connection, each, awake + lease_s, together=together) for each in picked]
+        # A lane is called as its record is, mostly; else it is asked for when it is needed.
+        lanes = (lane for each in picked if isinstance(each, Fresh) for lane in each.lanes)
+        self.ahead = self.ledger.ahead(connection, lanes)
         if len(picked) < limit and self.intake.is_full:
             self.intake.make_room(connection)
         # Events that were not there have ended; those that waited behind them may be due now.

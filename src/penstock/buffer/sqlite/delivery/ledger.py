@@ -5,7 +5,7 @@ deliver is the only writer of delivery.db, so what it has cached is true until i
 
 import collections
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.backlog import Learned
@@ -44,12 +44,19 @@ class SqliteLedger:
         self.has_forgotten = False
         self.cache: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
         self.cached_bytes = 0
+        #: Somebody asks for records, so that those of who is leased are worth reading.
+        self.is_asked = False
 
     async def known(self, subjects: Collection[str]) -> Mapping[str, bytes]:
         """Return the records there are of these subjects."""
         cached = {subject: self.cache[subject] for subject in subjects if subject in self.cache}
+        if len(cached) == len(subjects):
+            for subject in cached:
+                self.cache.move_to_end(subject)
+            return {subject: record for subject, record in cached.items() if record is not None}
+        self.is_asked = True
         missing = [subject for subject in subjects if subject not in cached]
-        read = await self.group.run(functools.partial(self._read, subjects=missing)) if missing else {}
+        read = await self.group.run(functools.partial(self._read, subjects=missing))
         # What others wrote meanwhile counts; and what they pushed out of the cache was known a moment ago.
         records = {**read, **{subject: self.cache.get(subject, held) for subject, held in cached.items()}}
         self.keep(records)
@@ -92,6 +99,14 @@ class SqliteLedger:
             else:
                 connection.execute(KEEP, [self.name, subject, record, today])
         return records
+
+    def ahead(self, connection: SqliteConnection, subjects: Iterable[str]) -> Mapping[str, bytes | None]:
+        """Read records that will be asked for next, along with something else; hand the answer to `keep_new`."""
+        return self._read(connection, [each for each in subjects if each not in self.cache]) if self.is_asked else {}
+
+    def keep_new(self, records: Mapping[str, bytes | None]) -> None:
+        """Remember what was read ahead; what was written since is newer."""
+        self.keep({subject: record for subject, record in records.items() if subject not in self.cache})
 
     def keep(self, records: Mapping[str, bytes | None]) -> None:
         """Remember what the file says now."""

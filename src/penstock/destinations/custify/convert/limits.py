@@ -5,10 +5,8 @@ properties. A name is as long as flattening would make it (`address.city`); so a
 cannot become a flood of text either.
 """
 
-from collections.abc import Iterable, Iterator
-
 from penstock import causes
-from penstock.destinations.custify.convert.values import FLATTEN_DEPTH_MAX
+from penstock.destinations.custify.convert.values import FLATTEN_DEPTH_MAX, NESTED
 from penstock.destinations.custify.options import Mapping
 from penstock.destinations.plan import Unmappable
 from penstock.json_paths import DEPTH_MAX
@@ -27,26 +25,29 @@ def beyond_limits(event: object, mapping: Mapping) -> Unmappable | None:
         if names > mapping.names_max:
             reason = f"the event has more than {mapping.names_max} names among its traits and properties"
             return Unmappable(reason, causes.TOO_MANY_NAMES)
-        for name, inner in _named(value):
-            end = chars + len(name)
-            if end > mapping.name_chars_max:
-                reason = f"a trait or property has a name of more than {mapping.name_chars_max} characters"
-                return Unmappable(reason, causes.NAME_TOO_LONG)
-            if isinstance(inner, dict | list) and depth < DEPTH_MAX:
-                # Deeper than flattening goes, names are no longer put together.
-                within.append((inner, end + 1 if depth <= FLATTEN_DEPTH_MAX else 0, depth + 1))
+        if chars + _longest(value) > mapping.name_chars_max:
+            reason = f"a trait or property has a name of more than {mapping.name_chars_max} characters"
+            return Unmappable(reason, causes.NAME_TOO_LONG)
+        if depth < DEPTH_MAX:
+            # Deeper than flattening goes, names are no longer put together.
+            before = chars + 1 if depth <= FLATTEN_DEPTH_MAX else None
+            for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(inner, NESTED):
+                    within.append((inner, 0 if before is None else before + len(str(name)), depth + 1))
     return None
 
 
-def _places(event: object) -> Iterator[dict[str, object] | list[object]]:
+def _places(event: object) -> list[dict[str, object] | list[object]]:
     if not isinstance(event, dict):
-        return
+        return []
     context = event.get("context")
-    found = [event.get(place) for place in PLACES] + [context.get("traits") if isinstance(context, dict) else None]
-    yield from (each for each in found if isinstance(each, dict | list))
+    found = [event.get(place) for place in PLACES]
+    found.append(context.get("traits") if isinstance(context, dict) else None)
+    return [each for each in found if isinstance(each, NESTED)]
 
 
-def _named(value: dict[str, object] | list[object]) -> Iterable[tuple[str, object]]:
-    if isinstance(value, dict):
-        return value.items()
-    return ((str(index), item) for index, item in enumerate(value))
+def _longest(value: dict[str, object] | list[object]) -> int:
+    """Return how long the longest name is; of an array it is the last place."""
+    if not value:
+        return 0
+    return max(map(len, value)) if isinstance(value, dict) else len(str(len(value) - 1))

@@ -11,6 +11,7 @@ from penstock import causes
 from penstock.destinations.custify.calls import CustifyCall as Call
 from penstock.destinations.custify.convert.rudderstack_js import (
     MISSING,
+    NESTED,
     as_js_text,
     as_written,
     entries,
@@ -146,7 +147,7 @@ def _track(message: Body, mapping: Mapping) -> list[Call]:
         raise _Refused('Missing required value from ["timestamp","originalTimestamp"]')
     _require_person(body, message, mapping)
     properties = entries(message.get("properties"))
-    metadata = {key: item for key, item in properties.items() if truthy(item) and not isinstance(item, dict | list)}
+    metadata = {key: item for key, item in properties.items() if truthy(item) and not isinstance(item, NESTED)}
     # What counts is what is sent: a user_id among the properties that is an object or array was dropped just now.
     if truthy(body.get("user_id")) and not any(key in metadata for key in ("user_id", "userId")):
         metadata["user_id"] = body["user_id"]
@@ -270,7 +271,7 @@ def _stripped(traits: Any, reserved: tuple[str, ...]) -> object:
         return traits
     for key in reserved:
         traits.pop(key, None)
-    for key in [key for key, value in traits.items() if value is None or isinstance(value, dict | list)]:
+    for key in [key for key, value in traits.items() if value is None or isinstance(value, NESTED)]:
         del traits[key]
     return dict(traits)
 

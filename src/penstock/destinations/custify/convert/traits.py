@@ -60,10 +60,12 @@ FIRST_NAMES, LAST_NAMES = ("firstName", "firstname", "first_name"), ("lastName",
 
 def objects(event: Object, *path: str) -> Object:
     """Return the object at a path, an empty one if there is none."""
-    value: object = event
     for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else NOTHING
+        value = event.get(key)
+        if not isinstance(value, dict):
+            return NOTHING
+        event = value
+    return event
 
 
 def traits_of(event: Object, *, nulls: bool = False) -> Object:

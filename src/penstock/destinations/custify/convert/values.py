@@ -20,6 +20,10 @@ NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?", re.ASC
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
 # What an address has nowhere, unless it is in quotation marks: a second @, and what stands between addresses.
 NO_ADDRESS = re.compile(r"@.*@|[<>,;:()\[\]\\]")
+# A union is put together anew each time that it is asked for.
+NESTED, NUMBERS = (dict, list), (int, float)
+# What nearly every address is: there is nothing to mend.
+USUAL_EMAIL = re.compile(r"[a-z0-9_+-][a-z0-9._+-]*@[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.ASCII)
 # Deeper than any attribute a person would look for.
 FLATTEN_DEPTH_MAX = 8
 
@@ -47,6 +51,8 @@ def as_email(value: object) -> str | None:
     """
     if not isinstance(value, str):
         return None
+    if USUAL_EMAIL.fullmatch(value):
+        return value
     text = plain_email(value)
     if text[-1:] == ">" or text[:7] == "mailto:":
         text = text.rpartition("<")[2].removesuffix(">").removeprefix("mailto:").partition("?")[0]
@@ -104,10 +110,12 @@ def attributes(
     for name, value in fields.items():
         if not name or not isinstance(name, str):
             continue  # Custify could not show a field without a name
+        is_date = name in dates
         # Some languages write a moment as an object.
-        is_moment = name in dates and isinstance(value, dict) and as_date_attribute(value) is not None
-        if is_moment or not isinstance(value, dict | list):
-            attribute = as_attribute(value, is_date=name in dates)
+        if not isinstance(value, NESTED) or (
+            is_date and isinstance(value, dict) and as_date_attribute(value) is not None
+        ):
+            attribute = as_attribute(value, is_date=is_date)
             if attribute is not None or (nulls and value is None):
                 flat[name] = attribute
         elif nested == "flatten":
@@ -125,7 +133,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _leaves(name: str, value: object, depth: int, dates: Collection[str]) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict | list):
+    if isinstance(value, NESTED):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in items if depth <= FLATTEN_DEPTH_MAX else ():
             yield from _leaves(f"{name}.{key}", inner, depth + 1, dates)
