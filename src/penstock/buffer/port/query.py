@@ -77,39 +77,39 @@ def key_of(kind: str, value: str) -> str:
     return f"{kind}:{value[:KEY_CHARS_MAX]}"
 
 
-class _Company(TypedDict, total=False):
+class _CompanyRead(TypedDict, total=False):
     id: object
     company_id: object
 
 
 class _TraitsRead(TypedDict, total=False):
     email: object
-    company: _Company
+    company: _CompanyRead
     companies: object
 
 
-class _Context(TypedDict, total=False):
+class _ContextRead(TypedDict, total=False):
     groupId: object
     traits: _TraitsRead
 
 
-class _Properties(TypedDict, total=False):
+class _PropertiesRead(TypedDict, total=False):
     company_id: object
     companyId: object
     organization_id: object
 
 
-class _Call(TypedDict, total=False):
+class _CallRead(TypedDict, total=False):
     """As much of a call as may say under which keys it is found; the rest is passed over unread."""
 
     event: object
     groupId: object
-    context: _Context
-    properties: _Properties
+    context: _ContextRead
+    properties: _PropertiesRead
     traits: _TraitsRead
 
 
-_call_of = msgspec.json.Decoder(_Call).decode
+_call_of = msgspec.json.Decoder(_CallRead).decode
 
 
 def _decoded(body: bytes) -> dict[str, object]:
