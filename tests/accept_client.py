@@ -13,7 +13,8 @@ from penstock.settings import Source
 KEY = "web-key"
 AUTH = {"authorization": "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()}
 SOURCES = {
-    "web": Source(name="web", type="web", write_key=KEY),
+    # Who sent something is told whole: what of that is stored by default, tests/unit/test_minimise_at_the_door.py says.
+    "web": Source(name="web", type="web", write_key=KEY, ip_addresses="keep"),
     "server": Source(name="server", write_key="server-key"),
     "off": Source(name="off", write_key="off-key", enabled=False),
 }

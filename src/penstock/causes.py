@@ -39,6 +39,7 @@ NO_NAME = "map.no_event_name"
 PLACEHOLDER = "map.placeholder_id"
 NO_TYPE = "map.no_type"
 NOT_AN_OBJECT = "map.not_an_object"
+BODY_GONE = "map.body_gone"
 TOO_MANY_NAMES = "event.too_many_names"
 NAME_TOO_LONG = "event.name_too_long"
 RUDDERSTACK = "map.rudderstack"
@@ -109,6 +110,11 @@ OWN = {
         ),
         Cause(code=NO_NAME, meaning="A track call has no event name.", advice=_MEND),
         Cause(code=NO_TYPE, meaning="The event has no type, so it cannot be known which call it was.", advice=_MEND),
+        Cause(
+            code=BODY_GONE,
+            meaning="The event was to be sent again, and its body is no longer kept: payload_days is over.",
+            advice="Nothing can be sent of it. What has to be replayed after a long time needs a larger payload_days.",
+        ),
         Cause(code=NOT_AN_OBJECT, meaning="The event is not a JSON object.", advice=_MEND),
         Cause(
             code=TOO_MANY_NAMES,

@@ -47,11 +47,18 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True)
     anonymous_id: str
     #: The company a group call writes, as text; empty for every other call.
     company_id: str
-    #: The sender's address, or the `request_ip` that the event brought itself.
+    #: The sender's address, or the `request_ip` that the event brought itself, as far as its source stores it.
     request_ip: str
 
 
-class Event(Head, frozen=True, kw_only=True, gc=False, array_like=False):
+class NotedHead(Head, frozen=True, kw_only=True, gc=False, array_like=True):
+    """A head with a note; most events have none, and are stored without the place for it."""
+
+    #: What was removed before it was stored, and later, by which rule: a line a rule. See minimise/notes.py.
+    minimised: str = ""
+
+
+class Event(NotedHead, frozen=True, kw_only=True, gc=False, array_like=False):
     """One SDK call. `body` is what came; the other fields stand beside it and never change it."""
 
     #: Name of the source whose write key the request carried.
@@ -98,7 +105,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
     source: str
     received_at_ms: int
     #: One for each event, in their order; never empty.
-    heads: list[Head]
+    heads: Sequence[Head]
     #: The body of the one event; of several, the JSON list that they came in.
     text: bytes
     #: What stood beside the events and holds for each without its own, as JSON; see envelope.py. Mostly empty.
@@ -107,7 +114,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
     @classmethod
     def of(cls, *events: Event) -> "Batch":
         """Return events of one request as a batch; one at least."""
-        heads = [Head(**{field: getattr(event, field) for field in Head.__struct_fields__}) for event in events]
+        heads = [own_head(event) for event in events]
         bodies = [event.body for event in events]
         text = bodies[0] if len(events) == 1 else b"[%b]" % b",".join(bodies)
         first = events[0]
@@ -163,9 +170,22 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
             company_id=head.company_id,
             received_at_ms=self.received_at_ms,
             request_ip=head.request_ip,
+            minimised=getattr(head, "minimised", ""),
             body=bytes(body),
             envelope=self.envelope,
         )
+
+
+class StoredBatch(Batch, frozen=True, kw_only=True, gc=False, array_like=True):
+    """A batch as it is read from the store, where some heads have a note."""
+
+    heads: Sequence[NotedHead]
+
+
+def own_head(event: Event) -> Head:
+    """Return the head of an event, with its note if it has one."""
+    kind = NotedHead if event.minimised else Head
+    return kind(**{field: getattr(event, field) for field in kind.__struct_fields__})
 
 
 _raws_of = msgspec.json.Decoder(list[msgspec.Raw]).decode

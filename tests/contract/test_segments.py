@@ -133,6 +133,10 @@ def test_what_stands_on_a_batch_is_stored_beside_its_events_and_read_tomorrow():
 
     assert (read.body, read.envelope) == (b'{"a":1}', b'{"snt":1} ')
     assert packing.encoded(Batch.of(read)) == stored
+    # A note of what was removed before it was stored comes last in the head, if there is one.
+    noted = msgspec.structs.replace(read, minimised="01 traits.email")
+    assert packing.encoded(Batch.of(noted))[15:16] == b"\x97"
+    assert packing.decoded(packing.encoded(Batch.of(noted, read))).events() == [noted, read]
     assert packing.decoded(stored[:-12].replace(b"\x95", b"\x94", 1)).events()[0].envelope == b""
 
 

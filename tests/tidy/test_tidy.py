@@ -38,20 +38,33 @@ MAY_KNOW = {
     "identity.py": {"event", "placeholders"},
     "timeline.py": {"clock"},
     "machine": {"clock", "errors"},
-    "settings": VALUES | {"buffer", "machine", "clock", "destinations"},  # of destinations what kinds.py says of them
-    "buffer": VALUES | {"clock", "timeline"},
+    "minimise": {"event", "forwarded"},  # pure
+    "settings": VALUES
+    | {"buffer", "machine", "clock", "minimise", "destinations"},  # of destinations what kinds.py says of them
+    "buffer": VALUES | {"clock", "timeline", "minimise"},
     "privacy": VALUES | DOORS_OPEN | {"settings"},
-    "accept": VALUES | DOORS_OPEN | {"settings", "buffer", "privacy"},
-    "destinations": VALUES | {"clock", "settings"},
+    "accept": VALUES | DOORS_OPEN | {"settings", "buffer", "privacy", "minimise"},
+    "destinations": VALUES | {"clock", "settings", "minimise"},
     "ledger": VALUES | {"destinations", "settings"},  # pure: not even the clock
     "deliver": VALUES | DOORS_OPEN | {"repeats", "settings", "buffer", "destinations", "ledger"},
-    "erasing": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "privacy"},
-    "inspect": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger"},
+    "erasing": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "privacy", "minimise"},
+    "inspect": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "minimise"},
     "explain": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "ledger", "inspect"},
     "alerts": VALUES | DOORS_OPEN | {"settings", "buffer", "destinations", "inspect"},
     "admin": VALUES
     | DOORS_OPEN
-    | {"settings", "buffer", "destinations", "ledger", "inspect", "explain", "alerts", "privacy", "erasing"},
+    | {
+        "settings",
+        "buffer",
+        "destinations",
+        "ledger",
+        "inspect",
+        "explain",
+        "alerts",
+        "privacy",
+        "erasing",
+        "minimise",
+    },
     "sandbox": set(),  # a second reading of Custify's manual; it borrows nothing
 }
 # Outside its own folder, buffer is known by its ports alone; and of the kinds of destinations, what they have in common.
@@ -317,6 +330,7 @@ WORDS_OF_CUSTIFY = re.compile(
     r"|\bdeduplication_id\b|[\"'`]/(?:company|event|customer)\b(?!s)|[\"'`]/people(?:\?|/all)"
 )
 MAY_USE_THEM = {
+    "settings/source.py": "trusted traits are named after the fields that they are about",
     "settings/table.py": "policies and trusted traits are named after the fields that they are about",
     "settings/check.py": "an example of such a name",
     "cli/explain.py": "an example of a field for people who ask about one",

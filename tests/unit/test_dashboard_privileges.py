@@ -77,6 +77,7 @@ PAGES = {
     "POST /destinations/{name}/pause": ACTORS,
     "POST /destinations/{name}/resume": ACTORS,
     "POST /sources/new": ADMIN,
+    "POST /sources/{name}/preview": ADMIN,
     "POST /sources/{name}/settings": ADMIN,
     "POST /sources/{name}/{what}": ADMIN,
     "POST /destinations/new/{type}": ADMIN,

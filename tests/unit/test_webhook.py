@@ -255,5 +255,5 @@ def test_a_webhook_without_an_address_is_not_sent_to_where_another_kind_is(tmp_p
     toml = tmp_path / "penstock.toml"
     toml.write_text('[destinations.crm]\ntype = "webhook"\napi_key = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"\n')
 
-    with pytest.raises(SettingsError, match=r"destinations.crm.base_url: expected the address of a webhook"):
+    with pytest.raises(SettingsError, match=r"destinations\.crm\.base_url: expected the address of a webhook"):
         load(toml, {})

@@ -74,6 +74,7 @@ class Gateway:
         self,
         *,
         log: Log,
+        ruled_log: Log | None = None,
         sources: Sources,
         clock: Clock,
         dice: Dice,
@@ -83,6 +84,8 @@ class Gateway:
         on_damage: Callable[[StoreDamaged], None] = lambda _: None,
         heard: Callable[..., None] = lambda event, *, level, **facts: log.log(level, event, **facts),
     ) -> None:
+        """`ruled_log` stores what sources with rules of what is never stored sent."""
+        self.ruled_log = ruled_log
         self.log, self.sources, self.clock, self.dice = log, sources, clock, dice
         self.limits, self.problem, self.on_damage, self.heard = limits, problem, on_damage, heard
         self.open_requests = 0
@@ -195,7 +198,10 @@ class Gateway:
             if source is None:
                 source = self._enabled(body_key(body), missing=NO_HEADER_KEY)
                 self._let_in(source, scope)
-            origin = Arrival(source.name, int(self.clock.now() * 1000), self._client_ip(scope))
+            address, ruled = self._client_ip(scope), self.sources.ruled.get(source.name)
+            if ruled is not None:
+                address = ruled(address)
+            origin = Arrival(source.name, int(self.clock.now() * 1000), address)
             batch = self._plain(route, body, origin)
             reply = answers.accepted(route, headers, body)
             if batch is None:
@@ -203,7 +209,7 @@ class Gateway:
             else:
                 types = [head.type for head in batch.heads]
                 self.admission.take(source, batch)
-                storing = self.log.append([batch])
+                storing = (self.log if ruled is None else self.ruled_log or self.log).append([batch])
                 # Of all that waits for a sync, the log keeps what it needs; the memory of the rest is for the next request.
                 del batch, body
                 self.turns.storing += 1
@@ -273,9 +279,10 @@ class Gateway:
             batch.cut(batch.pairs(), events_max=PIECE_EVENTS_MAX, bytes_max=PIECE_BYTES_MAX),
             len(batch.heads),
         )
+        log = (source.name in self.sources.ruled and self.ruled_log) or self.log
         while some := list(itertools.islice(pieces, PIECES_AT_ONCE)):
             try:
-                await self.log.append(some)
+                await log.append(some)
             except BufferUnavailable as error:
                 self.admission.not_stored(source, error, left)
                 raise
@@ -320,7 +327,9 @@ class Gateway:
                 return image
             source = self._enabled(query_of(scope.query_string).get("writeKey", ""), missing=NO_QUERY_KEY)
             self._let_in(source, scope)
-            route, origin = Route(RouteKind.EVENT, (), route.type), Arrival(source.name, now_ms, self._client_ip(scope))
+            ruled = self.sources.ruled.get(source.name, str)
+            route = Route(RouteKind.EVENT, (), route.type)
+            origin = Arrival(source.name, now_ms, ruled(self._client_ip(scope)))
             batch = self._plain(route, body, origin)
             if batch is None:
                 await self._in_turn(route, body, source, origin)

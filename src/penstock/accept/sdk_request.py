@@ -263,7 +263,7 @@ def head_of(call: SdkCall, *, type_: str, ip: str, dice: Dice, shared: Shared) -
         type=kind,
         user_id=user_id,
         anonymous_id=anonymous_id,
-        company_id=_company_id(call) if kind == "group" else "",
+        company_id=company_of(call) if kind == "group" else "",
         request_ip=call.request_ip or ip,
     )
 
@@ -302,7 +302,7 @@ def _message_id(raw: msgspec.Raw) -> str:
     return _id(raw) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
-def _company_id(call: SdkCall) -> str:
+def company_of(call: SdkCall) -> str:
     """Return the company a group call writes, wherever it names it."""
     if named := _id(call.group_id):
         return named

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from penstock.minimise.addresses import CUT_ADDRESS
 from penstock.settings import Source
 from penstock.settings.write_keys import digest_of_key
 
@@ -26,6 +27,8 @@ class Sources:
             key: source for source in sources.values() for key in (source.old_write_key, source.write_key) if key
         }
         self.by_name = dict(sources)
+        #: What is kept of a sender's address, by the names of those sources that do not store all that comes.
+        self.ruled = {name: CUT_ADDRESS[source.ip_kept] for name, source in sources.items() if source.has_rules}
 
     def find(self, write_key: str) -> Source | None:
         """Return the source, or None for an unknown key."""

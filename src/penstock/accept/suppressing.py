@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 from penstock.buffer.port.log import Log
-from penstock.event import Batch, Event, Head
+from penstock.event import Batch, Event, Head, own_head
 from penstock.identity import (
     COMPANY,
     EMAIL,
@@ -142,7 +142,7 @@ class Suppressing:
 
     def _head(self, source: str, event: Event, *, is_gone: bool) -> Head:
         if not is_gone:
-            return Head(**{field: getattr(event, field) for field in Head.__struct_fields__})
+            return own_head(event)
         # An event that is sent again is known by it; whose it was, it does not tell.
         return left_of(
             event, type_=SUPPRESSED, message_id=self.people.digest_of(f"message:{source}:{event.message_id}")

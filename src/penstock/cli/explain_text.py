@@ -9,6 +9,7 @@ from penstock.destinations.plan import Call, Plan
 from penstock.explain.explain import Explanation, Line
 from penstock.explain.questions import Account, FieldHistory
 from penstock.explain.sent import SentBody
+from penstock.inspect.stored_event import removed_of
 from penstock.json_paths import as_text, leaves
 from penstock.timestamps import from_ms, to_text
 
@@ -64,6 +65,7 @@ def account_lines(account: Account) -> list[str]:
         f"  {_state(story)}",
         *attempts,
         printable(added),
+        *(printable(f"  {sentence}") for sentence in removed_of(story.event)),
         *map(printable, about),
         "",
         *explanation_lines(account.explanation),

@@ -13,7 +13,8 @@ from penstock.buffer.port.orders import Orders
 from penstock.cli import EXIT_PARTIAL, config_option, config_path
 from penstock.cli.destination import destination_of, destination_option
 from penstock.cli.selection import filter_options, printable, selection_of
-from penstock.inspect.replays import Replay, count_by_cause, replay_of
+from penstock.errors import SettingsError
+from penstock.inspect.replays import Replay, count_by_cause, refuse_without_bodies, replay_of
 from penstock.settings import Settings
 
 # How often a running replay is looked at.
@@ -71,6 +72,10 @@ def _replay(
     for cause, count in counts.items():
         click.echo(f"{count:>7}  {cause}", err=True)
     click.echo(f"{total:>7}  in all", err=True)
+    try:
+        refuse_without_bodies(dead, name, selection, count=total)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
     if dry_run or not total:
         return
     if not yes:

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from penstock.placeholders import PLACEHOLDER_IDS
-from penstock.settings.table import Trust
+from penstock.settings.source import Trust
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from penstock import causes
 from penstock.destinations.plan import Filtered, Unmappable
 from penstock.event import Event
 from penstock.identity import ERASED, SUPPRESSED
+from penstock.minimise.notes import is_body_gone
 
 #: By what stands in the place of its type: why nothing is left of an event.
 LEFT = {
@@ -18,6 +19,8 @@ LEFT = {
 
 def unusable(event: Event) -> Unmappable | Filtered | None:
     """Return why an event cannot be used at any destination, or that nothing is left of it; None for every other."""
+    if event.minimised and is_body_gone(event.minimised):
+        return Unmappable("its body is no longer kept", causes.BODY_GONE)
     if event.user_id or event.anonymous_id:
         return None
     if event.type in LEFT:

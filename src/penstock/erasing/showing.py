@@ -11,6 +11,7 @@ from penstock.erasing.searching import Everything, Searching, by_store
 from penstock.erasing.writing import text_of
 from penstock.event import Event
 from penstock.ledger.record import decoded
+from penstock.minimise.notes import read
 from penstock.privacy.suppressed import SuppressedList
 
 EXPORT_FORM = "penstock-person/1"
@@ -113,6 +114,7 @@ def _call(event: Event) -> dict[str, Any]:
         "sender": event.request_ip,
         "call": _json(event.body),
         "shared_by_its_batch": _json(event.envelope) if event.envelope else {},
+        "removed": [each.sentence() for each in read(event.minimised)],
     }
 
 

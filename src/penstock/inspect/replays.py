@@ -12,6 +12,7 @@ from penstock.buffer.port.orders import ReplayOrder
 from penstock.buffer.port.outcomes import REPLAYABLE
 from penstock.buffer.port.selection import Selection
 from penstock.destinations.kinds import explained
+from penstock.errors import SettingsError
 from penstock.inspect.eyes import Eyes
 
 # Events looked at in one page while counting a selection.
@@ -70,7 +71,9 @@ def count_by_cause(dead: DeadLetters, destination: str, selection: Selection) ->
     """Return how many events a selection takes, by cause; what a person sees before anything is done."""
     if selection == Selection(cause=selection.cause):
         problems = [p for p in dead.problems(destination) if selection.cause in {"", p.cause}]
-        return _sums((problem.cause, problem.count) for problem in problems)
+        return _sums(
+            (problem.cause, problem.count - problem.gone) for problem in problems if problem.count > problem.gone
+        )
     counts: collections.Counter[str] = collections.Counter()
     after: int | None = 0
     while after is not None:
@@ -78,6 +81,18 @@ def count_by_cause(dead: DeadLetters, destination: str, selection: Selection) ->
         counts.update(story.cause for story in page.stories)
         after = page.next_seq
     return counts
+
+
+def refuse_without_bodies(dead: DeadLetters, destination: str, selection: Selection, *, count: int) -> None:
+    """Refuse a replay that takes no event, if that is because bodies are gone. Raises SettingsError."""
+    gone = sum(p.gone for p in dead.problems(destination) if selection.cause in {"", p.cause}) if not count else 0
+    if gone:
+        raise SettingsError(
+            "replay",
+            expected="events whose bodies are kept",
+            got=f"{gone} events without",
+            hint="payload_days is over for them: what became of them is known, and nothing can be sent of them",
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from penstock.buffer.port.shelf import Story
 from penstock.destinations.kinds import explained
 from penstock.event import Event, enriched
 from penstock.inspect.masking import NOTHING_HIDDEN, Mask
+from penstock.minimise.notes import read
 from penstock.timestamps import from_ms, to_text
 
 
@@ -44,6 +45,8 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
     advice: str
     ended_at: str | None
     attempts: Sequence[StoredAttempt]
+    #: What was removed of it, by which rule, as sentences; never a value.
+    removed: Sequence[str] = ()
 
 
 def stored_event(story: Story, mask: Mask = NOTHING_HIDDEN) -> StoredEvent:
@@ -77,7 +80,13 @@ def stored_event(story: Story, mask: Mask = NOTHING_HIDDEN) -> StoredEvent:
             )
             for each in story.attempts
         ],
+        removed=removed_of(event),
     )
+
+
+def removed_of(event: Event) -> list[str]:
+    """Return what was removed of an event, and by which rule, as sentences."""
+    return [each.sentence() for each in read(event.minimised)]
 
 
 def named(event: Event) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.buffer.sqlite.doctor.restore import Proof, Restored
 
 log = structlog.get_logger()
+DAY_S = 86_400
 
 
 def say_what_is_amiss(settings: Settings, store: "DeliveryStore") -> None:
@@ -71,3 +72,13 @@ def prove(from_: Path, scratch: Path, *, tell: Callable[[str], None]) -> "Proof"
     from penstock.buffer.sqlite.doctor import restore
 
     return restore.prove(from_, scratch, clock=SystemClock(), tell=tell)
+
+
+def kept_until(settings: Settings, *, now: float) -> dict[str, Any]:
+    """Return what the log is asked to remove, in the words of its `prune`; `now` in seconds since 1970."""
+    return {
+        "older_than_ms": int((now - settings.retention_days * DAY_S) * 1000),
+        "bytes_max": settings.retention_bytes_max,
+        "destinations": tuple(settings.destinations),
+        "bodies_older_than_ms": int((now - settings.payload_days * DAY_S) * 1000) if settings.payload_days else None,
+    }

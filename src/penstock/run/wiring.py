@@ -18,7 +18,7 @@ from penstock.machine.handed_on import HandedOn
 from penstock.machine.private import require_folder, tighten
 from penstock.machine.snapshot import Snapshots
 from penstock.run.alarming import open_alarm
-from penstock.run.care import say_what_is_amiss
+from penstock.run.care import kept_until, say_what_is_amiss
 from penstock.run.erasures import LOOK_S, erasing, late_erasures, open_eraser
 from penstock.run.greeting import greet, is_for_a_person
 from penstock.run.in_force import following_at_start
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from penstock.accept.app import Limits
+    from penstock.accept.minimising import Minimising
+    from penstock.accept.sources import Sources
     from penstock.admin.doors.access import Access
     from penstock.alerts.alarm import Alarm
     from penstock.inspect.status import StatusReader
@@ -101,6 +103,7 @@ async def run_accept(process: Process) -> None:
     from granian.constants import Interfaces
 
     from penstock.accept.app import Gateway
+    from penstock.accept.minimising import Minimising
     from penstock.accept.sources import Sources
     from penstock.accept.suppressing import Suppressing
     from penstock.machine.listening import serve
@@ -108,7 +111,6 @@ async def run_accept(process: Process) -> None:
     settings = process.settings
     sources = Sources(settings.sources)
     sources.remember(process.snapshots.read("accept").get("keys"))
-    process.on_change = lambda changed: sources.replace(changed.sources)
     # What is measured with every request is measured without a detour, and forgotten with the process.
     clock = SystemClock()
     store = SqliteStore(settings.data_dir, clock=clock).log(
@@ -120,8 +122,12 @@ async def run_accept(process: Process) -> None:
     process.on_jump = store.note_jump
     # Read before anything is taken: a list that cannot be read keeps accept from starting, and no person on it comes back.
     door = Suppressing(store, open_suppressed(settings))
+    minimising = Minimising(door, open_vault(settings).derived)
+    minimising.follow(settings.sources)
+    process.on_change = functools.partial(_follow_sources, process, sources, minimising)
     gateway = Gateway(
         log=door,
+        ruled_log=minimising,
         sources=sources,
         clock=clock,
         dice=process.dice,
@@ -137,12 +143,7 @@ async def run_accept(process: Process) -> None:
     await complaining(store.open)
 
     async def prune() -> int:
-        in_force, now = process.settings, process.clock.now()
-        return await store.prune(
-            older_than_ms=int((now - in_force.retention_days * 86_400) * 1000),
-            bytes_max=in_force.retention_bytes_max,
-            destinations=tuple(in_force.destinations),
-        )
+        return await store.prune(**kept_until(process.settings, now=process.clock.now()))
 
     async with process.running("accept", gateway.facts), process.regularly(prune), erasing(process, store, door.follow):
         await serve(
@@ -154,6 +155,15 @@ async def run_accept(process: Process) -> None:
             stop=process.stopping,
         )
     await store.close()
+
+
+def _follow_sources(process: Process, sources: "Sources", minimising: "Minimising", changed: Settings) -> None:
+    """Take over changed sources, their rules first."""
+    try:
+        minimising.follow(changed.sources)
+    except SettingsError as error:
+        process.give_up(error)  # what cannot be hashed must not be stored as it came
+    sources.replace(changed.sources)
 
 
 def _limits(settings: Settings) -> "Limits":

@@ -9,7 +9,8 @@ from penstock.settings.check import host_and_port
 from penstock.settings.follow import Consent, Following, digest_of, file_at_start
 from penstock.settings.load import File, data_dir_of, load, read_table, settings_of
 from penstock.settings.renames import NEW, account_of, meaning_of, refuse_unsaid
-from penstock.settings.table import SCALARS, Connection, Destination, Policy, Settings, Source, Switch
+from penstock.settings.source import Source, Switch
+from penstock.settings.table import SCALARS, Connection, Destination, Policy, Settings
 
 __all__ = [
     "ALERT_RULES",

@@ -7,7 +7,9 @@ from penstock.destinations.kinds import KINDS
 from penstock.errors import SettingsError
 from penstock.forwarded import networks_of
 from penstock.origin import Origin, host_of, is_forbidden_name, is_open_to, literal, origin_of, without_user
-from penstock.settings.table import Destination, Settings, Source
+from penstock.settings.check_minimise import check_minimise
+from penstock.settings.source import Source
+from penstock.settings.table import Destination, Settings
 
 # Scheme, host and port as browsers send them in `Origin`; `null` is what a page without an origin of its own sends.
 PAGE = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(\*\.)?([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?")
@@ -53,8 +55,9 @@ def check(settings: Settings) -> Mistaken:
             got=settings.bodies_bytes_max,
             hint="a quarter of it is for those whose key is in the body",
         )
-    if settings.ledger_days < 0:
-        yield SettingsError("ledger_days", expected="0 or more", got=settings.ledger_days)
+    for name in ("ledger_days", "payload_days"):
+        if not getattr(settings, name) >= 0:
+            yield SettingsError(name, expected="0 or more", got=getattr(settings, name))
     if settings.path_prefix and not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", settings.path_prefix):
         yield SettingsError(
             "path_prefix", expected="a path such as /in", got=settings.path_prefix, hint="no slash at the end"
@@ -116,6 +119,7 @@ def _check_sources(settings: Settings) -> Mistaken:
                 )
             owner[key] = name
         yield from _check_strangers(f"sources.{name}", source)
+        yield from check_minimise(f"sources.{name}", source)
 
 
 def _check_strangers(name: str, source: Source) -> Mistaken:

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from penstock.errors import SettingsError
 from penstock.settings.channel import AlertChannel
-from penstock.settings.table import Destination, Source
+from penstock.settings.source import Source
+from penstock.settings.table import Destination
 from penstock.settings.text import unknown
 
 Block = type[Source] | type[Destination] | type[AlertChannel]
@@ -22,7 +23,7 @@ NAME_CHARS = 100
 
 SOURCE = (
     "allowed_origins", "trust", "trusted_traits", "quota", "events_per_s_max", "bytes_per_s_max", "burst_s",
-    "store_share_max",
+    "store_share_max", "ip_addresses", "never_store", "store_hashed", "store_only",
 )  # fmt: skip
 #: What is set in the dashboard of a channel that alerts go to; beside them its secret, and a flag for each rule.
 CHANNEL: Mapping[str, Sequence[str]] = {

@@ -15,7 +15,8 @@ from penstock.settings.check_alerts import check_alerts
 from penstock.settings.environment import from_environment, strangers
 from penstock.settings.mistakes import Mistakes
 from penstock.settings.not_yet import NOT_YET, refusal_of
-from penstock.settings.table import SCALARS, Connection, Destination, Settings, Source
+from penstock.settings.source import Source
+from penstock.settings.table import SCALARS, Connection, Destination, Settings
 from penstock.settings.text import References, closest, parsed_toml, read_bytes, typed, unknown
 
 Table = Mapping[str, typing.Any]

@@ -8,7 +8,8 @@ import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 
 from penstock.settings.check import host_and_port
-from penstock.settings.table import Settings, Source
+from penstock.settings.source import Source
+from penstock.settings.table import Settings
 
 LOOPBACK = ("127.", "localhost", "::1")
 

@@ -12,12 +12,9 @@ from typing import Literal
 from penstock.destinations.kinds import KINDS, DestinationType
 from penstock.placeholders import PLACEHOLDER_IDS
 from penstock.settings.channel import AlertChannel
+from penstock.settings.source import Source, Switch
 
-Trust = Literal["trusted", "traits", "events"]
-SourceType = Literal["web", "mobile", "server"]
 MappingName = Literal["custify/1", "rudderstack"]
-#: `auto` is on with custify/1 and off with rudderstack, which sends what RudderStack would send and nothing less.
-Switch = Literal["auto", "on", "off"]
 Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "owner"]
 
 
@@ -37,61 +34,6 @@ def _mapping(meaning: str) -> typing.Any:
 
 def _required(meaning: str) -> typing.Any:
     return dataclasses.field(metadata={"meaning": meaning})
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where events come from."""
-
-    name: str
-    type: SourceType = _setting("server", "Kind of SDK: `web`, `mobile` or `server`.")
-    write_key: str = dataclasses.field(repr=False, metadata={"meaning": "The key the SDK is set up with."})
-    old_write_key: str = dataclasses.field(
-        default="",
-        repr=False,
-        metadata={"meaning": "A second key that is still taken, while applications change over."},
-    )
-    enabled: bool = _setting(True, "A disabled source is answered with 404 `source is disabled`.")
-    allowed_origins: tuple[str, ...] = _setting(
-        (),
-        "Pages whose browsers may send: `https://app.example.com`, `https://*.example.com` for every subdomain, `*` for all."
-        " None named: all for web and mobile, none for server.",
-    )
-    trust: Trust = _setting(
-        "trusted",
-        "What events of this source may write about people they name: `trusted` all; `traits` the traits named in"
-        " `trusted_traits`, and events; `events` events alone. See decisions/0016-what-strangers-may-do.md.",
-    )
-    trusted_traits: tuple[str, ...] = _setting(
-        (), "With trust `traits`: these custom attributes, and of the fields `name`, `phone`, `session_count`."
-    )
-    quota: Switch = _setting(
-        "auto", "Whether the limits a second hold: `on`, `off`; `auto` is on for web and mobile, off for server."
-    )
-    events_per_s_max: float = _setting(1_000.0, "Events a second, beyond the burst; more are answered with 429.")
-    bytes_per_s_max: float = _setting(5_000_000.0, "The same for bytes, as they are after inflating.")
-    burst_s: float = _setting(
-        300.0, "Seconds' worth of quota that may be used at once, 60 at least: some SDKs give up after seconds of 429."
-    )
-    store_share_max: float = _setting(
-        0.0,
-        "Share of `waiting_events_max` and of the disk that its events may take; 0: half for web and mobile, else all.",
-    )
-
-    @property
-    def has_quota(self) -> bool:
-        """Return whether the limits a second hold."""
-        return self.type != "server" if self.quota == "auto" else self.quota == "on"
-
-    @property
-    def store_share(self) -> float:
-        """Return the share of the store that events of this source may take, above 0 and at most 1."""
-        return self.store_share_max or (1.0 if self.type == "server" else 0.5)
-
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """Return the patterns of origins that may send."""
-        return self.allowed_origins or (() if self.type == "server" else ("*",))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +265,11 @@ class Settings:
     waiting_events_max: int = _setting(50_000_000, "Stored events above which requests are answered with 503.")
     disk_free_bytes_min: int = _setting(268_435_456, "Free disk space below which requests are answered with 503.")
     retention_days: float = _setting(30.0, "Events with an outcome are kept this long.")
+    payload_days: float = _setting(
+        0.0,
+        "Bodies of events with an outcome, and what was sent and answered for them, are kept this long, and the rest of them"
+        " `retention_days`: that they came, whose they were, how they ended. 0: as long as the events.",
+    )
     ledger_days: float = _setting(
         395.0,
         "People and companies of which the destination acknowledged nothing for so many days are forgotten by the ledger; 0 keeps"

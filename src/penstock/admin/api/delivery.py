@@ -30,7 +30,14 @@ from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.selection import Selection
 from penstock.inspect.eyes import Eyes, Sight
-from penstock.inspect.replays import Replay, count_by_cause, problems_as_json, replay_of, shown_selection
+from penstock.inspect.replays import (
+    Replay,
+    count_by_cause,
+    problems_as_json,
+    refuse_without_bodies,
+    replay_of,
+    shown_selection,
+)
 from penstock.inspect.status import StatusReader
 
 
@@ -96,6 +103,7 @@ class DeliveryApi:
         counts = count_by_cause(self.dead, destination, wanted.selection)
         job, who = None, caller_of(request).name
         if not wanted.dry_run:
+            refuse_without_bodies(self.dead, destination, wanted.selection, count=sum(counts.values()))
             job = self.orders.ask_replay(destination, wanted.selection, by=who)
             self.journal.note(who, f"replay {job} at {destination} ordered by the API, {sum(counts.values())} events")
         return {"replay": None if job is None else self._replay(job, request), "counts": dict(counts)}

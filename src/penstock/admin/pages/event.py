@@ -16,16 +16,19 @@ from penstock.buffer.port.outcomes import Attempt
 from penstock.buffer.port.shelf import Shelf
 from penstock.destinations.kinds import explained, in_a_sentence
 from penstock.destinations.plan import Call, Plan
-from penstock.event import Event, mended
+from penstock.event import Event, enriched, mended
 from penstock.explain.diagram import diagram
 from penstock.explain.explain import Explanation
 from penstock.explain.questions import Account, accounts_of, masked, meaning_of
 from penstock.explain.rerun import Rerun, rerun
 from penstock.explain.sent import bodies_or_why
+from penstock.inspect.free_text import sightings
 from penstock.inspect.ledger import carrier_of
 from penstock.inspect.masking import Mask
 from penstock.inspect.parts import TEXT_CHARS, address_of, cut, cut_document, part_of, place_of, short
 from penstock.inspect.status import StatusReader
+from penstock.inspect.stored_event import removed_of
+from penstock.minimise.notes import is_body_gone
 from penstock.settings.revisions import Desk
 from penstock.settings.snippets import ingest_of
 
@@ -113,6 +116,9 @@ class EventPages:
             cause=explained(account.story.cause) if account.story.cause else None,
             curl=_curl(event, body, beside, ingest_of(settings, url.hostname or "")) if not is_cut else "",
             is_masked=not mask.is_idle,
+            removed=removed_of(event),
+            is_body_gone=is_body_gone(event.minimised),
+            seen=[(each.kind, mask.name(each.path)) for each in sightings(enriched(event))],
             who=in_a_sentence(settings.destinations[name].type),
         )
 

@@ -116,6 +116,12 @@ SENDERS = (
     _amount("burst_s", "Seconds' worth that may come at once", "60 at least: some SDKs give up after seconds of 429.", "1"),
     _amount("store_share_max", "Share of the store", "Of what may be stored, so much may be its own; 0 is half for web and mobile, all for server.", "0", "1"),
 )  # fmt: skip
+STORED = (
+    _list("never_store", "Never stored", "Traits and properties with commas, such as traits.phone, properties.card_* or **.password; removed before the disk."),
+    _list("store_hashed", "Stored as a keyed hash", "The same places: equal values stay equal, and nobody can read them. It is what destinations get."),
+    _list("store_only", "Only these are stored", "If any are named, all other traits and properties are removed."),
+    _choice("ip_addresses", "IP addresses", "truncate keeps the network, drop nothing."),
+)  # fmt: skip
 #: What stands under Advanced, of those settings that a kind of destination has.
 GROUPS: Sequence[tuple[str, Sequence[Shown]]] = (
     ("What is sent", WHAT), ("Trying it out", TRYING), ("Pace", PACE), ("What need not be sent", SAVED),
@@ -145,28 +151,26 @@ def advanced(destination: Destination, typed: Mapping[str, str], wrong: Mapping[
     return [Group(title=title, fields=fields) for title, fields in groups if fields]
 
 
-def of_source(source: Source, typed: Mapping[str, str], wrong: Mapping[str, str]) -> Group:
+def of_source(source: Source, typed: Mapping[str, str], wrong: Mapping[str, str]) -> list[Group]:
     """Return what may be set of a source, as it is or, of a form that was refused, as it was typed."""
     choices = forms.choices(Source)
     defaults = Source(name=source.name, type=source.type, write_key="")
-    quota = f"{forms.ON if defaults.has_quota else forms.OFF}, because {source.type}"
-    fields = []
-    for field in SENDERS:
+    autos = {"quota": forms.ON if defaults.has_quota else forms.OFF, "ip_addresses": defaults.ip_kept}
+
+    def shown(field: Shown) -> Shown:
         name, by_default = field.name, text_of(getattr(defaults, field.name))
-        value = typed.get(name, text_of(getattr(source, name)))
-        called = [(each, f"auto: {quota}" if each == "auto" else each) for each in choices.get(name, ())]
-        said = quota if name == "quota" else by_default or _no_value(name, defaults)
-        fields.append(
-            dataclasses.replace(
-                field,
-                value=value,
-                choices=called,
-                default=said,
-                is_changed=value != by_default,
-                wrong=wrong.get(name, ""),
-            )
+        value, auto = typed.get(name, text_of(getattr(source, name))), f"{autos.get(name)}, because {source.type}"
+        return dataclasses.replace(
+            field,
+            value=value,
+            choices=[(each, f"auto: {auto}" if each == "auto" else each) for each in choices.get(name, ())],
+            default=auto if by_default == "auto" else by_default or _no_value(name, defaults),
+            is_changed=value != by_default,
+            wrong=wrong.get(name, ""),
         )
-    return Group(title="Who may send, and how much", fields=fields)
+
+    groups = (("Who may send, and how much", SENDERS), ("What is never stored", STORED))
+    return [Group(title=title, fields=[shown(each) for each in fields]) for title, fields in groups]
 
 
 def _no_value(name: str, source: Source) -> str:

@@ -20,7 +20,7 @@ from penstock.errors import SettingsError, TooCostly
 from penstock.explain.preview import preview
 from penstock.inspect.issues import LOOKED_AT, affected, decided, issue_rows
 from penstock.inspect.parts import address_of, cut, part_of, place_of
-from penstock.inspect.replays import Count, Replay, counted, replay_of, shown_selection
+from penstock.inspect.replays import Count, Replay, counted, refuse_without_bodies, replay_of, shown_selection
 from penstock.inspect.status import StatusReader
 from penstock.settings.forms import FormFields
 
@@ -157,6 +157,7 @@ class ProblemPages:
             raise SettingsError("destination", expected=", ".join(self.reader.settings.destinations), got=name)
         selection = _selection(form.get("cause", ""), form)
         count: Count = counted(self.dead, name, selection)
+        refuse_without_bodies(self.dead, name, selection, count=count.number)
         job = self.orders.ask_replay(name, selection, by=visit.user.name)
         visit.note(f"replay {job} at {name} ordered: {_in_words(selection)}, {count} events")
         return redirect("/replays", said=f"replay {job} sends {count} events again")

@@ -13,6 +13,7 @@ from penstock.buffer.port.search import Found
 from penstock.buffer.port.shelf import Story
 from penstock.event import enriched
 from penstock.inspect.eyes import Eyes
+from penstock.inspect.free_text import sightings
 from penstock.inspect.masking import Mask
 from penstock.inspect.parts import DEPTH_MAX, LINE_CHARS, WORD_CHARS, cut
 from penstock.inspect.words import sentence
@@ -39,6 +40,8 @@ class Row:
     message_id: str
     #: The page of the event.
     href: str
+    #: What looks personal in it where that is not expected, by kind.
+    seen: str = ""
 
 
 def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None) -> Row:
@@ -60,6 +63,7 @@ def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None)
         person_link=eyes.person_link(person),
         message_id=cut(message_id, WORD_CHARS),
         href=event_address(destination, eyes.message_link(message_id, event.message_id)),
+        seen=", ".join(sorted({each.kind for each in sightings(body)})),
     )
 
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from penstock.admin.pages.editing import Editing, free_name, own, remove
 from penstock.admin.pages.fields import of_source, wrong_fields
+from penstock.admin.pages.minimise import StoredLess, stored_less, trial_of
 from penstock.admin.pages.web import Form, Visit, redirect
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.settings import Source, forms
@@ -33,6 +34,7 @@ class SourcePages:
             act("/sources/new", self.add_source, right="settings", fields=forms.FormFields(needed=("name", "type"))),
             show("/sources/{name}", self.source, right="payloads"),
             act("/sources/{name}/settings", self.change_settings, right="settings", fields=WHOLE),
+            act("/sources/{name}/preview", self.preview, right="settings", fields=WHOLE),
             act("/sources/{name}/{what}", self.change_source, right="settings"),
         ]
 
@@ -67,7 +69,14 @@ class SourcePages:
         code, given = 422 if error else 200, typed or {}
         return visit.page("source_new.html", code=code, types=forms.choices(Source)["type"], typed=given, wrong=wrong)
 
-    def _page(self, visit: Visit, *, typed: Form | None = None, error: SettingsError | None = None) -> Response:
+    def _page(
+        self,
+        visit: Visit,
+        *,
+        typed: Form | None = None,
+        error: SettingsError | None = None,
+        preview: StoredLess | None = None,
+    ) -> Response:
         name, base, settings = visit.request.path_params["name"], self.desk.revision(), self.desk.settings()
         source = settings.sources.get(name)
         if source is None:
@@ -78,7 +87,8 @@ class SourcePages:
             "source.html",
             code=422 if error else 200,
             source=source,
-            senders=of_source(source, typed or {}, wrong_fields(error, f"sources.{name}.") if error else {}),
+            groups=of_source(source, typed or {}, wrong_fields(error, f"sources.{name}.") if error else {}),
+            preview=preview,
             snippets=snippets(source, ingest, shows_key=visit.eyes.keys),
             doubt=doubt_about(settings, ingest),
             connected=connected,
@@ -103,6 +113,15 @@ class SourcePages:
             ):
                 raise
             return self._page(visit, typed=form, error=error)
+
+    def preview(self, visit: Visit, form: Form) -> Response:
+        """Show what the rules of a form would remove of the newest stored event; changes nothing."""
+        name, source = visit.request.path_params["name"], None
+        try:
+            source = trial_of(name, _fields(form), self.desk.settings())
+        except SettingsError as error:
+            return self._page(visit, typed=form, error=error)
+        return self._page(visit, typed=form, preview=stored_less(source, self.reader, visit.eyes))
 
     def change_source(self, visit: Visit, form: Form) -> Response:
         """Rotate the key, end the old one, switch the source off or on, or remove it."""

@@ -22,6 +22,8 @@ class Problem:
     #: When the first and the last of them ended, in seconds since 1970.
     first_at: float
     last_at: float
+    #: How many of them cannot be sent again, for their bodies are no longer kept.
+    gone: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from penstock.buffer.port.query import COMPANY, PERSON, Query, key_of, keys_of
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.rules.lanes import EMAIL, USER, VISITOR, Tie
 from penstock.event import Event, Lane
+from penstock.minimise.notes import is_body_gone
 from penstock.placeholders import plain_email
 
 # How a record says that a person was taken out of a company; see ledger/record.py.
@@ -194,7 +195,9 @@ class Chosen:
 
     def takes(self, event: Event) -> bool:
         """Return whether an event passes all filters but `cause` and `ended_before`, which are not the event's."""
-        return self.selection.takes(event) and self.meant.takes(event, keys_of(event), "")
+        # Of an event without its body nothing can be sent.
+        is_whole = not event.minimised or not is_body_gone(event.minimised)
+        return is_whole and self.selection.takes(event) and self.meant.takes(event, keys_of(event), "")
 
 
 def belongs(record: KeptRecord | None, company: str) -> bool:

@@ -77,6 +77,8 @@ class DeliveryStore:
         #: How far the walk through all ledgers came; and something was forgotten that the WAL may still hold.
         self.swept: Sequence[str] = BEGINNING
         self.must_scrub = False
+        #: What was sent and answered for events in front of this place is forgotten, if their bodies are gone.
+        self.payloads_from = 0
 
     def gaps(self) -> Sequence[LogGap]:
         """Return which events the log lacks. Raises BufferUnavailable, StoreDamaged."""
@@ -162,6 +164,7 @@ class DeliveryStore:
         if destinations is not None:
             await self.group.run(functools.partial(self._note_left, destinations=destinations))
         removed = await self.group.run(functools.partial(retention.prune, minute=int(self.clock.now() // 60)))
+        removed += await self._forget_payloads()
         if ledger_days:
             removed += await self._expire(int(self.clock.steady() // DAY_S), max(1, int(ledger_days)))
         removed += await self.group.run(write_anew)
@@ -191,6 +194,12 @@ class DeliveryStore:
             quiet.end()
         await self._scrub_with(Needles(removal.names))
         return is_done
+
+    async def _forget_payloads(self) -> int:
+        forget = functools.partial(retention.forget_payloads, from_seq=self.payloads_from)
+        forgotten, self.payloads_from = await self.group.run(forget)
+        self.must_scrub = self.must_scrub or bool(forgotten)
+        return forgotten
 
     async def _scrub_with(self, needles: Needles) -> None:
         """Empty the WAL; and where names still stand between rows, write the file anew."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
 from penstock.buffer.sqlite.delivery.ties import forget_ties
+from penstock.buffer.sqlite.log.payloads import first_with_body
 from penstock.buffer.sqlite.log.segments import first_seq, last_seq
 from penstock.buffer.sqlite.times import set_forward_s
 
@@ -18,6 +19,16 @@ BY_HOUR = """
 INSERT INTO hour SELECT destination, minute / 60, source, outcome, sum(count) FROM minute WHERE minute < ? GROUP BY 1, 2, 3, 4
 ON CONFLICT (destination, hour, source, outcome) DO UPDATE SET count = count + excluded.count
 """
+# A look-up names the person in the query of its path, and why an event is dead is said in the destination's words, which quote it.
+FORGET_PAYLOADS = (
+    """
+    UPDATE attempt SET body = NULL, answer = '', path = iif(instr(path, '?'), substr(path, 1, instr(path, '?') - 1), path)
+    WHERE destination = ? AND seq >= ? AND seq < ? AND (body IS NOT NULL OR answer <> '' OR instr(path, '?'))
+    """,
+    """
+    UPDATE outcome SET reason = '' WHERE destination = ? AND seq >= ? AND seq < ? AND outcome = 'dead' AND reason <> ''
+    """,
+)
 DAY_S = 86_400
 #: Where a walk through the ledger begins: before every destination and subject.
 BEGINNING = ("", "")
@@ -62,6 +73,17 @@ def prune(connection: SqliteConnection, *, minute: int) -> int:
             delete = f"DELETE FROM {table} WHERE destination = ? AND seq < ?"  # noqa: S608 - our own names
             removed += rows_changed(connection, delete, [name, oldest])
     return removed + _sweep(connection, oldest)
+
+
+def forget_payloads(connection: SqliteConnection, *, from_seq: int) -> tuple[int, int]:
+    """Remove what was sent and answered for the next events whose bodies are gone; return how many rows, and where to go on."""
+    bodies_from = first_with_body(connection, from_seq)
+    begin = max(from_seq, first_seq(connection) or 0)
+    until, removed = min(bodies_from, begin + SWEPT_MAX), 0
+    for (name,) in connection.execute("SELECT name FROM destination").fetchall():
+        removed += sum(rows_changed(connection, forget, [name, begin, until]) for forget in FORGET_PAYLOADS)
+    # Where there is more, the next slice is due at once, also if this one had nothing.
+    return removed + (until < bodies_from), until
 
 
 def _fold_minutes(connection: SqliteConnection, minute: int) -> None:

@@ -26,7 +26,7 @@ from penstock.buffer.sqlite.file import (
     snapshot,
 )
 from penstock.buffer.sqlite.group_commit import GroupCommit
-from penstock.buffer.sqlite.log import epochs, segments
+from penstock.buffer.sqlite.log import epochs, payloads, segments
 from penstock.buffer.sqlite.log.ids import MessageIds
 from penstock.buffer.sqlite.log.segments import SegmentPart
 from penstock.buffer.sqlite.privacy import log_removal
@@ -69,6 +69,8 @@ class SqliteLog:
         self.looked_at, self.trouble = float("-inf"), ""
         #: Something was removed that the WAL may still hold.
         self.must_scrub = False
+        #: Events in front of this place have no body any more; not known yet: 0.
+        self.bodies_from = 0
         #: Why the file is not open; empty when it is.
         self.unopened = "events.db is not open yet"
 
@@ -138,11 +140,19 @@ class SqliteLog:
             self.looked_at, self.trouble = now, self._look()
         return self.trouble
 
-    async def prune(self, *, older_than_ms: int, bytes_max: int, destinations: Sequence[str]) -> int:
+    async def prune(
+        self,
+        *,
+        older_than_ms: int,
+        bytes_max: int,
+        destinations: Sequence[str],
+        bodies_older_than_ms: int | None = None,
+    ) -> int:
         """Remove events that have their outcomes: the old ones, and the oldest while the file is too large or room is short.
 
         Removes a bounded number; returns how many. Never one that waits for a destination, also for one that was removed
         and whose backlog was not discarded. `destinations` are those of the settings. Opens the file if it is not open yet.
+        With `bodies_older_than_ms`, of those that came before it the bodies go first; such events count among what it returns.
         """
         if self.unopened:
             await self.open()
@@ -150,14 +160,34 @@ class SqliteLog:
             await self.group.run(self.times.keep)
         if self.must_scrub:
             await self._scrub()
+        floor = self._settled_below(destinations)
         prune = functools.partial(
             _prune,
-            floor=self._settled_below(destinations),
+            floor=floor,
             older_than_ms=older_than_ms,
             bytes_max=0 if self.shares.is_pressed() else bytes_max,
             ids=self.appends.ids,
         )
-        return await self.group.run(prune)
+        removed = await self.group.run(prune)
+        if bodies_older_than_ms is not None:
+            removed += await self._strip(bodies_older_than_ms, floor)
+        return removed
+
+    async def _strip(self, older_than_ms: int, floor: int | None) -> int:
+        """Take the bodies out of the next events that are old enough and wait for nobody; return of how many."""
+
+        def operation(connection: SqliteConnection) -> tuple[int, int]:
+            before_ms, below = times.as_old(connection, older_than_ms=older_than_ms)
+            return payloads.strip(
+                connection,
+                below_seq=below if floor is None else min(floor, below),
+                older_than_ms=before_ms,
+                from_seq=payloads.first_with_body(connection, self.bodies_from),
+            )
+
+        count, self.bodies_from = await self.group.run(operation)
+        self.must_scrub = self.must_scrub or bool(count)
+        return count
 
     async def remove(self, removal: Removal) -> bool:
         """Take people's events out, some in each transaction; see port/traces.py. Returns that nothing is left to do.

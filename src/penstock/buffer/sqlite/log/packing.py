@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 import zstandard
 
-from penstock.event import Batch, Event, Head
+from penstock.event import Batch, Event, Head, StoredBatch
 
 # Higher levels take longer to save a few bytes more.
 LEVEL = 1
@@ -48,8 +48,8 @@ class _Contexts(threading.local):
 
 _contexts = _Contexts()
 _encode_into = msgspec.msgpack.Encoder().encode_into
-_batch_of = msgspec.msgpack.Decoder(Batch).decode
-_batches_of = msgspec.msgpack.Decoder(list[Batch]).decode
+_batch_of = msgspec.msgpack.Decoder(StoredBatch).decode
+_batches_of = msgspec.msgpack.Decoder(list[StoredBatch]).decode
 _named_of = msgspec.msgpack.Decoder(list[_Named]).decode
 
 
@@ -116,7 +116,9 @@ Opened = tuple[Batch, Head, bytes | msgspec.Raw]
 def _opened(frame: bytes, count: int) -> list[Opened]:
     """Return what each event of a frame is made of."""
     batches = _batches_of(plain(frame))
-    opened = [(batch, head, body) for batch in batches for head, body in zip(batch.heads, batch.bodies(), strict=True)]
+    opened: list[Opened] = [
+        (batch, head, body) for batch in batches for head, body in zip(batch.heads, batch.bodies(), strict=True)
+    ]
     _require(count, len(opened))
     return opened
 

@@ -10,12 +10,17 @@ from penstock.buffer.port.shelf import Story
 from penstock.buffer.rules.whose import Chosen
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
+from penstock.buffer.sqlite.log.payloads import first_with_body
 from penstock.buffer.sqlite.log.segments import event_at
 from penstock.buffer.sqlite.read.whose import SqliteAcquaintances
 from penstock.buffer.sqlite.rows import read_story, selectable
 
 # Of large events fewer are looked at for one page: each is read, and kept in memory, until it is shown.
 LOOKED_AT_BYTES_MAX = 16_000_000
+GROUPS = """
+SELECT cause, outcome, count(*), min(seq), max(seq), min(at), max(at), sum(seq < ?) FROM outcome WHERE destination = ? AND
+"""
+ENDED = "GROUP BY cause, outcome"
 
 
 class SqliteDeadLetters:
@@ -26,13 +31,12 @@ class SqliteDeadLetters:
 
     def problems(self, destination: str) -> Sequence[Problem]:
         """Return the dead and rejected events by cause, the most frequent first."""
-        with snapshot(self.data_dir / DELIVERY) as delivery:
+        with snapshot(self.data_dir / DELIVERY) as delivery, snapshot(self.data_dir / EVENTS) as events:
             if delivery is None:
                 return ()
-            groups = "SELECT cause, outcome, count(*), min(seq), max(seq), min(at), max(at) FROM outcome WHERE destination = ? AND"
-            ended = "GROUP BY cause, outcome"
-            rows = delivery.execute(f"{groups} outcome IN ('dead', 'rejected') {ended}", [destination]).fetchall()
-            rows += delivery.execute(f"{groups} cause = 'mode.shadow' {ended}", [destination]).fetchall()
+            given = [first_with_body(events) if events is not None else 0, destination]
+            rows = delivery.execute(f"{GROUPS} outcome IN ('dead', 'rejected') {ENDED}", given).fetchall()
+            rows += delivery.execute(f"{GROUPS} cause = 'mode.shadow' {ENDED}", given).fetchall()
             return [
                 Problem(
                     cause=cause,
@@ -42,8 +46,9 @@ class SqliteDeadLetters:
                     last_seq=last,
                     first_at=first_at,
                     last_at=last_at,
+                    gone=gone,
                 )
-                for cause, outcome, count, first, last, first_at, last_at in sorted(
+                for cause, outcome, count, first, last, first_at, last_at, gone in sorted(
                     rows, key=lambda row: (-row[2], row[0], row[1])
                 )
             ]
