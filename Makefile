@@ -10,7 +10,7 @@ PINS := .venv-pins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-python setup-rust setup-java pins demo test check fmt sim sim-long sim-seed mutants chaos screenshots docs cases-accept bench abuse clean
+.PHONY: help setup setup-browser setup-python setup-rust setup-java setup-postgres pins demo test check fmt sim sim-long sim-seed mutants chaos screenshots docs cases-accept bench abuse clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,12 @@ setup-rust: ## Build the Rust SDKs of the SDK tests, and install Debian's cargo 
 setup-java: ## Install the Java SDK of the SDK tests, and Debian's maven if it is missing (as root)
 	command -v mvn >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends maven default-jdk-headless; }
 	cd tests/acceptance/java && mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory=lib
+
+# Debian's would start a server of its own, which nobody needs: the tests start theirs.
+setup-postgres: ## Install Debian's PostgreSQL for the tests of clusters if it is missing (as root)
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { apt-get update -q && mkdir -p /etc/postgresql-common && \
+		echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf && \
+		apt-get install -qy --no-install-recommends postgresql; }
 
 demo: $(STAMP) ## Start everything with a Custify sandbox and send sample traffic (ARGS=--once ends by itself)
 	@$(BIN)/penstock demo $(ARGS)

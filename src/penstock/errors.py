@@ -10,6 +10,9 @@ PenstockError
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
 ├── BackupRefused      the operator's: a backup or a restore that cannot be done so; nothing was changed
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
+├── WitnessUnreachable the engine's: no quorum, no primary or no network; whether it was done is not known, ask again
+├── WitnessDamaged     the engine's: what it gives back is not what it was given; nothing is built on it
+├── SnapshotReplaced   no fault: a newer one was put while it was read; begin again
 ├── TooCostly          the event's: to explain it would cost more than a page may; the page says so
 └── LeaseLost          no fault: the lease had run out; forget what we know and go on
 
@@ -111,6 +114,26 @@ class StoreDamaged(PenstockError):
     def __init__(self, file: str, detail: str) -> None:
         self.file, self.detail = file, detail
         super().__init__(f"{file} is damaged: {detail}. Stop Penstock and run: penstock doctor --repair")
+
+
+class WitnessUnreachable(PenstockError):
+    """The engine of a cluster did not answer in time, or said that it cannot: whether it did what was asked is not known."""
+
+    def __init__(self, engine: str, reason: str, *, retry_after_s: int = 10) -> None:
+        self.engine, self.reason, self.retry_after_s = engine, reason, retry_after_s
+        super().__init__(f"{engine} is unreachable: {reason}")
+
+
+class WitnessDamaged(PenstockError):
+    """An engine of a cluster gives back something else than it was given: bytes that differ, or less of them."""
+
+    def __init__(self, what: str, *, expected: str, got: str) -> None:
+        self.what, self.expected, self.got = what, expected, got
+        super().__init__(f"{what}: expected {expected}, got {got}")
+
+
+class SnapshotReplaced(PenstockError):
+    """A newer snapshot took the place of the one that is being read."""
 
 
 class TooCostly(PenstockError):

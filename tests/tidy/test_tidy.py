@@ -42,6 +42,7 @@ MAY_KNOW = {
     "settings": VALUES
     | {"buffer", "machine", "clock", "minimise", "destinations"},  # of destinations what kinds.py says of them
     "buffer": VALUES | {"clock", "timeline", "minimise"},
+    "witness": {"errors", "clock", "settings"},
     "privacy": VALUES | DOORS_OPEN | {"settings"},
     "accept": VALUES | DOORS_OPEN | {"settings", "buffer", "privacy", "minimise"},
     "destinations": VALUES | {"clock", "settings", "minimise"},
@@ -88,7 +89,8 @@ MAY_NAME_A_KIND = {
 ONLY_IN = {
     "sqlite3": "nowhere",  # the SQLite that Python was built with; see connections.py
     "apsw": "buffer/sqlite",
-    "nats": "buffer/jetstream",
+    "nats": "witness/jetstream/connection",
+    "psycopg": "witness/postgres/connection",
     "pyreqwest": "destinations/reqwest",
     "httptools": "destinations/conversation",
     "smtplib": "alerts/mail",

@@ -2,28 +2,28 @@
 
 import pytest
 
-from penstock.deliver.blame import REMEMBERED_MAX, SEVERAL, Blame, Witness
+from penstock.deliver.blame import REMEMBERED_MAX, SEVERAL, Blame, Evidence
 
 
 def test_one_event_alone_leaves_it_open():
-    assert Witness().blames(1, began=0.0, now=1.0) is Blame.UNCLEAR
+    assert Evidence().blames(1, began=0.0, now=1.0) is Blame.UNCLEAR
 
 
 def test_several_events_without_one_that_passed_speak_against_everybody():
-    witness = Witness()
+    witness = Evidence()
     blames = [witness.blames(seq, began=float(seq), now=seq + 0.5) for seq in range(1, SEVERAL + 1)]
 
     assert blames == [Blame.UNCLEAR] * (SEVERAL - 1) + [Blame.EVERYBODY]
 
 
 def test_one_event_again_and_again_is_not_several():
-    witness = Witness()
+    witness = Evidence()
 
     assert {witness.blames(1, began=float(n), now=n + 0.5) for n in range(10)} == {Blame.UNCLEAR}
 
 
 def test_what_passed_while_it_was_tried_speaks_against_the_event():
-    witness = Witness()
+    witness = Evidence()
     witness.passed(1.2)
 
     assert witness.blames(1, began=1.0, now=1.5) is Blame.EVENT
@@ -31,7 +31,7 @@ def test_what_passed_while_it_was_tried_speaks_against_the_event():
 
 
 def test_what_passed_since_it_failed_last_speaks_against_the_event_however_long_ago():
-    witness = Witness()
+    witness = Evidence()
     witness.blames(1, began=0.0, now=1.0)
     witness.passed(50.0)
 
@@ -39,7 +39,7 @@ def test_what_passed_since_it_failed_last_speaks_against_the_event_however_long_
 
 
 def test_events_that_fail_alone_do_not_add_up_while_others_pass():
-    witness = Witness()
+    witness = Evidence()
     for round_ in range(5):
         for seq in range(1, 10):
             witness.passed(100.0 * round_ + seq)
@@ -47,7 +47,7 @@ def test_events_that_fail_alone_do_not_add_up_while_others_pass():
 
 
 def test_another_key_has_to_prove_itself():
-    witness = Witness()
+    witness = Evidence()
     witness.passed(1.0)
     assert witness.is_proven
     witness.start_anew()
@@ -57,7 +57,7 @@ def test_another_key_has_to_prove_itself():
 
 
 def test_events_that_ended_are_forgotten_and_so_are_the_oldest_of_too_many():
-    witness = Witness()
+    witness = Evidence()
     witness.blames(1, began=0.0, now=1.0)
     witness.ended(1)
     assert 1 not in witness.failed
@@ -71,7 +71,7 @@ def test_events_that_ended_are_forgotten_and_so_are_the_oldest_of_too_many():
 
 @pytest.mark.parametrize("seq", [1, 2])
 def test_ending_what_never_failed_changes_nothing(seq):
-    witness = Witness()
+    witness = Evidence()
     witness.ended(seq)
 
-    assert witness == Witness()
+    assert witness == Evidence()

@@ -24,7 +24,7 @@ class Blame(enum.Enum):
 
 
 @dataclasses.dataclass(slots=True)
-class Witness:
+class Evidence:
     """Which writes passed lately, and which events failed. Times are on any clock, always the same one."""
 
     #: When a write passed last; what is refused for its content has passed the key and the way.

@@ -12,7 +12,7 @@ import structlog
 
 from penstock import causes
 from penstock.clock import Clock
-from penstock.deliver.blame import Blame, Witness
+from penstock.deliver.blame import Blame, Evidence
 from penstock.deliver.decide import RETRY_AFTER_S_DEFAULT, Hold, RetryPolicy, Said, why_down, why_held
 from penstock.deliver.hold import HoldState
 from penstock.deliver.pace import LONG_QUIET_S, Pace
@@ -52,7 +52,7 @@ class Standing:
         probe: Callable[[], Awaitable[Answer]],
     ) -> None:
         self.pace, self.width, self.clock, self.log, self.probe = pace, width, clock, log, probe
-        self.hold, self.witness = HoldState(), Witness()
+        self.hold, self.witness = HoldState(), Evidence()
         #: How people call what is at the far side, and how the codes of what it says begin.
         self.retry = RetryPolicy()
         #: Until when the destination asked for quiet, in seconds since 1970; and whether it asked for more than we agree to.

@@ -14,6 +14,7 @@ from penstock.placeholders import PLACEHOLDER_IDS
 from penstock.settings.channel import AlertChannel
 from penstock.settings.source import Source, Switch
 
+EngineName = Literal["sqlite", "nats", "postgres"]
 MappingName = Literal["custify/1", "rudderstack"]
 Policy = Literal["always", "set_once", "never_null", "max", "min", "latest", "owner"]
 
@@ -30,6 +31,10 @@ def _of_each_kind(*names: str) -> str:
 
 def _mapping(meaning: str) -> typing.Any:
     return dataclasses.field(default_factory=dict, metadata={"meaning": meaning})
+
+
+def _secret(meaning: str) -> typing.Any:
+    return dataclasses.field(default="", repr=False, metadata={"meaning": meaning})
 
 
 def _required(meaning: str) -> typing.Any:
@@ -216,6 +221,13 @@ class Settings:
         "Hosts of your own networks that a destination may be at, by name or address. All others must be addresses of"
         " the internet; this machine is reached over http, for the sandbox.",
     )
+    engine: EngineName = _setting(
+        "sqlite", "`sqlite` on one machine; `nats` and `postgres`, for several, are not ready yet."
+    )
+    nats_url: str = _secret(
+        "Servers of engine `nats`, with commas: `tls://user:password@nats-1:4222,…`. Not ready yet."
+    )
+    postgres_url: str = _secret("Hosts of `postgres`: `postgresql://user:password@pg-1,pg-2/penstock`. Not ready yet.")
     secret_key_file: str = _setting("", "File with the key that encrypts secrets at rest.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Lowest level that is logged.")
     log_format: Literal["auto", "json", "text"] = _setting(
