@@ -44,7 +44,7 @@ SETTINGS = source("web", KEY) + to("custify", "http://127.0.0.1:9") + connection
 BODY = b'{"type":"track","event":"Used","properties":{"plan":"pro","seats":12}}'
 PATHS = (
     "/", "/live", "/live?person=u4711", "/live?event_name=Used", "/live?state=dead", "/live?message_id=m0000000000000042",
-    "/live?state=delivered", "/people", "/people?person=u4711", "/problems", "/problems/custify/custify.refused.422",
+    "/live?state=delivered", "/live?range=30d", "/live?type=track", "/live?company=acme", "/people", "/people?person=u4711", "/problems", "/problems/custify/custify.refused.422",
     "/problems/custify?person=u42", "/events/custify/m0000000000000042", "/events/custify/m0000000000000042?rerun=1",
     "/mapping/custify", "/mapping/custify?preview=1&nested=flatten&page_views=on", "/people?company=acme", "/replays",
     "/sources", "/destinations/custify", "/activity", "/users", "/links", "/tokens",

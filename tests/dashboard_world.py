@@ -98,6 +98,7 @@ class World:
                 dead=self.store.dead,
                 orders=self.store.orders,
                 issues=self.store.issues,
+                views=self.store.views,
                 ledger=self.store.ledger,
                 ledger_orders=self.ledger_orders,
                 snapshots=self.snapshots,

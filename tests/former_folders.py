@@ -16,7 +16,7 @@ from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, SCHEMAS, dige
 FORMER = (
     (1, 1, 0), (1, 2, 1), (1, 2, 2), (1, 3, 2), (1, 3, 3), (1, 4, 3), (1, 5, 3), (1, 5, 4), (2, 5, 4), (3, 5, 4), (4, 5, 4),
     (4, 6, 4), (5, 6, 4), (5, 6, 5), (6, 7, 6), (7, 8, 6), (7, 9, 6), (7, 10, 6), (7, 11, 6), (7, 12, 6), (7, 12, 7),
-    (7, 13, 7),
+    (7, 13, 7), (7, 13, 8),
 )  # fmt: skip
 SOURCE, AT_MS = "server", 1_700_000_000_000
 ARRIVED = 1
@@ -140,6 +140,7 @@ def _rows_of_steps() -> dict[str, dict[int, list[tuple[str, list]]]]:
                 [DESTINATION, at],
             )
         ],
+        8: [("INSERT INTO saved_view VALUES ('ana', 'ours', 'company=acme')", [])],
     }
     return {EVENTS: into_log, DELIVERY: into_delivery, CONTROL: into_control}
 

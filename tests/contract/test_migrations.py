@@ -46,6 +46,7 @@ DIGESTS = {
     "control_0005.sql": "b184ec913cada9b8",
     "control_0006.sql": "c97c494625c22498",
     "control_0007.sql": "a10b4726a7b37cc5",
+    "control_0008.sql": "a2f31c954b32eab7",
 }
 EVENT = (
     "INSERT INTO events VALUES (1, 'web', 'm1', 'track', 'ana', '', '', 1700000000000, '127.0.0.1', ?)",

@@ -6,9 +6,12 @@ import pytest
 
 from contract.worlds import file_of_schema
 from penstock.buffer.port.control import Role, Sort, User
+from penstock.buffer.port.views import SavedView
 from penstock.buffer.sqlite import file as sqlite
 from penstock.buffer.sqlite.control.control import SqliteControl
 from penstock.buffer.sqlite.control.journal import REFUSALS_MAX, ROWS_MAX
+from penstock.buffer.sqlite.control.views import SqliteViews
+from penstock.buffer.sqlite.privacy.control import forget_in_control, in_control
 from penstock.clock import ManualClock
 from penstock.errors import SettingsError, SettingsOutdated
 
@@ -130,3 +133,16 @@ def test_administrators_who_take_each_others_role_leave_one(control):
         with pytest.raises(SettingsError, match="none left"):
             act()
     assert control.users()[0] == User(name="ana", role=Role.ADMIN, password_hash="x")
+
+
+def test_views_go_with_their_user_and_with_who_they_look_for(tmp_path, control, clock):
+    views = SqliteViews(tmp_path, clock=clock)
+    for name, query in (("hers", "person=ana%40x.io"), ("ours", "company=acme"), ("ana@x.io", "state=dead")):
+        views.save(SavedView(user="bo", name=name, query=query))
+    assert in_control(tmp_path, frozenset({"email:ana@x.io"})).counts["saved views"] == 2
+    forget_in_control(tmp_path, frozenset({"email:ana@x.io"}), clock=clock)
+
+    assert [view.name for view in views.views("bo")] == ["ours"]
+    control.put_user(User(name="bo", role=Role.VIEWER))
+    control.remove_user("bo")
+    assert views.views("bo") == []

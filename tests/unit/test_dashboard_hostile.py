@@ -143,5 +143,5 @@ def test_all_pages_that_show_events_are_tried_here():
 
     assert pages == {
         "AccessPages", "ActivityPages", "AlertPages", "DoorPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "NamesPages", "OverviewPages", "PeoplePages", "ProblemPages",
-        "RadarPages", "SourcePages", "DestinationPages", "HelpPages", "SetUpPages", "PrivacyPages",
+        "RadarPages", "SourcePages", "DestinationPages", "HelpPages", "SetUpPages", "PrivacyPages", "SavedViewPages",
     }  # fmt: skip

@@ -9,6 +9,7 @@ from dashboard_world import World
 from penstock.admin.pages.directory import PAGE
 from penstock.buffer.port.control import Role
 from penstock.buffer.port.outcomes import Outcome
+from penstock.buffer.port.search import FOLLOWED_MAX, HITS_MAX
 from penstock.ledger.record import MEMBER, Alias, Delta
 
 
@@ -151,3 +152,24 @@ def test_who_may_see_no_names_still_sees_those_of_companies(world, admin):
             viewer.get("/accounts").text.partition('data-href="')[2].partition('"')[0].replace("&amp;", "&")
         ).text
     )
+
+
+def test_an_account_with_more_people_than_a_list_follows_says_so(world, admin):
+    members = {f"user:m{n}": Delta(fields={}, companies={"acme": MEMBER}).learn for n in range(FOLLOWED_MAX)}
+    world.receive({"type": "track", "event": "X", "userId": "bo", "messageId": "x1"})
+    world.settle(learned=members)
+
+    page = text_of(admin.get("/accounts"))
+    assert "Acme Corp *" in page
+    assert "Of an account marked * the events of 100 of its people are looked at here" in page
+    assert "marked *" not in text_of(admin.get("/people"))
+
+
+def test_a_search_that_leaves_some_out_says_so_and_how_to_see_them(world, admin):
+    many = {f"user:same{n:03}": Delta(fields={"name": "Same"}, companies={}).learn for n in range(HITS_MAX)}
+    world.receive({"type": "track", "event": "X", "userId": "bo", "messageId": "x1"})
+    world.settle(learned=many)
+
+    assert "More may fit than is listed: 200 of a kind at most" in text_of(admin.get("/people?q=same"))
+    assert "More letters of the name, e-mail or id leave fewer." in text_of(admin.get("/people?q=same"))
+    assert "More may fit" not in text_of(admin.get("/people?q=same1"))

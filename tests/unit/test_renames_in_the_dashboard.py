@@ -4,8 +4,10 @@ import pytest
 
 from dashboard_world import CUSTIFY, World
 from penstock import causes
+from penstock.buffer.port.outcomes import Outcome
 from penstock.errors import SettingsError
 from penstock.inspect.beginnings import to_send
+from penstock.inspect.issue_names import IssuesByName, name_of_now
 
 BLOCK = {"api_key": CUSTIFY["api_key"], "base_url": CUSTIFY["base_url"]}
 
@@ -138,3 +140,25 @@ def test_a_chain_sends_nothing_again_either(world):
     after = world.desk.put(said, by="ana", note="")
 
     assert to_send(before, after, world.reader.shelf, world.begun, now=world.clock.now()) == {}
+
+
+def test_what_was_decided_about_a_problem_goes_with_the_name_and_old_links_lead_there(world):
+    world.settle(Outcome.DEAD, cause="custify.refused.422", reason="no")
+    world.admin.post("/problems/custify/custify.refused.422/dismiss", reason="known, and harmless")
+    rename(world, "custify", "crm")
+    world.reader.settings = world.desk.settings()
+
+    decided = IssuesByName(world.store.issues, lambda: world.reader.settings).decided()
+    assert decided["crm", "custify.refused.422"].reason == "known, and harmless"
+    answer = world.admin.get("/problems/custify/custify.refused.422")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/problems/crm/custify.refused.422")
+    assert world.admin.get("/problems/nobody/x").status_code == 404
+
+
+def test_a_new_destination_with_an_old_name_keeps_its_own_decisions(world):
+    rename(world, "custify", "crm")
+    world.admin.post("/destinations/new/custify", **CUSTIFY | {"api_key": "another"})
+    settings = world.desk.settings()
+
+    assert name_of_now(settings, "custify") == ""
+    assert name_of_now(settings, "crm") == ""

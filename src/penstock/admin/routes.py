@@ -15,6 +15,7 @@ from penstock.admin.api.read import ReadApi
 from penstock.admin.api.regulations import Regulations
 from penstock.admin.api.settings import SettingsApi
 from penstock.admin.doors.access import Access
+from penstock.admin.exporting import Exports
 from penstock.admin.pages.access import AccessPages
 from penstock.admin.pages.activity import ActivityPages
 from penstock.admin.pages.alerts import AlertPages
@@ -33,6 +34,7 @@ from penstock.admin.pages.people import PeoplePages
 from penstock.admin.pages.privacy import PrivacyPages
 from penstock.admin.pages.problems import ProblemPages
 from penstock.admin.pages.radar import RadarPages
+from penstock.admin.pages.saved_views import SavedViewPages
 from penstock.admin.pages.set_up import SetUpPages
 from penstock.admin.pages.sources import SourcePages
 from penstock.admin.pages.trial_event import SendTrial
@@ -47,8 +49,11 @@ from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
+from penstock.buffer.port.views import SavedViews
 from penstock.erasing.desk import PrivacyDesk
+from penstock.explain.ranges import RangeCounts
 from penstock.inspect.eyes import Sight
+from penstock.inspect.issue_names import IssuesByName
 from penstock.inspect.key_tests import KeyTests, TryConnection
 from penstock.inspect.status import StatusReader
 from penstock.machine.snapshot import Snapshots
@@ -67,6 +72,7 @@ class Parts:
     dead: DeadLetters
     orders: Orders
     issues: Issues
+    views: SavedViews
     ledger: LedgerShelf
     ledger_orders: LedgerOrders
     snapshots: Snapshots
@@ -82,12 +88,16 @@ class Parts:
 
 def all_routes(p: Parts) -> list[Route]:
     """Return all routes."""
+    reader = p.reader
+    # Decisions about problems are looked for by the names of now.
+    p = dataclasses.replace(p, issues=IssuesByName(p.issues, lambda: reader.settings))
     sight = Sight(lambda: p.reader.settings, p.desk.vault)
     pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots, p.reader), sight=sight)
     editing = Editing(pages, desk=p.desk, reader=p.reader)
     key_tests = KeyTests(p.try_connection, snapshots=p.snapshots, clock=p.reader.clock)
+    exports, counts = Exports(), RangeCounts(p.shelf)
     parts = (
-        ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots, sight=sight),
+        ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots, sight=sight, exports=exports),
         DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal, sight=sight),
         LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal, sight=sight),
         SettingsApi(
@@ -98,6 +108,7 @@ def all_routes(p: Parts) -> list[Route]:
             journal=p.journal,
             key_tests=key_tests,
             sight=sight,
+            counts=counts,
         ),
         AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=sight),
         PrivacyApi(desk=p.privacy, journal=p.journal, settings=lambda: p.reader.settings),
@@ -112,14 +123,23 @@ def all_routes(p: Parts) -> list[Route]:
         OverviewPages(
             pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead, issues=p.issues, key_tests=key_tests
         ),
-        LivePages(pages, reader=p.reader, search=p.search, snapshots=p.snapshots, send_trial=p.send_trial),
+        LivePages(
+            pages,
+            reader=p.reader,
+            search=p.search,
+            views=p.views,
+            snapshots=p.snapshots,
+            send_trial=p.send_trial,
+            exports=exports,
+        ),
+        SavedViewPages(pages, views=p.views),
         EventPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
         ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders, issues=p.issues),
         LedgerPages(pages, reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, dead=p.dead),
         AlertPages(editing, alarm=p.alarm),
         PeoplePages(pages, reader=p.reader, search=p.search, ledger=p.ledger),
         RadarPages(pages, reader=p.reader, ledger=p.ledger),
-        MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
+        MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk, counts=counts),
         NamesPages(editing),
         SourcePages(editing),
         SetUpPages(editing, orders=p.orders, begun=p.begun, key_tests=key_tests),

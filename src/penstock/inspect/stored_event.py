@@ -9,6 +9,7 @@ from penstock.buffer.port.selection import companies_of
 from penstock.buffer.port.shelf import Story
 from penstock.destinations.kinds import explained
 from penstock.event import Event, enriched
+from penstock.inspect.eyes import Eyes
 from penstock.inspect.masking import NOTHING_HIDDEN, Mask
 from penstock.minimise.notes import read
 from penstock.timestamps import from_ms, to_text
@@ -82,6 +83,12 @@ def stored_event(story: Story, mask: Mask = NOTHING_HIDDEN) -> StoredEvent:
         ],
         removed=removed_of(event),
     )
+
+
+def shown_event(story: Story, eyes: Eyes) -> StoredEvent:
+    """Return an event and how it stands, as it may be shown."""
+    mask = eyes.mask(story.event)
+    return stored_event(mask.story(story), mask)
 
 
 def removed_of(event: Event) -> list[str]:

@@ -13,6 +13,7 @@ from penstock.buffer.port.ledger import LedgerOrders, LedgerShelf
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
+from penstock.buffer.port.views import SavedViews
 from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import SystemClock
 from penstock.privacy.suppressed import SuppressedList
@@ -140,6 +141,11 @@ def open_orders(settings: Settings) -> Orders:
 def open_issues(settings: Settings) -> Issues:
     """Return what people decided about problems."""
     return open_store(settings).issues
+
+
+def open_views(settings: Settings) -> SavedViews:
+    """Return the filters that people gave a name."""
+    return open_store(settings).views
 
 
 def open_alert_book(settings: Settings) -> "SqliteAlertBook":

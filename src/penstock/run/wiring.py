@@ -37,6 +37,7 @@ from penstock.run.opening import (
     open_shelf,
     open_suppressed,
     open_vault,
+    open_views,
 )
 from penstock.run.process import Process, complain, complaining, is_orphan, only_one, raise_open_files
 from penstock.run.restoring import require_erased
@@ -289,6 +290,7 @@ def admin_routes(process: Process, *, reader: "StatusReader", access: "Access", 
         dead=open_dead_letters(settings),
         orders=open_orders(settings),
         issues=open_issues(settings),
+        views=open_views(settings),
         ledger=open_ledger_shelf(settings),
         ledger_orders=open_ledger_orders(settings),
         snapshots=process.snapshots,

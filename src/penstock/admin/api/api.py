@@ -15,10 +15,9 @@ from penstock.admin.doors.access import Caller
 from penstock.admin.doors.bodies import BODY_S_MAX, TooLarge, read_body
 from penstock.admin.doors.looks import SHOWS, look_of
 from penstock.buffer.port.query import Query
-from penstock.buffer.port.shelf import Story
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
 from penstock.inspect.eyes import Eyes, Sight
-from penstock.inspect.stored_event import StoredEvent, stored_event
+from penstock.timestamps import moment
 
 # Events in one answer: unless asked otherwise, and at most.
 PAGE, PAGE_MAX = 100, 1_000
@@ -26,7 +25,8 @@ BODY_BYTES_MAX = 65_536
 DIGITS_MAX = 15
 
 Wanted = TypeVar("Wanted")
-#: Is given the request, and its body as the type that the table of routes says; None for what has no body.
+#: Is given the request, and its body as the type that the table of routes says; None for what has no body. What it returns is
+#: sent as JSON, unless it is an answer already: a file.
 Handler = Callable[[Request, Any], object]
 
 
@@ -55,7 +55,7 @@ def api_route(method: str, path: str, handler: Handler, *, right: str) -> Route:
         # What is personal was looked at with these eyes; see eyes_of.
         if path in SHOWS and (what := look_of(path, request, 200, request.state.eyes)):
             await run_in_threadpool(request.app.state.audit.looked, caller.name, f"{what}, by the API")
-        return _json(answer)
+        return answer if isinstance(answer, Response) else _json(answer)
 
     return Route(path, endpoint, methods=[method], name=f"{method} {path}")
 
@@ -87,7 +87,21 @@ def converted(given: dict[str, str], kind: type[Wanted]) -> Wanted:
 def query_of(given: dict[str, str]) -> tuple[Query, int, int]:
     """Return what is looked for, before which place in the log, and how many at most. Raises ApiError."""
     before, limit = whole(given, "before", 0), whole(given, "limit", PAGE)
-    return converted(given, Query), before, min(max(limit, 1), PAGE_MAX)
+    return filter_of(given), before, min(max(limit, 1), PAGE_MAX)
+
+
+def filter_of(given: dict[str, str]) -> Query:
+    """Return what is looked for. Times are dates, or seconds since 1970. Raises ApiError."""
+    times = {key: _time(key, given.pop(key)) for key in ("since", "until") if key in given}
+    return msgspec.structs.replace(converted(given, Query), **times)
+
+
+def _time(key: str, text: str) -> float:
+    found = moment(text)
+    if found is None:
+        expected = "a date and a time (2026-05-01T14:30:00Z), or seconds since 1970"
+        raise ApiError(400, key, expected=expected, got=text[:100])
+    return found.timestamp()
 
 
 def whole(given: dict[str, str], key: str, default: int) -> int:
@@ -101,12 +115,6 @@ def whole(given: dict[str, str], key: str, default: int) -> int:
 def page_of(given: dict[str, str], *, default: int = PAGE, most: int = PAGE_MAX) -> tuple[int, int]:
     """Take where a page begins, and how much is on it, out of a query string. Raises ApiError."""
     return whole(given, "from", 0), min(max(whole(given, "limit", default), 1), most)
-
-
-def shown_event(story: Story, eyes: Eyes) -> StoredEvent:
-    """Return an event and how it stands, as it may be shown."""
-    mask = eyes.mask(story.event)
-    return stored_event(mask.story(story), mask)
 
 
 async def _body(request: Request) -> bytes:

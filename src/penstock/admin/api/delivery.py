@@ -13,7 +13,6 @@ from penstock.admin.api.api import (
     converted,
     eyes_of,
     page_of,
-    shown_event,
     whole,
 )
 from penstock.admin.api.body import ApiError
@@ -39,6 +38,7 @@ from penstock.inspect.replays import (
     shown_selection,
 )
 from penstock.inspect.status import StatusReader
+from penstock.inspect.stored_event import shown_event
 
 
 class DeliveryApi:

@@ -66,7 +66,7 @@ def _operation(route: ApiRoute) -> Schema:
     parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in route.query.items()]
     if CHANGED_MEANWHILE in route.statuses:
         parameters.append({"name": "If-Match", "in": "header", "schema": REVISION})
-    answers: Schema = {"200": {"description": "Done", "content": _json(route.answers)}}
+    answers: Schema = {"200": {"description": "Done", "content": _file(route) or _json(route.answers)}}
     answers |= {
         str(status): {"description": "Not done", "content": _json(ErrorAnswer)} for status in (*route.statuses, 503)
     }
@@ -75,6 +75,10 @@ def _operation(route: ApiRoute) -> Schema:
     if route.takes is not None:
         operation["requestBody"] = {"required": True, "content": _json(route.takes)}
     return operation
+
+
+def _file(route: ApiRoute) -> Schema:
+    return {media: {"schema": {"type": "string"}} for media in route.files}
 
 
 def _json(kind: Any) -> Schema:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
-from penstock.admin.api.api import api_route, eyes_of, page_of, query_of, shown_event, whole
+from penstock.admin.api.api import api_route, eyes_of, filter_of, page_of, query_of, whole
 from penstock.admin.api.body import ApiError
 from penstock.admin.api.openapi import describe
 from penstock.admin.api.shapes import (
@@ -16,14 +17,17 @@ from penstock.admin.api.shapes import (
     RefusedAnswer,
     SourcesAnswer,
 )
+from penstock.admin.exporting import Exports
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
 from penstock.explain.page import LEAVES_MAX
 from penstock.explain.questions import account_as_json, accounts_of, history_as_json, last_set, masked, masked_history
 from penstock.explain.sent import sent_as_json, sent_bodies
+from penstock.inspect.export import KINDS, file_of
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.refusals import refused_shown
 from penstock.inspect.status import StatusReader
+from penstock.inspect.stored_event import shown_event
 from penstock.machine.snapshot import Snapshots
 from penstock.timestamps import from_ms, to_text
 
@@ -35,9 +39,17 @@ class ReadApi:
     """The handlers, with what they look at."""
 
     def __init__(
-        self, *, reader: StatusReader, shelf: Shelf, search: Search, snapshots: Snapshots, sight: Sight
+        self,
+        *,
+        reader: StatusReader,
+        shelf: Shelf,
+        search: Search,
+        snapshots: Snapshots,
+        sight: Sight,
+        exports: Exports,
     ) -> None:
         self.reader, self.shelf, self.search, self.snapshots, self.sight = reader, shelf, search, snapshots, sight
+        self.exports = exports
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -45,6 +57,7 @@ class ReadApi:
             api_route("GET", "/api/v1/sources", self.sources, right="payloads"),
             api_route("GET", "/api/v1/destinations", self.destinations, right="payloads"),
             api_route("GET", "/api/v1/events", self.events, right="payloads"),
+            api_route("GET", "/api/v1/events/export", self.export, right="payloads"),
             api_route("GET", "/api/v1/events/{message_id:path}/explain", self.explain, right="payloads"),
             api_route("GET", "/api/v1/events/{message_id:path}/sent", self.sent, right="payloads"),
             api_route("GET", "/api/v1/explain", self.explain_field, right="payloads"),
@@ -93,14 +106,23 @@ class ReadApi:
 
     def events(self, request: Request, _: object) -> EventsAnswer:
         """Return one page of the events that fit, the newest first."""
-        names, given = self._names(), dict(request.query_params)
-        destination = given.pop("destination", names[0] if len(names) == 1 else "")
-        if destination not in names:
-            raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
+        destination, given = self._destination(request)
         eyes = eyes_of(request, self.sight)
         query, before, limit = query_of({key: eyes.opened(text) for key, text in given.items()})
         found = self.search.find(destination, query, before_seq=before or None, limit=limit)
         return {"events": [shown_event(story, eyes) for story in found.stories], "next": found.next_seq}
+
+    def export(self, request: Request, _: object) -> Response:
+        """Return all events that fit as a file, the newest first."""
+        destination, given = self._destination(request)
+        eyes, wanted = eyes_of(request, self.sight), given.pop("format", "csv")
+        kind = next((kind for kind in KINDS if kind == wanted), None)
+        if kind is None:
+            raise ApiError(400, "format", expected=" or ".join(KINDS), got=wanted[:100])
+        query = filter_of({key: eyes.opened(text) for key, text in given.items()})
+        settings = self.reader.settings
+        parts = file_of(self.search, destination, set(settings.sources_of(destination)), query, eyes=eyes, kind=kind)
+        return self.exports.file(parts, destination=destination, kind=kind, now=self.reader.clock.now())
 
     def explain(self, request: Request, _: object) -> object:
         """Return what became of the values of one event, at each destination, a page at a time."""
@@ -147,10 +169,7 @@ class ReadApi:
 
     def explain_field(self, request: Request, _: object) -> object:
         """Return the event that a field of a person comes from, and what would set it."""
-        names, given = self._names(), dict(request.query_params)
-        destination = given.pop("destination", names[0] if len(names) == 1 else "")
-        if destination not in names:
-            raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
+        destination, given = self._destination(request)
         look_at, eyes = min(whole(given, "newest", LOOKED_AT), LOOKED_AT_MAX), eyes_of(request, self.sight)
         if given.keys() != {"person", "field"}:
             raise ApiError(400, "query", expected="person and field", got=", ".join(given)[:100])
@@ -161,6 +180,14 @@ class ReadApi:
     def description(self, _: Request, __: object) -> object:
         """Return the OpenAPI document."""
         return describe(self.reader.version)
+
+    def _destination(self, request: Request) -> tuple[str, dict[str, str]]:
+        """Return the destination that is asked for, the only one if none is, and what else is asked. Raises ApiError."""
+        names, given = self._names(), dict(request.query_params)
+        destination = given.pop("destination", names[0] if len(names) == 1 else "")
+        if destination not in names:
+            raise ApiError(404, "destination", expected=f"one of {list(names)}", got=destination)
+        return destination, given
 
     def _names(self) -> Sequence[str]:
         return list(self.reader.settings.destinations)

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from penstock.admin.api.api import DIGITS_MAX, api_route, caller_of, eyes_of, page_of, whole
+from penstock.admin.api.api import DIGITS_MAX, api_route, caller_of, eyes_of, page_of
 from penstock.admin.api.body import ApiError
 from penstock.admin.api.shapes import (
     BackAnswer,
@@ -21,24 +21,25 @@ from penstock.admin.api.shapes import (
     TrialAnswer,
 )
 from penstock.admin.pages.editing import NAME
-from penstock.admin.pages.mapping import shown_unsent, shown_use, stories_of
+from penstock.admin.pages.mapping import counted, mapping_of, shown_unsent, shown_use
 from penstock.buffer.port.begun import BegunSources
 from penstock.buffer.port.control import Deed, Journal, Revision
 from penstock.buffer.port.shelf import Shelf
-from penstock.destinations.reading import by_source, options_of
+from penstock.destinations.reading import by_source
 from penstock.errors import SettingsError, SettingsOutdated
 from penstock.explain.budget import within_budget
-from penstock.explain.fields import fields
+from penstock.explain.fields import fields_in
+from penstock.explain.ranges import RANGES, USUAL, RangeCounts
 from penstock.inspect.beginnings import to_send
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.key_tests import KeyTests
 from penstock.inspect.status import StatusReader
 from penstock.settings.revisions import CHANNEL_SECRET, SECRET, Desk, differences, opened
 
-# Events read for the mapping.
-LOOKED_AT, LOOKED_AT_MAX = 200, 1_000
 # Fields, and traits that reach none, in one answer.
 FIELDS_MAX = 1_000
+#: Of a destination that is sent events as they are.
+NO_FIELDS: MappingAnswer = {"fields": [], "unsent": [], "range": "", "looked_at": 0, "is_whole": True, "next": None}
 HIDDEN = "(set)"
 
 
@@ -55,9 +56,10 @@ class SettingsApi:
         journal: Journal,
         key_tests: KeyTests,
         sight: Sight,
+        counts: RangeCounts,
     ) -> None:
         self.reader, self.desk, self.shelf, self.begun, self.journal = reader, desk, shelf, begun, journal
-        self.key_tests, self.sight = key_tests, sight
+        self.key_tests, self.sight, self.counts = key_tests, sight, counts
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -137,14 +139,17 @@ class SettingsApi:
         return {"destination": name, "reached": reached, "said": said}
 
     def mapping(self, request: Request, _: object) -> MappingAnswer:
-        """Return every field with source, fill rate and example, and the traits that reach none."""
-        name, settings = self._destination(request), self.reader.settings
-        given = dict(request.query_params)
-        limit = min(max(whole(given, "limit", LOOKED_AT), 1), LOOKED_AT_MAX)
-        first, eyes = whole(given, "from", 0), eyes_of(request, self.sight)
-        read_as = by_source(options_of(settings.destinations[name], settings), settings)
-        stories = stories_of(self.shelf, name, settings, limit=limit)
-        found, end = within_budget(fields, stories, read_as), first + FIELDS_MAX
+        """Return every field with source, fill rate and example, and the traits that reach none: the figures of its page."""
+        name, settings, given = self._destination(request), self.reader.settings, dict(request.query_params)
+        first, limit = page_of(given, default=FIELDS_MAX, most=FIELDS_MAX)
+        range_, eyes = given.pop("range", USUAL), eyes_of(request, self.sight)
+        if range_ not in RANGES:
+            raise ApiError(400, "range", expected=" or ".join(RANGES), got=range_[:100])
+        in_force = mapping_of(settings.destinations[name], settings)
+        if in_force is None:
+            return {**NO_FIELDS, "range": range_}
+        count = counted(self.counts, name, range_, in_force, settings, now=self.reader.clock.now())
+        found, end = within_budget(fields_in, count.found, by_source(in_force, settings)), first + limit
         uses = [shown_use(use, eyes) for use in found.uses[first:end]]
         unsent = [shown_unsent(each, eyes) for each in found.unsent[first:end]]
         return {
@@ -160,7 +165,9 @@ class SettingsApi:
                 for use in uses
             ],
             "unsent": [{"source": each.source, "why": each.why, "count": each.count} for each in unsent],
-            "looked_at": len(stories),
+            "range": range_,
+            "looked_at": count.found.looked_at,
+            "is_whole": count.is_done,
             "next": end if end < max(len(found.uses), len(found.unsent)) else None,
         }
 

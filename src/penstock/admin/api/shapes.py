@@ -318,11 +318,13 @@ class UnsentTold(TypedDict):
 
 
 class MappingAnswer(TypedDict):
-    """A page of the mapping."""
+    """A page of the mapping. `is_whole`: all events of the range are counted; else the next look counts on."""
 
     fields: Sequence[FieldTold]
     unsent: Sequence[UnsentTold]
+    range: str
     looked_at: int
+    is_whole: bool
     next: int | None
 
 

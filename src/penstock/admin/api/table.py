@@ -49,6 +49,8 @@ from penstock.buffer.port.control import Sort
 from penstock.buffer.port.query import Query
 from penstock.buffer.port.selection import Selection
 from penstock.erasing.showing import Preview
+from penstock.explain.ranges import RANGES
+from penstock.inspect.export import KINDS
 from penstock.inspect.ledger import WHO as SUBJECTS
 from penstock.inspect.ledger import HeldRecord
 from penstock.inspect.replays import Replay
@@ -59,7 +61,7 @@ Schema = dict[str, Any]
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 PLACE = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
 PAGE_LIMIT = {"limit": PLACE}
-#: Where a page begins, and how much is on it; of the mapping `limit` is how many events are looked at.
+#: Where a page begins, and how much is on it.
 PART_OF = {"from": PLACE, **PAGE_LIMIT}
 WHO = dict.fromkeys(SUBJECTS, TEXT)
 FOUND = dict.fromkeys(Query.__struct_fields__, TEXT)
@@ -83,6 +85,8 @@ class ApiRoute:
     answers: Any
     #: What it may answer beside 200, 401, 403, 421, 429 and 503.
     statuses: tuple[int, ...]
+    #: As what a file may come; empty for JSON.
+    files: tuple[str, ...] = ()
 
 
 def _look(
@@ -115,6 +119,16 @@ ROUTES = (
         EventsAnswer,
         query={**FOUND, "destination": TEXT, "before": PLACE, **PAGE_LIMIT},
         statuses=(400, 404),
+    ),
+    dataclasses.replace(
+        _look(
+            "/api/v1/events/export",
+            "All events that fit as a file, the newest first: a table for spreadsheets, or JSON lines",
+            str,
+            query={**FOUND, "destination": TEXT, "format": {"enum": [*KINDS]}},
+            statuses=(400, 404),
+        ),
+        files=tuple(kind.partition(";")[0] for kind in KINDS.values()),
     ),
     _look(
         "/api/v1/events/{message_id}/explain",
@@ -223,9 +237,10 @@ ROUTES = (
     _look("/api/v1/refused", "Kinds of requests that ingest refused lately", RefusedAnswer),
     _look(
         "/api/v1/destinations/{name}/mapping",
-        "Fields of the destination with source, fill rate and example; traits that reach none; page by page",
+        "Fields of the destination with source, fill rate and example, and traits that reach none, of the events of a range;"
+        " page by page",
         MappingAnswer,
-        query=PART_OF,
+        query={"range": {"enum": [*RANGES]}, **PART_OF},
         statuses=(400, 404),
     ),
     _act(

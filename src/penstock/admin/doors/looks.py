@@ -15,6 +15,7 @@ VALUE_CHARS_MAX = 100
 #: What a route shows, filled in from its path; None: what was asked for is in the query.
 SHOWS: Mapping[str, str] = {
     "/live": "events",
+    "/live/export": "events, as a file",
     "/events/{destination}/{message_id:path}": "event {message_id} at {destination}",
     "/payloads/{destination}/{message_id:path}": "event {message_id} at {destination}, whole",
     "/people": "people and accounts",
@@ -25,6 +26,7 @@ SHOWS: Mapping[str, str] = {
     "/mapping/{name}": "examples of fields at {name}",
     "/ledger/{name}": "what {name} holds",
     "/api/v1/events": "events",
+    "/api/v1/events/export": "events, as a file",
     "/api/v1/events/{message_id:path}/explain": "event {message_id}",
     "/api/v1/events/{message_id:path}/sent": "what was sent for event {message_id}",
     "/api/v1/explain": "where a field comes from",

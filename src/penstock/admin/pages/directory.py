@@ -1,21 +1,19 @@
 """People, and accounts: two lists with what is known of each, and what came of their events. No payloads here."""
 
 import dataclasses
-import urllib.parse
 from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from penstock.admin.pages.rows import destination_of
+from penstock.admin.pages.rows import ACCOUNTS, PEOPLE, account_address, destination_of, person_address
 from penstock.admin.pages.web import Visit
-from penstock.buffer.port.search import ListedPage, ListedSubject, Listing, Search
+from penstock.buffer.port.search import FOLLOWED_MAX, HITS_MAX, ListedPage, ListedSubject, Listing, Search
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.masking import Mask
 from penstock.inspect.parts import WORD_CHARS, cut
 from penstock.inspect.sensitive import MASK
 from penstock.inspect.status import StatusReader
 
-PEOPLE, ACCOUNTS = "/people", "/accounts"
 PAGE, TEXT_CHARS_MAX, DIGITS_MAX = 25, 200, 18
 # A sparkline: a bar a day, so wide and so high.
 BAR_WIDTH, HEIGHT = 5, 18
@@ -71,6 +69,10 @@ def list_page(visit: Visit, search: Search, reader: StatusReader, *, accounts: b
         "directory.html",
         listing=listing,
         rows=[_row(each, destination, visit.eyes, accounts=accounts) for each in page.subjects],
+        is_cut=page.is_cut,
+        hits_max=HITS_MAX,
+        followed_max=FOLLOWED_MAX,
+        has_larger=any(each.more_people for each in page.subjects),
         more=f"{address.path}?{address.query}" if page.next_place is not None else "",
         destination=destination,
         destinations=list(reader.settings.destinations),
@@ -105,20 +107,6 @@ def _row(subject: ListedSubject, destination: str, eyes: Eyes, *, accounts: bool
         bars=_bars(subject.days),
         said=f"{days} events in the last {len(subject.days)} days, {subject.days[-1] if subject.days else 0} of them today",
     )
-
-
-def person_address(destination: str, link: str) -> str:
-    """Return the address of a person's page."""
-    return _address(PEOPLE, destination=destination, person=link)
-
-
-def account_address(destination: str, link: str) -> str:
-    """Return the address of an account's page."""
-    return _address(ACCOUNTS, destination=destination, company=link)
-
-
-def _address(page: str, **fields: str) -> str:
-    return f"{page}?{urllib.parse.urlencode(fields)}"
 
 
 def _bars(days: Sequence[int]) -> list[SparkBar]:

@@ -23,7 +23,7 @@ from penstock.explain.budget import within_budget
 from penstock.explain.compare import Change, changed
 from penstock.explain.fields import FieldUse, UnsentTrait, fields_in
 from penstock.explain.questions import newest_first
-from penstock.explain.ranges import RANGES, USUAL, RangeCounts
+from penstock.explain.ranges import RANGES, USUAL, RangeCount, RangeCounts
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.parts import WORD_CHARS, Part, cut, part_of, short
 from penstock.inspect.status import StatusReader
@@ -42,9 +42,8 @@ NESTED: dict[str, Literal["drop", "flatten", "json"]] = {"flatten": "flatten", "
 class MappingPages:
     """The mapping of a destination, seen through the events that came lately."""
 
-    def __init__(self, pages: Pages, *, reader: StatusReader, shelf: Shelf, desk: Desk) -> None:
-        self.pages, self.reader, self.shelf, self.desk = pages, reader, shelf, desk
-        self.counts = RangeCounts(shelf)
+    def __init__(self, pages: Pages, *, reader: StatusReader, shelf: Shelf, desk: Desk, counts: RangeCounts) -> None:
+        self.pages, self.reader, self.shelf, self.desk, self.counts = pages, reader, shelf, desk, counts
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -60,8 +59,8 @@ class MappingPages:
         if destination is None:
             return visit.page("missing.html", code=404, what=f"destination {name}")
         stories = stories_of(self.shelf, name, settings, limit=LOOKED_AT)
-        in_force = options_of(destination, settings)
-        if not isinstance(in_force, Mapping):
+        in_force = mapping_of(destination, settings)
+        if in_force is None:
             return visit.page("unmapped.html", name=name, why=KINDS[destination.type].unmapped)
         given = dict(visit.request.query_params)
         wanted = _wanted(given, in_force) if "preview" in given else in_force
@@ -69,9 +68,7 @@ class MappingPages:
         differing = within_budget(changed, stories, now, then) if wanted != in_force else []
         shown = itertools.islice(reversed(differing), SHOWN)
         range_ = given.get("range", USUAL) if given.get("range") in RANGES else USUAL
-        count = self.counts.look(
-            name, range_, set(settings.sources_of(name)), then, now=self.reader.clock.now(), key=repr((wanted, then))
-        )
+        count = counted(self.counts, name, range_, wanted, settings, now=self.reader.clock.now())
         found, url = within_budget(fields_in, count.found, then), visit.request.url
         return visit.page(
             "mapping.html",
@@ -118,6 +115,24 @@ def stories_of(shelf: Shelf, name: str, settings: Settings, *, limit: int) -> li
     # What was given up because reading it does not end is not read again.
     found = newest_first(shelf, name, limit, bytes_max=LOOKED_AT_BYTES_MAX)
     return [story for story in found if story.event.source in sources and story.cause != causes.STUCK][::-1]
+
+
+def mapping_of(destination: Destination, settings: Settings) -> Mapping | None:
+    """Return the mapping of a destination; None for one that is sent events as they are."""
+    options = options_of(destination, settings)
+    return options if isinstance(options, Mapping) else None
+
+
+def counted(
+    counts: RangeCounts, name: str, range_: str, wanted: Mapping, settings: Settings, *, now: float
+) -> RangeCount:
+    """Return what the events of a range fill with a mapping, as far as it is counted: the page and the API share it.
+
+    Raises TooCostly.
+    """
+    read_as = by_source(wanted, settings)
+    sources = settings.sources_of(name)
+    return counts.look(name, range_, set(sources), read_as, now=now, key=repr((wanted, read_as, sources)))
 
 
 def shown_use(use: FieldUse, eyes: Eyes) -> FieldUse:

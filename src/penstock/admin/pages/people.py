@@ -17,7 +17,7 @@ from penstock.admin.doors.access import SHARING, may
 from penstock.admin.doors.front import knock_of
 from penstock.admin.doors.throttle import Wait
 from penstock.admin.pages.directory import list_page
-from penstock.admin.pages.rows import PAGE, Row, asked_of, before_of, destination_of, older_of, query_of, row_of
+from penstock.admin.pages.rows import Row, asked_of, before_of, destination_of, older_of, query_of, row_of
 from penstock.admin.pages.web import Form, Pages, Visit, redirect, wait_header
 from penstock.buffer.port.control import Credential, Kind
 from penstock.buffer.port.ledger import LedgerShelf
@@ -40,6 +40,8 @@ from penstock.settings.forms import FormFields
 DAYS = ("1", "7", "30")
 # Events of a person that are read to find where a field comes from.
 LOOKED_AT, FIELD_CHARS_MAX = 200, 512
+# Events whose outcomes are counted above the timeline, and those that stand in it: two screens with all that is around them.
+FIGURES, TIMELINE = 50, 12
 # Links on one page.
 LINKS = 50
 # Names of a person on one page, of each kind.
@@ -200,14 +202,14 @@ class PeoplePages:
 
     def _timeline(self, subject: Subject, before: int | None, eyes: Eyes) -> PersonTimeline:
         query = Query(person=subject.person, company=subject.company)
-        found = self.search.find(subject.destination, query, before_seq=before, limit=PAGE)
+        found = self.search.find(subject.destination, query, before_seq=before, limit=FIGURES)
         sources = set(self.reader.settings.sources_of(subject.destination))
         rows = [row_of(story, subject.destination, eyes) for story in found.stories if story.event.source in sources]
         status = self.reader.read().destinations[subject.destination]
         waiting = sum(row.story.state in UNTAKEN for row in rows)
         return PersonTimeline(
-            rows=rows,
-            next_seq=found.next_seq,
+            rows=rows[:TIMELINE],
+            next_seq=rows[TIMELINE - 1].story.seq if len(rows) > TIMELINE else found.next_seq,
             taken=next((row for row in rows if row.story.state in TAKEN), None),
             waiting=waiting,
             is_refused=any(row.story.state in REFUSED for row in rows),

@@ -18,6 +18,7 @@ from penstock.buffer.port.selection import Selection
 from penstock.destinations.kinds import CAUSES, explained
 from penstock.errors import SettingsError, TooCostly
 from penstock.explain.preview import preview
+from penstock.inspect.issue_names import name_of_now
 from penstock.inspect.issues import LOOKED_AT, affected, decided, issue_rows
 from penstock.inspect.parts import address_of, cut, part_of, place_of
 from penstock.inspect.replays import Count, Replay, counted, refuse_without_bodies, replay_of, shown_selection
@@ -76,6 +77,9 @@ class ProblemPages:
     def problem(self, visit: Visit) -> Response:
         """Show the events of a cause, or of any, that fit a filter, and the count of what a replay would take."""
         name, cause = visit.request.path_params["destination"], visit.request.path_params.get("cause", "")
+        if new := name_of_now(self.reader.settings, name):
+            # A link of before it was renamed, out of a message say, still leads here.
+            return redirect(f"/problems/{new}/{cause}" if cause else f"/problems/{new}")
         if name not in self.reader.settings.destinations:
             return visit.page("missing.html", code=404, what=f"destination {name}")
         given = visit.request.query_params

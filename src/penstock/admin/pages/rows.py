@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from penstock.admin.pages.web import Visit
+from penstock.buffer.port.notes import company_given
 from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Found
 from penstock.buffer.port.shelf import Story
@@ -16,10 +17,13 @@ from penstock.inspect.eyes import Eyes
 from penstock.inspect.free_text import sightings
 from penstock.inspect.masking import Mask
 from penstock.inspect.parts import DEPTH_MAX, LINE_CHARS, WORD_CHARS, cut
+from penstock.inspect.stored_event import named
 from penstock.inspect.words import sentence
 from penstock.settings import Settings
 
-PAGE, DIGITS_MAX = 50, 18
+# Rows of one page: with all that stands around them, two screens.
+PAGE, DIGITS_MAX = 20, 18
+PEOPLE, ACCOUNTS = "/people", "/accounts"
 BRACKETS = re.compile(rb"[\[\]{}]")
 NOTHING = Found(stories=(), next_seq=None)
 
@@ -37,6 +41,10 @@ class Row:
     #: Who it is about: as it is shown, and as an address names it.
     person: str
     person_link: str
+    person_href: str
+    #: The account that it names, or was given to on its way out; empty for neither.
+    account: str
+    account_href: str
     message_id: str
     #: The page of the event.
     href: str
@@ -52,6 +60,7 @@ def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None)
     name = body.get("event") if event.type == "track" else None
     title = name if isinstance(name, str) and name else event.type
     person = event.user_id or event.anonymous_id
+    company = named(event)[1] or company_given(story.notes)
     message_id = mask.message_id(event.message_id)
     return Row(
         story=story,
@@ -61,6 +70,9 @@ def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None)
         reason=cut(sentence(mask.text(story.reason)), LINE_CHARS),
         person=cut(eyes.person(person), WORD_CHARS),
         person_link=eyes.person_link(person),
+        person_href=person_address(destination, eyes.person_link(person)) if person else "",
+        account=cut(eyes.company(company), WORD_CHARS),
+        account_href=account_address(destination, eyes.company_link(company)) if company else "",
         message_id=cut(message_id, WORD_CHARS),
         href=event_address(destination, eyes.message_link(message_id, event.message_id)),
         seen=", ".join(sorted({each.kind for each in sightings(body)})),
@@ -70,6 +82,20 @@ def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None)
 def event_address(destination: str, message_link: str) -> str:
     """Return the address of an event's page."""
     return f"/events/{urllib.parse.quote(destination)}/{urllib.parse.quote(message_link)}"
+
+
+def person_address(destination: str, link: str) -> str:
+    """Return the address of a person's page."""
+    return _address(PEOPLE, destination=destination, person=link)
+
+
+def account_address(destination: str, link: str) -> str:
+    """Return the address of an account's page."""
+    return _address(ACCOUNTS, destination=destination, company=link)
+
+
+def _address(page: str, **fields: str) -> str:
+    return f"{page}?{urllib.parse.urlencode(fields, errors='surrogatepass')}"
 
 
 def rows_of(found: Found, destination: str, *, visit: Visit, settings: Settings) -> list[Row]:
@@ -90,7 +116,9 @@ def query_of(visit: Visit) -> Query:
     given = {key: value.strip() for key, value in visit.request.query_params.items()}
     for key in ("person", "company", "message_id"):
         given[key] = visit.eyes.opened(given.get(key, ""))
-    return msgspec.convert({key: given[key] for key in Query.__struct_fields__ if key in given}, Query)
+    # Times are read by spans.py, where a page has them.
+    texts = set(Query.__struct_fields__) - {"since", "until"}
+    return msgspec.convert({key: given[key] for key in texts if key in given}, Query)
 
 
 def asked_of(visit: Visit, query: Query) -> Query:

@@ -35,6 +35,7 @@
     else if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
     else if (event.key === "Enter" && at && !event.target.closest("a, button, summary")) location.href = at;
+    else if (event.key === "Escape") document.querySelectorAll(".tool[open]").forEach((each) => { each.open = false; });
     else if (event.key === "?") document.getElementById("keys")?.showModal();
   });
   if (location.hash === "#person") document.getElementById("person")?.focus();
@@ -94,7 +95,7 @@
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
     return seconds < 86400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86400)} d ago`;
   };
-  const FORMS = { clock, day: (at) => at.toLocaleDateString("en", { month: "short", day: "numeric" }) };
+  const FORMS = { clock, second: (at) => exact(at).slice(11), day: (at) => at.toLocaleDateString("en", { month: "short", day: "numeric" }) };
   const localTimes = (root) => {
     for (const each of root.querySelectorAll("time[datetime]")) {
       const at = new Date(each.dateTime);
@@ -109,6 +110,22 @@
   };
   localTimes(document);
   setInterval(() => localTimes(document), 10000);
+
+  // A form asks for times by the viewer's own clock, and sends them in UTC: an address means the same to everybody.
+  for (const form of document.querySelectorAll("form[data-local-times]")) {
+    const fields = [...form.querySelectorAll("input[type=datetime-local]")];
+    for (const field of fields) {
+      if (field.value) field.value = exact(new Date(`${field.value}Z`)).replace(" ", "T");
+      field.addEventListener("input", () => { form.elements.range.value = ""; });
+    }
+    form.elements.range.addEventListener("change", () => { for (const field of fields) field.value = ""; });
+    for (const each of form.querySelectorAll(".zone")) each.textContent = "(your time)";
+    form.addEventListener("formdata", (event) => {
+      for (const { name, value } of fields) if (value) event.formData.set(name, `${new Date(value).toISOString().slice(0, 19)}Z`);
+      // What was not filled in is not in the address.
+      for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
+    });
+  }
 
   const parts = () => [...document.querySelectorAll("[data-live]")];
 

@@ -136,7 +136,7 @@ class Users(Protocol):
         """
 
     def remove_user(self, name: str) -> None:
-        """Remove a user, with all their credentials. Raises SettingsError as `put_user` does."""
+        """Remove a user, with all their credentials and views. Raises SettingsError as `put_user` does."""
 
 
 class Credentials(Protocol):

@@ -29,16 +29,22 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str = ""
     source: str = ""
     type: str = ""
-    #: An outcome's text, "waiting" or "retrying".
+    #: An outcome's text, "waiting", "retrying" or "parked".
     state: str = ""
+    #: When it was received, in seconds since 1970: from is included, until is not.
+    since: float | None = None
+    until: float | None = None
 
     def takes(self, event: Event, keys: AbstractSet[str]) -> bool:
         """Return whether an event that is found under these keys passes all filters that it can answer itself.
 
         Which person or account it is about, and `state`, are not the event's to say: see rules/whose.py.
         """
+        received = event.received_at_ms / 1000
         return (
             self.message_id in {"", event.message_id}
+            and (self.since is None or received >= self.since)
+            and (self.until is None or received < self.until)
             and self.source in {"", event.source}
             and self.type in {"", event.type}
             and (not self.event_name or key_of(NAME, self.event_name) in keys)

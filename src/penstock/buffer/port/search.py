@@ -1,11 +1,14 @@
 """operate's way to single events among millions. Each promise is a test in tests/contract/test_search_promises.py."""
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from penstock.buffer.port.query import Query
 from penstock.buffer.port.shelf import Story
+
+#: Of what fits a text, so many of each kind are listed at most; and of an account in a list, so many people are followed.
+HITS_MAX, FOLLOWED_MAX = 200, 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class ListedSubject:
     more_wait: bool
     #: How many events came on each of the last days, the oldest first.
     days: Sequence[int]
+    #: Of an account: it has more people than those whose events were followed for this.
+    more_people: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,24 @@ class ListedPage:
     subjects: Sequence[ListedSubject]
     #: Where the next page begins; None when nothing is left to look at.
     next_place: int | None
+    #: More fits the text than was looked at.
+    is_cut: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """When the events came that fit a question, and how they stand."""
+
+    #: When the first bar begins, in seconds since 1970, and how much time each covers.
+    first: float
+    step_s: int
+    #: How many events of each bar stand how, the oldest bar first: by an outcome's text, "waiting", "retrying" or "parked".
+    bars: Sequence[Mapping[str, float]]
+    #: How many events were looked at; and when the oldest of them came, where those before were not; None: none was left out.
+    looked_at: int
+    from_at: float | None = None
+    #: Figures are concluded from a few events of each bar.
+    is_estimated: bool = False
 
 
 class Search(Protocol):
@@ -85,6 +108,9 @@ class Search(Protocol):
 
     def find(self, destination: str, query: Query, *, before_seq: int | None = None, limit: int = 100) -> Found:
         """Return events that fit, the newest first. A page may be short, or empty, and still have a next one."""
+
+    def histogram(self, destination: str, sources: Collection[str], query: Query, *, now: float) -> Histogram:
+        """Return when the events of some sources that fit came; bounded work. `now` is in seconds since 1970."""
 
     def listed(
         self, destination: str, sources: Collection[str], listing: Listing, *, now: float, limit: int = 25

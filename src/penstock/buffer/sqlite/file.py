@@ -29,7 +29,7 @@ ALERTS = folder.BESIDE
 SCHEMAS = {
     EVENTS: tuple(f"events_{step:04}.sql" for step in range(1, 8)),
     DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 14)),
-    CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 8)),
+    CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 9)),
     ALERTS: ("alerts_0001.sql",),
 }
 # How long a start waits while another process brings the same file forward: up to a minute for each million events.

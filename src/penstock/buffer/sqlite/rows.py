@@ -45,6 +45,30 @@ def read_story(delivery: SqliteConnection | None, destination: str, seq: int, ev
     )
 
 
+def read_standing(
+    delivery: SqliteConnection | None, destination: str, seq: int, event: Event
+) -> tuple[str, str, Event]:
+    """Return how an event stands, what the ledger decided, and the event as what it became; no attempts are read."""
+    if delivery is None:
+        return "waiting", "", event
+    select = "SELECT outcome, notes, became FROM outcome WHERE destination = ? AND seq = ?"
+    row = delivery.execute(select, [destination, seq]).fetchone()
+    if row is None:
+        state, *_, notes, became = _unended(delivery, destination, seq)
+        return state, notes, as_became(event, became)
+    return row[0], row[1], as_became(event, row[2])
+
+
+def state_of(delivery: SqliteConnection | None, destination: str, seq: int) -> str:
+    """Return how an event stands."""
+    if delivery is None:
+        return "waiting"
+    row = delivery.execute(
+        "SELECT outcome FROM outcome WHERE destination = ? AND seq = ?", [destination, seq]
+    ).fetchone()
+    return row[0] if row else _unended(delivery, destination, seq)[0]
+
+
 def _unended(delivery: SqliteConnection, destination: str, seq: int) -> tuple[str, str, str, None, str, str]:
     """Return how an event stands that has no outcome: state, reason, cause, no time, no notes, who a visitor became."""
     select = "SELECT attempt, blocked, became, position FROM waiting WHERE destination = ? AND seq = ?"

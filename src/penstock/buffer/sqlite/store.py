@@ -19,6 +19,7 @@ from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Search
 from penstock.buffer.port.shelf import Shelf
 from penstock.buffer.port.traces import Traces
+from penstock.buffer.port.views import SavedViews
 from penstock.buffer.rules.store_shares import whole
 from penstock.clock import Clock
 from penstock.timeline import Timeline
@@ -131,6 +132,13 @@ class SqliteStore:
         from penstock.buffer.sqlite.control.issues import SqliteIssues
 
         return SqliteIssues(self.folder, clock=self.clock)
+
+    @functools.cached_property
+    def views(self) -> SavedViews:
+        """Filters that people gave a name."""
+        from penstock.buffer.sqlite.control.views import SqliteViews
+
+        return SqliteViews(self.folder, clock=self.clock)
 
     @functools.cached_property
     def alerts(self) -> "SqliteAlertBook":

@@ -75,9 +75,10 @@ class SqliteControl(SqliteJournal):
                 control.execute("DELETE FROM credential WHERE user = ?", [user.name])
 
     def remove_user(self, name: str) -> None:
-        """Remove a user, with all their credentials. Raises SettingsError."""
+        """Remove a user, with all their credentials and views. Raises SettingsError."""
         with self.transaction() as control, _an_administrator_left(control):
             control.execute("DELETE FROM credential WHERE user = ?", [name])
+            control.execute("DELETE FROM saved_view WHERE user = ?", [name])
             control.execute("DELETE FROM user WHERE name = ?", [name])
 
     def credentials(self, user: str) -> Sequence[Credential]:

@@ -26,6 +26,7 @@ SELECT = "SELECT last_seq, count, frame FROM segment"
 # The segment that an event is in, if it is stored, is the first that ends there or behind.
 AT = f"{SELECT} WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 CAME_AT = "SELECT received_at_ms, last_seq - count FROM segment WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
+SOURCE_AT = "SELECT source, last_seq - count FROM segment WHERE last_seq >= ? ORDER BY last_seq LIMIT 1"
 AFTER = f"{SELECT} WHERE last_seq > ? ORDER BY last_seq"
 REACHING = "coalesce((SELECT min(last_seq) FROM segment WHERE last_seq >= ?), ?)"
 BEFORE = f"{SELECT} WHERE last_seq <= {REACHING} ORDER BY last_seq DESC"
@@ -109,10 +110,22 @@ class Neighbours:
         return _readable(packing.unpacked_one, frame, index, count=count) if index >= 0 else None
 
 
+def events_beside(connection: SqliteConnection, seq: int) -> list[tuple[int, Event]]:
+    """Return all events of the segment that one is in, with their numbers; none when it is not stored."""
+    row = connection.execute(AT, [seq]).fetchone()
+    return _events(row) if row else []
+
+
 def came_at(connection: SqliteConnection, seq: int) -> int | None:
     """Return when an event came, in ms, give or take what one sync takes; None when it is not stored. Unpacks nothing."""
     row = connection.execute(CAME_AT, [seq]).fetchone()
     return row[0] if row and seq > row[1] else None
+
+
+def source_at(connection: SqliteConnection, seq: int) -> str:
+    """Return of which source an event is; empty when it is not stored. Unpacks nothing."""
+    row = connection.execute(SOURCE_AT, [seq]).fetchone()
+    return row[0] if row and seq > row[1] else ""
 
 
 def events_after(connection: SqliteConnection, seq: int) -> Iterator[tuple[int, Event]]:

@@ -1,5 +1,6 @@
-"""What control.db has of people: replays asked for, orders to forget, links that were shared, and sentences about deeds."""
+"""What control.db has of people: replays asked for, orders to forget, links that were shared, saved views, and sentences about deeds."""
 
+import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def in_control(data_dir: Path, names: frozenset[str]) -> Held:
                 control, "SELECT prefix FROM forget_order WHERE id = ?", _orders(control, needles)
             ),
             "shared links": _texts(control, "SELECT label FROM credential WHERE hash = ?", _links(control, needles)),
+            "saved views": [query for query, *_ in _views(control, needles)],
             "sentences in the audit log": _texts(
                 control, "SELECT what FROM journal WHERE id = ?", _sentences(control, needles)
             ),
@@ -48,6 +50,9 @@ def forget_in_control(data_dir: Path, names: frozenset[str], *, clock: Clock) ->
         control.executemany("UPDATE replay_order SET selection = ? WHERE id = ?", list(_replays(control, needles)))
         control.executemany("DELETE FROM forget_order WHERE id = ?", list(_orders(control, needles)))
         control.executemany("DELETE FROM credential WHERE hash = ?", list(_links(control, needles)))
+        control.executemany(
+            "DELETE FROM saved_view WHERE query = ? AND user = ? AND name = ?", list(_views(control, needles))
+        )
         # Two sentences of one minute may have become one.
         control.executemany("UPDATE OR REPLACE journal SET what = ? WHERE id = ?", list(_sentences(control, needles)))
     with journal.writing() as control:
@@ -80,6 +85,14 @@ def _links(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str]]:
         items = subject.items() if isinstance(subject, dict) else ()
         if any(_names(needles, key, value) for key, value in items) or needles.is_in(label):
             yield (hash_,)
+
+
+def _views(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str, str, str]]:
+    """Yield query, user and name of the views that look for a person, or are called after them."""
+    for query, user, name in control.execute("SELECT query, user, name FROM saved_view").fetchall():
+        asked = urllib.parse.parse_qsl(query)
+        if any(_names(needles, key, value) for key, value in asked) or needles.is_in(name) or needles.is_in(query):
+            yield query, user, name
 
 
 def _sentences(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str, int]]:

@@ -37,9 +37,9 @@ class SqliteGauge:
             if events is None or delivery is None:
                 return minutes
             oldest, beyond = first_seq(events), last_seq(events) + 1
-            first = _first_from(events, since * 60_000, low=oldest or beyond, high=beyond)
+            first = first_from(events, since * 60_000, low=oldest or beyond, high=beyond)
             for minute in range(since, until + 1, step):
-                end = _first_from(events, (minute + step) * 60_000, low=first, high=beyond)
+                end = first_from(events, (minute + step) * 60_000, low=first, high=beyond)
                 seqs = spread(range(first, end), of_each)
                 if found := [lag for seq in seqs for lag in _lag(events, delivery, destination, seq)]:
                     minutes[minute] = found
@@ -47,7 +47,7 @@ class SqliteGauge:
         return minutes
 
 
-def _first_from(events: SqliteConnection, received_at_ms: int, *, low: int, high: int) -> int:
+def first_from(events: SqliteConnection, received_at_ms: int, *, low: int, high: int) -> int:
     """Return the place of the first event that came then or later. Later places were received later, near enough."""
     while low < high:
         middle = (low + high) // 2
@@ -63,6 +63,11 @@ def _lag(events: SqliteConnection, delivery: SqliteConnection, destination: str,
     ended = delivery.execute(ENDED, [destination, seq]).fetchone()
     came = came_at(events, seq)
     return [max(0.0, ended[0] - came / 1000)] if ended and came is not None and ended[1] in TAKEN else []
+
+
+def changed_at(data_dir: Path, name: str) -> object:
+    """Return a value that is another one once anything was written to a file of the data folder."""
+    return tuple(_changed_at(data_dir / f"{name}{ending}") for ending in ("", "-wal"))
 
 
 def _changed_at(path: Path) -> tuple[int, int]:

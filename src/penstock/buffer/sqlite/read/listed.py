@@ -1,6 +1,7 @@
 """People and accounts in a list, on SQLite: found in the log, or in the records of the ledger, and told with what came of them."""
 
 import bisect
+import dataclasses
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 
@@ -9,7 +10,7 @@ import msgspec
 from penstock.buffer.port.notes import company_given
 from penstock.buffer.port.outcomes import TAKEN
 from penstock.buffer.port.query import COMPANY, KEY_CHARS_MAX, PERSON, key_of, keys_of
-from penstock.buffer.port.search import ListedPage, ListedSubject, Listing
+from penstock.buffer.port.search import FOLLOWED_MAX, HITS_MAX, ListedPage, ListedSubject, Listing
 from penstock.buffer.rules.lanes import EMAIL, USER
 from penstock.buffer.rules.whose import KnownPerson, Wanted, kept_record, person_called, person_of
 from penstock.buffer.sqlite.connections import SqliteConnection
@@ -20,11 +21,10 @@ from penstock.buffer.sqlite.read.whose import SqliteAcquaintances
 from penstock.event import Event
 
 DAYS, DAY_S = 14, 86_400
-# Events of the log that are read for one page, those of one subject that are looked at, and people of one account whose
-# events are followed.
-READ_MAX, LOOKED_AT_MAX, MEMBERS_MAX = 4_000, 60, 100
-# Records that are gone through for a text, and how many that fit are kept.
-RECORDS_MAX, HITS_MAX = 200_000, 200
+# Events of the log that are read for one page, and those of one subject that are looked at.
+READ_MAX, LOOKED_AT_MAX = 4_000, 60
+# Records that are gone through for a text.
+RECORDS_MAX = 200_000
 # Those who came last are looked for among so many times as many, for some stand on an earlier page.
 CANDIDATES = 3
 UNTIL = 2**62
@@ -35,6 +35,7 @@ SELECT subject, record FROM (
     SELECT subject, record FROM ledger WHERE destination = ?1 AND subject >= ?2 AND subject < ?3 LIMIT ?4
 ) WHERE instr(lower(subject), ?5) OR instr(lower(CAST(record AS TEXT)), ?5) OR instr(CAST(record AS TEXT), ?6) LIMIT ?7
 """
+BEYOND = "SELECT 1 FROM ledger WHERE destination = ? AND subject >= ? AND subject < ? LIMIT 1 OFFSET ?"
 BY_NAME = """
 SELECT subject FROM ledger WHERE destination = ? AND subject >= ? AND subject < ?
 ORDER BY CAST(record AS TEXT) ->> '$.f.name' IS NULL, CAST(record AS TEXT) ->> '$.f.name' COLLATE NOCASE, subject LIMIT ? OFFSET ?
@@ -72,6 +73,8 @@ class ListedPeople:
         self.cursor = delivery.execute(select, [destination]).fetchone()[0]
         #: By company: the subjects of some of its people, once they were looked for.
         self.members = dict[str, list[str]]()
+        #: Companies that have more of them than those.
+        self.larger = set[str]()
         #: What came behind the cursor may have its keys, or not yet.
         self.fresh = [
             (seq, event, keys_of(event))
@@ -83,7 +86,8 @@ class ListedPeople:
     def page(self, listing: Listing, limit: int) -> ListedPage:
         """Return a page of the list."""
         if listing.text:
-            return self._of(listing, self._hits(listing), limit)
+            hits, is_cut = self._hits(listing)
+            return dataclasses.replace(self._of(listing, hits, limit), is_cut=is_cut)
         if listing.by_name:
             rows = [
                 row[0]
@@ -135,21 +139,24 @@ class ListedPeople:
         """Return whether something of a subject came later, so that an earlier page has it."""
         return self._newest_under(self._keys(listing, subject)) >= before
 
-    def _hits(self, listing: Listing) -> list[str]:
-        """Return the subjects that a text is a part of, those first whose events came last, or by name."""
-        text = listing.text.lower()
-        hits = [
-            subject
-            for low, high in RANGES[listing.accounts]
-            for subject, raw in self.delivery.execute(
-                HITS, [self.name, low, high, RECORDS_MAX, text, listing.text, HITS_MAX]
-            )
-            if self._fits(subject, raw, text)
-        ]
-        hits += [each for each in self._unknown(listing) if each not in set(hits)]
+    def _hits(self, listing: Listing) -> tuple[list[str], bool]:
+        """Return the subjects that a text is a part of, those first whose events came last, or by name; and whether more may fit."""
+        text, hits, is_cut = listing.text.lower(), list[str](), False
+        for low, high in RANGES[listing.accounts]:
+            asked = [self.name, low, high, RECORDS_MAX, text, listing.text, HITS_MAX]
+            rows = self.delivery.execute(HITS, asked).fetchall()
+            hits += [subject for subject, raw in rows if self._fits(subject, raw, text)]
+            is_cut |= len(rows) == HITS_MAX or self._has_beyond(low, high)
+        unknown = list(self._unknown(listing))
+        hits += [each for each in unknown if each not in set(hits)]
+        is_cut |= len(unknown) == HITS_MAX
         if listing.by_name:
-            return sorted(hits, key=lambda each: (self._name(each).lower(), each))
-        return sorted(hits, key=lambda each: -self._newest(listing, each))
+            return sorted(hits, key=lambda each: (self._name(each).lower(), each)), is_cut
+        return sorted(hits, key=lambda each: -self._newest(listing, each)), is_cut
+
+    def _has_beyond(self, low: str, high: str) -> bool:
+        """Return whether there are more records than are gone through for a text."""
+        return self.delivery.execute(BEYOND, [self.name, low, high, RECORDS_MAX]).fetchone() is not None
 
     def _fits(self, subject: str, raw: bytes, text: str) -> bool:
         record = kept_record(raw)
@@ -209,8 +216,10 @@ class ListedPeople:
         self.members |= {company: [] for company in companies}
         rows = self.delivery.execute(MEMBERS, [self.name, msgspec.json.encode(companies).decode()]) if companies else ()
         for company, subject in rows:
-            if len(self.members[company]) < MEMBERS_MAX:
+            if len(self.members[company]) < FOLLOWED_MAX:
                 self.members[company].append(subject)
+            else:
+                self.larger.add(company)
 
     def _members(self, company: str) -> list[KnownPerson]:
         return [person_called(subject, self.known) for subject in self.members.get(company, ())]
@@ -232,6 +241,7 @@ class ListedPeople:
             waiting=waiting,
             more_wait=waiting == LOOKED_AT_MAX,
             days=self._days(own),
+            more_people=subject.removeprefix(COMPANIES) in self.larger,
         )
 
     def _meant(self, listing: Listing, subject: str) -> tuple[Wanted, frozenset[str]]:
