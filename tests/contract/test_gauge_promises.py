@@ -58,3 +58,20 @@ async def test_of_a_busy_minute_an_even_sample_is_looked_at(world):
 
     assert len(lags(world, of_each=7)[MINUTE]) == 7
     assert len(lags(world, of_each=100)[MINUTE]) == 30
+
+
+def named(name: str, said: str, *, minute: int):
+    body = f'{{"messageId":"{name}","event":"{said}"}}'.encode()
+    return msgspec.structs.replace(received(name, minute=minute), body=body)
+
+
+async def test_names_are_those_of_events_that_ended_and_of_others_than_tracks_their_type(world):
+    group = msgspec.structs.replace(event("g", "ana", company="acme"), received_at_ms=(MINUTE + 1) * 60_000)
+    await world.append(named("m1", "Used", minute=MINUTE), named("m2", "Used", minute=MINUTE))
+    await world.append(group)
+    await settle_all(world)
+    await world.append(named("m3", "Paid", minute=MINUTE + 2))
+
+    names = world.gauge.names(DESTINATION, since=MINUTE, until=MINUTE + 5, of_each=10)
+
+    assert names == {MINUTE: {"Used": 2}, MINUTE + 1: {"group": 1}}

@@ -39,6 +39,7 @@ DIGESTS = {
     "delivery_0011.sql": "b9064f12f9a6eaab",
     "delivery_0012.sql": "b2595e34434095c9",
     "delivery_0013.sql": "3dfc1360e64eafd6",
+    "delivery_0014.sql": "871ae3d3795d1e24",
     "control_0001.sql": "1cc0146f6ab8acba",
     "control_0002.sql": "60c32debb9c08237",
     "control_0003.sql": "18d9f3c4204f7ab7",

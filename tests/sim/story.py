@@ -109,8 +109,8 @@ class LatentBacklog:
         await self._wait()
         await self.backlog.retry(lease, **verdict)
 
-    async def replay(self, selection: Any, *, job: int, limit: int) -> Any:
-        return await self.backlog.replay(selection, job=job, limit=limit)
+    async def replay(self, selection: Any, **facts: Any) -> Any:
+        return await self.backlog.replay(selection, **facts)
 
     async def remember(self, notes: Any) -> None:
         await self.backlog.remember(notes)

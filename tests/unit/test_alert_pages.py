@@ -6,6 +6,7 @@ import pytest
 
 from dashboard_world import World, form_of
 from penstock.buffer.port.control import Role
+from penstock.settings.revisions import toml_of
 
 SLACK = "https://hooks.slack.com/services/T1/B2/secret-token"
 
@@ -193,3 +194,37 @@ def test_a_program_is_told_what_is_wrong_and_what_was_sent(world):
     assert answer["next"] == 2
     viewer = world.visitor(Role.VIEWER).get("/api/v1/alerts").text
     assert "ops@example.com" not in viewer
+
+
+def test_when_rules_speak_is_set_in_the_dashboard_and_what_is_as_by_default_is_not_kept(world):
+    admin = world.visitor(Role.ADMIN)
+    form = form_of(admin.get("/alerts").text, "/alerts/thresholds")
+    assert "Default: 10." in admin.get("/alerts").text
+
+    admin.post("/alerts/thresholds", **form | {"alert_bad_events": "3"})
+
+    assert world.reader.settings.alert_bad_events == 3
+    assert world.desk.document()["thresholds"] == {"alert_bad_events": 3}
+    assert "3 events died or were rejected" in admin.get("/alerts").text
+    assert "alert_bad_events = 3" in toml_of(world.desk.document())
+
+
+@pytest.mark.parametrize("wrong", ["-1", "many", "1.5"])
+def test_a_threshold_that_is_none_is_refused(world, wrong):
+    admin = world.visitor(Role.ADMIN)
+    form = form_of(admin.get("/alerts").text, "/alerts/thresholds")
+
+    answer = admin.post("/alerts/thresholds", **form | {"alert_bad_events": wrong})
+
+    assert answer.status_code == 422
+    assert "alert_bad_events" in answer.text
+
+
+def test_a_threshold_that_the_environment_sets_is_changed_there(world):
+    admin, world.environ["PENSTOCK_ALERT_RESTARTS"] = world.visitor(Role.ADMIN), "7"
+    form = form_of(admin.get("/alerts").text, "/alerts/thresholds")
+
+    answer = admin.post("/alerts/thresholds", **form | {"alert_restarts": "2"})
+
+    assert answer.status_code == 422
+    assert "the environment" in answer.text

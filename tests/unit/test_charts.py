@@ -3,7 +3,7 @@
 import pytest
 
 from penstock.buffer.port.outcomes import Outcome
-from penstock.inspect.charts import OTHERS, RANGES, UNKNOWN, compared, ended_chart, lag_chart, round_top
+from penstock.inspect.charts import OTHERS, RANGES, UNKNOWN, compared, ended_chart, lag_chart, named, round_top
 
 HOUR, DAY, MONTH = RANGES["1h"], RANGES["24h"], RANGES["30d"]
 #: A minute with which every step begins.
@@ -118,3 +118,13 @@ def test_a_month_is_labelled_at_its_quarters():
     assert len(ticks) == 5
     assert ticks[0] == MONTH.since(NOW)
     assert ticks[-1] == NOW
+
+
+def test_by_name_each_bar_is_shared_out_as_its_sample_is_and_no_event_is_lost():
+    steps = {NOW: {TAKEN: 10, DEAD: 1}, NOW - 1: {TAKEN: 3}}
+
+    shared = named(steps, {NOW: {"Used": 2, "Paid": 1}})
+
+    assert shared[NOW] == {("Used", Outcome.DELIVERED): 7, ("Paid", Outcome.DELIVERED): 3, ("Used", Outcome.DEAD): 1}
+    chart = ended_chart(shared, HOUR, NOW, split="event")
+    assert {series.name: series.total for series in chart.series} == {"Used": 8, "Paid": 3, UNKNOWN: 3}

@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from starlette.routing import Route
 
 from penstock.admin.api.access import AccessApi
 from penstock.admin.api.alerts import AlertsApi
 from penstock.admin.api.delivery import DeliveryApi
+from penstock.admin.api.issues import IssuesApi
 from penstock.admin.api.ledger import LedgerApi
 from penstock.admin.api.privacy import PrivacyApi
 from penstock.admin.api.read import ReadApi
@@ -34,6 +36,7 @@ from penstock.admin.pages.people import PeoplePages
 from penstock.admin.pages.privacy import PrivacyPages
 from penstock.admin.pages.problems import ProblemPages
 from penstock.admin.pages.radar import RadarPages
+from penstock.admin.pages.replays import ReplayPages
 from penstock.admin.pages.saved_views import SavedViewPages
 from penstock.admin.pages.set_up import SetUpPages
 from penstock.admin.pages.sources import SourcePages
@@ -86,42 +89,92 @@ class Parts:
     is_stopping: Callable[[], bool] = lambda: False
 
 
+class RouteGroup(Protocol):
+    """Some routes that belong together."""
+
+    def routes(self) -> Sequence[Route]:
+        """Return them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SharedParts:
+    """What several of them have in common."""
+
+    sight: Sight
+    key_tests: KeyTests
+    exports: Exports
+    counts: RangeCounts
+
+
 def all_routes(p: Parts) -> list[Route]:
     """Return all routes."""
     reader = p.reader
     # Decisions about problems are looked for by the names of now.
     p = dataclasses.replace(p, issues=IssuesByName(p.issues, lambda: reader.settings))
     sight = Sight(lambda: p.reader.settings, p.desk.vault)
-    pages = Pages(p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots, p.reader), sight=sight)
-    editing = Editing(pages, desk=p.desk, reader=p.reader)
     key_tests = KeyTests(p.try_connection, snapshots=p.snapshots, clock=p.reader.clock)
-    exports, counts = Exports(), RangeCounts(p.shelf)
-    parts = (
-        ReadApi(reader=p.reader, shelf=p.shelf, search=p.search, snapshots=p.snapshots, sight=sight, exports=exports),
-        DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal, sight=sight),
-        LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal, sight=sight),
+    shared = SharedParts(sight=sight, key_tests=key_tests, exports=Exports(), counts=RangeCounts(p.shelf))
+    return [route for part in (*_api(p, shared), *_pages(p, shared)) for route in part.routes()]
+
+
+def _api(p: Parts, shared: SharedParts) -> Sequence[RouteGroup]:
+    return (
+        ReadApi(
+            reader=p.reader,
+            shelf=p.shelf,
+            search=p.search,
+            snapshots=p.snapshots,
+            sight=shared.sight,
+            exports=shared.exports,
+        ),
+        DeliveryApi(reader=p.reader, dead=p.dead, orders=p.orders, journal=p.journal, sight=shared.sight),
+        IssuesApi(
+            reader=p.reader,
+            dead=p.dead,
+            issues=p.issues,
+            orders=p.orders,
+            access=p.access,
+            journal=p.journal,
+            sight=shared.sight,
+        ),
+        LedgerApi(reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, journal=p.journal, sight=shared.sight),
         SettingsApi(
             reader=p.reader,
             desk=p.desk,
             shelf=p.shelf,
             begun=p.begun,
             journal=p.journal,
-            key_tests=key_tests,
-            sight=sight,
-            counts=counts,
+            key_tests=shared.key_tests,
+            sight=shared.sight,
+            counts=shared.counts,
         ),
-        AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=sight),
+        AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=shared.sight),
         PrivacyApi(desk=p.privacy, journal=p.journal, settings=lambda: p.reader.settings),
         Regulations(desk=p.privacy, journal=p.journal, settings=lambda: p.reader.settings),
+        AlertsApi(alarm=p.alarm, sight=shared.sight),
+    )
+
+
+def _pages(p: Parts, shared: SharedParts) -> Sequence[RouteGroup]:
+    pages = Pages(
+        p.access, p.journal, mark=functools.partial(mark_of, p.gauge, p.snapshots, p.reader), sight=shared.sight
+    )
+    editing = Editing(pages, desk=p.desk, reader=p.reader)
+    return (
         PrivacyPages(pages, desk=p.privacy, settings=lambda: p.reader.settings),
-        AlertsApi(alarm=p.alarm, sight=sight),
         DoorPages(pages),
         AccessPages(pages),
         ActivityPages(pages, desk=p.desk),
         HelpPages(pages),
         Changes(pages, is_stopping=p.is_stopping),
         OverviewPages(
-            pages, reader=p.reader, shelf=p.shelf, gauge=p.gauge, dead=p.dead, issues=p.issues, key_tests=key_tests
+            pages,
+            reader=p.reader,
+            shelf=p.shelf,
+            gauge=p.gauge,
+            dead=p.dead,
+            issues=p.issues,
+            key_tests=shared.key_tests,
         ),
         LivePages(
             pages,
@@ -130,19 +183,19 @@ def all_routes(p: Parts) -> list[Route]:
             views=p.views,
             snapshots=p.snapshots,
             send_trial=p.send_trial,
-            exports=exports,
+            exports=shared.exports,
         ),
         SavedViewPages(pages, views=p.views),
         EventPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk),
         ProblemPages(pages, reader=p.reader, dead=p.dead, orders=p.orders, issues=p.issues),
+        ReplayPages(pages, reader=p.reader, dead=p.dead, orders=p.orders),
         LedgerPages(pages, reader=p.reader, ledger=p.ledger, orders=p.ledger_orders, dead=p.dead),
         AlertPages(editing, alarm=p.alarm),
         PeoplePages(pages, reader=p.reader, search=p.search, ledger=p.ledger),
         RadarPages(pages, reader=p.reader, ledger=p.ledger),
-        MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk, counts=counts),
+        MappingPages(pages, reader=p.reader, shelf=p.shelf, desk=p.desk, counts=shared.counts),
         NamesPages(editing),
         SourcePages(editing),
-        SetUpPages(editing, orders=p.orders, begun=p.begun, key_tests=key_tests),
-        DestinationPages(editing, orders=p.orders, dead=p.dead, begun=p.begun, key_tests=key_tests),
+        SetUpPages(editing, orders=p.orders, begun=p.begun, key_tests=shared.key_tests),
+        DestinationPages(editing, orders=p.orders, dead=p.dead, begun=p.begun, key_tests=shared.key_tests),
     )
-    return [route for part in parts for route in part.routes()]

@@ -1,21 +1,26 @@
-"""`penstock replay`: send dead and rejected events again, with the mapping in force now."""
+"""`penstock replay`: send events again, dead and rejected ones or any, with the mapping in force now."""
 
+import dataclasses
 import getpass
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
+from penstock.buffer.port.selection import Selection
 from penstock.cli import EXIT_PARTIAL, config_option, config_path
 from penstock.cli.destination import destination_of, destination_option
 from penstock.cli.selection import filter_options, printable, selection_of
 from penstock.errors import SettingsError
 from penstock.inspect.replays import Replay, count_by_cause, refuse_without_bodies, replay_of
 from penstock.settings import Settings
+
+if TYPE_CHECKING:
+    from penstock.explain.preview import ReplayPreview
 
 # How often a running replay is looked at.
 LOOK_S = 0.5
@@ -25,7 +30,8 @@ LOOK_S = 0.5
 @config_option
 @destination_option
 @filter_options
-@click.option("--dry-run", is_flag=True, help="Show the counts and do nothing.")
+@click.option("--fresh-ids", is_flag=True, help="Tracks get a new id: what was taken before counts twice.")
+@click.option("--dry-run", is_flag=True, help="Show the counts and what it would do, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--no-wait", is_flag=True, help="Give the order and end; see it with --list.")
 @click.option("--list", "listed", is_flag=True, help="Show all replays.")
@@ -33,8 +39,9 @@ LOOK_S = 0.5
 @click.option("--resume", "resumed", type=int, metavar="NUMBER", help="Let a stopped replay go on.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
 def replay_command(config: Path | None, *, listed: bool, stopped: int | None, resumed: int | None, **rest: Any) -> None:
-    """Show how many dead and rejected events a filter takes, ask, and send them again behind live traffic.
+    """Show how many events a filter takes and what sending them again would do, ask, and send them behind live traffic.
 
+    Dead and rejected events, unless --outcome says more. Values that came with newer events are never overwritten.
     Ends with 0 when all of them arrived, and with 5 when something is left.
     """
     from penstock.run.in_force import settings_in_force
@@ -64,6 +71,7 @@ def _replay(
     dry_run: bool,
     yes: bool,
     no_wait: bool,
+    fresh_ids: bool,
     **filters: Any,
 ) -> None:
     name, selection = destination_of(settings, destination), selection_of(filters)
@@ -76,14 +84,52 @@ def _replay(
         refuse_without_bodies(dead, name, selection, count=total)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
+    _preview(settings, dead, name, selection, fresh_ids=fresh_ids, as_json=as_json and dry_run)
     if dry_run or not total:
         return
     if not yes:
         click.confirm(f"Send {total} events to {name} again?", abort=True, err=True)
-    job = orders.ask_replay(name, selection, by=getpass.getuser())
+    job = orders.ask_replay(name, selection, by=getpass.getuser(), fresh_ids=fresh_ids)
     click.echo(f"replay {job}", err=True)
     if not no_wait:
         _wait(settings, orders, dead, job, as_json=as_json)
+
+
+def _preview(
+    settings: Settings, dead: DeadLetters, name: str, selection: Selection, *, fresh_ids: bool, as_json: bool
+) -> None:
+    from penstock.clock import SystemClock
+    from penstock.explain.preview import would_do
+    from penstock.run.opening import open_store
+
+    shelf, now = open_store(settings).ledger, SystemClock().now()
+    would, unread = would_do(dead, shelf, name, selection, settings, now=now, fresh_ids=fresh_ids)
+    if would and as_json:
+        click.echo(msgspec.json.encode(_facts(would)))
+    for line in _in_words(would, name) if would else [unread] if unread else []:
+        click.echo(printable(line), err=True)
+
+
+def _in_words(would: "ReplayPreview", name: str) -> list[str]:
+    """Return what a replay would do, a line for each way in which events would end."""
+    told = {
+        f"would be sent, {dict(would.calls)}": would.sent,
+        f"of these were taken before, and count twice at {name}": would.counted_again,
+        f"were taken before and keep their id: {name} will ignore them": would.repeats,
+        "are already up to date: nothing would be sent": would.up_to_date,
+        "hold values that newer events have said since: those are not sent": would.overtaken,
+        f"are about people that {name} is asked for first; if it has none, they wait": would.unknown_people,
+        **{f"would be rejected: {reason}": count for reason, count in would.rejected.items()},
+        **{f"would be filtered: {reason}": count for reason, count in would.filtered.items()},
+    }
+    first = "It would do this" if would.is_all else f"Of the first {would.looked_at}, it would do this"
+    return [f"{first}; nothing was sent:", *(f"{count:>7}  {what}" for what, count in told.items() if count)]
+
+
+def _facts(would: "ReplayPreview") -> dict[str, Any]:
+    facts = {field.name: getattr(would, field.name) for field in dataclasses.fields(would)}
+    sample = [(each.story.event.message_id, each.call) for each in would.sample]
+    return facts | {"sample": [{"message_id": id_, "path": call.path, "body": call.body} for id_, call in sample]}
 
 
 def _wait(settings: Settings, orders: Orders, dead: DeadLetters, job: int, *, as_json: bool) -> None:

@@ -1,25 +1,31 @@
 """The filters that `penstock dead` and `penstock replay` share."""
 
-import re
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from penstock.buffer.port.outcomes import WantedOutcome
 from penstock.buffer.port.selection import Selection
 from penstock.clock import SystemClock
-from penstock.timestamps import parsed
-
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+from penstock.errors import SettingsError
+from penstock.inspect.moments import moment_of
 
 
 def filter_options(command: click.decorators.FC) -> click.decorators.FC:
-    """Add --cause, --source, --person, --company, --event, --message-id, --since and --until."""
+    """Add --cause, --outcome, --source, --type, --person, --company, --event, --message-id, --since and --until."""
     for option in reversed(
         (
             click.option(
                 "--cause", default="", help="A cause that `penstock dead` shows, such as custify.refused.422."
             ),
+            click.option(
+                "--outcome",
+                default="",
+                type=click.Choice(get_args(WantedOutcome)),
+                help="Events that ended so: any, or delivered; without it dead and rejected ones.",
+            ),
             click.option("--source", default="", help="Name of a source."),
+            click.option("--type", default="", help="Type of SDK call, such as identify."),
             click.option("--person", default="", help="A user id, an e-mail address or an anonymous id."),
             click.option("--company", default="", help="A company id."),
             click.option("--event", "event_name", default="", help="Name of a track event."),
@@ -44,11 +50,7 @@ def printable(text: str) -> str:
 
 
 def _time(name: str, text: str) -> float | None:
-    if not text:
-        return None
-    if age := re.fullmatch(r"(\d{1,9})([smhd])", text):
-        return SystemClock().now() - int(age[1]) * UNITS_S[age[2]]
-    moment = parsed(text)
-    if moment is None:
-        raise click.BadParameter(f"expected a date or an age such as 24h, got {text}", param_hint=f"--{name}")
-    return moment.timestamp()
+    try:
+        return moment_of(name, text, now=SystemClock().now())
+    except SettingsError as error:
+        raise click.BadParameter(f"expected {error.expected}, got {text}", param_hint=f"--{name}") from error

@@ -11,6 +11,7 @@ from penstock.deliver.decide import Said, Settle, Verdict
 from penstock.destinations.answer import Accepted, Recognised, Suspicious
 from penstock.destinations.plan import Call, Filtered, Meaning, Plan, Unmappable
 from penstock.ledger.guard import Displaced, Suspicion
+from penstock.ledger.newer import SAID_SINCE
 from penstock.ledger.record import Alias, Delta
 from penstock.ledger.weigh import CARRIED_BY, Note, Weighable, Weighed
 
@@ -129,9 +130,9 @@ class Dispatch:
         said = as_kept((note.path, note.field, note.why, note.value) for note in notes) if notes else ""
         given = next((note.value for note in notes if note.value), "") if notes else ""
         if not is_carried:
-            return Ending(
-                lease=lease, outcome=Outcome.NO_OP, reason="the destination holds all of it already", notes=said
-            )
+            is_overtaken = any(note.why == SAID_SINCE for note in notes)
+            reason = "newer events have said all of it" if is_overtaken else "the destination holds all of it already"
+            return Ending(lease=lease, outcome=Outcome.NO_OP, reason=reason, notes=said)
         if lease is not carrier:
             reason = CARRIED_BY + (carrier.event.message_id if carrier else "")
             return Ending(lease=lease, outcome=Outcome.COALESCED, reason=reason, notes=said)

@@ -10,6 +10,7 @@ from penstock.deliver.steps import Steps
 from penstock.deliver.weighing import Gathered, needs_known, surveyed
 from penstock.destinations.plan import Plan
 from penstock.destinations.subjects import email_subject
+from penstock.ledger.newer import NOT_OVERTAKEN
 from penstock.ledger.record import Record
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import whose
@@ -24,14 +25,31 @@ async def gather(
     """
     first, rules, mode = reads[0], policy.rules, policy.mode
     is_shadow = isinstance(first.meaning, Plan) and not mode.is_live_for(first.meaning)
-    if not isinstance(first.meaning, Plan) or rules.is_off:
+    if not isinstance(first.meaning, Plan) or (rules.is_off and not _is_upsert_again(first)):
         return Gathered(run=[first], is_shadow=is_shadow, is_plain=True)
     alike = [first]
     for read in reads[1:] if rules.coalesce else ():
         if not isinstance(read.meaning, Plan) or mode.is_live_for(read.meaning) is is_shadow:
             break
         alike.append(read)
-    return await _looked_up(await on_record(alike, kept, steps, is_shadow=is_shadow), rules, kept, look_up)
+    known = await on_record(alike, kept, steps, is_shadow=is_shadow)
+    if first.lease.replay:
+        known = await _with_newer(known, policy, kept, steps)
+    return await _looked_up(known, rules, kept, look_up)
+
+
+async def _with_newer(known: Gathered, policy: DeliveryPolicy, kept: KeptRecords, steps: Steps) -> Gathered:
+    """Add what newer events said of whom events are about that are sent again. Raises Unfinished."""
+    found = await kept.newer.overtaking(known.run, known.records, steps, policy)
+    parts = [dataclasses.replace(part, overtaken=own) for part, own in zip(known.parts, found, strict=True)]
+    is_plain = policy.rules.is_off and not any(newer != NOT_OVERTAKEN for own in found for newer in own.values())
+    return dataclasses.replace(known, parts=parts, is_plain=is_plain)
+
+
+def _is_upsert_again(read: Read) -> bool:
+    """Return whether an event would overwrite what the destination holds, and newer ones may have said that."""
+    is_upsert = isinstance(read.meaning, Plan) and all(call.about != "event" for call in read.meaning.calls)
+    return is_upsert and bool(read.lease.replay)
 
 
 async def on_record(run: Sequence[Read], kept: KeptRecords, steps: Steps, *, is_shadow: bool) -> Gathered:

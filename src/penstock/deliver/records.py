@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 from penstock.buffer.port.ledger import Ledger
 from penstock.clock import Clock
 from penstock.deliver.dispatch import SHADOW
+from penstock.deliver.newer import NewerSayings
 from penstock.destinations.answer import Accepted, Answer, Refused
 from penstock.destinations.plan import Call
 from penstock.destinations.subjects import email_subject, user_subject
@@ -24,7 +25,7 @@ class KeptRecords:
     """The ledger of one destination, as the engine uses it."""
 
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
-        self.ledger, self.clock = ledger, clock
+        self.ledger, self.clock, self.newer = ledger, clock, NewerSayings(ledger, clock=clock)
         #: By look-up: when it was made, and who it found.
         self.looked_up: dict[str, tuple[float, Record | None]] = {}
 

@@ -28,7 +28,7 @@ class Replays:
         order = min(open_orders, key=lambda each: each.id)
         limit = WAITING_MAX
         while limit > 0:
-            step = await self.backlog.replay(order.selection, job=order.id, limit=limit)
+            step = await self.backlog.replay(order.selection, job=order.id, limit=limit, fresh_ids=order.fresh_ids)
             if step.is_read:
                 self.ended.add(order.id)
                 log.info("replay_read", job=order.id, waiting=step.waiting)

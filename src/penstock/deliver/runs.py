@@ -21,7 +21,7 @@ from penstock.deliver.records import KeptRecords
 from penstock.deliver.steps import Steps, Unfinished
 from penstock.deliver.watchman import StepSpent
 from penstock.deliver.weighing import weighed
-from penstock.destinations.plan import Meaning, Plan, Unmappable
+from penstock.destinations.plan import Plan, Unmappable
 from penstock.ledger.modes import Mode
 from penstock.ledger.rules import Rules
 
@@ -68,7 +68,7 @@ class Runs:
 
     async def free(self, reads: Sequence[Read], rules: Rules, mode: Mode) -> Run:
         """Return those of these events, from the first on, that end without a call; their records are reserved."""
-        free = list(itertools.takewhile(lambda read: _may_end(read.meaning, rules, mode), reads))
+        free = list(itertools.takewhile(lambda read: _may_end(read, rules, mode), reads))
         plans = [read for read in free if isinstance(read.meaning, Plan)]
         token = reads[0].lease.token
         dispatch = await self._no_ops(plans if rules.coalesce else plans[:1], rules, token) if plans else None
@@ -107,10 +107,12 @@ class Runs:
         return grown
 
 
-def _may_end(meaning: Meaning, rules: Rules, mode: Mode) -> bool:
+def _may_end(read: Read, rules: Rules, mode: Mode) -> bool:
     """Return whether an event may come to nothing: it has no plan, or the destination may hold all of it."""
+    meaning = read.meaning
     if not isinstance(meaning, Plan):
         # A visitor's event may wait for a sign-in.
         return not (isinstance(meaning, Unmappable) and meaning.visitor)
-    is_upsert = all(call.about != "event" for call in meaning.calls)
+    # What newer events said of one that is sent again is not known here.
+    is_upsert = not read.lease.replay and all(call.about != "event" for call in meaning.calls)
     return is_upsert and rules.skip_unchanged and mode.is_live_for(meaning)

@@ -63,9 +63,9 @@ def weighed_at(known: Gathered, rules: Rules, now: float) -> Dispatch:
     seen = {subject: Delta(fields=r.fields, asserted_at=r.asserted_at) for subject, r in known.found.items()}
     if any(call.about == "event" for call in known.parts[0].plan.calls):
         return _event(known, rules, seen, now)
-    return dispatch_of(
-        known.run, weigh(known.parts, known.records, rules, now=now), seen=seen, is_shadow=known.is_shadow
-    )
+    made = weigh(known.parts, known.records, rules, now=now)
+    dispatch = dispatch_of(known.run, made, seen=seen, is_shadow=known.is_shadow)
+    return dataclasses.replace(dispatch, learned={}) if rules.is_off else dispatch
 
 
 def plain(known: Gathered) -> Dispatch:

@@ -9,6 +9,8 @@ from penstock import causes
 #: What a call is about: the record of a person or of a company, or something that happened.
 About = Literal["person", "company", "event"]
 Value = str | int | float | bool
+#: In front of the number of the replay, behind the id of an event that counts once more.
+AGAIN = ".again-"
 #: The type of an attribute, as far as destinations tell types apart.
 AttributeType = Literal["date", "number", "boolean", "string"]
 
@@ -88,6 +90,15 @@ class Call:
 
     def of_company(self, company_id: str) -> "Call":  # noqa: ARG002 - nothing of it is on record
         """Return the same event, of a company."""
+        return self
+
+    @property
+    def repeat_id(self) -> str:
+        """Return the id by which the destination tells that it has this already; empty: it would count it once more."""
+        return ""
+
+    def anew(self, mark: str) -> "Call":  # noqa: ARG002 - there is nothing to tell it by
+        """Return the same, with another `repeat_id` where it has one: the old one with a mark behind it."""
         return self
 
     def look_ups(self) -> Sequence[str]:

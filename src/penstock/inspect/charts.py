@@ -14,6 +14,8 @@ Counted = Mapping[int, Mapping[EndedAs, int]]
 BAD = (Outcome.DEAD, Outcome.REJECTED)
 # Sources that have a colour of their own; the others share one.
 SOURCES_MAX, OTHERS, UNKNOWN = 5, "all others", "not known"
+#: The split by the names of events: for it, `named` makes the figures.
+NAMED = "event"
 HEIGHT = 100
 # So many times as much is no longer said in percent.
 TIMES = 4
@@ -108,6 +110,29 @@ def ended_chart(steps: Counted, range_: Range, now: int, *, split: str) -> Chart
     return _chart(figures, counted, range_, now, whole=True)
 
 
+def named(steps: Counted, names: Mapping[int, Mapping[str, int]]) -> Counted:
+    """Return how events ended with their names in the place of sources: each step shared out as a sample of it was.
+
+    Roll-ups by name would make each event dearer, and a sender decides how many names there are.
+    """
+    shared: dict[int, dict[EndedAs, int]] = {}
+    for minute, counts in steps.items():
+        sample = names.get(minute) or {"": 1}
+        own = collections.Counter[EndedAs]()
+        for (_, outcome), count in counts.items():
+            own.update({(name, outcome): share for name, share in _shared_out(count, sample).items()})
+        shared[minute] = dict(own)
+    return shared
+
+
+def _shared_out(count: int, sample: Mapping[str, int]) -> dict[str, int]:
+    """Return a count in whole parts that are as a sample was; what is left over goes to its most frequent."""
+    of = sum(sample.values())
+    shares = {name: count * each // of for name, each in sample.items()}
+    shares[max(sample, key=lambda name: sample[name])] += count - sum(shares.values())
+    return {name: share for name, share in shares.items() if share}
+
+
 def lag_chart(lags: Mapping[int, Sequence[float]], range_: Range, now: int) -> Chart:
     """Return how long the events of each step took: the median, and what 95 of 100 stay below."""
     figures = {minute: [statistics.median(found), _high(found)] for minute, found in lags.items() if found}
@@ -178,6 +203,7 @@ SPLITS: Mapping[str, Callable[[Counted], tuple[list[Series], Callable[[EndedAs],
     "result": _by_result,
     "outcome": _by_outcome,
     "source": _by_source,
+    NAMED: _by_source,
 }
 
 

@@ -8,7 +8,7 @@ from typing import TypedDict
 import msgspec
 
 from penstock.buffer.port.dead_letters import DeadLetters, ReplayProgress
-from penstock.buffer.port.orders import ReplayOrder
+from penstock.buffer.port.orders import Orders, ReplayOrder
 from penstock.buffer.port.outcomes import REPLAYABLE
 from penstock.buffer.port.selection import Selection
 from penstock.destinations.kinds import explained
@@ -28,6 +28,8 @@ class Replay:
     id: int
     destination: str
     selection: Selection
+    #: Its tracks have fresh ids: what was taken before counts twice.
+    fresh_ids: bool
     asked_at: float
     asked_by: str
     #: "ordered" until deliver begins, then "running"; "stopped" by a person; "done".
@@ -46,6 +48,7 @@ def replay_of(order: ReplayOrder, progress: ReplayProgress | None) -> Replay:
         id=order.id,
         destination=order.destination,
         selection=order.selection,
+        fresh_ids=order.fresh_ids,
         asked_at=order.asked_at,
         asked_by=order.asked_by,
         state=_state(order, progress),
@@ -54,6 +57,13 @@ def replay_of(order: ReplayOrder, progress: ReplayProgress | None) -> Replay:
         outcomes=outcomes,
         left=sum(outcomes.get(outcome, 0) for outcome in REPLAYABLE),
     )
+
+
+def last_replay(orders: Orders, dead: DeadLetters, destination: str, cause: str) -> Replay | None:
+    """Return what the last replay of a cause did, or has done so far."""
+    mine = (o for o in orders.replays() if (o.destination, o.selection.cause) == (destination, cause))
+    order = next(mine, None)
+    return replay_of(order, dead.progress(order.id)) if order and cause else None
 
 
 def shown_selection(selection: Selection, eyes: Eyes) -> Selection:
@@ -68,7 +78,7 @@ def shown_selection(selection: Selection, eyes: Eyes) -> Selection:
 
 
 def count_by_cause(dead: DeadLetters, destination: str, selection: Selection) -> Mapping[str, int]:
-    """Return how many events a selection takes, by cause; what a person sees before anything is done."""
+    """Return how many events a selection takes, by cause, without one by outcome; what a person sees before anything is done."""
     if selection == Selection(cause=selection.cause):
         problems = [p for p in dead.problems(destination) if selection.cause in {"", p.cause}]
         return _sums(
@@ -78,7 +88,7 @@ def count_by_cause(dead: DeadLetters, destination: str, selection: Selection) ->
     after: int | None = 0
     while after is not None:
         page = dead.select(destination, selection, after_seq=after, limit=PAGE)
-        counts.update(story.cause for story in page.stories)
+        counts.update(story.cause or story.state for story in page.stories)
         after = page.next_seq
     return counts
 

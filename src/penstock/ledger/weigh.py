@@ -15,7 +15,8 @@ import msgspec
 
 from penstock.destinations.plan import Call, Plan, Value
 from penstock.destinations.subjects import company_subject, email_subject, user_subject
-from penstock.ledger.policies import withheld
+from penstock.ledger.newer import NOT_OVERTAKEN, SAID_SINCE, Overtaken
+from penstock.ledger.policies import BY_ORDER, withheld
 from penstock.ledger.record import (
     LEFT,
     MEMBER,
@@ -45,6 +46,8 @@ class Weighable:
     plan: Plan
     #: The company of a group call; empty for every other call.
     group: str = ""
+    #: Of an event that is sent again: what newer events said of its subjects. It gives way to that.
+    overtaken: Mapping[str, Overtaken] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def weigh(parts: Sequence[Weighable], records: Records, rules: Rules, *, now: fl
             subject = whose(call, records)
             if subject not in drafts:
                 drafts[subject] = Draft(call, records.get(subject), rules, known=known, now=now)
-            says_something = drafts[subject].add(call, part, said)
+            says_something = drafts[subject].add(call, subject, part, said)
             if says_something or drafts[subject].is_stale or not rules.skip_unchanged:
                 touched[-1].add(subject)
         notes.append(tuple(said))
@@ -156,24 +159,33 @@ class Draft:
         self.relinked: set[str] = set()
         #: Values that are held as a guess of ours, and that are stated now.
         self.confirmed: dict[str, Value] = {}
+        #: Newer events said some of it.
+        self.is_overtaken = False
         self.old_email = self.after.fields.get("email")
 
-    def add(self, call: Call, part: Weighable, notes: list[Note]) -> bool:
+    def add(self, call: Call, subject: str, part: Weighable, notes: list[Note]) -> bool:
         """Fold one event in; return whether it says anything that is not held yet."""
         self.plain = None if self.said else call
         self.said.append(call)
+        newer = part.overtaken.get(subject, NOT_OVERTAKEN)
+        fields = self._left(call.fields(), newer.fields, notes)
         says = [
             self._take(name, NULL if value is None else value, part=part, notes=notes, guessed=name in call.guessed)
-            for name, value in call.fields().items()
+            for name, value in fields.items()
         ]
-        says += [self._link(company, wanted) for company, wanted in call.links().items()]
-        if part.group and self.about == "person":
+        links = {company: wanted for company, wanted in call.links().items() if company not in newer.companies}
+        if len(links) < len(call.links()):
+            self.plain = None
+        says += [self._link(company, wanted) for company, wanted in links.items()]
+        if part.group and self.about == "person" and not newer.has_group:
             self.after.last_group = part.group
         return any(says) or self.before is None
 
     def call(self) -> Call | None:
         """Return the call to make; None when all of it is held."""
         stale = self.is_stale
+        if self.is_overtaken and not (self.fields or self.links or stale):
+            return None
         if self.rules.skip_unchanged and self.before is not None and not (self.changed or self.relinked or stale):
             return None
         if stale:
@@ -225,6 +237,17 @@ class Draft:
             self.after.guessed.remove(name)
             if not is_new:
                 self.confirmed[name] = value
+
+    def _left(
+        self, fields: Mapping[str, Value | None], newer: frozenset[str], notes: list[Note]
+    ) -> Mapping[str, Value | None]:
+        """Return the fields that no newer event said; those that go by value or by time decide for themselves."""
+        gone = [name for name in fields if name in newer and self.rules.policy(self.kind, name) in BY_ORDER]
+        if not gone:
+            return fields
+        self.plain, self.is_overtaken = None, True
+        notes += [Note(self.path, name, SAID_SINCE) for name in gone]
+        return {name: value for name, value in fields.items() if name not in gone}
 
     def _link(self, company: str, wanted: bool) -> bool:
         self.links[company] = wanted

@@ -18,6 +18,7 @@ from penstock.settings.not_yet import NOT_YET, refusal_of
 from penstock.settings.source import Source
 from penstock.settings.table import SCALARS, Connection, Destination, Settings
 from penstock.settings.text import References, closest, parsed_toml, read_bytes, typed, unknown
+from penstock.settings.thresholds import THRESHOLDS, with_thresholds
 
 Table = Mapping[str, typing.Any]
 
@@ -109,7 +110,7 @@ def _with_dashboard(table: Table, dashboard: Table) -> Table:
             merged[key] = own | theirs
     if connections := dashboard.get("connections"):
         merged["connections"] = [*_list(table, "connections"), *connections]
-    return merged
+    return with_thresholds(merged, dashboard.get(THRESHOLDS, {}))
 
 
 def _scalars(table: Table, mistakes: Mistakes) -> dict[str, typing.Any]:

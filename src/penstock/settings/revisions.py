@@ -14,10 +14,11 @@ from penstock.errors import SettingsError, SettingsOutdated
 from penstock.origin import origin_of
 from penstock.settings import AlertChannel, Connection, Destination, Settings, Source, read_table, refuse_unsaid
 from penstock.settings.renames import named_back
+from penstock.settings.thresholds import NAMES, THRESHOLDS, chosen
 from penstock.settings.vault import Vault
 
 Document = dict[str, Any]
-EMPTY: Mapping[str, Any] = {"sources": {}, "destinations": {}, "connections": [], "alerts": {}}
+EMPTY: Mapping[str, Any] = {"sources": {}, "destinations": {}, "connections": [], "alerts": {}, THRESHOLDS: {}}
 SECRET = "api_key"  # noqa: S105 - the name of the field
 #: The same of a channel that alerts go to.
 CHANNEL_SECRET = "secret"  # noqa: S105 - the name of the field
@@ -69,7 +70,8 @@ class Desk:
 
     def completed(self, document: Mapping[str, Any]) -> Document:
         """Return a document of a file with what it says nothing of as it is now, secrets open. Raises SettingsError."""
-        return {"alerts": opened(self.document(), self.vault)["alerts"], **document}
+        now = opened(self.document(), self.vault)
+        return {"alerts": now["alerts"], THRESHOLDS: now[THRESHOLDS], **document}
 
     def put(self, document: Mapping[str, Any], *, by: str, note: str, after: int | None = None) -> Settings:
         """Put a whole document in force. Raises SettingsError and SettingsOutdated; then everything stays as it was."""
@@ -158,9 +160,10 @@ def sealed(document: Mapping[str, Any], vault: Vault) -> Document:
 def document_of(file: Path) -> Document:
     """Read sources, destinations, connections and alerts of a file, with its references resolved. Raises SettingsError.
 
-    Without a table of alerts it says nothing of them: files of an older Penstock have none.
+    Without a table of alerts, or a number of theirs, it says nothing of them: files of an older Penstock have none.
     """
     table = read_table(file)
+    numbers = {name: table.pop(name) for name in NAMES if name in table}
     if unknown := sorted(table.keys() - EMPTY.keys()):
         raise SettingsError(
             unknown[0],
@@ -171,7 +174,8 @@ def document_of(file: Path) -> Document:
     document = {key: table.get(key, copy.deepcopy(empty)) for key, empty in EMPTY.items()}
     if "alerts" not in table:
         del document["alerts"]
-    return document
+    del document[THRESHOLDS]
+    return document | ({THRESHOLDS: numbers} if numbers else {})
 
 
 def document_in_force(settings: Settings) -> Document:
@@ -181,12 +185,13 @@ def document_in_force(settings: Settings) -> Document:
         "destinations": {name: _block_of(destination) for name, destination in settings.destinations.items()},
         "connections": [_block_of(connection) for connection in settings.connections],
         "alerts": {name: _block_of(channel) for name, channel in settings.alerts.items()},
+        THRESHOLDS: chosen(settings),
     }
 
 
 def toml_of(document: Mapping[str, Any]) -> str:
     """Return a document as TOML. A secret becomes a reference: NAME_API_KEY, of a channel NAME_SECRET, in the environment."""
-    lines: list[str] = []
+    lines = [f"{name} = {_quoted(number)}" for name, number in document.get(THRESHOLDS, {}).items()]
     for kind in ("sources", "destinations", "alerts"):
         secret = CHANNEL_SECRET if kind == "alerts" else SECRET
         for name, block in document.get(kind, {}).items():

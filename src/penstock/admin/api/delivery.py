@@ -16,6 +16,7 @@ from penstock.admin.api.api import (
     whole,
 )
 from penstock.admin.api.body import ApiError
+from penstock.admin.api.replay_shapes import PreviewTold, preview_told
 from penstock.admin.api.shapes import (
     EventsAnswer,
     PauseAnswer,
@@ -28,6 +29,7 @@ from penstock.buffer.port.control import Journal
 from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.selection import Selection
+from penstock.explain.preview import would_do
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.replays import (
     Replay,
@@ -100,13 +102,25 @@ class DeliveryApi:
     def ask(self, request: Request, wanted: ReplayRequest) -> ReplayAnswer:
         """Count a selection and, unless it is a dry run, order its replay."""
         destination = self._known(wanted.destination)
-        counts = count_by_cause(self.dead, destination, wanted.selection)
-        job, who = None, caller_of(request).name
-        if not wanted.dry_run:
-            refuse_without_bodies(self.dead, destination, wanted.selection, count=sum(counts.values()))
-            job = self.orders.ask_replay(destination, wanted.selection, by=who)
-            self.journal.note(who, f"replay {job} at {destination} ordered by the API, {sum(counts.values())} events")
-        return {"replay": None if job is None else self._replay(job, request), "counts": dict(counts)}
+        selection, fresh_ids = wanted.selection, wanted.fresh_ids
+        counts = count_by_cause(self.dead, destination, selection)
+        if wanted.dry_run:
+            return {"replay": None, "counts": dict(counts), "preview": self._would(destination, wanted, request)}
+        refuse_without_bodies(self.dead, destination, selection, count=sum(counts.values()))
+        who = caller_of(request).name
+        job = self.orders.ask_replay(destination, selection, by=who, fresh_ids=fresh_ids)
+        twice = ", with fresh ids: they count twice" if fresh_ids else ""
+        self.journal.note(
+            who, f"replay {job} at {destination} ordered by the API, {sum(counts.values())} events{twice}"
+        )
+        return {"replay": self._replay(job, request), "counts": dict(counts), "preview": None}
+
+    def _would(self, name: str, wanted: ReplayRequest, request: Request) -> PreviewTold | None:
+        settings, now = self.reader.settings, self.reader.clock.now()
+        shelf, fresh_ids = self.reader.ledger, wanted.fresh_ids
+        would, _ = would_do(self.dead, shelf, name, wanted.selection, settings, now=now, fresh_ids=fresh_ids)
+        sees_calls = "payloads" in caller_of(request).rights
+        return preview_told(would, eyes_of(request, self.sight), calls=sees_calls) if would else None
 
     def replay(self, request: Request, _: object) -> Replay:
         """Return one replay."""

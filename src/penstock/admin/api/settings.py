@@ -35,6 +35,7 @@ from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.key_tests import KeyTests
 from penstock.inspect.status import StatusReader
 from penstock.settings.revisions import CHANNEL_SECRET, SECRET, Desk, differences, opened
+from penstock.settings.thresholds import THRESHOLDS
 
 # Fields, and traits that reach none, in one answer.
 FIELDS_MAX = 1_000
@@ -88,6 +89,7 @@ class SettingsApi:
         document = {key: given[key] for key in ("sources", "destinations", "connections")}
         # A program that knows nothing of channels leaves them as they are.
         document["alerts"] = now["alerts"] if wanted.alerts is None else given["alerts"]
+        document[THRESHOLDS] = now[THRESHOLDS] if wanted.thresholds is None else given[THRESHOLDS]
         for name in (*document["sources"], *document["destinations"], *document["alerts"]):
             if not NAME.fullmatch(name) or name == "new":
                 raise SettingsError("name", expected="letters, digits, spaces, . _ -, at most 63", got=name[:100])

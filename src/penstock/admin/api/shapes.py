@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from penstock.admin.api.replay_shapes import PreviewTold
 from penstock.buffer.port.control import Role
 from penstock.buffer.port.selection import Selection
 from penstock.explain.explain import Line
@@ -30,8 +31,10 @@ class ReplayRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     destination: str
     selection: Selection = msgspec.field(default_factory=Selection)
-    #: Only count.
+    #: Only count, and say what it would do.
     dry_run: bool = False
+    #: Tracks get a new id by which the destination tells repeats: what was taken before counts twice.
+    fresh_ids: bool = False
 
 
 class ForgetRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +60,8 @@ class NewSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     connections: list[dict[str, Any]]
     #: Who is told of problems; left out, that stays as it is.
     alerts: dict[str, dict[str, Any]] | None = None
+    #: When alerts speak, by the names of settings; left out, that stays as it is.
+    thresholds: dict[str, float] | None = None
     note: str = ""
     #: Only say what would change.
     dry_run: bool = False
@@ -166,10 +171,11 @@ class ReplaysAnswer(TypedDict):
 
 
 class ReplayAnswer(TypedDict):
-    """What a replay takes, by cause; none is ordered by a dry run."""
+    """What a replay takes, by cause or else outcome; none is ordered by a dry run, which says what it would do."""
 
     replay: Replay | None
     counts: Mapping[str, int]
+    preview: PreviewTold | None
 
 
 class ForgetAnswer(TypedDict):
@@ -344,6 +350,7 @@ class SettingsAnswer(TypedDict):
     destinations: Mapping[str, Mapping[str, Any]]
     connections: Sequence[Mapping[str, Any]]
     alerts: Mapping[str, Mapping[str, Any]]
+    thresholds: Mapping[str, float]
 
 
 class ChangedAnswer(TypedDict):

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from penstock.admin.api.alert_shapes import AlertsAnswer
+from penstock.admin.api.issue_shapes import DecisionRequest, IssueAnswer, IssuesAnswer, IssueTold
 from penstock.admin.api.privacy_shapes import PrivacyRequestAnswer, PrivacyRequestsAnswer, WhoRequest
 from penstock.admin.api.sent_shapes import SentAnswer
 from penstock.admin.api.shapes import (
@@ -155,6 +156,26 @@ ROUTES = (
         EventsAnswer,
         query={**SELECTED, "after": PLACE, **PAGE_LIMIT},
         statuses=(400, 404),
+    ),
+    _look(
+        "/api/v1/issues",
+        "Problems as people work on them, the open ones first, page by page",
+        IssuesAnswer,
+        query=PART_OF,
+        statuses=(400,),
+    ),
+    _look(
+        "/api/v1/destinations/{name}/issues/{cause}",
+        "One problem: who is affected, what a replay would do, what the last one did",
+        IssueAnswer,
+        statuses=(404,),
+    ),
+    _act(
+        "/api/v1/destinations/{name}/issues/{cause}/{what}",
+        "Decide about a problem: seen, assign to an owner, resolve, dismiss with a reason, or reopen",
+        IssueTold,
+        takes=DecisionRequest,
+        statuses=(404,),
     ),
     _act("/api/v1/destinations/{name}/pause", "Let a destination rest", PauseAnswer, statuses=(404,)),
     _act("/api/v1/destinations/{name}/resume", "Let a destination go on", PauseAnswer, statuses=(404,)),

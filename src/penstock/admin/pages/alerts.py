@@ -17,7 +17,7 @@ from penstock.alerts.words import looked_at
 from penstock.buffer.port.alerts import Episode, ProblemKey
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.inspect.parts import part_from, place_of
-from penstock.settings import ALERT_RULES, AlertChannel, Settings, forms
+from penstock.settings import ALERT_RULES, AlertChannel, Settings, forms, thresholds
 from penstock.settings.revisions import CHANNEL_SECRET, Document
 from penstock.signing_secret import fresh_secret
 
@@ -31,6 +31,7 @@ MUTES: Mapping[str, tuple[str, float | None]] = {
     "end": ("as long as it lasts", None),
 }
 TYPES = {"email": "E-mail", "webhook": "Webhook", "service": "Slack, Teams and others"}
+LIMITS = forms.FormFields(needed=thresholds.NAMES)
 MUTE = forms.FormFields(needed=("rule", "subject", "number", "hours"))
 DIGITS_MAX = 9
 
@@ -47,6 +48,7 @@ class AlertPages:
         return [
             show("/alerts", self.alerts, right="payloads"),
             act("/alerts/mute", self.mute, right="act", fields=MUTE),
+            act("/alerts/thresholds", self.set_thresholds, right="settings", fields=LIMITS),
             show("/alerts/new/{type}", self.new, right="settings"),
             act("/alerts/new/{type}", self.add, right="settings", fields=None),
             show("/alerts/channels/{name}", self.channel, right="settings"),
@@ -78,7 +80,25 @@ class AlertPages:
             mutes=MUTES,
             recipients={name: recipients_of(channel) for name, channel in settings.alerts.items()},
             rules=looked_at(settings),
+            thresholds=thresholds.shown(settings),
+            base=self.desk.revision(),
         )
+
+    def set_thresholds(self, visit: Visit, form: Form) -> Response:
+        """Change when rules speak; one that is as by default is not kept."""
+        wanted = {name: thresholds.threshold(name, form[name]) for name in thresholds.NAMES}
+
+        def edit(document: Document) -> None:
+            usual = thresholds.DEFAULTS
+            document[thresholds.THRESHOLDS] = {name: n for name, n in wanted.items() if n != usual[name]}
+            would = self.desk.preview(document)
+            for name, number in wanted.items():
+                if (fixed := getattr(would, name)) != number:
+                    hint = "penstock.toml, or the environment, sets it: change it there"
+                    raise SettingsError(name, expected=f"{fixed:g}", got=number, hint=hint)
+
+        self.editing.change(visit, form, "thresholds of alerts changed", edit)
+        return redirect("/alerts", said="saved; in force within a second")
 
     def mute(self, visit: Visit, form: Form) -> Response:
         """Send no reminders of a problem for a while; 0 hours: send them again."""

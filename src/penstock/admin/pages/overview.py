@@ -10,7 +10,8 @@ from penstock.buffer.port.dead_letters import DeadLetters
 from penstock.buffer.port.gauge import Gauge
 from penstock.buffer.port.issues import Issues
 from penstock.buffer.port.shelf import Shelf
-from penstock.inspect.charts import RANGES, SPLITS, Chart, Range, compared, ended_chart, lag_chart
+from penstock.inspect.charts import NAMED, RANGES, SPLITS, Chart, Range, compared, ended_chart, lag_chart, named
+from penstock.inspect.eyes import Eyes
 from penstock.inspect.first_steps import first_steps
 from penstock.inspect.issues import issue_rows
 from penstock.inspect.key_tests import KeyTests
@@ -20,6 +21,8 @@ from penstock.inspect.status import DestinationStatus, StatusReader
 
 # Events looked at for the time that those of one bar took.
 SAMPLE, PROBLEMS = 20, 5
+# Events whose names are looked at for one bar: each is unpacked.
+NAMES = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ class OverviewPages:
             steps=first_steps(self.reader.settings, status, self.key_tests.last),
             problems=problems[:PROBLEMS],
             lately={
-                name: self._lately(name, destination, RANGES[range_], split)
+                name: self._lately(name, destination, RANGES[range_], split, visit.eyes)
                 for name, destination in status.destinations.items()
             },
             ranges=RANGES,
@@ -78,14 +81,20 @@ class OverviewPages:
             chosen={"range": range_, "split": split},
         )
 
-    def _lately(self, name: str, destination: DestinationStatus, range_: Range, split: str) -> Lately:
+    def _names(self, name: str, range_: Range, now: int, eyes: Eyes) -> dict[int, dict[str, int]]:
+        """Return the names of a few events of each bar, as the viewer may see them."""
+        found = self.gauge.names(name, since=range_.since(now), until=now, of_each=NAMES, step=range_.step)
+        return {minute: {eyes.text(each): n for each, n in names.items()} for minute, names in found.items()}
+
+    def _lately(self, name: str, destination: DestinationStatus, range_: Range, split: str, eyes: Eyes) -> Lately:
         now_s = self.reader.clock.now()
         now = int(now_s // 60)
         steps = self.shelf.by_minute(name, since=range_.since(now, times=2), step=range_.step)
         lags = self.gauge.lags(name, since=range_.since(now), until=now, of_each=SAMPLE, step=range_.step)
+        shown = named(steps, self._names(name, range_, now, eyes)) if split == NAMED else steps
         per_s = pace_per_s(self.shelf.by_minute(name, since=now - PACE_MINUTES + 1), now_s)
         return Lately(
-            ended=ended_chart(steps, range_, now, split=split),
+            ended=ended_chart(shown, range_, now, split=split),
             lags=lag_chart(lags, range_, now),
             compared=compared(steps, range_, now),
             per_s=per_s,

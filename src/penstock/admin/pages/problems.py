@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.admin.doors.access import may
+from penstock.admin.pages.replays import selection_of
 from penstock.admin.pages.rows import PAGE, rows_of
 from penstock.admin.pages.web import Form, Pages, Visit, redirect
 from penstock.buffer.port.dead_letters import DeadLetters
@@ -16,20 +17,18 @@ from penstock.buffer.port.orders import Orders
 from penstock.buffer.port.search import Found
 from penstock.buffer.port.selection import Selection
 from penstock.destinations.kinds import CAUSES, explained
-from penstock.errors import SettingsError, TooCostly
-from penstock.explain.preview import preview
+from penstock.explain.preview import would_do
 from penstock.inspect.issue_names import name_of_now
 from penstock.inspect.issues import LOOKED_AT, affected, decided, issue_rows
 from penstock.inspect.parts import address_of, cut, part_of, place_of
-from penstock.inspect.replays import Count, Replay, counted, refuse_without_bodies, replay_of, shown_selection
+from penstock.inspect.replays import counted, last_replay
 from penstock.inspect.status import StatusReader
 from penstock.settings.forms import FormFields
 
-# Causes, and replays, on one page.
-GROUPS, REPLAYS = 100, 50
+# Causes on one page.
+GROUPS = 100
 FILTERS = ("source", "person", "company", "event_name", "message_id")
 DECISION = FormFields(optional=("owner", "reason"))
-REPLAY = FormFields(needed=("destination",), optional=("cause", *FILTERS))
 
 
 class ProblemPages:
@@ -48,10 +47,6 @@ class ProblemPages:
             show("/problems/{destination}", self.problem, right="people"),
             show("/problems/{destination}/{cause}", self.problem, right="people"),
             act("/problems/{destination}/{cause}/{what}", self.decide, right="act", fields=DECISION),
-            show("/replays", self.replays, right="people"),
-            act("/replays", self.ask_replay, right="replay", fields=REPLAY),
-            act("/replays/{job:int}/stop", self.stop_replay, right="act"),
-            act("/replays/{job:int}/resume", self.resume_replay, right="act"),
             act("/destinations/{name}/pause", self.pause, right="act"),
             act("/destinations/{name}/resume", self.resume, right="act"),
         ]
@@ -83,7 +78,8 @@ class ProblemPages:
         if name not in self.reader.settings.destinations:
             return visit.page("missing.html", code=404, what=f"destination {name}")
         given = visit.request.query_params
-        selection = _selection(cause, {key: visit.eyes.opened(text) for key, text in given.items()})
+        asked = {key: visit.eyes.opened(text) for key, text in given.items() if key in FILTERS}
+        selection = selection_of(cause, asked, now=self.reader.clock.now())
         after = place_of(visit.request.url, "after")
         page = self.dead.select(name, selection, after_seq=after, limit=PAGE)
         found = Found(stories=page.stories, next_seq=None)
@@ -106,14 +102,12 @@ class ProblemPages:
         """Return how people stand with a problem, who is affected, and what a replay would do; bounded work."""
         seen = self.dead.select(name, selection, limit=LOOKED_AT) if is_first else None
         stories, is_all = (seen.stories, seen.next_seq is None) if seen else ([], True)
+        now, settings = self.reader.clock.now(), self.reader.settings
         would, unread = None, ""
-        try:
-            would = preview(stories, name, self.reader.settings, is_all=is_all) if stories else None
-        except TooCostly as error:
-            unread = str(error)
+        if is_first:
+            would, unread = would_do(self.dead, self.reader.ledger, name, selection, settings, now=now)
         rows = [row for row in issue_rows([name], self.dead, self.issues) if row.problem.cause == cause]
         is_whole = selection == Selection(cause=cause)
-        now = self.reader.clock.now()
         return {
             "row": rows[0] if rows else None,
             "about": affected(stories, is_all=is_all, now=now) if stories and is_whole else None,
@@ -121,14 +115,8 @@ class ProblemPages:
             "unread": unread,
             "looked_at": LOOKED_AT,
             "owners": [user.name for user in self.pages.access.users.users() if may(user, "act")],
-            "last": self._last_replay(name, cause),
+            "last": last_replay(self.orders, self.dead, name, cause),
         }
-
-    def _last_replay(self, name: str, cause: str) -> Replay | None:
-        """Return what the last replay of a cause did, or has done so far."""
-        mine = (o for o in self.orders.replays() if (o.destination, o.selection.cause) == (name, cause))
-        order = next(mine, None)
-        return replay_of(order, self.dead.progress(order.id)) if order and cause else None
 
     def decide(self, visit: Visit, form: Form) -> Response:
         """Keep what a user decided about a problem."""
@@ -139,40 +127,9 @@ class ProblemPages:
         actors = [user.name for user in self.pages.access.users.users() if may(user, "act")]
         made = decided(rows, what, form, by=visit.user.name, actors=actors, now=self.reader.clock.now())
         self.issues.decide(made)
-        said = {"assign": f"assigned to {made.owner}", "dismiss": f"dismissed: {made.reason}"}.get(
-            what, made.state.value
-        )
+        said = made.in_words(what)
         visit.note(f"problem {cause} of {name} {said}")
         return redirect(f"/problems/{name}/{cause}", said=f"{cause} is {said}")
-
-    def replays(self, visit: Visit) -> Response:
-        """Show every replay, and how far it has come."""
-        part = part_of(self.orders.replays(), visit.request.url, "replays", REPLAYS)
-        jobs = part.made(lambda order: replay_of(order, self.dead.progress(order.id)))
-        what = {job.id: cut(_in_words(shown_selection(job.selection, visit.eyes))) for job in jobs.items}
-        return visit.page("replays.html", jobs=jobs, what=what)
-
-    def ask_replay(self, visit: Visit, form: Form) -> Response:
-        """Order a replay of a filter."""
-        name = form["destination"]
-        if form.keys().isdisjoint(("cause", *FILTERS)):
-            raise SettingsError("cause", expected="a cause, or another filter", got="none", hint="empty ones take all")
-        if name not in self.reader.settings.destinations:
-            raise SettingsError("destination", expected=", ".join(self.reader.settings.destinations), got=name)
-        selection = _selection(form.get("cause", ""), form)
-        count: Count = counted(self.dead, name, selection)
-        refuse_without_bodies(self.dead, name, selection, count=count.number)
-        job = self.orders.ask_replay(name, selection, by=visit.user.name)
-        visit.note(f"replay {job} at {name} ordered: {_in_words(selection)}, {count} events")
-        return redirect("/replays", said=f"replay {job} sends {count} events again")
-
-    def stop_replay(self, visit: Visit, _: Form) -> Response:
-        """Stop a replay."""
-        return self._stop(visit, stopped=True, said="is stopped; what it put back is still sent")
-
-    def resume_replay(self, visit: Visit, _: Form) -> Response:
-        """Let a replay go on."""
-        return self._stop(visit, stopped=False, said="goes on")
 
     def pause(self, visit: Visit, _: Form) -> Response:
         """Let a destination rest."""
@@ -181,14 +138,6 @@ class ProblemPages:
     def resume(self, visit: Visit, _: Form) -> Response:
         """Let a destination go on."""
         return self._pause(visit, paused=False, said="goes on")
-
-    def _stop(self, visit: Visit, *, stopped: bool, said: str) -> Response:
-        job = visit.request.path_params["job"]
-        if job not in {order.id for order in self.orders.replays()}:
-            return visit.page("missing.html", code=404, what=f"replay {job}")
-        self.orders.stop_replay(job, stopped=stopped)
-        visit.note(f"replay {job} {said}")
-        return redirect("/replays", said=f"replay {job} {said}")
 
     def _pause(self, visit: Visit, *, paused: bool, said: str) -> Response:
         name = visit.request.path_params["name"]
@@ -199,18 +148,7 @@ class ProblemPages:
         return redirect(f"/destinations/{name}", said=f"{name} {said}")
 
 
-def _selection(cause: str, given: Mapping[str, str]) -> Selection:
-    fields = {key: given[key].strip() for key in FILTERS if key in given}
-    return msgspec.convert({"cause": cause, **fields}, Selection)
-
-
 def _as_asked(selection: Selection, given: Mapping[str, str]) -> Selection:
     """Return a filter as it stood in the address: a pseudonym stays one."""
     ids = {key: given.get(key, "").strip() for key in ("person", "company", "message_id")}
     return msgspec.structs.replace(selection, **ids)
-
-
-def _in_words(selection: Selection) -> str:
-    """Return a filter as a person reads it."""
-    facts = msgspec.to_builtins(selection)
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items()) or "everything"

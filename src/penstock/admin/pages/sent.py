@@ -61,15 +61,8 @@ def sent_part(account: Account, visit: Visit, reader: StatusReader, mask: Mask) 
     """Return what the page of an event tells of its calls."""
     story, meaning, name = account.story, account.explanation.meaning, account.destination
     bodies, problem = bodies_or_why(story, name, reader.settings)
-    event = story.event
-    replay = would_send(
-        meaning,
-        reader.settings.destinations[name],
-        reader.ledger,
-        message_id=event.message_id,
-        at_ms=happened_ms(story, name, reader.settings),
-        now=reader.clock.now(),
-    )
+    settings, at_ms = reader.settings, happened_ms(story, name, reader.settings)
+    replay = would_send(story, meaning, name, settings, reader.ledger, at_ms=at_ms, now=reader.clock.now())
     return SentPart(
         sent=[_shown(each, mask) for each in reversed(bodies[-SHOWN:])],
         left_out=max(0, len(bodies) - SHOWN),

@@ -2,9 +2,12 @@
 
 import bisect
 import collections
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from penstock.buffer.memory.ledger import MemoryLedger
+from penstock.buffer.memory.newer import newer_upserts
 from penstock.buffer.memory.ties import MemoryAcquaintances, MemoryTies
 from penstock.buffer.memory.waiting import ReplayJob, Waiting
 from penstock.buffer.port.backlog import (
@@ -69,7 +72,7 @@ class MemoryBacklog:
         self.replays: dict[int, ReplayJob] = {}
         self.turns = PriorityTurns()
         self.minutes: dict[int, collections.Counter[EndedAs]] = collections.defaultdict(collections.Counter)
-        self.ledger = MemoryLedger()
+        self.ledger = MemoryLedger(functools.partial(newer_upserts, self))
         #: Numbers of events that have ended, and were parked on their way.
         self.once_parked: set[int] = set()
 
@@ -153,8 +156,8 @@ class MemoryBacklog:
         """Let every parked event take its place again."""
         self._unpark([position for position, waiting in self.waiting.items() if waiting.parked_for])
 
-    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
-        """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
+    async def replay(self, selection: Selection, *, job: int, limit: int, fresh_ids: bool = False) -> ReplayStep:
+        """Put the next events of a selection back behind the live ones of their lanes."""
         self._take_in()
         replay = self.replays.setdefault(job, ReplayJob())
         # One that has come to its end is never begun again.
@@ -164,11 +167,10 @@ class MemoryBacklog:
         if looked_at:
             self._write_down(self.waiting)
         for seq in again:
-            del self.ended[seq]
-            self._enqueue(seq, priority=Priority.REPLAY, job=job)
+            was = self.ended.pop(seq).state
+            self._enqueue(seq, priority=Priority.REPLAY, job=job, was=was, is_anew=fresh_ids)
         replay.cursor = max([replay.cursor, *looked_at])
-        replay.replayed += len(again)
-        replay.is_read = len(looked_at) < limit
+        replay.replayed, replay.is_read = replay.replayed + len(again), len(looked_at) < limit
         return ReplayStep(replayed=len(again), waiting=self.waiting_of(job), is_read=replay.is_read)
 
     def selectable(self, selection: Selection, *, after_seq: int, limit: int) -> list[int]:
@@ -178,7 +180,7 @@ class MemoryBacklog:
             seq
             for seq, story in self.ended.items()
             if seq > after_seq
-            and is_replayable(story.state, story.cause, wanted=selection.cause)
+            and is_replayable(story.state, story.cause, wanted=selection.cause, ended=selection.outcome)
             and (before is None or story.ended_at is None or story.ended_at < before)
         ]
         return sorted(seqs)[:limit]
@@ -235,8 +237,7 @@ class MemoryBacklog:
 
     def _learn(self, learned: Learned) -> None:
         """Change the ledger, and wake events parked for a person or company that is known now."""
-        woken = set(self.ledger.learn(learned))
-        if woken:
+        if woken := set(self.ledger.learn(learned)):
             self._unpark([position for position, waiting in self.waiting.items() if woken & set(waiting.parked_for)])
 
     def _give_back(self, *leases: Lease) -> None:
@@ -313,14 +314,14 @@ class MemoryBacklog:
             elif self.events[seq - 1].source in self.begun:
                 self._note(seq, (self.naming() or by_head)(self.events[seq - 1]))
 
-    def _enqueue(self, seq: int, *, priority: Priority = Priority.LIVE, job: int = 0) -> None:
+    def _enqueue(self, seq: int, *, priority: Priority = Priority.LIVE, **again: Any) -> None:
         named = (self.naming() or by_head)(self.events[seq - 1])
         if priority is Priority.LIVE:
             position = place_in_log(seq)
         else:
             self.next_position += 1
             position = place(priority, self.next_position)
-        waiting = Waiting(seq, (), self.clock.steady(), priority=priority, job=job)
+        waiting = Waiting(seq, (), self.clock.steady(), priority=priority, **again)
         self._read(waiting, named)
         written = {p for lane in waiting.lanes for p in self.places.get(lane, ()) if self.waiting[p].is_written}
         waiting.is_written = bool(written) or priority is not Priority.LIVE
@@ -394,4 +395,6 @@ class MemoryBacklog:
             first_failed_at=waiting.first_failed_at,
             expires_at=expires_at,
             parked_at=waiting.parked_at,
+            replay=waiting.job,
+            is_anew=waiting.is_anew,
         )

@@ -1,15 +1,16 @@
 """The ledger in memory: the contract of port/ledger.py in its plainest form."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from penstock.buffer.port.backlog import CallCount, Learned
-from penstock.buffer.port.ledger import CallFigures
+from penstock.buffer.port.ledger import CallFigures, NewerUpserts
 
 
 class MemoryLedger:
     """One destination's records, and the figures about its calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, newer: Callable[[str, int, int], NewerUpserts]) -> None:
+        self.newer_of = newer
         self.records: dict[str, bytes] = {}
         self.figures: dict[str, dict[str, int]] = {}
 
@@ -27,6 +28,10 @@ class MemoryLedger:
         for subject in found:
             del self.records[subject]
         return len(found)
+
+    async def newer(self, subject: str, *, after_seq: int, limit: int) -> NewerUpserts:
+        """Return what came for a subject behind a place in the log and was taken."""
+        return self.newer_of(subject, after_seq, limit)
 
     def learn(self, learned: Learned) -> list[str]:
         """Change records; return the subjects of which something is known now."""

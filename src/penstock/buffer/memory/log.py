@@ -13,7 +13,7 @@ from penstock.buffer.port.dead_letters import Problem, ReplayProgress, Selected
 from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.port.notes import company_given
 from penstock.buffer.port.outcomes import TAKEN, Outcome, is_replayable
-from penstock.buffer.port.query import Query, keys_of
+from penstock.buffer.port.query import Query, keys_of, name_of
 from penstock.buffer.port.search import Found, Seen
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.port.shelf import Counts, EndedAs, ParkedLongest, Story
@@ -241,6 +241,20 @@ class MemoryBuffer:
                     max(0.0, story.ended_at - story.event.received_at_ms / 1000)
                 )
         return {minute: spread(found, of_each) for minute, found in minutes.items()}
+
+    def names(
+        self, destination: str, *, since: int, until: int, of_each: int, step: int = 1
+    ) -> Mapping[int, Mapping[str, int]]:
+        """Return how many events of an even sample have which name."""
+        minutes: dict[int, list[Story]] = {}
+        for story in self.stories(destination, limit=len(self.events)):
+            minute = story.event.received_at_ms // 60_000
+            if since <= minute <= until:
+                minutes.setdefault(minute // step * step, []).append(story)
+        sampled = {minute: [s for s in spread(found, of_each) if s.ended_at] for minute, found in minutes.items()}
+        return {
+            minute: collections.Counter(name_of(s.event) for s in found) for minute, found in sampled.items() if found
+        }
 
     def _story(self, destination: str, seq: int) -> Story:
         backlog = self.backlogs.get(destination)

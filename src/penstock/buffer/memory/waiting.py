@@ -21,6 +21,9 @@ class Waiting:
     priority: Priority = Priority.LIVE
     #: The replay that put the event back; 0 for none.
     job: int = 0
+    #: How the event had ended before that, and whether it is to count once more.
+    was: str = ""
+    is_anew: bool = False
     #: When it was parked first, and for which subjects it is parked now; none: it stands in its lanes.
     parked_at: float | None = None
     parked_for: Sequence[str] = ()

@@ -39,6 +39,10 @@ class Lease:
     expires_at: float
     #: When the event was parked first, on the retry clock; None when it never was.
     parked_at: float | None = None
+    #: The replay that put the event back; 0 for none. Newer events of its person may have ended before it.
+    replay: int = 0
+    #: A person wants that it counts once more, should the destination have it.
+    is_anew: bool = False
     #: Events right behind this one in all of their lanes, leased along with it, in order.
     followers: "Sequence[Lease]" = ()
 
@@ -106,12 +110,13 @@ class Return(Protocol):
     async def wake_all(self) -> None:
         """Let every parked event take its place again."""
 
-    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
-        """Put the next dead or rejected events of a selection back behind the live ones of their lanes.
+    async def replay(self, selection: Selection, *, job: int, limit: int, fresh_ids: bool = False) -> ReplayStep:
+        """Put the next events of a selection back behind the live ones of their lanes.
 
         Their outcome is undone; their old attempts are kept. At most `limit` are looked at in one step. `job` names
         the replay: each event is put back once by it, in the order of the log, also across restarts, and an event
-        that ends badly again is left to another replay. One that came to its end is not begun again.
+        that ends badly again is left to another replay. One that came to its end is not begun again. With `fresh_ids`,
+        leases of its events are `is_anew`.
         """
 
 

@@ -44,7 +44,7 @@ class DeadLetters(Protocol):
         """Return what can be sent again by cause, the most frequent first: dead, rejected, kept back in shadow mode."""
 
     def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> "Selected":
-        """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""
+        """Return the events of a selection in the order of the log; looks at `limit` at most."""
 
     def progress(self, job: int) -> ReplayProgress | None:
         """Return how far a replay has come; None while deliver has not begun with it."""

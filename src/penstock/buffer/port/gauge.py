@@ -19,3 +19,8 @@ class Gauge(Protocol):
         `since` is such a first minute. Events that were parked on their way are left out: they waited
         for their person.
         """
+
+    def names(
+        self, destination: str, *, since: int, until: int, of_each: int, step: int = 1
+    ) -> Mapping[int, Mapping[str, int]]:
+        """Return how many events of an even sample, as in `lags`, have which name; without one, their type. All have ended."""

@@ -36,6 +36,12 @@ class Issue:
     #: Place in the log of the last event that had the cause by then.
     last_seq: int
 
+    def in_words(self, what: str) -> str:
+        """Return what was decided, by what was asked for, as a journal says it."""
+        return {"assign": f"assigned to {self.owner}", "dismiss": f"dismissed: {self.reason}"}.get(
+            what, self.state.value
+        )
+
 
 class Issues(Protocol):
     """What people decided about problems."""

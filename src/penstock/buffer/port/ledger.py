@@ -5,7 +5,9 @@ Each promise is a test in tests/contract/.
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypedDict
+
+from penstock.event import Event
 
 
 class Ledger(Protocol):
@@ -17,8 +19,48 @@ class Ledger(Protocol):
     async def subjects(self, prefix: str, *, limit: int) -> Sequence[str]:
         """Return up to `limit` subjects that begin with a text, in order."""
 
+    async def newer(self, subject: str, *, after_seq: int, limit: int) -> "NewerUpserts":
+        """Return what came for a subject behind a place in the log and was taken, also if it is being sent again now.
+
+        Identify and group calls, in the order of the log; looks at up to `limit` events.
+        """
+
     async def forget(self, prefix: str, *, limit: int) -> int:
         """Remove up to `limit` records of subjects that begin with `prefix` (all: an empty one); return how many."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TakenUpsert:
+    """An upsert that the destination took, or a part of it."""
+
+    seq: int
+    event: Event
+    #: Paths of the calls that were acknowledged before it ended badly; None where all of it was taken.
+    paths: frozenset[str] | None = None
+
+
+class SaidBy(TypedDict):
+    """What the ledger wants to know of such an event."""
+
+    seq: int
+    is_group: bool
+    paths: frozenset[str] | None
+
+
+def said_by(taken: TakenUpsert) -> SaidBy:
+    """Return what the ledger wants to know of it, beside its plan."""
+    return {"seq": taken.seq, "is_group": taken.event.type == "group", "paths": taken.paths}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NewerUpserts:
+    """One page of the upserts of a subject, in the order of the log."""
+
+    events: Sequence[TakenUpsert]
+    #: All up to here were looked at.
+    seen_to: int
+    #: There are no others.
+    is_all: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +105,9 @@ class LedgerShelf(Protocol):
 
     def subjects(self, destination: str, prefix: str, *, limit: int = 50) -> Sequence[str]:
         """Return subjects that begin with a text, in order."""
+
+    def newer(self, destination: str, subject: str, *, after_seq: int, limit: int) -> NewerUpserts:
+        """Return what came for a subject behind a place in the log; as Ledger.newer."""
 
     def calls(self, destination: str) -> Mapping[str, CallFigures]:
         """Return the figures by path."""

@@ -20,13 +20,15 @@ class ReplayOrder:
     asked_by: str
     #: A person stopped it; what it put back is still delivered.
     stopped: bool
+    #: Its tracks get a new id by which the destination tells repeats: those that it has count once more there.
+    fresh_ids: bool = False
 
 
 class Orders(Nudges, Protocol):
     """What people ask of deliver. deliver follows within a second, or when it is started."""
 
-    def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
-        """Order a replay of what has ended so far; return its number."""
+    def ask_replay(self, destination: str, selection: Selection, *, by: str, fresh_ids: bool = False) -> int:
+        """Order a replay of what has ended so far; return its number. `fresh_ids` is as in ReplayOrder."""
 
     def stop_replay(self, job: int, *, stopped: bool) -> bool:
         """Stop a replay, or let it go on; return whether there is such a replay."""

@@ -2,6 +2,8 @@
 
 import dataclasses
 import enum
+from collections.abc import Iterable
+from typing import Literal
 
 from penstock import causes
 
@@ -26,13 +28,26 @@ TAKEN = frozenset({Outcome.DELIVERED, Outcome.NO_OP, Outcome.COALESCED})
 REPLAYABLE = frozenset({Outcome.DEAD, Outcome.REJECTED})
 
 
-def is_replayable(outcome: str, cause: str, *, wanted: str) -> bool:
+#: Outcomes that a replay undoes when it is asked for them: of all other events nothing is kept that could be sent.
+SENDABLE = frozenset({*TAKEN, *REPLAYABLE, Outcome.FILTERED})
+#: Which of them a replay is asked for: those that ended badly, all, or those of one outcome.
+WantedOutcome = Literal["", "any", "delivered", "no-op", "coalesced", "filtered", "rejected", "dead"]
+
+
+def is_replayable(outcome: str, cause: str, *, wanted: str, ended: WantedOutcome = "") -> bool:
     """Return whether a replay of a cause (empty: any) takes an event; what shadow mode kept back only when it is named."""
+    if ended:
+        return outcome in SENDABLE and ended in {"any", outcome} and wanted in {"", cause}
     return wanted == cause == causes.SHADOW or (outcome in REPLAYABLE and wanted in {"", cause})
 
 
 #: In front of a company; no body begins so.
 GIVEN = b"\x00"
+
+
+def acknowledged(attempts: Iterable["Attempt"]) -> frozenset[str]:
+    """Return the paths of the writes that were answered with 2xx."""
+    return frozenset(each.path for each in attempts if each.method == "POST" and 200 <= (each.status or 0) < 300)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

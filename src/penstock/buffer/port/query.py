@@ -69,6 +69,12 @@ def keys_of(event: Event) -> set[str]:
     return keys
 
 
+def name_of(event: Event) -> str:
+    """Return the name of a track call; of every other its type. Never raises."""
+    name = _decoded(event.body).get("event") if event.type == "track" else None
+    return name.strip()[:KEY_CHARS_MAX] if isinstance(name, str) and name.strip() else event.type
+
+
 def _emails_of(body: dict[str, object]) -> Iterator[str]:
     """Yield the addresses among the traits of an event."""
     context = body.get("context")

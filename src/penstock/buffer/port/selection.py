@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
+from penstock.buffer.port.outcomes import WantedOutcome
 from penstock.event import Event, enriched
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A filter over dead and rejected events; what is empty does not filter."""
+    """A filter over events that have ended, dead and rejected ones unless `outcome` says more; what is empty does not filter."""
 
     #: One of causes.py.
     cause: str = ""
@@ -18,7 +19,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     person: str = ""
     #: A company id: what names it, and what its people did beside that.
     company: str = ""
-    #: The name of a track call.
+    #: The type of SDK call, and the name of a track call.
+    type: str = ""
     event_name: str = ""
     #: One event alone.
     message_id: str = ""
@@ -27,15 +29,18 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     until: float | None = None
     #: Ended before this, seconds since 1970: what ends badly again is not selected twice.
     ended_before: float | None = None
+    #: How the events ended: badly; "any" way after which they can be sent again; or one.
+    outcome: WantedOutcome = ""
 
     def takes(self, event: Event) -> bool:
         """Return whether an event passes all filters that it can answer itself.
 
-        `cause` and `ended_before` are not the event's; which person or account it is about, rules/whose.py says.
+        `cause`, `outcome` and `ended_before` are not the event's; which person or account it is about, rules/whose.py says.
         """
         received = event.received_at_ms / 1000
         return (
             self.source in {"", event.source}
+            and self.type in {"", event.type}
             and self.message_id in {"", event.message_id}
             and (self.since is None or received >= self.since)
             and (self.until is None or received < self.until)

@@ -38,6 +38,8 @@ class Leases:
         first_failed_at: float | None,
         expires_at: float,
         parked_at: float | None = None,
+        replay: int = 0,
+        is_anew: bool = False,
     ) -> Lease:
         """Return a new lease."""
         lease = self.held[position] = Lease(
@@ -48,6 +50,8 @@ class Leases:
             token=next(self.tokens),
             expires_at=expires_at,
             parked_at=parked_at,
+            replay=replay,
+            is_anew=is_anew,
         )
         self.positions[lease.token] = position
         return lease

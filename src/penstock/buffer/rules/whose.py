@@ -14,8 +14,9 @@ from typing import Protocol
 
 import msgspec
 
-from penstock.buffer.port.query import COMPANY, PERSON, Query, key_of, keys_of
+from penstock.buffer.port.query import COMPANY, NAME, PERSON, Query, key_of, keys_of
 from penstock.buffer.port.selection import Selection
+from penstock.buffer.rules import lanes
 from penstock.buffer.rules.lanes import EMAIL, USER, VISITOR, Tie
 from penstock.event import Event, Lane
 from penstock.minimise.notes import is_body_gone
@@ -193,11 +194,40 @@ class Chosen:
         self.selection = selection
         self.meant = wanted(Query(person=selection.person, company=selection.company), known)
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """Return the keys of which a chosen event has one; none when it may have any."""
+        chosen, meant = self.selection, self.meant
+        if meant.person is not None:
+            return meant.person.keys
+        if chosen.company:
+            return meant.keys | {key_of(COMPANY, chosen.company)}
+        return frozenset({key_of(NAME, chosen.event_name.strip())} if chosen.event_name.strip() else ())
+
     def takes(self, event: Event) -> bool:
-        """Return whether an event passes all filters but `cause` and `ended_before`, which are not the event's."""
+        """Return whether an event passes all filters but those by its end, which is not the event's."""
         # Of an event without its body nothing can be sent.
         is_whole = not event.minimised or not is_body_gone(event.minimised)
         return is_whole and self.selection.takes(event) and self.meant.takes(event, keys_of(event), "")
+
+
+class Newer:
+    """Which events may be newer upserts of a subject, as the ledger names it: `user:…`, `email:…` or `company:…`."""
+
+    def __init__(self, keys: frozenset[str], person: KnownPerson | None = None) -> None:
+        self.keys, self.person = keys, person
+
+    def has(self, event: Event) -> bool:
+        """Return whether an event that is found under these keys is of the subject."""
+        return self.person is None or self.person.has(event, keys_of(event) | self.keys)
+
+
+def newer_of(subject: str, known: Acquaintances) -> Newer:
+    """Return which events may be newer upserts of a subject."""
+    if subject.startswith(lanes.COMPANY):
+        return Newer(frozenset({key_of(COMPANY, subject.removeprefix(lanes.COMPANY))}))
+    person = person_called(subject, known)
+    return Newer(person.keys, person)
 
 
 def belongs(record: KeptRecord | None, company: str) -> bool:

@@ -44,6 +44,8 @@ class Fresh:
     attempt: ClassVar[int] = 1
     first_failed_at: ClassVar[float | None] = None
     parked_at: ClassVar[float | None] = None
+    job: ClassVar[int] = 0
+    is_anew: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Find its place once: it is asked for again and again."""

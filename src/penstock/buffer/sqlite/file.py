@@ -28,7 +28,7 @@ EVENTS, DELIVERY, CONTROL = folder.FILES
 ALERTS = folder.BESIDE
 SCHEMAS = {
     EVENTS: tuple(f"events_{step:04}.sql" for step in range(1, 8)),
-    DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 14)),
+    DELIVERY: tuple(f"delivery_{step:04}.sql" for step in range(1, 15)),
     CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 9)),
     ALERTS: ("alerts_0001.sql",),
 }

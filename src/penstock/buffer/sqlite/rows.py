@@ -40,7 +40,7 @@ def read_story(delivery: SqliteConnection | None, destination: str, seq: int, ev
         reason=reason,
         cause=cause,
         ended_at=at,
-        attempts=_attempts(delivery, destination, seq),
+        attempts=attempts_of(delivery, destination, seq),
         notes=notes,
     )
 
@@ -104,7 +104,8 @@ def selectable(
     ).fetchall()
 
 
-def _attempts(delivery: SqliteConnection, destination: str, seq: int) -> tuple[Attempt, ...]:
+def attempts_of(delivery: SqliteConnection, destination: str, seq: int) -> tuple[Attempt, ...]:
+    """Return every try of an event, in order."""
     tried = delivery.execute(
         "SELECT at, method, path, status, answer, duration_ms, reading, body_sum, body FROM attempt"
         " WHERE destination = ? AND seq = ? ORDER BY number",

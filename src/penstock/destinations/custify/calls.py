@@ -26,6 +26,8 @@ CUSTOM = ATTRIBUTES + "."
 IDS = frozenset({"user_id", "company_id"})
 #: Objects in a call whose names people made up.
 NESTED = (ATTRIBUTES, "metadata")
+#: By this Custify tells an event that it has.
+REPEAT_ID = "deduplication_id"
 #: Fields that hold when something happened.
 TIMES = frozenset({("created_at",), ("signed_up_at",)})
 # Types as Custify's clients name them, whatever their case.
@@ -116,6 +118,15 @@ class CustifyCall(Call):
     def of_company(self, company_id: str) -> Call:
         """Return the event with a company's id; ids stand before the rest, as in a call that named its company itself."""
         return CustifyCall(self.path, {**self._ids(), "company_id": company_id, **self.body})
+
+    @property
+    def repeat_id(self) -> str:
+        """Return the id of an event, if the mapping gives it one. An upsert counts nothing."""
+        return str(self.body.get(REPEAT_ID) or "") if self.path == EVENT else ""
+
+    def anew(self, mark: str) -> Call:
+        """Return an event that counts once more."""
+        return CustifyCall(self.path, {**self.body, REPEAT_ID: self.repeat_id + mark}) if self.repeat_id else self
 
     def look_ups(self) -> Sequence[str]:
         """Return a read by user id, then one by e-mail, of those that it names."""

@@ -20,6 +20,8 @@ from penstock.clock import Clock
 
 # What stands in the place of the user who paused a destination, once it goes on.
 GOES_ON = ""
+# Stands beside the selection of an order.
+FRESH_IDS = "fresh_ids"
 PAUSE = """
 INSERT INTO pause VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET discard = excluded.discard,
 since = iif(asked_by <> '' AND excluded.asked_by <> '', since, excluded.since),
@@ -35,12 +37,13 @@ class SqliteOrders:
         self.path, self.clock = data_dir / CONTROL, clock
         self.remembered = Remembered(self.path, clock=clock)
 
-    def ask_replay(self, destination: str, selection: Selection, *, by: str) -> int:
+    def ask_replay(self, destination: str, selection: Selection, *, by: str, fresh_ids: bool = False) -> int:
         """Order a replay of what has ended so far; return its number."""
         now = self.clock.now()
         ended_before = latest_told(self.path.parent, now=now)
         selection = msgspec.structs.replace(selection, ended_before=ended_before)
-        row = [destination, msgspec.json.encode(selection).decode(), now, by]
+        kept = msgspec.to_builtins(selection) | ({FRESH_IDS: True} if fresh_ids else {})
+        row = [destination, msgspec.json.encode(kept).decode(), now, by]
         with self._changing() as (control, change, known):
             # A number that deliver knows from a newer control.db would be taken for the replay that had it.
             number = 1 + max(known.replay, _last_number(control, "replay_order"))
@@ -181,13 +184,16 @@ def _last_number(control: SqliteConnection, table: str) -> int:
 
 
 def _order(row: Sequence[Any], *, expired: int) -> ReplayOrder:
-    job, destination, selection, asked_at, asked_by, stopped, changed = row
+    job, destination, kept, asked_at, asked_by, stopped, changed = row
+    selection = msgspec.json.decode(kept)
+    fresh_ids = bool(selection.pop(FRESH_IDS, False))
     return ReplayOrder(
         id=job,
         destination=destination,
-        selection=msgspec.json.decode(selection, type=Selection),
+        selection=msgspec.convert(selection, Selection),
         asked_at=asked_at,
         asked_by=asked_by,
         # Whether it had been stopped is not known of an order that came back with an older file: a person decides again.
         stopped=bool(stopped) or changed <= expired,
+        fresh_ids=fresh_ids,
     )

@@ -40,7 +40,7 @@ from penstock.event import UPSERTS, Event, Lane, Naming, as_became
 
 LOST = "events.db has lost the event: an older copy of the file came back, or a part of it was damaged"
 READY = """
-SELECT position, seq, attempt, first_failed_at, parked_at, became, due FROM waiting
+SELECT position, seq, attempt, first_failed_at, parked_at, became, job, is_anew, due FROM waiting
 WHERE destination = ? AND priority = ? AND blocked = 0 AND due <= ? ORDER BY due, position LIMIT ?
 """
 NEXT_READY = "SELECT min(due) FROM waiting WHERE destination = ? AND priority = ? AND blocked = 0"
@@ -56,6 +56,8 @@ class WaitingRow(NamedTuple):
     first_failed_at: float | None
     parked_at: float | None
     became: str
+    job: int
+    is_anew: int
     due: float
 
 
@@ -188,14 +190,14 @@ class SqliteBacklog:
         while await self._change(functools.partial(self.lanes.unpark_due, now=float("inf"))):
             pass
 
-    async def replay(self, selection: Selection, *, job: int, limit: int) -> ReplayStep:
-        """Put the next dead or rejected events of a selection back behind the live ones of their lanes."""
+    async def replay(self, selection: Selection, *, job: int, limit: int, fresh_ids: bool = False) -> ReplayStep:
+        """Put the next events of a selection back behind the live ones of their lanes."""
 
         def operation(connection: SqliteConnection) -> ReplayStep:
             # What came before the replay says who a visitor became, and with it the lanes of what is put back.
             self.intake.take_in(connection)
             self.endings.write(connection)
-            return put_back(connection, self.intake, selection, job=job, limit=limit)
+            return put_back(connection, self.intake, selection, job=job, limit=limit, fresh_ids=fresh_ids)
 
         return await self._change(operation)
 
@@ -303,6 +305,8 @@ class SqliteBacklog:
             first_failed_at=ready.first_failed_at,
             expires_at=expires_at,
             parked_at=ready.parked_at,
+            replay=ready.job,
+            is_anew=bool(ready.is_anew),
         )
 
     def _with_followers(

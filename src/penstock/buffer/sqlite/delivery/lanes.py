@@ -38,7 +38,7 @@ IN_FRONT = """
 SELECT position FROM place WHERE destination = ? AND lane = ? AND position < ? ORDER BY position DESC LIMIT ?
 """
 ALL_BEHIND = """
-SELECT position, seq, attempt, first_failed_at, parked_at, became, due, lanes
+SELECT position, seq, attempt, first_failed_at, parked_at, became, job, is_anew, due, lanes
 FROM place JOIN waiting USING (destination, position)
 WHERE destination = ? AND lane = ? AND position > ? ORDER BY position
 """
@@ -223,7 +223,7 @@ class SqliteLanes:
     def behind(self, connection: SqliteConnection, run: Sequence[int], *, now: float) -> Iterator[Sequence[Any]]:
         """Yield events that wait for nothing but a run of leased ones, and for those yielded before them, in order.
 
-        Each comes as position, seq, attempt, first_failed_at, parked_at, became and due.
+        Each comes as position, seq, attempt, first_failed_at, parked_at, became, job, is_anew and due.
         """
         lanes = self._lanes(connection, run[0])
         together, known = set(run), set[Lane]()

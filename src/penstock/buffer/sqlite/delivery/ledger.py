@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.backlog import Learned
-from penstock.buffer.port.ledger import CallFigures, Merges
+from penstock.buffer.port.ledger import CallFigures, Merges, NewerUpserts
 from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed_by_all
 from penstock.buffer.sqlite.delivery.retention import DAY_S
 from penstock.buffer.sqlite.delivery.ties import forget_ties
-from penstock.buffer.sqlite.file import DELIVERY, snapshot
+from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.group_commit import GroupCommit
 from penstock.buffer.sqlite.read import radar
+from penstock.buffer.sqlite.read.newer import newer_upserts
 from penstock.clock import Clock
 
 # Records of typical people take some 300 bytes: 10 MB at most, and few reads for those who are active.
@@ -83,6 +84,14 @@ class SqliteLedger:
         self.cached_bytes = 0
         return removed
 
+    async def newer(self, subject: str, *, after_seq: int, limit: int) -> NewerUpserts:
+        """Return what came for a subject behind a place in the log and was taken."""
+
+        def operation(connection: SqliteConnection) -> NewerUpserts:
+            return newer_upserts(connection, connection, self.name, subject, after_seq=after_seq, limit=limit)
+
+        return await self.group.run(operation)
+
     def drop(self, subjects: Collection[str]) -> None:
         """Take subjects out of memory that are no longer in the file."""
         for subject in subjects:
@@ -143,6 +152,13 @@ class SqliteLedgerShelf:
         """Return subjects that begin with a text, in order."""
         with snapshot(self.path) as delivery:
             return _beginning(delivery, destination, prefix, limit) if delivery else ()
+
+    def newer(self, destination: str, subject: str, *, after_seq: int, limit: int) -> NewerUpserts:
+        """Return what came for a subject behind a place in the log and was taken."""
+        with snapshot(self.path) as delivery, snapshot(self.path.with_name(EVENTS)) as events:
+            if delivery is None or events is None:
+                return NewerUpserts(events=(), seen_to=after_seq, is_all=True)
+            return newer_upserts(delivery, events, destination, subject, after_seq=after_seq, limit=limit)
 
     def calls(self, destination: str) -> Mapping[str, CallFigures]:
         """Return the figures by path."""

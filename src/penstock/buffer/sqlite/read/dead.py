@@ -12,8 +12,9 @@ from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, snapshot
 from penstock.buffer.sqlite.log.payloads import first_with_body
 from penstock.buffer.sqlite.log.segments import event_at
+from penstock.buffer.sqlite.read.chosen import look
 from penstock.buffer.sqlite.read.whose import SqliteAcquaintances
-from penstock.buffer.sqlite.rows import read_story, selectable
+from penstock.buffer.sqlite.rows import read_story
 
 # Of large events fewer are looked at for one page: each is read, and kept in memory, until it is shown.
 LOOKED_AT_BYTES_MAX = 16_000_000
@@ -54,12 +55,12 @@ class SqliteDeadLetters:
             ]
 
     def select(self, destination: str, selection: Selection, *, after_seq: int = 0, limit: int = 100) -> Selected:
-        """Return the dead and rejected events of a selection in the order of the log; looks at `limit` at most."""
+        """Return the events of a selection in the order of the log; looks at `limit` at most."""
         with snapshot(self.data_dir / DELIVERY) as delivery, snapshot(self.data_dir / EVENTS) as events:
             if delivery is None or events is None:
                 return Selected(stories=(), next_seq=None)
-            rows = selectable(delivery, destination, selection, after_seq=after_seq, limit=limit)
             chosen = Chosen(selection, SqliteAcquaintances(delivery, destination))
+            rows, next_seq = look(delivery, events, destination, chosen, after_seq=after_seq, limit=limit)
             taken, looked_at_bytes = [], 0
             for number, (seq, _) in enumerate(rows, 1):
                 story = _story(delivery, events, destination, seq)
@@ -68,7 +69,7 @@ class SqliteDeadLetters:
                 looked_at_bytes += len(story.event.body) if story else 0
                 if looked_at_bytes >= LOOKED_AT_BYTES_MAX and number < len(rows):
                     return Selected(stories=taken, next_seq=seq)
-        return Selected(stories=taken, next_seq=rows[-1][0] if len(rows) == limit else None)
+        return Selected(stories=taken, next_seq=next_seq)
 
     def progress(self, job: int) -> ReplayProgress | None:
         """Return how far a replay has come."""

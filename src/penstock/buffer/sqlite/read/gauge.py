@@ -1,13 +1,15 @@
 """How things go, on SQLite. A mark costs a few stats; lags are read when asked, so that they need not be written down."""
 
-from collections.abc import Mapping, Sequence
+import collections
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from penstock.buffer.port.outcomes import TAKEN
+from penstock.buffer.port.query import name_of
 from penstock.buffer.rules.spread import spread
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, snapshot
-from penstock.buffer.sqlite.log.segments import came_at, first_seq, last_seq
+from penstock.buffer.sqlite.log.segments import came_at, event_at, first_seq, last_seq
 
 # Files whose time of change tells of a commit; a checkpoint changes them too, which costs one more look.
 WATCHED = tuple(f"{name}{ending}" for name in (EVENTS, DELIVERY, CONTROL) for ending in ("", "-wal"))
@@ -16,6 +18,8 @@ ENDED = """
 SELECT at, outcome FROM outcome WHERE destination = ?1 AND seq = ?2
 AND NOT EXISTS (SELECT 1 FROM once_parked WHERE destination = ?1 AND seq = ?2)
 """
+
+HAS_ENDED = "SELECT 1 FROM outcome WHERE destination = ? AND seq = ?"
 
 
 class SqliteGauge:
@@ -36,15 +40,37 @@ class SqliteGauge:
         with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
             if events is None or delivery is None:
                 return minutes
-            oldest, beyond = first_seq(events), last_seq(events) + 1
-            first = first_from(events, since * 60_000, low=oldest or beyond, high=beyond)
-            for minute in range(since, until + 1, step):
-                end = first_from(events, (minute + step) * 60_000, low=first, high=beyond)
-                seqs = spread(range(first, end), of_each)
+            for minute, seqs in _sampled(events, since=since, until=until, of_each=of_each, step=step):
                 if found := [lag for seq in seqs for lag in _lag(events, delivery, destination, seq)]:
                     minutes[minute] = found
-                first = end
         return minutes
+
+    def names(
+        self, destination: str, *, since: int, until: int, of_each: int, step: int = 1
+    ) -> Mapping[int, Mapping[str, int]]:
+        """Return how many events of an even sample have which name."""
+        minutes: dict[int, Mapping[str, int]] = {}
+        with snapshot(self.data_dir / EVENTS) as events, snapshot(self.data_dir / DELIVERY) as delivery:
+            if events is None or delivery is None:
+                return minutes
+            for minute, seqs in _sampled(events, since=since, until=until, of_each=of_each, step=step):
+                ended = [seq for seq in seqs if delivery.execute(HAS_ENDED, [destination, seq]).fetchone()]
+                stored = (event_at(events, seq) for seq in ended)
+                if counts := collections.Counter(name_of(event) for event in stored if event is not None):
+                    minutes[minute] = counts
+        return minutes
+
+
+def _sampled(
+    events: SqliteConnection, *, since: int, until: int, of_each: int, step: int
+) -> Iterator[tuple[int, Sequence[int]]]:
+    """Yield each first minute of some steps with the places of a few of the events that were received in it."""
+    oldest, beyond = first_seq(events), last_seq(events) + 1
+    first = first_from(events, since * 60_000, low=oldest or beyond, high=beyond)
+    for minute in range(since, until + 1, step):
+        end = first_from(events, (minute + step) * 60_000, low=first, high=beyond)
+        yield minute, spread(range(first, end), of_each)
+        first = end
 
 
 def first_from(events: SqliteConnection, received_at_ms: int, *, low: int, high: int) -> int:
