@@ -36,6 +36,7 @@ from penstock.privacy.errands import Errands, follow
 from penstock.privacy.receipt import Seal
 from penstock.privacy.requests import Requests
 from penstock.privacy.suppressed import SuppressedList
+from penstock.run.erasures import BehindTheDoor
 from penstock.settings import Destination, Settings
 from penstock.settings.vault import Vault
 from sandbox_client import Sandbox
@@ -163,7 +164,7 @@ class PrivacyWorld:
         """Let a second pass: everybody looks, follows and sends once."""
         self.clock.advance(1.0)
         await self.door.follow()
-        await follow(self.errands, ACCEPT, Removal, self.store.log.remove)
+        await follow(self.errands, ACCEPT, Removal, BehindTheDoor(self.store.log, self.door.follow).remove)
         if deliver:
             for lease in await self.store.backlog.lease(limit=100, lease_s=30.0, together=50):
                 await self.engine.deliver(lease)

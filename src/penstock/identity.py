@@ -5,13 +5,14 @@ a person who was to be erased is found by it. Names are texts such as `user:42`,
 `company:acme`.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from penstock.event import Event, Head, MessageId, enriched
-from penstock.placeholders import is_placeholder, is_placeholder_email, plain_email
+from penstock.placeholders import PLACEHOLDER_IDS, is_placeholder, is_placeholder_email, plain_email
 
 USER, VISITOR, EMAIL, COMPANY = "user:", "anon:", "email:", "company:"
 #: Stands among the names of a call which says that they are one person.
@@ -24,6 +25,8 @@ ID_CHARS_MAX = 512
 SUPPRESSED, ERASED = "SUPPRESSED", "ERASED"
 LEFT = frozenset({SUPPRESSED, ERASED})
 NOTHING_LEFT = b"{}"
+# A number that is no plain one; exponents of more digits are no id of anybody.
+NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?")
 
 
 def left_of(head: Head, *, type_: str, message_id: str) -> Head:
@@ -56,12 +59,17 @@ def is_shared_placeholder(name: str, placeholders: Sequence[str]) -> bool:
 
 def names_in(event: Event) -> frozenset[str]:
     """Return all people that an event names, and the company it is about. Never raises."""
-    found = {USER + event.user_id, VISITOR + event.anonymous_id, COMPANY + event.company_id}
     call = enriched(event)
-    found.update(_of_call(call))
+    found = {
+        USER + _as_sent(event.user_id, call.get("userId")),
+        VISITOR + _as_sent(event.anonymous_id, call.get("anonymousId")),
+        COMPANY + event.company_id,
+        *_of_call(call),
+    }
     # Many applications use the address as the id.
     found |= {name_of(EMAIL, name.removeprefix(USER)) for name in found if name.startswith(USER) and "@" in name}
-    return frozenset(found - {"", *KINDS})
+    # What programs write where they know no person ties nobody to anybody.
+    return frozenset(name for name in found - {"", *KINDS} if not is_shared_placeholder(name, PLACEHOLDER_IDS))
 
 
 def _of_call(call: Mapping[str, Any]) -> Iterator[str]:
@@ -92,7 +100,21 @@ def _id(kind: str, value: object) -> str:
         return name_of(kind, value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
-    return name_of(kind, msgspec.json.encode(value).decode())
+    text = msgspec.json.encode(value).decode()
+    return name_of(kind, id_of_number(text) or text)
+
+
+def _as_sent(id_: str, value: object) -> str:
+    """Return the id of a head; where it is a number in the call, as destinations write that."""
+    return id_of_number(id_) or id_ if isinstance(value, float) else id_
+
+
+def id_of_number(text: str) -> str:
+    """Return the id that a number with a point or an exponent is to destinations, such as `101` of `101.0`; empty for others."""
+    if (text.isalnum() and "e" not in text.lower()) or not NUMBER.fullmatch(text):
+        return ""
+    number = float(text)
+    return str(int(number)) if number.is_integer() else ""
 
 
 def _email(value: object) -> str:

@@ -11,6 +11,7 @@ from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.rules.lanes import POSITIONS_OF_A_PRIORITY
 from penstock.destinations.answer import Unavailable
 from penstock.errors import LeaseLost
+from penstock.identity import is_left
 from sim.onlooker import MANY, VERY_MANY, Onlooker, recognised
 from sim.seldom import Seldom
 
@@ -33,7 +34,8 @@ class OnlookingBacklog:
         on, awake = self.on, self.on.clock.awake()
         for lease in [lease for lease in self.granted.values() if lease.expires_at <= awake]:
             on.see(Seldom.LEASE_LOST_FOLLOWERS, when=bool(lease.followers))
-            on.ran_out[int(lease.event.message_id[1:])] += 1
+            # Of an event that was dropped at the door there is no mark.
+            on.ran_out[0 if is_left(lease.event) else int(lease.event.message_id[1:])] += 1
             del self.granted[lease.token]
         leases = await self.backlog.lease(**limits)
         self._look_at_new()

@@ -2,7 +2,7 @@
 
 python tests/sim/run.py --count 100000                   all of them, over memory; exit 1 at the first that is wrong
 python tests/sim/run.py --count 1000 --store sqlite      over real files
-python tests/sim/run.py --first 4711 --story story       one, as a story; plain or ledger instead of story
+python tests/sim/run.py --first 4711 --story story       one, as a story; plain, ledger, erased or erased_ledger instead of story
 """
 
 import argparse
@@ -18,29 +18,33 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import structlog
 
-from contract.worlds import MemoryWorld, SqliteWorld, quick_folder
+from contract.worlds import MemoryWorld, SqliteWorld, World, quick_folder
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.sqlite.delivery import intake
 from penstock.deliver.engine import Engine
 from penstock.ledger.rules import OFF, Rules
 from sim.checks import wrong
+from sim.erasure_checks import wrong_with_erasures, wrong_with_erasures_and_ledger
+from sim.erasures import ErasingStage
 from sim.ledger_checks import wrong_with_ledger
-from sim.loop import EPOCH
-from sim.seldom import SEEDS_MIN, Tally
-from sim.story import History, tell
+from sim.loop import EPOCH, LoopClock
+from sim.seldom import ERASED_SEEDS_MIN, SEEDS_MIN, Seldom, SeldomErased, Tally
+from sim.story import History, Stage, tell
 
 STORES = {"memory": MemoryWorld, "sqlite": SqliteWorld}
 #: What the ledger may do in its stories; strangers' events are given up soon enough for the end to be seen.
 LEDGER = Rules(park_s=1_200.0)
-#: The kinds of stories: with which rules, and what is looked for.
-KINDS: dict[str, tuple[Rules, Callable[[History], list[str]]]] = {
-    "plain": (OFF, wrong),
-    "ledger": (LEDGER, wrong_with_ledger),
+#: The kinds of stories: with which rules, what is looked for, and on which stage. Those with erasures need real files.
+KINDS: dict[str, tuple[Rules, Callable[[History], list[str]], type[Stage]]] = {
+    "plain": (OFF, wrong, Stage),
+    "ledger": (LEDGER, wrong_with_ledger, Stage),
+    "erased": (OFF, wrong_with_erasures, ErasingStage),
+    "erased_ledger": (LEDGER, wrong_with_erasures_and_ledger, ErasingStage),
 }
 # Seeds told between two looks at how far it has come: some seconds of work.
 PART = 200
@@ -75,6 +79,11 @@ def kind_of(seed: int) -> str:
     return "ledger" if seed % 2 == 0 else "plain"
 
 
+def erased_kind_of(seed: int) -> str:
+    """Return which kind of story with erasures a seed tells."""
+    return "erased_ledger" if seed % 2 == 0 else "erased"
+
+
 def be_quiet() -> None:
     """Log nothing: thousands of stories are full of warnings, and they are what is meant to happen."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -100,10 +109,18 @@ def narrowed(seed: int) -> Iterator[None]:
         intake.STEP_MAX, intake.HELD_MAX, intake.AHEAD_MAX = usual
 
 
-def told(seed: int, store: str, kind: str = "plain", *, engine: type[Engine] = Engine) -> History:
+def told(
+    seed: int, store: str, kind: str = "plain", *, engine: type[Engine] = Engine, stage: type[Stage] | None = None
+) -> History:
     """Tell one story over a store of its own."""
     with quick_folder() as folder, narrowed(seed):
-        return tell(seed, lambda clock: STORES[store](Path(folder), clock).open(), engine=engine, rules=KINDS[kind][0])
+        rules, _, usual = KINDS[kind]
+        make_world = functools.partial(_world, store, Path(folder))
+        return tell(seed, make_world, engine=engine, rules=rules, stage=stage or usual)
+
+
+async def _world(store: str, folder: Path, clock: LoopClock) -> World:
+    return await STORES[store](folder, clock).open()
 
 
 def tell_part(seeds: range, store: str) -> Told:
@@ -111,9 +128,11 @@ def tell_part(seeds: range, store: str) -> Told:
     be_quiet()
     part = Told()
     for seed in seeds:
-        part.add(tell_one(seed, store, kind_of(seed)))
-        if part.complaint:
-            break
+        # Over files each seed tells of erasures too.
+        for kind in (kind_of(seed), *([erased_kind_of(seed)] if store == "sqlite" else [])):
+            part.add(tell_one(seed, store, kind))
+            if part.complaint:
+                return part
     return part
 
 
@@ -152,16 +171,18 @@ def main(seeds: range, store: str, processes: int) -> int:
         if total.complaint:
             print(total.complaint, f"see it with: make sim-seed SEED={_seed_of(total.complaint)}", sep="\n")
             return 1
-    return seldom(total.tally, seeds=len(seeds)) if store == "memory" else 0
+    if store == "memory":
+        return seldom(total.tally, seeds=len(seeds))
+    return seldom(total.tally, seeds=len(seeds), states=SeldomErased, seeds_min=ERASED_SEEDS_MIN)
 
 
-def seldom(tally: Tally, *, seeds: int) -> int:
+def seldom(tally: Tally, *, seeds: int, states: Iterable[str] = Seldom, seeds_min: int = SEEDS_MIN) -> int:
     """Print how often stories came to seldom states; 1 where so many stories never came to one."""
-    print("stories that came to it, the first of them, and what it is:", *tally.table(), sep="\n")
-    if not tally.missing:
+    print("stories that came to it, the first of them, and what it is:", *tally.table(states), sep="\n")
+    if not (missing := tally.missing(states)):
         return 0
-    print(f"{len(tally.missing)} states were never come to;", f"with {SEEDS_MIN} seeds over memory each is")
-    return 1 if seeds >= SEEDS_MIN else 0
+    print(f"{len(missing)} states were never come to;", f"with {seeds_min} seeds each is")
+    return 1 if seeds >= seeds_min else 0
 
 
 def show(seed: int, store: str, kind: str) -> int:
@@ -180,6 +201,8 @@ def show(seed: int, store: str, kind: str) -> int:
     for story in history.stories:
         print(f"{story.event.message_id:<5} {story.state:<10} {len(story.attempts)} attempts  {story.reason}")
     print("seldom:", "; ".join(sorted(history.seen)))
+    for erasure in history.erasures:
+        print(f"erased {erasure.given} at {erasure.at:.1f} s, with {sorted(erasure.names)}: {erasure}")
     complaints = KINDS[kind][1](history)
     print(*complaints, sep="\n")
     return 1 if complaints else 0

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 
 #: So many stories come to each state, the rarest ones several times: with fewer, one that is missing says nothing.
 SEEDS_MIN = 20_000
+#: The same of stories in which people are erased.
+ERASED_SEEDS_MIN = 500
 
 
 class Seldom(enum.StrEnum):
@@ -103,6 +105,22 @@ class Seldom(enum.StrEnum):
     REPLAY_PARKED = "a replayed event was parked"
 
 
+class SeldomErased(enum.StrEnum):
+    """The states of stories in which people are erased, which are told over real files alone."""
+
+    LINKED = "an erasure took ids that nobody had named"
+    WAITING = "a person was erased while events of theirs waited"
+    UNDER_WAY = "a person was erased while a call about them was under way"
+    PARKED = "a person was erased while an event of theirs was parked"
+    DEAD = "a person was erased of whom an event was dead"
+    REPLAY = "a person was erased while a replay was under way"
+    LATE_EVENT = "events came of a person who had been erased"
+    CRASH = "a crash while an erasure was under way"
+    KILLED = "the process ended between two steps of an erasure"
+    DELETED = "Custify had somebody, and deleted them"
+    REFUSED = "Custify did not delete when it was asked to"
+
+
 class Tally:
     """How many stories came to each state, and the first seed that did."""
 
@@ -123,13 +141,12 @@ class Tally:
         for state, seed in other.first.items():
             self.first[state] = min(seed, self.first.get(state, seed))
 
-    @property
-    def missing(self) -> list[str]:
+    def missing(self, states: Iterable[str] = Seldom) -> list[str]:
         """Return the states that no story came to."""
-        return [state for state in Seldom if not self.counts[state]]
+        return [state for state in states if not self.counts[state]]
 
-    def table(self) -> Iterator[str]:
+    def table(self, states: Iterable[str] = Seldom) -> Iterator[str]:
         """Yield the lines of the table."""
-        for state in Seldom:
+        for state in states:
             first = f"seed {self.first[state]}" if state in self.first else ""
             yield f"{self.counts[state]:>7}  {first:<12} {state}"

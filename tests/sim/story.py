@@ -73,6 +73,8 @@ class History:
     seen: collections.Counter[str]
     #: By mark: how often a lease ran out.
     ran_out: collections.Counter[int]
+    #: Who was erased, and what came of it; see tests/sim/erasures.py.
+    erasures: Sequence[Any] = ()
 
     @property
     def replayed(self) -> frozenset[int]:
@@ -119,13 +121,22 @@ class LatentBacklog:
         return await self.backlog.notes()
 
 
-def tell(seed: int, make_world: Callable[[Any], Any], *, engine: type[Engine] = Engine, rules: Rules = OFF) -> History:
+def tell(
+    seed: int,
+    make_world: Callable[[Any], Any],
+    *,
+    engine: type[Engine] = Engine,
+    rules: Rules = OFF,
+    stage: "type[Stage] | None" = None,
+) -> History:
     """Run the story of a seed to its end; with rules, a story for the ledger. Raises Deadlock when it can never end."""
-    history, virtual_s = run_virtually(_tell(seed, make_world, engine, rules))
+    history, virtual_s = run_virtually(_tell(seed, make_world, engine, rules, stage or Stage))
     return dataclasses.replace(history, virtual_s=virtual_s)
 
 
-async def _tell(seed: int, make_world: Callable[[Any], Any], engine: type[Engine], rules: Rules) -> History:
+async def _tell(
+    seed: int, make_world: Callable[[Any], Any], engine: type[Engine], rules: Rules, make_stage: "type[Stage]"
+) -> History:
     dice = SeededDice(seed)
     # What came to be known later is thrown for apart: the stories of old seeds stay what they were but for that.
     odd = SeededDice(seed + ODD_SEEDS)
@@ -133,10 +144,8 @@ async def _tell(seed: int, make_world: Callable[[Any], Any], engine: type[Engine
     clock = LoopClock(asyncio.get_running_loop())  # type: ignore[arg-type]
     world = await make_world(clock)
     custify = HostileCustify(clock=clock, dice=dice, faults=faults, call_s_max=CALL_S_MAX, odd=odd)
-    stage = Stage(world=world, custify=custify, clock=clock, dice=dice, script=script, engine=engine, rules=rules)
-    # Dice of their own: what else happens in a story does not depend on its clocks.
-    stage.clocks = write_clocks(SeededDice(seed + CLOCKS), until=script.safety_s)
-    stage.interruptions = write_interruptions(SeededDice(seed + INTERRUPTIONS), until=script.safety_s)
+    stage = make_stage(world=world, custify=custify, clock=clock, dice=dice, script=script, engine=engine, rules=rules)
+    stage.draw(seed)
     try:
         await stage.play()
         return stage.history(seed, faults)
@@ -171,6 +180,11 @@ class Stage:
         #: Nobody asks for files while they are opened again: after a stand-still, much is due at once.
         self.files = asyncio.Lock()
         self.start_engine()
+
+    def draw(self, seed: int) -> None:
+        """Draw what else happens, with dice of their own: what happens in a story does not depend on its clocks."""
+        self.clocks = write_clocks(SeededDice(seed + CLOCKS), until=self.script.safety_s)
+        self.interruptions = write_interruptions(SeededDice(seed + INTERRUPTIONS), until=self.script.safety_s)
 
     async def play(self) -> None:
         """Safety phase, then liveness phase."""

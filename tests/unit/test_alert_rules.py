@@ -160,3 +160,13 @@ def test_a_name_with_odd_letters_leads_to_its_page():
     now = look(destinations={"Custify EU/2": destination(state="held")})
 
     assert troubles(None, now, SETTINGS)[0].path == "/destinations/Custify%20EU%2F2"
+
+
+def test_an_erasure_past_its_deadline_is_told_of_by_itself():
+    late = look(
+        late_erasures=["erasure 000001 is past its deadline: custify: the key is refused; see the page Privacy"]
+    )
+
+    [told] = [each for each in troubles(None, late, SETTINGS) if each.rule == "erasure"]
+    assert "Erasure 000001 is past its deadline: custify: the key is refused" in told.sentence
+    assert told.path == "/privacy"

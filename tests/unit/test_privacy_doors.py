@@ -16,8 +16,10 @@ from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.cli import penstock
 from penstock.destinations.erasure import Erased
 from penstock.erasing.eraser import Eraser
+from penstock.inspect.metrics import render_metrics
 from penstock.privacy.errands import Errands, follow
 from penstock.privacy.receipt import why_not
+from penstock.privacy.requests import late_in_words
 
 ANN = {
     "type": "identify",
@@ -266,3 +268,15 @@ def test_a_request_on_the_disk_is_shared_placeholder(world):
     for path in (world.folder / "privacy").rglob("*"):
         assert path.is_dir() or b"ann" not in path.read_bytes()
     assert msgspec.json.decode((world.folder / "privacy" / "request-000001.json").read_bytes())["state"] == "open"
+
+
+def test_an_erasure_past_its_deadline_is_a_notice_and_a_figure(world):
+    world.privacy.asking.erase(frozenset({"user:ann-of-acme"}), world.reader.settings, by="root")
+    requests = world.privacy.asking.requests
+    world.reader.late_erasures = lambda: late_in_words(requests)
+    assert b"penstock_erasures_late 0.0" in render_metrics(reader=world.reader, snapshots=world.reader.snapshots)
+
+    world.clock.advance(31 * 86_400.0)
+
+    assert "erasure 000001 is past its deadline: it is open; see the page Privacy" in world.reader.read().notices
+    assert b"penstock_erasures_late 1.0" in render_metrics(reader=world.reader, snapshots=world.reader.snapshots)

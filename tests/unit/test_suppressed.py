@@ -13,7 +13,7 @@ from penstock.accept.suppressing import Suppressing
 from penstock.clock import SeededDice
 from penstock.errors import SettingsError
 from penstock.event import Batch, Event
-from penstock.identity import SUPPRESSED
+from penstock.identity import SUPPRESSED, names_in
 from penstock.privacy.suppressed import ERASE, RELEASE, SUPPRESS, SuppressedList, read_list
 
 NOW_MS = 1_800_000_000_000
@@ -232,3 +232,26 @@ def test_with_a_hundred_thousand_on_the_list_known_people_cost_no_digest_and_no_
         assert door.kept_of(batch) is batch
 
     assert counted == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"userId": 101.0},
+        {"userId": "undefined", "context": {"traits": {"id": 101.0}}},
+        {"userId": "null", "traits": {"user_id": "101"}},
+        {"anonymousId": "v1", "context": {"traits": {"userId": "101"}}},
+    ],
+)
+def test_a_person_who_is_named_as_a_number_or_among_traits_alone_is_known_at_the_door(
+    tmp_path: Path, call: dict[str, object]
+) -> None:
+    [event] = stored(listed(tmp_path, "user:101"), one(**call))
+
+    assert event.type == SUPPRESSED
+
+
+def test_placeholders_tie_nobody_to_anybody(tmp_path: Path) -> None:
+    [event] = stored(listed(tmp_path, "user:bob"), one(userId="undefined", context={"traits": {"id": 101.0}}))
+
+    assert names_in(event) == {"user:101"}

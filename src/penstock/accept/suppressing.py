@@ -18,12 +18,14 @@ from penstock.identity import (
     SUPPRESSED,
     USER,
     VISITOR,
+    id_of_number,
     left_of,
     name_of,
     names_in,
     names_shared,
     without_person,
 )
+from penstock.placeholders import PLACEHOLDER_IDS, is_placeholder
 from penstock.privacy.suppressed import KNOWN_MAX, SuppressedList
 
 Text = TypeVar("Text", str, bytes)
@@ -31,8 +33,8 @@ Text = TypeVar("Text", str, bytes)
 AT, ESCAPE, ESCAPED_AT, QUOTE = b"@", b"\\", b"u0040", b'"'
 # An address is shorter; what stands between quotes around an @ and is longer is a text.
 EMAIL_BYTES_MAX = 640
-#: Calls that may name a person elsewhere than in the head, which an alias always does.
-NAMES_OTHERWISE = frozenset({"identify", "group"})
+# Where a call names its person that has no user id, or one that is none.
+TRAITS, ESCAPED = b'"traits"', b"\\u"
 #: Calls of which more than the ids has to be looked at: a group names a company.
 NAMES_ALWAYS = frozenset({"alias", "group"})
 
@@ -47,6 +49,8 @@ class Suppressing:
     def _forget(self) -> None:
         #: Ids, and texts around an @, that were looked up on the list as it is and are not on it.
         self.clean_users, self.clean_visitors, self.clean_texts = {""}, {""}, set[bytes]()
+        #: Of those, ids that programs write where they know no person.
+        self.nobodys = {""}
 
     def append(self, batches: Sequence[Batch]) -> Coroutine[Any, Any, int]:
         """Store batches, and of suppressed people's events that they came."""
@@ -63,7 +67,7 @@ class Suppressing:
     def kept_of(self, batch: Batch) -> Batch:
         """Return what may be stored of a batch; mostly all of it, as it came."""
         heads, text = batch.heads, batch.text
-        if not (self._may_be_alone(heads[0]) if len(heads) == 1 else self._may_be_named(heads)):
+        if not (self._may_be_alone(heads[0], batch) if len(heads) == 1 else self._may_be_named(batch)):
             # A single byte is found in a fraction of the time that a word takes.
             has_at = AT in text or ESCAPE in text or batch.envelope
             if not has_at or "email" not in self.people.dropped or not self._may_have_email(batch):
@@ -82,27 +86,27 @@ class Suppressing:
             envelope=b"" if all(is_gone) else self._envelope(batch),
         )
 
-    def _may_be_alone(self, head: Head) -> bool:
+    def _may_be_alone(self, head: Head, batch: Batch) -> bool:
         """Return the same as `_may_be_named`, of an event that came alone, as most do."""
         user_id, type_ = head.user_id, head.type
         if (
             user_id in self.clean_users
             and head.anonymous_id in self.clean_visitors
-            and user_id
+            and user_id not in self.nobodys
             and type_ not in NAMES_ALWAYS
         ):
             return False
-        return self._may_be_named([head])
+        return self._may_be_named(batch)
 
-    def _may_be_named(self, heads: Sequence[Head]) -> bool:
+    def _may_be_named(self, batch: Batch) -> bool:
         """Return whether a head names a person on the list, or a body may that names people otherwise."""
+        heads = batch.heads
         user_ids, visitors = [head.user_id for head in heads], [head.anonymous_id for head in heads]
         if not self.clean_users.issuperset(user_ids) and any(map(self._is_user, user_ids)):
             return True
         if not self.clean_visitors.issuperset(visitors) and any(map(self._is_visitor, visitors)):
             return True
-        types = [head.type for head in heads]
-        if "alias" in types or ("" in user_ids and not NAMES_OTHERWISE.isdisjoint(types)):
+        if "alias" in [head.type for head in heads] or (self._is_nobodys(user_ids) and self._has_traits(batch)):
             return True
         is_company = "company" in self.people.dropped
         return is_company and any(self.people.has(COMPANY + head.company_id) for head in heads if head.company_id)
@@ -111,18 +115,30 @@ class Suppressing:
         """Return whether a user id is on the list, also as an address; one that is not is known from then on."""
         if user_id in self.clean_users:
             return False
-        if self.people.has(USER + user_id) or ("@" in user_id and self.people.has(name_of(EMAIL, user_id))):
+        if self._has(USER, user_id) or ("@" in user_id and self.people.has(name_of(EMAIL, user_id))):
             return True
         _remember(self.clean_users, user_id)
+        if is_placeholder(user_id, PLACEHOLDER_IDS):
+            _remember(self.nobodys, user_id)
         return False
+
+    def _is_nobodys(self, user_ids: Sequence[str]) -> bool:
+        return not self.nobodys.isdisjoint(user_ids)
+
+    def _has_traits(self, batch: Batch) -> bool:
+        return any(TRAITS in text or ESCAPED in text for text in (batch.text, batch.envelope))
 
     def _is_visitor(self, anonymous_id: str) -> bool:
         if anonymous_id in self.clean_visitors:
             return False
-        if self.people.has(VISITOR + anonymous_id):
+        if self._has(VISITOR, anonymous_id):
             return True
         _remember(self.clean_visitors, anonymous_id)
         return False
+
+    def _has(self, kind: str, id_: str) -> bool:
+        """Return whether an id is on the list, also one that was written as a number such as 101.0."""
+        return self.people.has(kind + id_) or ((other := id_of_number(id_)) != "" and self.people.has(kind + other))
 
     def _may_have_email(self, batch: Batch) -> bool:
         return any(map(self._may_be_in, (batch.text, batch.envelope)))

@@ -64,6 +64,8 @@ class Look:
     free_bytes: int | None
     notices: Sequence[str]
     settings_problem: str
+    #: Erasures past their deadline, as sentences.
+    late_erasures: Sequence[str] = ()
 
 
 #: How many events of a destination ended badly lately, and why most of them did.
@@ -87,7 +89,8 @@ def look_of(
             for role in ROLES
         },
         free_bytes=free_bytes,
-        notices=[redacted(notice)[:WORDS_MAX] for notice in status.notices],
+        notices=[redacted(each)[:WORDS_MAX] for each in status.notices if each not in status.late_erasures],
+        late_erasures=[redacted(each)[:WORDS_MAX] for each in status.late_erasures],
         settings_problem=status.settings_problem[:WORDS_MAX],
     )
 

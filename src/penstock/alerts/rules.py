@@ -154,6 +154,17 @@ def _store(_: Look, now: Look, __: Settings) -> Iterator[Trouble]:
         )
 
 
+def _erasure(_: Look, now: Look, __: Settings) -> Iterator[Trouble]:
+    if now.late_erasures:
+        yield Trouble(
+            rule="erasure",
+            subject="privacy",
+            sentence=" ".join(f"{each[:1].upper()}{each[1:]}." for each in now.late_erasures),
+            advice="The page Privacy says what each waits for: a key that is refused, or a second person who has to agree.",
+            path="/privacy",
+        )
+
+
 def _settings(_: Look, now: Look, __: Settings) -> Iterator[Trouble]:
     if now.settings_problem:
         yield Trouble(
@@ -184,6 +195,7 @@ RULES: Mapping[str, AlertRule] = {
     "disk": _disk,
     "role": _role,
     "store": _store,
+    "erasure": _erasure,
     "settings": _settings,
 }
 assert WINDOW_S == 15 * MINUTE_S, "the sentences above say 15 minutes"

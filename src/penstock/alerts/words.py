@@ -50,6 +50,7 @@ def looked_at(settings: Settings) -> Sequence[tuple[str, str]]:
         ("disk", f"Less than {s.alert_disk_free_bytes / 1e9:.1f} GB are free."),
         ("role", f"A process does not run, or was started again {s.alert_restarts} times within 15 minutes."),
         ("store", "The files of the store lack something, or are damaged."),
+        ("erasure", "An erasure is past its deadline."),
         ("settings", "The settings file cannot be followed."),
     ]
 

@@ -25,8 +25,6 @@ from penstock.privacy.suppressed import ERASE
 
 log = structlog.get_logger()
 
-# accept looks for who is suppressed each second; what came before that is stored by then.
-DOOR_S = 3.0
 # How soon a destination is asked again that did not delete: so long after the first try, twice as long each time.
 AGAIN_S_MIN, AGAIN_S_MAX = 30.0, 3_600.0
 DOUBLED_MAX = 10
@@ -50,11 +48,17 @@ class Eraser:
         seal: Seal,
         clock: Clock,
         facts: Callable[[], Mapping[str, Any]],
+        calls_end_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`calls_end_s` tells how long a call may be under way that was begun before the store had nothing of them any more."""
         self.asking, self.requests, self.errands, self.searching = asking, asking.requests, errands, searching
         self.destinations, self.seal, self.clock, self.facts = destinations, seal, clock, facts
+        self.calls_end_s = calls_end_s
         #: What requests were like when none of them was open: they are not all read again each second.
         self.idle_at: int | None = None
+        #: By request: when it is tried again, in steady seconds; and since when nothing of them is in the store, in awake ones.
+        #: In memory: after a start it is tried at once, and the last reading back waits anew.
+        self.again_at, self.clear_since = dict[str, float](), dict[str, float]()
 
     async def step(self) -> int:
         """Bring every open request one step further; return how many steps were made."""
@@ -64,7 +68,7 @@ class Eraser:
         try:
             requests = [request for request in await asyncio.to_thread(self.requests.all) if request.state == "open"]
             for request in requests:
-                if request.not_before <= self.clock.now():
+                if self.again_at.get(request.number, 0.0) <= self.clock.steady():
                     steps += await self._advanced(request)
             self.idle_at = None if requests else mark
         except (SettingsError, OSError) as error:
@@ -85,7 +89,7 @@ class Eraser:
             self.asking.finish_suppressing(request)
             return True
         names = self.requests.opened(request.given) | self.requests.opened(request.names)
-        if not self._is_listed(names, request) or self.clock.now() < request.suppressed_at + DOOR_S:
+        if not self._is_listed(names, request):
             return False
         for owner in (EVENTS, DELIVERY):
             if self.errands.is_given(owner, request.number):
@@ -129,33 +133,51 @@ class Eraser:
     def _given(self, request: PrivacyRequest, found: Everything) -> bool:
         """Ask the owner of a file to remove what was found there; return whether there was something."""
         names = sorted(found.linked.names)
-        if found.linked.seqs:
+        # Also where there is nothing: once accept has done it, whoever is named here is dropped at the door, and what came
+        # before that is found by the next look.
+        if found.linked.seqs or len(names) != request.names_told:
+            self.clear_since.pop(request.number, None)
             self.errands.give(EVENTS, request.number, Removal(names=names, seqs=found.linked.seqs))
+            self.requests.change(request.number, functools.partial(_named, count=len(names)))
             return True
         # deliver may hold events in memory that delivery.db knows nothing of.
         if found.delivery.is_nothing and len(request.seqs) == request.seqs_told:
             return False
+        self.clear_since.pop(request.number, None)
         self.errands.give(DELIVERY, request.number, found.delivery.removal)
         self.requests.change(request.number, functools.partial(_told, count=len(request.seqs)))
         return True
 
     async def _at_destinations(self, request: PrivacyRequest, found: Everything) -> bool:
+        """Ask every destination; they are read back once more when no call can be under way that made them anew."""
+        awake = self.clock.awake()
+        calls_end_at = self.clear_since.setdefault(request.number, awake) + (
+            self.calls_end_s() if request.seqs else 0.0
+        )
         ask = self.destinations()
         for name, erase in ask.items():
             if not request.destinations.get(name, AtDestination()).is_done:
                 said = await erase(found.linked.names)
-                request = self.requests.change(request.number, functools.partial(_said, name=name, said=said))
+                change = functools.partial(_said, name=name, said=said, is_last=awake >= calls_end_at)
+                request = self.requests.change(request.number, change)
         late = {name: request.destinations[name] for name in ask if not request.destinations[name].is_done}
         if not late:
             await self._end(request, found)
             return True
-        tries = max(each.tries for each in late.values())
-        asked_s = max(each.asked_s for each in late.values())
-        again_s = max(asked_s, min(AGAIN_S_MAX, AGAIN_S_MIN * 2 ** min(tries - 1, DOUBLED_MAX)))
-        problem = "; ".join(f"{name}: {each.said}" for name, each in late.items())
-        log.warning("erasure_waits", request=request.number, reason="destination", destinations=sorted(late))
-        self._wait(request, problem, again_s)
+        self._ask_again(request, late, calls_end_s=max(0.0, calls_end_at - awake))
         return False
+
+    def _ask_again(self, request: PrivacyRequest, late: Mapping[str, AtDestination], *, calls_end_s: float) -> None:
+        refused = {name: each for name, each in late.items() if not each.is_gone}
+        if not refused:
+            self._wait(request, "", calls_end_s)
+            return
+        tries = max(each.tries for each in refused.values())
+        asked_s = max(each.asked_s for each in refused.values())
+        again_s = max(asked_s, min(AGAIN_S_MAX, AGAIN_S_MIN * 2 ** min(tries - 1, DOUBLED_MAX)))
+        problem = "; ".join(f"{name}: {each.said}" for name, each in refused.items())
+        log.warning("erasure_waits", request=request.number, reason="destination", destinations=sorted(refused))
+        self._wait(request, problem, again_s)
 
     async def _end(self, request: PrivacyRequest, found: Everything) -> None:
         mentions = await asyncio.to_thread(self.searching.mentions, found)
@@ -177,8 +199,8 @@ class Eraser:
         return [f"{len(copies)} copies that a restore or a repair set aside were not looked through"] if copies else []
 
     def _wait(self, request: PrivacyRequest, problem: str, seconds: float) -> None:
-        not_before = self.clock.now() + seconds
-        self.requests.change(request.number, functools.partial(_waiting, problem=problem, not_before=not_before))
+        self.again_at[request.number] = self.clock.steady() + seconds
+        self.requests.change(request.number, functools.partial(_waiting, problem=problem))
 
 
 def left_in_words(found: Everything, mentions: int) -> list[str]:
@@ -204,10 +226,15 @@ def _told(request: PrivacyRequest, *, count: int) -> None:
     request.seqs_told = count
 
 
-def _said(request: PrivacyRequest, *, name: str, said: Erased | NotErased) -> None:
+def _named(request: PrivacyRequest, *, count: int) -> None:
+    request.names_told = count
+
+
+def _said(request: PrivacyRequest, *, name: str, said: Erased | NotErased, is_last: bool) -> None:
     before = request.destinations.get(name, AtDestination())
     request.destinations[name] = AtDestination(
-        is_done=isinstance(said, Erased),
+        is_gone=isinstance(said, Erased),
+        is_done=isinstance(said, Erased) and is_last,
         deleted=before.deleted + said.deleted,
         said=said.said if isinstance(said, Erased) else said.why,
         tries=before.tries + 1,
@@ -215,8 +242,8 @@ def _said(request: PrivacyRequest, *, name: str, said: Erased | NotErased) -> No
     )
 
 
-def _waiting(request: PrivacyRequest, *, problem: str, not_before: float) -> None:
-    request.problem, request.not_before = problem, not_before
+def _waiting(request: PrivacyRequest, *, problem: str) -> None:
+    request.problem = problem
 
 
 def _ended(request: PrivacyRequest, *, at: float, left: list[str]) -> None:
@@ -226,4 +253,4 @@ def _ended(request: PrivacyRequest, *, at: float, left: list[str]) -> None:
 def _done(request: PrivacyRequest) -> None:
     request.state = "done"
     request.given = request.names = ""
-    request.seqs, request.found = (), {}
+    request.seqs, request.found, request.names_told = (), {}, 0

@@ -16,7 +16,7 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
     """All that was found."""
 
     linked: Linked
-    #: Of events.db, delivery.db and control.db.
+    #: Of events.db, of delivery.db, and of control.db with alerts.db.
     events: int
     delivery: Held
     control: Held
@@ -75,6 +75,6 @@ def by_store(found: Everything) -> Mapping[str, Mapping[str, int]]:
     parts = {
         "events.db": {"events": found.events},
         "delivery.db": found.delivery.counts,
-        "control.db": found.control.counts,
+        "control.db, alerts.db": found.control.counts,
     }
     return {file: {kind: n for kind, n in counts.items() if n} for file, counts in parts.items()}

@@ -11,6 +11,7 @@ SEARCHED = {
     "events.db": "every stored event, waiting, ended or not, and message ids that carry an id of theirs",
     "delivery.db": "waiting and parked events, outcomes, attempts with answers, records, ties, search keys",
     "control.db": "replays, orders to forget, shared links, the audit log",
+    "alerts.db": "alerts, the messages that told of them, and what was looked at for them",
     "memory": "what deliver holds of the log, and knows of records by heart",
 }
 FORM = "penstock-erasure-receipt/1"

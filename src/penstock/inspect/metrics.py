@@ -28,6 +28,9 @@ class PenstockCollector(Collector):
         status = self.reader.read()
         yield from _counts(status)
         yield from _roles(status)
+        yield GaugeMetricFamily(
+            "penstock_erasures_late", "Erasures past their deadline.", value=len(status.late_erasures)
+        )
         yield from _progress(status, now=self.reader.clock.now())
         yield from _ingest(self.snapshots.read("accept"))
         yield from _calls(self.snapshots.read("deliver"))

@@ -81,6 +81,8 @@ class Status:
     sources: Mapping[str, SourceStatus] = dataclasses.field(default_factory=dict)
     #: What people must know of the store itself, as sentences.
     notices: Sequence[str] = ()
+    #: Those of them that are about erasures past their deadline.
+    late_erasures: Sequence[str] = ()
     #: The processes that ran on this data folder: whether the loop of each turns.
     roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
     #: Why the settings file, as it is now, is not followed; empty when it is.
@@ -104,12 +106,13 @@ class StatusReader:
         clock: Clock,
         version: str,
         notices: Callable[[], Sequence[str]] = lambda: (),
+        late_erasures: Callable[[], Sequence[str]] = lambda: (),
         steady: Callable[[], float] | None = None,
     ) -> None:
         #: What time it is for deliver, whose times are not those of this process.
         self.steady = steady
         #: What people must know of the store's files, as sentences.
-        self.notices = notices
+        self.notices, self.late_erasures = notices, late_erasures
         self.settings, self.shelf, self.ledger, self.snapshots = settings, shelf, ledger, snapshots
         self.clock, self.version = clock, version
 
@@ -124,10 +127,12 @@ class StatusReader:
             enabled = names[name].enabled
             return standing_of(_table(deliver.get(name)), counts, roles.get("deliver"), enabled=enabled, steady=steady)
 
+        late = self.late_erasures()
         return Status(
             version=self.version,
             accepted=self._accepted(),
-            notices=self._notices(),
+            notices=(*self._notices(), *late),
+            late_erasures=late,
             destinations={name: self._destination(name, _table(deliver.get(name)), damage, standing) for name in names},
             sources=self.source_status(),
             roles=roles,

@@ -27,6 +27,8 @@ class AtDestination(msgspec.Struct, kw_only=True):
     """How far a request has come at one destination."""
 
     is_done: bool = False
+    #: Whether it said last that none of them is there; done is what it said once no call of theirs could be under way.
+    is_gone: bool = False
     #: Records that were deleted there, and what the reading back found, in a sentence.
     deleted: int = 0
     said: str = ""
@@ -55,14 +57,14 @@ class PrivacyRequest(msgspec.Struct, kw_only=True):
     stays_suppressed: bool = True
     #: Seconds since 1970; 0: there is none.
     deadline_at: float = 0.0
-    #: When they were put on the list, when the owners of the files are asked again, and when all was done.
+    #: When they were put on the list, and when all was done.
     suppressed_at: float = 0.0
-    not_before: float = 0.0
     ended_at: float = 0.0
     #: Numbers of events that were found, as long as they may be somewhere.
     seqs: Sequence[int] = ()
-    #: How many of them deliver was told of.
+    #: How many of them deliver was told of; and of how many names accept was.
     seqs_told: int = 0
+    names_told: int = 0
     #: What the last look found, by kind of thing; what it was then, and is not found any more, counts as removed.
     found: dict[str, int] = msgspec.field(default_factory=dict)
     #: What was removed, by kind of thing; and what names them and stays, in sentences.

@@ -30,6 +30,18 @@ class Owner(Protocol):
         """Remove them; return whether that was all."""
 
 
+class BehindTheDoor:
+    """events.db, whose door knows everybody who is on the list before it loses what is stored of them: nothing of theirs comes in behind it."""
+
+    def __init__(self, store: Owner, follow_list: Callable[[], Awaitable[int]]) -> None:
+        self.store, self.follow_list = store, follow_list
+
+    async def remove(self, removal: Removal) -> bool:
+        """Remove people; return whether that was all."""
+        await self.follow_list()
+        return await self.store.remove(removal)
+
+
 @contextlib.asynccontextmanager
 async def erasing(process: "Process", owner: Owner, *beside: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
     """Look each second, while inside, whether the owner of a file is to remove a person; and do what is to be done beside."""
@@ -57,6 +69,7 @@ def open_eraser(settings: Callable[[], Settings], *, clock: Clock) -> "Eraser":
         seal=Seal(now.data_dir),
         clock=clock,
         facts=lambda: {"penstock": __version__, "folder": identity_of(now.data_dir / FILES[0])},
+        calls_end_s=lambda: settings().call_timeout_s,
     )
 
 

@@ -19,7 +19,7 @@ from penstock.machine.private import require_folder, tighten
 from penstock.machine.snapshot import Snapshots
 from penstock.run.alarming import open_alarm
 from penstock.run.care import kept_until, say_what_is_amiss
-from penstock.run.erasures import LOOK_S, erasing, late_erasures, open_eraser
+from penstock.run.erasures import LOOK_S, BehindTheDoor, erasing, late_erasures, open_eraser
 from penstock.run.greeting import greet, is_for_a_person
 from penstock.run.in_force import following_at_start
 from penstock.run.logs import set_up_logs
@@ -146,7 +146,8 @@ async def run_accept(process: Process) -> None:
     async def prune() -> int:
         return await store.prune(**kept_until(process.settings, now=process.clock.now()))
 
-    async with process.running("accept", gateway.facts), process.regularly(prune), erasing(process, store, door.follow):
+    file = BehindTheDoor(store, door.follow)
+    async with process.running("accept", gateway.facts), process.regularly(prune), erasing(process, file, door.follow):
         await serve(
             gateway,
             interface=Interfaces.RSGI,
@@ -342,7 +343,8 @@ def status_reader(settings: Settings) -> "StatusReader":
 
     clock = SystemClock()
     return StatusReader(
-        notices=lambda: [*notices(settings.data_dir, now=clock.now()), *late_erasures(settings)],
+        notices=lambda: notices(settings.data_dir, now=clock.now()),
+        late_erasures=lambda: late_erasures(settings),
         settings=settings,
         shelf=open_shelf(settings),
         ledger=open_ledger_shelf(settings),

@@ -6,7 +6,7 @@ from typing import Literal
 
 #: What is looked at; see alerts/rules.py.
 ALERT_RULES = (
-    "destination", "bad_events", "waiting", "silent_source", "refused", "disk", "role", "store", "settings",
+    "destination", "bad_events", "waiting", "silent_source", "refused", "disk", "role", "store", "erasure", "settings",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     #: By kind of thing: how many there are.
     counts: Mapping[str, int]
     removal: Removal
-    #: What was asked for and written down about them, as texts; of control.db alone.
+    #: What was asked for and written down about them, as texts; of control.db and alerts.db alone.
     texts: Sequence[str] = ()
 
     @property
@@ -55,7 +55,7 @@ class Traces(Protocol):
         """Return what delivery.db has of people, and of their events with these numbers."""
 
     def asked(self, names: frozenset[str]) -> Held:
-        """Return what control.db has of people: what was asked for, shared and written down about them."""
+        """Return what was asked for, shared, written down and told about people: in control.db and alerts.db."""
 
     def forget_asked(self, names: frozenset[str]) -> None:
         """Remove what `asked` found. The only verb that changes anything."""

@@ -192,8 +192,7 @@ class DeliveryStore:
             ledger.cached_bytes = 0
         for quiet in self.quiets:
             quiet.end()
-        await self._scrub_with(Needles(removal.names))
-        return is_done
+        return await self._scrub_with(Needles(removal.names)) and is_done
 
     async def _forget_payloads(self) -> int:
         forget = functools.partial(retention.forget_payloads, from_seq=self.payloads_from)
@@ -201,16 +200,19 @@ class DeliveryStore:
         self.must_scrub = self.must_scrub or bool(forgotten)
         return forgotten
 
-    async def _scrub_with(self, needles: Needles) -> None:
-        """Empty the WAL; and where names still stand between rows, write the file anew."""
+    async def _scrub_with(self, needles: Needles) -> bool:
+        """Empty the WAL, and overwrite the room between rows where names still stand, a few pages between two transactions.
+
+        Returns whether that was possible.
+        """
         self.must_scrub = True
         await self._scrub()
         run, path = asyncio.get_running_loop().run_in_executor, self.data_dir / DELIVERY
-        if await run(None, slack.is_in_file, path, needles):
+        for some in slack.in_steps(await run(None, slack.pages_with, path, slack.names_a_page(needles))):
             with as_store_errors(DELIVERY):
-                await run(self.group.executor, slack.make_anew, self.connection)
-            self.must_scrub = True
-            await self._scrub()
+                if not await run(self.group.executor, slack.overwrite, self.connection, path, some):
+                    return False
+        return not self.must_scrub
 
     async def _end_events(self, removal: Removal) -> bool:
         is_done = True

@@ -21,6 +21,7 @@ from penstock.buffer.sqlite.file import (
     DELIVERY,
     EVENTS,
     SqliteTransactions,
+    as_store_errors,
     open_reader,
     open_writer,
     snapshot,
@@ -29,7 +30,7 @@ from penstock.buffer.sqlite.group_commit import GroupCommit
 from penstock.buffer.sqlite.log import epochs, payloads, segments
 from penstock.buffer.sqlite.log.ids import MessageIds
 from penstock.buffer.sqlite.log.segments import SegmentPart
-from penstock.buffer.sqlite.privacy import log_removal
+from penstock.buffer.sqlite.privacy import log_removal, slack
 from penstock.buffer.sqlite.times import Times
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, ShareUsedUp
@@ -190,7 +191,7 @@ class SqliteLog:
         return count
 
     async def remove(self, removal: Removal) -> bool:
-        """Take people's events out, some in each transaction; see port/traces.py. Returns that nothing is left to do.
+        """Take people's events out, some in each transaction; see port/traces.py. Returns whether nothing is left to do.
 
         Raises BufferUnavailable, StoreDamaged.
         """
@@ -203,7 +204,16 @@ class SqliteLog:
                 self.appends.version = None
         self.must_scrub = True
         await self._scrub()
-        return True
+        return await self._overwrite_left_overs() if removal.seqs else True
+
+    async def _overwrite_left_overs(self) -> bool:
+        """Overwrite the room between rows, a few pages between two appends; return whether that was possible."""
+        run, path = asyncio.get_running_loop().run_in_executor, self.data_dir / EVENTS
+        for some in slack.in_steps(await run(None, slack.pages_with, path, slack.has_left_overs)):
+            with as_store_errors(EVENTS):
+                if not await run(self.group.executor, slack.overwrite, self.connection, path, some):
+                    return False
+        return not self.must_scrub
 
     async def _scrub(self) -> None:
         """Empty the WAL, which still has what was removed; while another process reads, the next round of `prune` tries again."""

@@ -12,7 +12,7 @@ from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.control.journal import SqliteJournal
 from penstock.buffer.sqlite.delivery.retention import scrub
 from penstock.buffer.sqlite.file import CONTROL, snapshot
-from penstock.buffer.sqlite.privacy.slack import is_in_file, make_anew
+from penstock.buffer.sqlite.privacy import slack
 from penstock.clock import Clock
 
 
@@ -57,9 +57,8 @@ def forget_in_control(data_dir: Path, names: frozenset[str], *, clock: Clock) ->
         control.executemany("UPDATE OR REPLACE journal SET what = ? WHERE id = ?", list(_sentences(control, needles)))
     with journal.writing() as control:
         scrub(control)
-        if is_in_file(data_dir / CONTROL, needles):
-            make_anew(control)
-            scrub(control)
+        for some in slack.in_steps(slack.pages_with(data_dir / CONTROL, slack.names_a_page(needles))):
+            slack.overwrite(control, data_dir / CONTROL, some)
 
 
 def _replays(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str, int]]:

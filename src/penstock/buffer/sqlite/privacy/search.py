@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from penstock.buffer.port.traces import Held, Sightings
-from penstock.buffer.sqlite.privacy import control, delivery_search, log_search
+from penstock.buffer.sqlite.privacy import alerts, control, delivery_search, log_search
 from penstock.clock import Clock
 
 
@@ -31,9 +31,11 @@ class SqliteTraces:
         return delivery_search.in_delivery(self.data_dir, names, seqs)
 
     def asked(self, names: frozenset[str]) -> Held:
-        """Return what control.db has."""
-        return control.in_control(self.data_dir, names)
+        """Return what control.db and alerts.db have."""
+        held, told = control.in_control(self.data_dir, names), alerts.in_alerts(self.data_dir, names)
+        return Held(counts={**held.counts, **told.counts}, removal=held.removal, texts=[*held.texts, *told.texts])
 
     def forget_asked(self, names: frozenset[str]) -> None:
-        """Remove what control.db has."""
+        """Remove what they have."""
         control.forget_in_control(self.data_dir, names, clock=self.clock)
+        alerts.forget_in_alerts(self.data_dir, names)

@@ -1,37 +1,140 @@
-"""What a file still has of deleted rows, and how it loses that.
+"""What a file still has of deleted rows between those that are there, and how it loses that, a few pages at a time.
 
 `secure_delete` overwrites what is freed. But where SQLite packs a page anew, cells that moved may leave their bytes in the
-room between: no row has them, and a reader of the disk does. So the file is read as bytes, and made anew where a name is in it.
+room between: no row has them, and a reader of the disk does. That room belongs to nobody, so it is overwritten in the file itself
+(https://sqlite.org/fileformat2.html#b_tree_pages), by the one writer, while the write-ahead log is empty and nobody else may write.
+
+Files are read and written through SQLite's own way to them: whoever opens and closes a file of SQLite's otherwise loses the locks
+that the process has on it (https://sqlite.org/howtocorrupt.html, 2.2).
 """
 
+import contextlib
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import apsw
 
 from penstock.buffer.rules.needles import DISTINCTIVE_CHARS, Needles
 from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.delivery.retention import scrub
 
-BLOCK_BYTES = 1 << 20
+# Pages read in one go, and overwritten while others must not write: some milliseconds.
+PAGES_READ, PAGES_AT_ONCE = 256, 200
+FILE_HEADER_BYTES, INTERIOR, LEAVES = 100, frozenset({2, 5}), frozenset({10, 13})
+# From here on the number of another page, with which other kinds of pages begin, may look like the kind of a page.
+PAGES_MAX = 2 << 24
+
+FilePage = tuple[int, bytes]
 
 
-def is_in_file(path: Path, needles: Needles) -> bool:
-    """Return whether one of some names stands anywhere in a file; short ids are part of very much, and not looked for."""
+def names_a_page(needles: Needles) -> Callable[[FilePage], bool]:
+    """Return what tells whether a name stands anywhere in a page; short ids are part of very much, and not looked for."""
     words = [value.encode().lower() for value in needles.values if len(value) >= DISTINCTIVE_CHARS]
-    if not words or not path.exists():
+
+    def is_named(page: FilePage) -> bool:
+        text = page[1].lower() if words else b""
+        return any(word in text for word in words)
+
+    return is_named
+
+
+def has_left_overs(page: FilePage) -> bool:
+    """Return whether anything stands where nothing is. For files whose rows are packed: names cannot be looked for there."""
+    return any(page[1][start:end].strip(b"\0") for start, end in free_room(*page))
+
+
+def pages_with(path: Path, is_meant: Callable[[FilePage], bool]) -> list[int]:
+    """Return the numbers of pages that are meant. Takes seconds for a large file, and holds nobody up."""
+    with _opened(path) as file:
+        return [page[0] for page in _pages(file) if is_meant(page)]
+
+
+def overwrite(connection: SqliteConnection, path: Path, numbers: Sequence[int]) -> bool:
+    """Overwrite the free room of some pages, and return whether that was possible; between transactions of the one writer.
+
+    The write-ahead log has to be emptied for that, which it cannot be while somebody reads. Raises apsw.Error.
+    """
+    if not scrub(connection):
         return False
-    overlap, before = max(map(len, words)), b""
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            text = before + block.lower()
-            if any(word in text for word in words):
-                return True
-            before = text[-overlap:]
-    return False
-
-
-def make_anew(connection: SqliteConnection) -> None:
-    """Write a file anew, without what lies between its rows; outside of transactions. Raises apsw.Error."""
-    # Through a temporary file, not through memory: it may be larger than that.
-    connection.execute("PRAGMA temp_store = DEFAULT")
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("VACUUM main")
+        if not _is_log_empty(path):
+            return False
+        with _opened(path) as file:
+            size = _page_bytes(file)
+            for number in numbers:
+                _overwrite(file, number, size)
+            file.xSync(apsw.SQLITE_SYNC_FULL)
     finally:
-        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("COMMIT")
+    # Pages that are remembered as they were would be written like that once more.
+    connection.execute("PRAGMA shrink_memory")
+    return True
+
+
+def in_steps(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield numbers of pages, as many at once as are overwritten in one go."""
+    for start in range(0, len(numbers), PAGES_AT_ONCE):
+        yield numbers[start : start + PAGES_AT_ONCE]
+
+
+def free_room(number: int, page: bytes) -> list[tuple[int, int]]:
+    """Return from where to where nothing is in a page of a b-tree; nothing of another page, or of one that is not understood."""
+    head = FILE_HEADER_BYTES if number == 1 else 0
+    kind, first_free, cells, content = struct.unpack_from(">BHHH", page, head)
+    if kind not in INTERIOR | LEAVES or number >= PAGES_MAX:
+        return []
+    begin, content = head + (12 if kind in INTERIOR else 8) + 2 * cells, content or 65536
+    places = struct.unpack_from(f">{cells}H", page, begin - 2 * cells) if begin <= len(page) else ()
+    if not begin <= content <= len(page) or any(not content <= place < len(page) for place in places):
+        return []
+    return [(begin, content), *_freed(page, first_free)]
+
+
+def _freed(page: bytes, place: int) -> Iterator[tuple[int, int]]:
+    """Yield the blocks of a page that were freed, without what links them."""
+    while 0 < place <= len(page) - 4:
+        following, size = struct.unpack_from(">HH", page, place)
+        yield place + 4, min(place + size, len(page))
+        if following <= place:
+            return
+        place = following
+
+
+def _overwrite(file: apsw.VFSFile, number: int, size: int) -> None:
+    offset = (number - 1) * size
+    if offset + size > file.xFileSize():
+        return
+    for start, end in free_room(number, file.xRead(size, offset)):
+        if end > start:
+            file.xWrite(bytes(end - start), offset + start)
+
+
+def _pages(file: apsw.VFSFile) -> Iterator[FilePage]:
+    size, total = _page_bytes(file), file.xFileSize()
+    for offset in range(0, total - total % size, size * PAGES_READ):
+        block = file.xRead(min(size * PAGES_READ, total - total % size - offset), offset)
+        for at in range(0, len(block), size):
+            yield (offset + at) // size + 1, block[at : at + size]
+
+
+def _page_bytes(file: apsw.VFSFile) -> int:
+    if file.xFileSize() < FILE_HEADER_BYTES:
+        return FILE_HEADER_BYTES
+    [size] = struct.unpack(">H", file.xRead(2, 16))
+    return 65536 if size == 1 else int(size)
+
+
+def _is_log_empty(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return not log.exists() or log.stat().st_size == 0
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[apsw.VFSFile]:
+    file = apsw.VFSFile("", str(path.absolute()), [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE, 0])
+    try:
+        yield file
+    finally:
+        file.xClose()

@@ -1,0 +1,101 @@
+"""What an erasure waits for, and what it does not: a door that is shut, calls that end, and no clock that anybody may set."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from penstock.buffer.port.alerts import AlertChange, Message
+from penstock.buffer.sqlite.alerts.book import SqliteAlertBook
+from penstock.destinations.plan import Call
+from penstock.erasing.eraser import EVENTS
+from privacy_world import PrivacyWorld
+
+ANN = "ann-1f9c-of-acme"
+SAID = {"type": "identify", "messageId": "m1", "userId": ANN, "traits": {"plan": "pro"}}
+
+
+def told(folder: Path, story: Callable[[PrivacyWorld], Awaitable[None]]) -> None:
+    async def run() -> None:
+        world = await PrivacyWorld(folder).open()
+        try:
+            await story(world)
+        finally:
+            await world.close()
+
+    asyncio.run(run())
+
+
+def erase(world: PrivacyWorld) -> str:
+    return world.asking.erase(frozenset({f"user:{ANN}"}), world.settings, by="root").number
+
+
+def test_a_clock_that_is_set_back_makes_no_erasure_wait(tmp_path: Path) -> None:
+    async def story(world: PrivacyWorld) -> None:
+        await world.take("web", SAID)
+        await world.settle(seconds=3)
+        erase(world)
+        world.api.fails = True
+        await world.settle(seconds=8)
+        world.clock.set_by(-5 * 86_400.0)
+        world.api.fails = False
+        await world.until_done(seconds_max=60)
+
+    told(tmp_path, story)
+
+
+def test_it_goes_on_once_accept_has_shut_its_door_also_for_somebody_of_whom_nothing_is_stored(tmp_path: Path) -> None:
+    async def story(world: PrivacyWorld) -> None:
+        number = erase(world)
+        for _ in range(20):
+            world.clock.advance(1.0)
+            await world.eraser.step()
+        assert world.errands.is_given(EVENTS, number)
+        assert not world.api.deleted
+        # accept stood still, knows no list yet, and takes in what had come to its door before.
+        await world.take("web", SAID)
+
+        await world.until_done(seconds_max=20)
+
+        assert world.found_of(ANN) == []
+        assert (await world.api.sandbox.state())["people"] == []
+
+    told(tmp_path, story)
+
+
+def test_a_call_from_before_that_is_applied_after_the_deletion_brings_nobody_back(tmp_path: Path) -> None:
+    async def story(world: PrivacyWorld) -> None:
+        world.eraser.calls_end_s = lambda: 10.0
+        await world.take("web", SAID)
+        await world.settle(seconds=3)
+        erase(world)
+        while not world.api.deleted:
+            await world.second()
+        await world.api.send(Call("/people", {"user_id": ANN}))
+
+        await world.until_done(seconds_max=30)
+
+        assert (await world.api.sandbox.state())["people"] == []
+
+    told(tmp_path, story)
+
+
+def test_alerts_and_messages_that_name_a_person_are_found_shown_and_lose_the_name(tmp_path: Path) -> None:
+    sent = Message(
+        id="1", channel="mail", recipient="ops@example.com", kind="problem", title="custify is held", advice="", link="", mute="",
+        sentence=f"custify is held: refused user:{ANN}", made_at=0.0, due=0.0, state="sent",
+    )  # fmt: skip
+
+    async def story(world: PrivacyWorld) -> None:
+        book = SqliteAlertBook(tmp_path)
+        book.keep(AlertChange(messages=[sent]))
+        held = world.searching.traces.asked(frozenset({f"user:{ANN}"}))
+        assert held.counts["messages of alerts"] == 1
+        assert held.texts == [f"custify is held: refused user:{ANN}"]
+
+        erase(world)
+        await world.until_done(seconds_max=30)
+
+        assert [each.sentence for each in book.messages(limit=9)] == ["custify is held: refused user:[erased]"]
+        assert world.found_of(ANN) == []
+
+    told(tmp_path, story)
