@@ -39,7 +39,8 @@ def backed_up(world, to, *, with_key: bool = False, tell=lambda _: None):
 
 
 def proved(from_, tmp_path):
-    return prove(from_, tmp_path / "scratch", clock=CLOCK, tell=lambda _: None)
+    key = tmp_path / "data" / "secret.key"
+    return prove(from_, tmp_path / "scratch", secret_key=key, clock=CLOCK, tell=lambda _: None)
 
 
 def put_back(from_, to, *, replace: bool = False):

@@ -1,6 +1,8 @@
 """Which SQLite opens the files, who may write to the log, and who moves its write-ahead log into the file."""
 
 import contextlib
+import subprocess
+import sys
 
 import apsw
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from contract.worlds import SqliteWorld, event
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Attempt, Outcome
+from penstock.buffer.sqlite.at_rest.ring import head_of
 from penstock.buffer.sqlite.connections import VERSION, connect, connect_to_read
 from penstock.buffer.sqlite.doctor.salvage import salvage
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, open_writer, snapshot
@@ -31,6 +34,21 @@ async def bury(world: SqliteWorld, *attempts: Attempt) -> None:
 
 def test_the_sqlite_that_runs_has_no_write_ahead_log_that_loses_a_commit():
     assert tuple(map(int, VERSION.split("."))) >= MENDED
+
+
+def test_rows_that_nobody_reads_any_more_keep_no_transaction_open(tmp_path):
+    with contextlib.closing(connect(tmp_path / CONTROL)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.executemany("INSERT INTO t VALUES (?)", [(number,) for number in range(9)])
+
+        def rows():
+            for row in connection.execute("SELECT x FROM t"):
+                connection.execute("SELECT 1 FROM t").fetchall()
+                yield row
+
+        for _ in map(tuple, rows()):
+            break
+        assert connection.txn_state("main") == apsw.SQLITE_TXN_NONE
 
 
 async def test_deliver_cannot_write_to_the_log(sqlite_world):
@@ -94,3 +112,21 @@ async def test_the_calls_of_an_event_are_numbered_in_the_order_in_which_they_wer
     await bury(sqlite_world, *calls)
     with contextlib.closing(connect(sqlite_world.folder / DELIVERY)) as delivery:
         assert delivery.execute("SELECT number, at FROM attempt ORDER BY number").fetchall() == [(1, 3.0), (2, 1.0)]
+
+
+def test_to_look_at_a_file_leaves_the_locks_that_the_process_has_on_it(tmp_path):
+    path = tmp_path / "a.db"
+    with contextlib.closing(connect(path)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL").fetchall()
+        writer.execute("CREATE TABLE t (x)")
+        assert is_locked(path)
+
+        head_of(path)
+
+        assert is_locked(path), "another process would take the log away when it closes the file"
+
+
+def is_locked(path) -> bool:
+    """Return whether another process is kept from having the file alone; see SHARED_FIRST of SQLite's os.h."""
+    code = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)"
+    return subprocess.run([sys.executable, "-c", code, str(path)], check=False, capture_output=True).returncode != 0

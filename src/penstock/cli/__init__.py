@@ -40,6 +40,7 @@ COMMANDS = {
     "user": ("user", "List who may sign in; reset a password with a one-time link."),
     "backup": ("backup", "Copy the store of one moment, while it is used."),
     "restore": ("backup", "Put a backup in place, or prove that it could be."),
+    "encrypt": ("encrypt", "Encrypt the files of the store, change their key, or undo it."),
     "doctor": ("doctor", "Check the store and its figures; save what can be saved."),
     "export": ("apply", "Print what was set up in the dashboard as TOML."),
     "plan": ("apply", "Show what `apply FILE` would change."),

@@ -35,6 +35,11 @@ def backup_command(folder: Path, config: Path | None, *, with_key: bool) -> None
         _end(f"{error}; nothing was written")
     size = sum(copied.size_bytes for copied in manifest.files.values())
     click.echo(f"{folder}: {', '.join(manifest.files)}; {size} bytes, events up to {manifest.last_seq}")
+    if "encryption.key" in manifest.files:
+        click.echo(
+            f"it is encrypted: the secret key with the fingerprint {manifest.secret_key} opens it, and no other",
+            err=True,
+        )
     if manifest.secret_key and not with_key:
         click.echo(
             "secret.key is not in it: keep a copy elsewhere, or the destinations' keys and secrets have to be entered again",
@@ -72,7 +77,7 @@ def restore_command(
     settings, folder = load(config_path(config)), folder.absolute()
     try:
         if prove:
-            _prove(folder, scratch)
+            _prove(settings, folder, scratch)
         else:
             _restore(settings, folder, replace=replace, suppressed=suppressed, without_list=without_list)
     except (BackupRefused, BufferUnavailable, StoreDamaged) as error:
@@ -102,11 +107,11 @@ def _restore(settings: Settings, folder: Path, *, replace: bool, suppressed: Pat
     )
 
 
-def _prove(folder: Path, scratch: Path | None) -> None:
+def _prove(settings: Settings, folder: Path, scratch: Path | None) -> None:
     from penstock.run.care import prove
 
     with tempfile.TemporaryDirectory(prefix="penstock-prove-", dir=scratch) as there:
-        proof = prove(folder, Path(there) / "data", tell=_tell)
+        proof = prove(settings, folder, Path(there) / "data", tell=_tell)
     for sentence in proof.wrong:
         click.echo(sentence)
     manifest = proof.manifest

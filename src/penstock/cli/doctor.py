@@ -21,12 +21,16 @@ def doctor_command(config: Path | None, *, repair: bool) -> None:
     """
     from penstock.buffer.sqlite.connections import VERSION
     from penstock.clock import SystemClock
+    from penstock.run import at_rest
     from penstock.run.care import open_doctor
     from penstock.run.in_force import settings_in_force
     from penstock.run.process import stopped
 
     settings = settings_in_force(config_path(config))
     _tell(f"SQLite {VERSION}")
+    _tell(f"{settings.data_dir}: {at_rest.standing(settings)}")
+    for sentence in at_rest.notices(settings):
+        _tell(sentence)
     if not repair:
         damaged = (doctor := open_doctor(settings, tell=_tell)).damaged()
         findings = damaged or doctor.findings()

@@ -133,7 +133,7 @@ class Eraser:
     def _given(self, request: PrivacyRequest, found: Everything) -> bool:
         """Ask the owner of a file to remove what was found there; return whether there was something."""
         names = sorted(found.linked.names)
-        # Also where there is nothing: once accept has done it, whoever is named here is dropped at the door, and what came
+        # Also where there is nothing: once accept has done it, who is named here is dropped at the door, and what came
         # before that is found by the next look.
         if found.linked.seqs or len(names) != request.names_told:
             self.clear_since.pop(request.number, None)

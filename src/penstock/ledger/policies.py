@@ -17,7 +17,7 @@ MEANING: Mapping[Policy, str] = {
 }
 #: What must be known of a person in Custify before the first write, or the policy could not be kept.
 NEEDS_HELD = frozenset({"set_once", "max", "min"})
-#: Of such fields the last event that was sent has the say: whoever sends an older one again must look for newer ones.
+#: Of such fields the last event that was sent has the say: to send an older one again is to look for newer ones.
 BY_ORDER = frozenset({"always", "never_null"})
 # A later event than this cannot have set a field: its time was wrong, and an older version believed it.
 AHEAD_MS_MAX = 2 * 86_400_000

@@ -27,6 +27,8 @@ OURS = (
     "replaced-*",
     "*.lock",
     "secret.key",
+    "encryption.key",
+    "*.db.turned",
     "suppressed.list",
     "privacy",
     "hash.seed",
@@ -79,4 +81,5 @@ def _places(data_dir: Path) -> Iterator[Path]:
     # The folder may be reached by a link; what is meant is where it leads.
     yield data_dir.resolve()
     yield from (path for path in data_dir.glob("*") if any(fnmatch.fnmatch(path.name, ours) for ours in OURS))
-    yield from (data_dir / "snapshots").glob("*")
+    for folder in ("snapshots", "privacy"):
+        yield from (data_dir / folder).rglob("*")

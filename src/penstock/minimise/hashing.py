@@ -1,4 +1,4 @@
-"""Values as a keyed hash: the same value is the same text, so that it can be counted, and nobody without the key can guess it. Pure."""
+"""Values as a keyed hash: the same value is the same text, so that it can be counted, and cannot be guessed without the key. Pure."""
 
 import hashlib
 import hmac

@@ -25,7 +25,7 @@ NEEDED = {
     "event": "it says what happened",
     "request_ip": "what is stored of it says ip_addresses",
 }
-#: What destinations may know somebody by: it may be removed, but not in silence.
+#: What destinations may know a person by: it may be removed, but not in silence.
 KNOWN_BY = {
     "traits.email": "a person without userId is known by the e-mail address",
     "traits.id": "a person or company without an id of its own is known by it",
@@ -102,5 +102,5 @@ def needed_by(rule: Rule) -> str:
 
 
 def known_by(rule: Rule) -> Sequence[str]:
-    """Return the fields a rule takes away by which somebody may be known, each with what that means."""
+    """Return the fields a rule takes away by which a person may be known, each with what that means."""
     return [f"{field}: {why}" for field, why in KNOWN_BY.items() if reaches(rule, field)]

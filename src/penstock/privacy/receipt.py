@@ -1,6 +1,6 @@
 """Receipts: what was asked, looked through and removed, signed (Ed25519, RFC 8032), with no name.
 
-The key lies in the data folder; its public half is in each receipt, and shown on the page Privacy, so that whoever keeps receipts
+The key lies in the data folder; its public half is in each receipt, and shown on the page Privacy, so that who keeps receipts
 elsewhere can tell whose they are.
 """
 

@@ -8,6 +8,7 @@ import structlog
 
 from penstock import __version__
 from penstock.clock import SystemClock
+from penstock.run.at_rest import secret_key, unlock
 from penstock.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,15 +31,11 @@ def say_what_is_amiss(settings: Settings, store: "DeliveryStore") -> None:
         log.error("store_in_doubt", file=finding.file, finding=finding.sentence)
 
 
-def secret_key(settings: Settings) -> Path:
-    """Return where the key lies that seals secrets at rest."""
-    return Path(settings.secret_key_file) if settings.secret_key_file else settings.data_dir / "secret.key"
-
-
 def open_doctor(settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> "Doctor":
     """Return who examines the data folder; `tell` hears what is looked at."""
     from penstock.buffer.sqlite.doctor.doctor import Doctor
 
+    unlock(settings)
     sources_of = {name: settings.sources_of(name) for name in settings.destinations}
     return Doctor(settings.data_dir, sources_of=sources_of, clock=SystemClock(), tell=tell)
 
@@ -47,6 +44,7 @@ def back_up(settings: Settings, to: Path, *, with_key: bool, tell: Callable[[str
     """Copy the data folder's files of one moment. Raises BackupRefused, BufferUnavailable, StoreDamaged."""
     from penstock.buffer.sqlite.doctor import backup
 
+    unlock(settings)
     return backup.back_up(
         settings.data_dir,
         to,
@@ -67,11 +65,11 @@ def restore(settings: Settings, from_: Path, *, replace: bool) -> "Restored":
     return restore.restore(from_, settings.data_dir, secret_key=key, stamp=stamp, replace=replace)
 
 
-def prove(from_: Path, scratch: Path, *, tell: Callable[[str], None]) -> "Proof":
+def prove(settings: Settings, from_: Path, scratch: Path, *, tell: Callable[[str], None]) -> "Proof":
     """Put a set of copies into a folder made for it, and examine it there. Raises BackupRefused."""
     from penstock.buffer.sqlite.doctor import restore
 
-    return restore.prove(from_, scratch, clock=SystemClock(), tell=tell)
+    return restore.prove(from_, scratch, secret_key=secret_key(settings), clock=SystemClock(), tell=tell)
 
 
 def kept_until(settings: Settings, *, now: float) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def settings_to_look_with(path: Path | None) -> tuple[Settings, SettingsError | 
     try:
         return settings_in_force(path), None
     except SettingsError as error:
-        known = last_known(data_dir_of(path))
+        # Without the key that opens the files there is nothing to look at.
+        known = None if error.name == "secret_key_file" else last_known(data_dir_of(path))
         if known is None:
             raise
         return known, error

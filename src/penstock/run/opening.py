@@ -17,7 +17,7 @@ from penstock.buffer.port.views import SavedViews
 from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import SystemClock
 from penstock.privacy.suppressed import SuppressedList
-from penstock.run.care import secret_key
+from penstock.run.at_rest import unlock
 from penstock.settings import Settings
 from penstock.settings.vault import Vault
 
@@ -39,12 +39,13 @@ def _store(folder: Path) -> SqliteStore:
 
 def open_store(settings: Settings) -> SqliteStore:
     """Return the store of the data folder that the settings name."""
+    unlock(settings)
     return _store(settings.data_dir)
 
 
 def open_vault(settings: Settings) -> Vault:
     """Return what seals secrets at rest."""
-    return Vault(secret_key(settings))
+    return unlock(settings)
 
 
 def open_control(settings: Settings) -> "SqliteControl":

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from penstock.errors import BackupRefused, SettingsError
 from penstock.identity import USER, VISITOR
 from penstock.privacy.suppressed import FILE, SuppressedList, mark_of_list, read_list
+from penstock.run.at_rest import secret_key
 from penstock.run.care import restore as put_back
-from penstock.run.care import secret_key
 from penstock.run.opening import open_searching, open_store, open_suppressed, open_vault
 from penstock.settings import Settings
 from penstock.timestamps import from_ms, to_text
@@ -30,8 +30,9 @@ def restore(
     `suppressed` is the present list, where it does not lie in the data folder. Raises BackupRefused, SettingsError,
     BufferUnavailable, StoreDamaged.
     """
+    from penstock.buffer.sqlite.at_rest.secret import SecretFile
     from penstock.buffer.sqlite.doctor.backup import SECRET_KEY, copy_file
-    from penstock.buffer.sqlite.doctor.restore import read_manifest
+    from penstock.buffer.sqlite.doctor.restore import read_manifest, require_key
 
     manifest, own = read_manifest(from_), settings.data_dir / FILE
     lists = [path for path in (suppressed, from_ / FILE) if path is not None and path.exists()]
@@ -40,8 +41,9 @@ def restore(
             f"people were suppressed or erased before {from_} was made, and {own} is not here: who was erased since would come"
             " back; give the present list with --suppressed, or say --without-list"
         )
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secret_key(settings)
+    require_key(from_, SecretFile(key if key.exists() or SECRET_KEY not in manifest.files else from_ / SECRET_KEY))
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not key.exists() and SECRET_KEY in manifest.files:
         copy_file(from_ / SECRET_KEY, key)
     if lists and not key.exists():

@@ -17,6 +17,7 @@ from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.machine.handed_on import HandedOn
 from penstock.machine.private import require_folder, tighten
 from penstock.machine.snapshot import Snapshots
+from penstock.run import at_rest
 from penstock.run.alarming import open_alarm
 from penstock.run.care import kept_until, say_what_is_amiss
 from penstock.run.erasures import LOOK_S, BehindTheDoor, erasing, late_erasures, open_eraser
@@ -69,6 +70,7 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     require_folder(alone.data_dir)
     require_erased(alone)
     set_up_logs(level=alone.log_level, style=alone.log_format, role=role)
+    at_rest.require(alone)
     following = following_at_start(role, path, alone, handed_on=left)
     settings = following.settings
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
@@ -343,7 +345,7 @@ def status_reader(settings: Settings) -> "StatusReader":
 
     clock = SystemClock()
     return StatusReader(
-        notices=lambda: notices(settings.data_dir, now=clock.now()),
+        notices=lambda: [*notices(settings.data_dir, now=clock.now()), *at_rest.notices(settings)],
         late_erasures=lambda: late_erasures(settings),
         settings=settings,
         shelf=open_shelf(settings),

@@ -228,7 +228,16 @@ class Settings:
         "Servers of engine `nats`, with commas: `tls://user:password@nats-1:4222,…`. Not ready yet."
     )
     postgres_url: str = _secret("Hosts of `postgres`: `postgresql://user:password@pg-1,pg-2/penstock`. Not ready yet.")
-    secret_key_file: str = _setting("", "File with the key that encrypts secrets at rest.")
+    secret_key_file: str = _setting(
+        "",
+        "File with the key that encrypts secrets at rest, and what encrypts the database files; best on another disk. A key a"
+        " line: the first is in use, former ones below it still open what they sealed. Default: `secret.key` in `data_dir`.",
+    )
+    encryption: Literal["auto", "on", "off"] = _setting(
+        "auto",
+        "Whether the database files are encrypted: `auto`, in a new data folder whose `secret_key_file` lies elsewhere. A folder"
+        " that has files is changed by `penstock encrypt` alone.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Lowest level that is logged.")
     log_format: Literal["auto", "json", "text"] = _setting(
         "auto", "`json`, `text`, or text on a terminal and JSON elsewhere."

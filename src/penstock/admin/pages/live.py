@@ -144,7 +144,7 @@ class LivePages:
         if not taken:
             raise SettingsError("test event", expected="the answer ok", got=said)
         visit.note(f"test event sent with the key of {source.name}")
-        # Whoever sets up a destination goes back to it, where the first event is waited for.
+        # A user who sets up a destination goes back to it, where the first event is waited for.
         back = form.get("destination", "")
         page = f"/destinations/{back}" if back in settings.destinations else "/live"
         return redirect(page, said=f"The test event was {said}.")

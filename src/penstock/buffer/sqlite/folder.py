@@ -4,12 +4,10 @@ Looked at whenever a file is opened. What a look found is kept while the file is
 """
 
 import contextlib
-import fcntl
-import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
+from penstock.buffer.sqlite.at_rest.sealed_keys import held
 from penstock.buffer.sqlite.connections import FILE_ERRORS, SqliteConnection, connect_to_read
 from penstock.errors import FoldersMixed, SettingsError
 
@@ -35,7 +33,7 @@ def join(connection: SqliteConnection, path: Path) -> str:
     identity: str = connection.execute(IDENTITY).fetchone()[0]
     if not identity:
         # Two processes may make two files at the same time; both must get the same.
-        with _one_at_a_time(path.parent):
+        with held(path.parent):
             neighbours = (identity_of(path.with_name(name)) for name in FILES if name != path.name)
             fresh = next(filter(None, neighbours), "") or secrets.token_hex(8)
             connection.execute("UPDATE folder SET identity = ? WHERE identity = ''", [fresh])
@@ -87,14 +85,3 @@ def _read(path: Path) -> str:
         # Of an older schema, locked or damaged: its writer brings it forward when it opens it, or says so.
         return ""
     return str(row[0]) if row else ""
-
-
-@contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold the folder itself while inside: a lock that needs no file, and that no crash leaves behind."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -11,7 +11,7 @@ from penstock.buffer.port.names import Known
 from penstock.buffer.port.traces import Removal
 from penstock.buffer.rules.begin import ALL
 from penstock.buffer.rules.needles import Needles
-from penstock.buffer.sqlite.connections import SqliteConnection, connect_to_read, read_only
+from penstock.buffer.sqlite.connections import SqliteConnection, attach, connect_to_read, read_only
 from penstock.buffer.sqlite.delivery import control_seen, names, retention
 from penstock.buffer.sqlite.delivery.backlog import SqliteBacklog
 from penstock.buffer.sqlite.delivery.control_seen import changes_of
@@ -59,7 +59,7 @@ class DeliveryStore:
         #: Only asked whether the log has changed.
         self.log = connect_to_read(events)
         self.connection = open_writer(self.data_dir / DELIVERY)
-        self.connection.execute("ATTACH ? AS log", [read_only(events)])
+        attach(self.connection, events, read_only(events), "log")
         if (seq := epochs.forked_at(self.connection)) is not None:
             raise LogForked(seq)
         with as_store_errors(DELIVERY), transaction(self.connection):

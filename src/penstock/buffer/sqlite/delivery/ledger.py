@@ -45,7 +45,7 @@ class SqliteLedger:
         self.has_forgotten = False
         self.cache: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
         self.cached_bytes = 0
-        #: Somebody asks for records, so that those of who is leased are worth reading.
+        #: Records were asked for, so that those of who is leased are worth reading.
         self.is_asked = False
 
     async def known(self, subjects: Collection[str]) -> Mapping[str, bytes]:

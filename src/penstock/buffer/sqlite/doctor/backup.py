@@ -7,13 +7,15 @@ at, however long it takes and whatever is written meanwhile.
 
 import contextlib
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+from penstock.buffer.sqlite.at_rest import ring, sealed_keys, turning
+from penstock.buffer.sqlite.at_rest.sealed_keys import synced
+from penstock.buffer.sqlite.at_rest.secret import fingerprint_of
 from penstock.buffer.sqlite.connections import SqliteConnection, connect
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, as_store_errors, snapshot
 from penstock.buffer.sqlite.folder import FILES, IDENTITY
@@ -66,13 +68,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def back_up(
     data_dir: Path, to: Path, *, at: float, version: str, secret_key: Path, with_key: bool, tell: Tell
 ) -> Manifest:
-    """Copy the files of a data folder into a new one. Raises BackupRefused, BufferUnavailable, StoreDamaged, FoldersMixed."""
+    """Copy the files of a data folder into a new one, encrypted as they are.
+
+    Raises BackupRefused, BufferUnavailable, StoreDamaged, SettingsError without their key, FoldersMixed.
+    """
+    turning.require_whole(data_dir)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise BackupRefused(f"{to} is there already, and not empty")
     if not (data_dir / EVENTS).exists():
         raise BackupRefused(f"{data_dir} has no events.db: nothing was stored yet")
     unfinished = to.with_name(f".{to.name}.unfinished")
     with sentences(to), _made(unfinished):
+        copy_keys(data_dir, unfinished)
         has_room(unfinished, sum(path.stat().st_size for name in FILES if (path := data_dir / name).exists()))
         with _views(data_dir) as views:
             for name, view in views.items():
@@ -87,6 +94,7 @@ def back_up(
             facts | {"penstock": version, "at": at, "files": files, "secret_key": key}, Manifest, from_attributes=True
         )
         (unfinished / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+        (unfinished / MANIFEST).chmod(0o600)
         synced(unfinished / MANIFEST)
         synced(unfinished)
         # Only a set that is whole has its name.
@@ -102,9 +110,9 @@ def facts_of(data_dir: Path) -> Mapping[str, object]:
 
 
 def fingerprint(secret_key: Path) -> str:
-    """Return what tells one key from another, and nothing else of it; empty when there is none."""
+    """Return what tells the key in use from another, and nothing else of it; empty when there is none."""
     try:
-        return hashlib.sha256(secret_key.read_bytes().strip()).hexdigest()[:16]
+        return fingerprint_of((secret_key.read_bytes().split() or [b""])[0])
     except OSError:
         return ""
 
@@ -162,6 +170,8 @@ def _sums(delivery: SqliteConnection) -> Iterator[tuple[str, Sums]]:
 
 def _copy(view: SqliteConnection, to: Path, tell: Tell) -> None:
     with as_store_errors(to.name), contextlib.closing(connect(to)) as copy:
+        # Of an encrypted file only pages of the same size are taken over.
+        copy.execute(f"PRAGMA page_size = {view.execute('PRAGMA page_size').fetchone()[0]}")
         with copy.backup("main", view, "main") as backup:
             while not backup.done:
                 backup.step(PAGES_A_STEP)
@@ -187,6 +197,13 @@ def copy_file(from_: Path, to: Path) -> None:
     shutil.copyfile(from_, to)
     to.chmod(0o600)
     synced(to)
+
+
+def copy_keys(data_dir: Path, to: Path) -> None:
+    """Let the files of a folder that is still empty have the keys of another one. Raises OSError, SettingsError."""
+    if (data_dir / sealed_keys.FILE).exists():
+        copy_file(data_dir / sealed_keys.FILE, to / sealed_keys.FILE)
+        ring.unlock_like(to, data_dir)
 
 
 def copy_privacy(from_: Path, to: Path) -> None:
@@ -232,12 +249,3 @@ def has_room(folder: Path, size_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size_bytes:
         raise BackupRefused(f"{size_bytes} bytes are needed in {folder.parent}, {free} are free")
-
-
-def synced(path: Path) -> None:
-    """Sync a file or a folder to disk. Raises OSError."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

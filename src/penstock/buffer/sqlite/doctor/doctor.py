@@ -13,7 +13,7 @@ from pathlib import Path
 from penstock.buffer.port.log import SEQ_MAX
 from penstock.buffer.rules.lanes import by_head, place_in_log
 from penstock.buffer.sqlite import folder
-from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.connections import SqliteConnection, attach
 from penstock.buffer.sqlite.delivery.lanes import SqliteLanes
 from penstock.buffer.sqlite.delivery.naming import name_anew
 from penstock.buffer.sqlite.doctor import places
@@ -105,7 +105,7 @@ class Doctor:
         # One of an older schema is brought forward, as a start would.
         open_writer(self.data_dir / EVENTS, checked=False).close()
         with contextlib.closing(open_writer(self.data_dir / DELIVERY)) as connection, as_store_errors(DELIVERY):
-            connection.execute("ATTACH ? AS log", [f"{(self.data_dir / EVENTS).absolute()}"])
+            attach(connection, log := self.data_dir / EVENTS, f"{log.absolute()}", "log")
             yield connection
 
     def _destination(self, connection: SqliteConnection, name: str) -> Iterator[Ailment]:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from penstock.buffer.sqlite.at_rest import ring, sealed_keys
+from penstock.buffer.sqlite.at_rest.sealed_keys import synced
+from penstock.buffer.sqlite.at_rest.secret import Secret, SecretFile
 from penstock.buffer.sqlite.doctor.backup import (
     MANIFEST,
     PRIVACY,
@@ -20,12 +23,11 @@ from penstock.buffer.sqlite.doctor.backup import (
     fingerprint,
     has_room,
     sentences,
-    synced,
 )
 from penstock.buffer.sqlite.doctor.doctor import Doctor
 from penstock.buffer.sqlite.folder import BESIDE, FILES, UNFINISHED, is_unfinished
 from penstock.clock import Clock
-from penstock.errors import BackupRefused
+from penstock.errors import BackupRefused, SettingsError
 
 SIDE_FILES = ("", "-wal", "-shm")
 
@@ -50,6 +52,16 @@ class Proof:
     wrong: Sequence[str]
 
 
+def require_key(from_: Path, vault: Secret) -> None:
+    """See that the files of a set can be read with the secret key that is here. Raises BackupRefused."""
+    try:
+        sealed = sealed_keys.read(from_)
+        if sealed is not None:
+            sealed_keys.opened(sealed, vault, place=from_)
+    except SettingsError as error:
+        raise BackupRefused(f"{from_} is encrypted: {error}") from error
+
+
 def restore(from_: Path, data_dir: Path, *, secret_key: Path, stamp: str, replace: bool) -> Restored:
     """Put a set into a data folder that no process uses. Raises BackupRefused, and nothing was changed then.
 
@@ -58,17 +70,24 @@ def restore(from_: Path, data_dir: Path, *, secret_key: Path, stamp: str, replac
     manifest = read_manifest(from_)
     if wrong := differences(from_, manifest):
         raise BackupRefused(f"{from_} is not whole: {'; '.join(wrong)}")
-    aside = _put_back(from_, data_dir, manifest, stamp=stamp, replace=replace)
+    require_key(from_, SecretFile(secret_key))
+    aside = _put_back(from_, data_dir, manifest, secret_key=secret_key, stamp=stamp, replace=replace)
     is_missing = bool(manifest.secret_key) and fingerprint(secret_key) != manifest.secret_key
     return Restored(manifest=manifest, aside=aside, key_is_missing=is_missing)
 
 
-def prove(from_: Path, scratch: Path, *, clock: Clock, tell: Tell) -> Proof:
-    """Put a set into a folder made for it and look whether it is whole, adds up, and holds what it says."""
+def prove(from_: Path, scratch: Path, *, secret_key: Path, clock: Clock, tell: Tell) -> Proof:
+    """Put a set into a folder made for it and look whether it is whole, adds up, and holds what it says.
+
+    Raises BackupRefused without the secret key that opens it: its own, or the one that is here.
+    """
     manifest = read_manifest(from_)
     wrong = differences(from_, manifest)
     if not wrong:
-        _put_back(from_, scratch, manifest, stamp="", replace=False)
+        vault = SecretFile(from_ / SECRET_KEY if (from_ / SECRET_KEY).exists() else secret_key)
+        require_key(from_, vault)
+        ring.unlock(scratch, vault)
+        _put_back(from_, scratch, manifest, secret_key=vault.path, stamp="", replace=False)
         doctor = Doctor(scratch, sources_of={}, clock=clock, tell=tell)
         found = doctor.damaged() or doctor.findings()
         wrong = [f"{finding.file}: {finding.sentence}" for finding in found] or _contradictions(scratch, manifest)
@@ -104,9 +123,11 @@ def differences(from_: Path, manifest: Manifest) -> list[str]:
     return found
 
 
-def _put_back(from_: Path, data_dir: Path, manifest: Manifest, *, stamp: str, replace: bool) -> Path | None:
+def _put_back(
+    from_: Path, data_dir: Path, manifest: Manifest, *, secret_key: Path, stamp: str, replace: bool
+) -> Path | None:
     """Copy the files of a set; return where those that were there went, if there were any."""
-    names = (*FILES, BESIDE)
+    names = (*FILES, BESIDE, sealed_keys.FILE)
     present = [
         path for name in names for path in data_dir.glob(f"{name}*") if path.name.removeprefix(name) in SIDE_FILES
     ]
@@ -121,7 +142,8 @@ def _put_back(from_: Path, data_dir: Path, manifest: Manifest, *, stamp: str, re
         # The list of the set was merged with the one that is here before; see run/restoring.py.
         copy_privacy(from_, data_dir)
         for name in (name for name in manifest.files if not is_of_privacy(name)):
-            if name != SECRET_KEY or not (data_dir / name).exists():
+            # A key that is kept elsewhere does not come to lie beside what it opens.
+            if name != SECRET_KEY or (secret_key == data_dir / name and not secret_key.exists()):
                 copy_file(from_ / name, data_dir / f"{name}.restoring")
                 (data_dir / f"{name}.restoring").replace(data_dir / name)
         synced(data_dir)

@@ -63,7 +63,7 @@ def salvage(path: Path, *, stamp: str) -> Salvage:
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(kept_as.with_name(kept_as.name + suffix))
-    with contextlib.closing(open_writer(path)) as new, contextlib.closing(connect(kept_as)) as old:
+    with contextlib.closing(open_writer(path)) as new, contextlib.closing(connect(kept_as, is_whole=False)) as old:
         # Otherwise SQLite reads nothing at all of a file that is shorter than it says.
         old.execute("PRAGMA writable_schema = ON")
         tables = [row[0] for row in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

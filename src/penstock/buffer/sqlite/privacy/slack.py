@@ -1,10 +1,10 @@
 """What a file still has of deleted rows between those that are there, and how it loses that, a few pages at a time.
 
 `secure_delete` overwrites what is freed. But where SQLite packs a page anew, cells that moved may leave their bytes in the
-room between: no row has them, and a reader of the disk does. That room belongs to nobody, so it is overwritten in the file itself
-(https://sqlite.org/fileformat2.html#b_tree_pages), by the one writer, while the write-ahead log is empty and nobody else may write.
+room between: no row has them, and a reader of the disk does. No row has that room, so it is overwritten in the file itself
+(https://sqlite.org/fileformat2.html#b_tree_pages), by the one writer, while the write-ahead log is empty and no other may write.
 
-Files are read and written through SQLite's own way to them: whoever opens and closes a file of SQLite's otherwise loses the locks
+Files are read and written through SQLite's own way to them: to open and close a file of SQLite's otherwise loses the locks
 that the process has on it (https://sqlite.org/howtocorrupt.html, 2.2).
 """
 
@@ -16,7 +16,8 @@ from pathlib import Path
 import apsw
 
 from penstock.buffer.rules.needles import DISTINCTIVE_CHARS, Needles
-from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.at_rest.ring import TURNED, head_of, is_encrypted
+from penstock.buffer.sqlite.connections import SqliteConnection, connect_to_read
 from penstock.buffer.sqlite.delivery.retention import scrub
 
 # Pages read in one go, and overwritten while others must not write: some milliseconds.
@@ -45,7 +46,10 @@ def has_left_overs(page: FilePage) -> bool:
 
 
 def pages_with(path: Path, is_meant: Callable[[FilePage], bool]) -> list[int]:
-    """Return the numbers of pages that are meant. Takes seconds for a large file, and holds nobody up."""
+    """Return the numbers of pages that are meant. Takes seconds for a large file, and holds no other up."""
+    if is_encrypted(head_of(path)):
+        # Such a file is written anew, once, wherever it is.
+        return [page[0] for page in _decrypted(path) if is_meant(page)][:1]
     with _opened(path) as file:
         return [page[0] for page in _pages(file) if is_meant(page)]
 
@@ -53,10 +57,13 @@ def pages_with(path: Path, is_meant: Callable[[FilePage], bool]) -> list[int]:
 def overwrite(connection: SqliteConnection, path: Path, numbers: Sequence[int]) -> bool:
     """Overwrite the free room of some pages, and return whether that was possible; between transactions of the one writer.
 
-    The write-ahead log has to be emptied for that, which it cannot be while somebody reads. Raises apsw.Error.
+    The write-ahead log has to be emptied for that, which it cannot be while it is read. Raises apsw.Error.
     """
     if not scrub(connection):
         return False
+    if is_encrypted(head_of(path)):
+        _make_anew(connection, path.with_name(path.name + TURNED))
+        return True
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not _is_log_empty(path):
@@ -71,6 +78,28 @@ def overwrite(connection: SqliteConnection, path: Path, numbers: Sequence[int]) 
     # Pages that are remembered as they were would be written like that once more.
     connection.execute("PRAGMA shrink_memory")
     return True
+
+
+def _decrypted(path: Path) -> Iterator[FilePage]:
+    """Yield pages as who has the key would read them. Raises apsw.Error, SettingsError."""
+    with contextlib.closing(connect_to_read(path)) as connection:
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        for number in range(path.stat().st_size // size):
+            yield number + 1, connection.read("main", 0, number * size, size)[1]
+
+
+def _make_anew(connection: SqliteConnection, neighbour: Path) -> None:
+    """Do what VACUUM does through a file that has the same key: its own temporary file would be in the clear."""
+    neighbour.unlink(missing_ok=True)
+    try:
+        connection.execute("VACUUM main INTO ?", [str(neighbour)])
+        with (
+            contextlib.closing(connect_to_read(neighbour)) as fresh,
+            connection.backup("main", fresh, "main") as backup,
+        ):
+            backup.step()
+    finally:
+        neighbour.unlink(missing_ok=True)
 
 
 def in_steps(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
