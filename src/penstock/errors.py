@@ -4,7 +4,8 @@ PenstockError
 ├── SettingsError      the operator's: the process does not start, exit 78
 │   ├── SettingsOutdated  no fault: another user changed them meanwhile; look again
 │   ├── FoldersMixed      the operator's: files of two data folders lie in one
-│   └── LogForked         the operator's: delivery.db tells of another log than the one beside it
+│   ├── LogForked         the operator's: delivery.db tells of another log than the one beside it
+│   └── ViewRefused       the operator's: a stream is not what a view of it has seen, or was written by another version
 ├── SdkError           the sender's: answered with 4xx, never stored
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
@@ -15,6 +16,7 @@ PenstockError
 ├── SnapshotReplaced   no fault: a newer one was put while it was read; begin again
 ├── TooCostly          the event's: to explain it would cost more than a page may; the page says so
 └── LeaseLost          no fault: the lease had run out; forget what we know and go on
+    └── SteppedDown       the same for a whole file: another node writes it by now, or may
 
 What a destination says is not an error but an `Answer`. What cannot be mapped is not an error but `Unmappable`.
 Everything else is a bug: it stops the worker, and the event comes back.
@@ -76,6 +78,10 @@ class LogForked(SettingsError):
             hint="put back two files that belong together, or run penstock doctor --repair: it sends what this events.db has"
             " from there on again, which destinations can recognise",
         )
+
+
+class ViewRefused(SettingsError):
+    """A message of a stream that a view cannot take in; the view stays as it was, and nothing is guessed."""
 
 
 class SdkError(PenstockError):
@@ -146,3 +152,7 @@ class BackupRefused(PenstockError):
 
 class LeaseLost(PenstockError):
     """The lease ran out and the event may be under way elsewhere; the verdict was not written."""
+
+
+class SteppedDown(LeaseLost):
+    """This node may not own the file any more, and nothing of the transaction was kept here: what the stream says counts."""

@@ -41,7 +41,7 @@ MAY_KNOW = {
     "minimise": {"event", "forwarded"},  # pure
     "settings": VALUES
     | {"buffer", "machine", "clock", "minimise", "destinations"},  # of destinations what kinds.py says of them
-    "buffer": VALUES | {"clock", "timeline", "minimise"},
+    "buffer": VALUES | {"clock", "timeline", "minimise", "witness"},
     "witness": {"errors", "clock", "settings"},
     "privacy": VALUES | DOORS_OPEN | {"settings"},
     "accept": VALUES | DOORS_OPEN | {"settings", "buffer", "privacy", "minimise"},
@@ -136,6 +136,8 @@ def test_a_part_knows_only_what_comes_before_it() -> None:
             assert rest[0] in MAY_KNOW[stage], f"{here}: {stage} must not know {rest[0]}"
             if rest[0] == "buffer" and stage in ONLY_PORT:
                 assert rest[1] == "port", f"{here}: {stage} knows the buffer by its ports alone, not {module}"
+            if (stage, rest[0]) == ("buffer", "witness"):
+                assert rest[1] == "port", f"{here}: the buffer knows a witness by its port alone, not {module}"
             if rest[0] == "destinations" and stage in ANY_KIND:
                 assert rest[1] not in KINDS, f"{here}: {stage} knows no destination by name, not {module}"
             if rest[0] == "destinations" and stage == "settings":

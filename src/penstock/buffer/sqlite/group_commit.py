@@ -2,7 +2,7 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 Writer = TypeVar("Writer")
@@ -23,8 +23,12 @@ class Transactions(Protocol):
 class GroupCommit(Generic[Writer]):
     """Collects operations on the event loop and writes them in a thread of its own, group by group."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(
+        self, transactions: Transactions, *, recorder: "Callable[..., Awaitable[list[Any]]] | None" = None
+    ) -> None:
         self.transactions = transactions
+        #: Beyond one machine: what has a group recorded elsewhere before it is committed, in the place of the executor.
+        self.recorder = recorder
         self.executor = concurrent.futures.ThreadPoolExecutor(1, "writer")
         self.pending: list[tuple[Callable[[Any], Any], asyncio.Future[Any]]] = []
         self.writing: asyncio.Task[None] | None = None
@@ -44,13 +48,13 @@ class GroupCommit(Generic[Writer]):
         self.executor.shutdown()
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
+        run = self.recorder or asyncio.get_running_loop().run_in_executor
         try:
             while self.pending:
                 group, self.pending = self.pending, []
                 operations = [operation for operation, _ in group]
                 try:
-                    answers = await loop.run_in_executor(self.executor, self.transactions.commit, operations)
+                    answers = await run(self.executor, self.transactions.commit, operations)
                 except Exception as error:  # noqa: BLE001 - handed to everyone who waits for this group
                     answers = [error] * len(group)
                 for (_, future), answer in zip(group, answers, strict=True):

@@ -6,6 +6,7 @@ import functools
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.buffer.port.names import Known
 from penstock.buffer.port.traces import Removal
@@ -41,12 +42,24 @@ from penstock.errors import BufferUnavailable, LogForked
 from penstock.event import Naming
 from penstock.timeline import Timeline
 
+if TYPE_CHECKING:
+    from penstock.buffer.sqlite.replica.recorder import Recorder
+
 
 class DeliveryStore:
     """delivery.db in a data folder, with the backlogs of all destinations. `open` before use."""
 
-    def __init__(self, data_dir: Path, *, clock: Clock, timeline: Timeline | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        clock: Clock,
+        timeline: Timeline | None = None,
+        recorder: "Recorder | None" = None,
+    ) -> None:
         self.data_dir, self.clock, self.times = data_dir, clock, Times(timeline)
+        #: Beyond one machine: what puts each transaction into a stream.
+        self.recorder = recorder
 
     async def open(self) -> None:
         """Open both files, made new if they are not there. Raises BufferUnavailable, StoreDamaged, SettingsError."""
@@ -62,12 +75,9 @@ class DeliveryStore:
         attach(self.connection, events, read_only(events), "log")
         if (seq := epochs.forked_at(self.connection)) is not None:
             raise LogForked(seq)
-        with as_store_errors(DELIVERY), transaction(self.connection):
-            self.times.recall(self.connection)
-            #: An older copy of control.db came back since deliver ran last: its replays wait for a person.
-            self.replays_expired = control_seen.look(self.connection, changes_of(self.data_dir))
-        transactions = SqliteTransactions(self.connection, before_commit=self._complete, after_failure=self._doubt)
-        self.group: GroupCommit[SqliteConnection] = GroupCommit(transactions)
+        make = SqliteTransactions if self.recorder is None else self.recorder.transactions
+        transactions = make(self.connection, before_commit=self._complete, after_failure=self._doubt)
+        self.group: GroupCommit[SqliteConnection] = GroupCommit(transactions, recorder=self.recorder)
         self.ledgers: dict[str, SqliteLedger] = {}
         #: By destination: one of each, however often it is served, for they know by heart what is in the file.
         self.intakes: dict[str, Intake] = {}
@@ -79,6 +89,16 @@ class DeliveryStore:
         self.must_scrub = False
         #: What was sent and answered for events in front of this place is forgotten, if their bodies are gone.
         self.payloads_from = 0
+        if self.recorder is None:
+            with as_store_errors(DELIVERY), transaction(self.connection):
+                self._recall(self.connection)
+        else:
+            await self.group.run(self._recall)
+
+    def _recall(self, connection: SqliteConnection) -> None:
+        self.times.recall(connection)
+        #: An older copy of control.db came back since deliver ran last: its replays wait for a person.
+        self.replays_expired = control_seen.look(connection, changes_of(self.data_dir))
 
     def gaps(self) -> Sequence[LogGap]:
         """Return which events the log lacks. Raises BufferUnavailable, StoreDamaged."""
@@ -93,6 +113,14 @@ class DeliveryStore:
             with contextlib.suppress(BufferUnavailable):  # what is not written down is read from the log again
                 await self.group.run(self._write_all_down)
             self.intakes.clear()
+        await self.group.close()
+        self.log.close()
+        self.connection.close()
+
+    async def abandon(self) -> None:
+        """Close without another word: another node writes the file by now, or may. What is pending raises SteppedDown."""
+        if self.recorder is not None:
+            self.recorder.stepped_down = self.recorder.stepped_down or "this node steps down"
         await self.group.close()
         self.log.close()
         self.connection.close()

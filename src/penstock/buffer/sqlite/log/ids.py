@@ -135,8 +135,7 @@ class MessageIds:
     def _is_stored(self, source: str, id_: str, filter_: "Filter") -> bool:
         if self.recent.have(source, id_) or self.unfinished.places.have(source, id_):
             return True
-        where = {"first": min(filter_.runs, default=0), "last": max(filter_.runs, default=0), "source": source}
-        return any(_places(self.connection, OF_SOURCE, id_, where))
+        return any(places_in_runs(self.connection, source, id_, filter_))
 
     def _go_on(self, *, rows_max: int) -> None:
         """Write some rows of the run that is begun; after the last of them it counts."""
@@ -275,6 +274,12 @@ def places_of(connection: SqliteConnection, message_id: str) -> list[int]:
     mark = connection.execute(MARK).fetchone()[0]
     recent = [seq for seq, _, own_id in names_after(connection, mark) if own_id == message_id]
     return [*_places(connection, ROWS, message_id, {"first": 0, "last": mark}), *recent]
+
+
+def places_in_runs(connection: SqliteConnection, source: str, id_: str, filter_: Filter) -> Iterator[int]:
+    """Yield where the events of a source with an id are, in the runs that a filter covers."""
+    where = {"first": min(filter_.runs, default=0), "last": max(filter_.runs, default=0), "source": source}
+    return _places(connection, OF_SOURCE, id_, where)
 
 
 def _places(connection: SqliteConnection, select: str, id_: str, where: dict[str, object]) -> Iterator[int]:

@@ -128,7 +128,7 @@ class SqliteLog:
             if segments.fits(batch):
                 parts.append(segments.part(batch))
             else:
-                await _cut(batch, parts)
+                await cut(batch, parts)
         del batches, batch
         return await self.group.run(lambda _: self.appends.take(parts))
 
@@ -275,7 +275,7 @@ class SqliteLog:
             return settled_below(delivery, destinations)
 
 
-async def _cut(batch: Batch, parts: list[SegmentPart]) -> None:
+async def cut(batch: Batch, parts: list[SegmentPart]) -> None:
     """Make a large batch ready too, and let others be answered meanwhile: thousands of events take their time."""
     for part in segments.parts(batch):
         parts.append(part)

@@ -1,0 +1,109 @@
+"""A standby's end: a file that takes in what its stream says, in order, and knows how far it has come.
+
+What is read at once is taken in with one transaction, with the place it leads to. A message that does not fit (of another schema,
+of another chain, rows that are not as they were) stops the view as it was before, loudly: nothing is skipped or guessed. A view
+that the stream has gone past begins again from a snapshot.
+"""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.file import SCHEMAS, as_store_errors, open_writer, transaction
+from penstock.buffer.sqlite.replica import changes, messages, snapshots
+from penstock.buffer.sqlite.replica.messages import StreamMessage, ViewPlace, What, place_behind
+from penstock.buffer.sqlite.replica.place import become_view, move, place_of
+from penstock.errors import SnapshotReplaced, ViewRefused
+from penstock.witness.port import Span, StreamEntry, Witness
+
+
+class FileView:
+    """One file of a data folder that follows a stream. `open` before use, and close it before an owner opens the file."""
+
+    def __init__(self, path: Path, stream: str, witness: Witness) -> None:
+        self.path, self.stream, self.witness, self.schema = path, stream, witness, len(SCHEMAS[path.name])
+        self.place = ViewPlace()
+        self.is_open = False
+
+    def open(self) -> None:
+        """Open the file, made new if it is not there. Raises BufferUnavailable, StoreDamaged, SettingsError."""
+        self.connection = open_writer(self.path)
+        self.executor = concurrent.futures.ThreadPoolExecutor(1, f"view of {self.stream}")
+        with as_store_errors(self.path.name):
+            self.read_again()
+        self.is_open = True
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self.is_open:
+            self.is_open = False
+            self.executor.shutdown()
+            self.connection.close()
+
+    def read_again(self) -> None:
+        """Learn from the file what it says: it was opened, or is another one now. In the writer's thread."""
+        with as_store_errors(self.path.name):
+            self.place = become_view(self.connection, self.stream)
+
+    async def step(self, *, wait_s: float = 0.0) -> int:
+        """Take in what comes next, waiting for it; return how many messages that were.
+
+        Raises ViewRefused, WitnessUnreachable, and what the file raises; nothing of the step is kept then.
+        """
+        found = await self.witness.read(self.stream, after=self.place.number, wait_s=wait_s)
+        if isinstance(found, Span):
+            await self._begin_again(found)
+            return 1
+        if not found:
+            return 0
+        await asyncio.get_running_loop().run_in_executor(self.executor, self._take_in, found)
+        return len(found)
+
+    async def catch_up(self) -> int:
+        """Take in all that was in the stream when this was called; return how many messages that were."""
+        count, span = 0, await self.witness.span(self.stream)
+        while self.place.number < span.last:
+            count += await self.step()
+        return count
+
+    def _take_in(self, entries: Sequence[StreamEntry]) -> None:
+        with as_store_errors(self.path.name), transaction(self.connection):
+            # Others of this node may write the file too; what it says counts.
+            place = self.place = place_of(self.connection)
+            for message, number in self._fresh(entries):
+                messages.check(self.stream, message, place, number=number, schema=self.schema)
+                self.change(self.connection, message, name=f"{self.stream} {number}")
+                place = place_behind(place, message, number)
+            move(self.connection, place)
+        self.place = place
+
+    def _fresh(self, entries: Sequence[StreamEntry]) -> Iterator[tuple[StreamMessage, int]]:
+        """Yield what is not taken in yet: two may have read at the same time, and take in one after the other."""
+        after = self.place.number
+        for entry in entries:
+            if entry.number > after:
+                yield messages.read(self.stream, entry.message, number=entry.number), entry.number
+
+    def change(self, connection: SqliteConnection, message: StreamMessage, *, name: str) -> None:
+        """Do to the file what a message says."""
+        if message.is_erased:
+            hint = "what it changed is in a later snapshot: take the file away, and the node begins from there"
+            raise ViewRefused(name, expected="a message with its body", got="one without", hint=hint)
+        if message.what is What.CHANGES:
+            changes.take_in(connection, message, name=name)
+
+    async def _begin_again(self, span: Span) -> None:
+        """Go on from the newest snapshot, for the stream has gone past this view. Raises ViewRefused."""
+        name, own, hint = f"{self.stream} {self.place.number}", self.place.number, messages.RESEED
+        if own > span.last:
+            raise ViewRefused(name, expected=f"a stream of {own} or more", got=span.last, hint=hint)
+        kept = await self.witness.get_snapshot(self.stream)
+        if kept is None or kept.number < span.pruned:
+            got = "none" if kept is None else kept.number
+            raise ViewRefused(name, expected=f"a snapshot of {span.pruned} or later", got=got, hint=hint)
+        try:
+            await snapshots.load(self.connection, self.path, kept, executor=self.executor, then=self.read_again)
+        except SnapshotReplaced:
+            return  # the next step asks for the newer one

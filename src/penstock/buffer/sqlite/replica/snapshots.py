@@ -1,0 +1,91 @@
+"""A whole view, put for nodes that come late or come back: a copy of its file, in pieces, of one moment.
+
+It is put from a view that only follows, or by the owner between two transactions; and it is loaded into the file that is there,
+page by page in one transaction of SQLite, so that a reader sees the one or the other.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+from penstock.buffer.sqlite import folder
+from penstock.buffer.sqlite.connections import SqliteConnection, connect, connect_to_read
+from penstock.buffer.sqlite.file import SCHEMAS, as_store_errors
+from penstock.buffer.sqlite.replica.place import place_of
+from penstock.errors import ViewRefused
+from penstock.witness.port import PIECE_BYTES_MAX, ViewSnapshot, ViewSnapshots
+
+# Lies beside a file while a copy of it goes or comes.
+GOING, COMING = ".going", ".coming"
+
+
+async def put(path: Path, stream: str, witness: ViewSnapshots) -> int:
+    """Put the view in a file as it is now; return the number that it stood at. Raises WitnessUnreachable, BufferUnavailable."""
+    loop, going = asyncio.get_running_loop(), path.with_name(path.name + GOING)
+    try:
+        number: int = await loop.run_in_executor(None, _copied, path, going)
+        await witness.put_snapshot(stream, number=number, pieces=_pieces(going))
+    finally:
+        going.unlink(missing_ok=True)
+    return number
+
+
+async def load(
+    connection: SqliteConnection, path: Path, kept: ViewSnapshot, *, executor: Executor, then: Callable[[], None]
+) -> None:
+    """Let a file be what a snapshot says, and then call `then` in the writer's thread, before anything else is written.
+
+    Raises ViewRefused, SnapshotReplaced, WitnessDamaged, BufferUnavailable.
+    """
+
+    def replace() -> None:
+        # Another step may have brought the file here, or further, meanwhile.
+        if place_of(connection).number < kept.number:
+            _replace(connection, path, coming, kept.number)
+            then()
+
+    coming = path.with_name(path.name + COMING)
+    try:
+        with coming.open("wb") as file:
+            async for piece in kept.pieces:
+                file.write(piece)
+        await asyncio.get_running_loop().run_in_executor(executor, replace)
+    finally:
+        coming.unlink(missing_ok=True)
+
+
+def _copied(path: Path, going: Path) -> int:
+    going.unlink(missing_ok=True)
+    with as_store_errors(path.name), contextlib.closing(connect_to_read(path)) as connection:
+        # One reading transaction; what deleted rows left between others is not in the copy.
+        connection.execute("VACUUM INTO ?", [str(going)])
+    with as_store_errors(path.name), contextlib.closing(connect_to_read(going)) as copy:
+        return place_of(copy).number
+
+
+async def _pieces(going: Path) -> AsyncIterator[bytes]:
+    with going.open("rb") as file:
+        while piece := file.read(PIECE_BYTES_MAX):
+            yield piece
+
+
+def _replace(connection: SqliteConnection, path: Path, coming: Path, number: int) -> None:
+    with as_store_errors(path.name), contextlib.closing(connect(coming)) as copy:
+        _assert_is(copy, path, number)
+        # Each folder keeps the identity that its files have in common.
+        identity = connection.execute(folder.IDENTITY).fetchone()[0]
+        copy.execute("UPDATE folder SET identity = ?", [identity])
+        with connection.backup("main", copy, "main") as whole:
+            whole.step(-1)
+
+
+def _assert_is(copy: SqliteConnection, path: Path, number: int) -> None:
+    schema, expected = copy.execute("PRAGMA user_version").fetchone()[0], len(SCHEMAS[path.name])
+    if schema != expected:
+        hint = "it was put by another version of Penstock: upgrade this node, or put one from a node of this version"
+        raise ViewRefused(f"snapshot {number} of {path.name}", expected=f"schema {expected}", got=schema, hint=hint)
+    found = place_of(copy).number
+    if found != number:
+        raise ViewRefused(f"snapshot of {path.name}", expected=f"one of number {number}", got=found)
