@@ -153,7 +153,7 @@ def test_an_event_that_is_sent_again_is_known_by_what_is_left_of_it(tmp_path: Pa
     assert again[0] == again[1]
 
 
-def test_the_list_is_shared_placeholder(tmp_path: Path) -> None:
+def test_the_list_has_digests_and_no_names(tmp_path: Path) -> None:
     people = listed(tmp_path, "user:ann-of-acme", "email:ann@example.com")
 
     text = people.path.read_text()
