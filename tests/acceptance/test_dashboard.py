@@ -136,7 +136,7 @@ async def test_the_flow_of_the_page_from_the_first_sign_in_to_a_mended_key(unset
     await shop.goto(site(RUDDER_PAGE.replace("web-key", key) % {"url": unset.url}, rsa=RUDDER_BUNDLES["rj"]))
     await page.click("nav >> text=Live")
     await page.locator("#events td", has_text="rj-1").first.wait_for()
-    await page.locator("#events tr", has_text="rj-1").locator("text=identify").first.click()
+    await page.locator("#events tr[data-href]", has_text="rj-1").locator("text=identify").first.click()
     explained = await page.inner_text("main")
     assert "POST /people" in explained
     assert "traits.country" in explained
@@ -246,7 +246,7 @@ async def test_what_a_stranger_sends_is_shown_and_never_run(unset, sandbox, page
         assert await page.locator("main img").count() == 0
         assert "49" not in await page.inner_text("h1")
     await page.goto(f"{unset.admin_url}/live")
-    await page.click("#events a >> nth=0")
+    await page.click("#events tr[data-href] a[href^='/events/'] >> nth=0")
     assert evil[:20] in await page.inner_text("main")
     assert await page.locator("main img").count() == 0
 
@@ -263,10 +263,10 @@ async def test_the_first_mistake_is_visible_and_a_test_event_shows_the_way(unset
     assert "a-key-of-nobody" not in await page.content()
 
     await page.click("text=Send a test event")
-    await page.locator("#events tr", has_text="penstock-test").wait_for()
+    await page.locator("#events tr[data-href]", has_text="penstock-test").wait_for()
     until(lambda: sandbox.person("penstock-test"))
     # Nobody reloads: the page is told when the event has ended, also when that was before it began to listen.
-    await page.locator("#events tr", has_text="delivered").wait_for()
+    await page.locator("#events tr[data-href]", has_text="delivered").wait_for()
     assert page.complaints == []
 
 
@@ -288,9 +288,9 @@ async def test_the_keyboard_is_enough_and_a_paused_page_stands_still(start, sand
     await page.click("text=Pause updates")
     penstock.send({"type": "identify", "userId": "later", "messageId": "later"})
     penstock.until_settled()
-    assert await page.locator("#events tr", has_text="later").count() == 0
+    assert await page.locator("#events tr[data-href]", has_text="later").count() == 0
     await page.click("text=Go on")
-    await page.locator("#events tr", has_text="later").wait_for()
+    await page.locator("#events tr[data-href]", has_text="later").wait_for()
 
     for key in ("j", "j", "k", "j"):
         await page.keyboard.press(key)
@@ -311,7 +311,7 @@ async def test_every_page_is_useful_without_javascript(busy, browser):
         assert answer.status == 200, path
         assert await plain.locator("h1").count() == 1, path
     await plain.goto(f"{busy.admin_url}/live?destination=custify&person=u2")
-    await plain.click("#events a >> nth=0")
+    await plain.click("#events tr[data-href] a[href^='/events/'] >> nth=0")
     assert await plain.locator("svg.diagram path").count() > 0
     await context.close()
 
@@ -320,9 +320,12 @@ async def test_times_are_the_viewers_own_with_utc_under_the_pointer(busy, browse
     context = await browser.new_context(timezone_id="Asia/Kolkata")
     page = await context.new_page()
     await sign_in(page, busy)
-    for path, form in (("/events/custify/m2", "%Y-%m-%d %H:%M:%S"), ("/live", "%H:%M:%S")):
+    for path, at, form in (
+        ("/events/custify/m2", "main time", "%Y-%m-%d %H:%M:%S"),
+        ("/live", "#events tr[data-href] time", "%H:%M:%S"),
+    ):
         await page.goto(busy.admin_url + path)
-        time = page.locator("main time >> nth=0")
+        time = page.locator(f"{at} >> nth=0")
         in_utc = dt.datetime.fromisoformat(await time.get_attribute("datetime"))
         shown = (in_utc + dt.timedelta(hours=5, minutes=30)).strftime(form)
         assert shown in await time.inner_text()

@@ -135,7 +135,7 @@ def test_the_admin_api_does_the_same(with_dead, sandbox):
 
     wanted = {"destination": "custify", "selection": {"person": "u1"}}
     _, counted = ask(with_dead, "POST", "/replays", wanted | {"dry_run": True})
-    assert counted == {"replay": None, "counts": {"custify.refused.422": 1}}
+    assert (counted["replay"], counted["counts"]) == (None, {"custify.refused.422": 1})
     _, ordered = ask(with_dead, "POST", "/replays", wanted)
     job = ordered["replay"]["id"]
 

@@ -230,7 +230,7 @@ def test_a_token_for_figures_gets_no_list_of_anybody(world):
 def test_a_pseudonym_is_the_same_everywhere_and_its_links_work(world):
     viewer = world.visitor(Role.VIEWER)
     live = viewer.get("/live").text
-    [shown] = set(re.findall(r"<td>(~[\w-]{10})</td>", live))
+    [shown] = set(re.findall(r'href="/people[^"]*">(~[\w-]{10})</a>', live))
 
     assert shown in viewer.get("/problems/custify").text
     links = [link for link in own_links(viewer.get("/people").text) if "person=" in link]
