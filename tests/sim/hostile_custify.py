@@ -9,6 +9,7 @@ from penstock.destinations.answer import Accepted, Answer, Barred, Refused, Thro
 from penstock.destinations.plan import Call
 from sim.held import Held
 from sim.loop import EPOCH, far_side
+from sim.script import is_mark
 
 # What is agreed to in a story: its end does not wait for an hour.
 RETRY_AFTER_S_MAX = 120.0
@@ -221,5 +222,6 @@ def _named(status: int, text: str, retry_after: str) -> Answer:
 def mark_of(call: Call) -> int:
     """Return the number that the story wrote into the event."""
     fields = call.body.get("metadata") or call.body.get("custom_attributes") or {}
-    mark = fields.get("mark", -1) if isinstance(fields, dict) else -1
+    found = (mark for name, mark in fields.items() if is_mark(name)) if isinstance(fields, dict) else iter(())
+    mark = next(found, -1)
     return mark if isinstance(mark, int) else -1

@@ -19,6 +19,8 @@ RESENT_SHARE = 0.1
 USER = 101
 # Events that end without a call: one is filtered, one cannot be mapped.
 FREE = ("page", "")
+#: How an attribute begins that one event alone has.
+ONLY = "only_"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,14 +186,14 @@ def _saying(event: Event, dice) -> Event:
     said: dict[str, object] = {"plan": _pick(dice, ("a", "b", "c"))}
     said |= {"seats": int(dice.uniform(0, 3))} if dice.uniform(0, 1) < 0.5 else {}
     body = msgspec.json.decode(event.body)
-    named = {name: value for name, value in body.get("traits", {}).items() if name != "mark"}
+    named = {name: value for name, value in body.get("traits", {}).items() if not is_mark(name)}
     body |= {"traits": named | said, "timestamp": to_text(from_ms(event.received_at_ms))}
     return msgspec.structs.replace(event, body=msgspec.json.encode(body))
 
 
 def _event(mark: int, person: int, dice, *, kind: str, device: str, company: str) -> Event:
     """Return an event as an SDK sends it and accept reads it, in one of the forms in which it may name its person."""
-    traits: dict[str, object] = {"mark": mark}
+    traits = marks(mark)
     body: dict[str, object] = {"type": kind, "messageId": f"m{mark}"}
     if device in {"user", "both", "known"}:
         body |= _named(dice, str(USER + person), traits)
@@ -207,11 +209,21 @@ def _event(mark: int, person: int, dice, *, kind: str, device: str, company: str
         body[_pick(dice, ("traits", "context"))] = traits
         body |= {"context": {"traits": traits}} if "context" in body else {}
     else:
-        body |= {"groupId": company, "traits": {"mark": mark}, "context": {"traits": traits}}
+        body |= {"groupId": company, "traits": marks(mark), "context": {"traits": traits}}
     text = msgspec.json.encode(body)
     [event] = one_event(text, kind=kind, mark=mark)
     who = f"a{person}" if device == "anonymous" else str(USER + person)
     return msgspec.structs.replace(event, request_ip=who)
+
+
+def marks(mark: int) -> dict[str, object]:
+    """Return attributes that tell of which event a call is. Sent again, it says of the first no more than newer events left."""
+    return {"mark": mark, f"{ONLY}{mark}": mark}
+
+
+def is_mark(name: str) -> bool:
+    """Return whether an attribute is one that tells of which event a call is."""
+    return name == "mark" or name.startswith(ONLY)
 
 
 def _named(dice, user_id: str, traits: dict[str, object]) -> dict[str, object]:
