@@ -159,8 +159,8 @@ def addresses(world) -> list[str]:
                 "type": "email" if route.path.startswith("/alerts") else "custify",
                 "number": "1",
             }
-            # A receipt is a file, as a payload is.
-            if is_page and not route.path.endswith("/receipt"):
+            # A receipt is a file, as a payload is, and all events that fit are one.
+            if is_page and not route.path.endswith(("/receipt", "/export")):
                 found.append(re.sub(r"{(\w+)(?::\w+)?}", lambda m, names=names: names[m[1]], route.path))
     person, company = (urllib.parse.quote(OWN[name]) for name in ("userId", "groupId"))
     found += [f"{path}?rerun=1&values=3000&attempts=20" for path in found if path.startswith("/events/")]

@@ -13,6 +13,7 @@ import msgspec
 from penstock.buffer.port.query import Query
 from penstock.buffer.port.search import Search
 from penstock.inspect.eyes import Eyes
+from penstock.inspect.parts import cut
 from penstock.inspect.stored_event import StoredEvent, shown_event
 
 FileKind = Literal["csv", "jsonl"]
@@ -25,6 +26,8 @@ COLUMNS = (
     "received_at", "message_id", "source", "type", "event", "user_id", "anonymous_id", "company_id", "state", "cause", "reason",
     "ended_at", "attempts", "last_status",
 )  # fmt: skip
+# A cell of a spreadsheet holds 32 767 letters.
+CELL_CHARS_MAX = 32_000
 # So a spreadsheet recognises UTF-8; programs read it as utf-8-sig.
 MARK = "\ufeff"
 # What makes a spreadsheet take a text for a formula, the full-width forms that some read as such among them (OWASP: CSV
@@ -50,7 +53,7 @@ def file_of(
 
 def cell(value: object) -> str:
     """Return a value as a cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
+    text = "" if value is None else cut(value, CELL_CHARS_MAX)
     return f"'{text}" if text.lstrip(" \u00a0").startswith(FORMULA) else text
 
 
