@@ -115,7 +115,7 @@ def test_without_a_server_a_replay_waits_for_one_and_says_so(with_dead, sandbox)
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--since", "yesterday"), "expected a date or an age such as 24h, got yesterday"),
+        (("--since", "yesterday"), "or an age such as 24h, got yesterday"),
         (("--destination", "nowhere"), "expected one of custify, got nowhere"),
         (("--stop", "77"), "there is no replay 77"),
     ],

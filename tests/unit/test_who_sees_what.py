@@ -235,7 +235,7 @@ def test_a_pseudonym_is_the_same_everywhere_and_its_links_work(world):
     assert shown in viewer.get("/problems/custify").text
     links = [link for link in own_links(viewer.get("/people").text) if "person=" in link]
     pages = [viewer.get(link).text for link in links]
-    assert any(f"<h1>{shown}</h1>" in page and "/events/custify/m0" in page for page in pages)
+    assert any(f"<h1>{shown}</h1>" in page and "/events/custify/m" in page for page in pages)
 
 
 def test_who_may_see_ids_sees_them_and_a_pseudonyms_link_too(world):
