@@ -55,7 +55,7 @@ class Deletions:
         if not self.custify.key_is_good:
             return Barred(401, "bad key")
         faults = self.custify.faults
-        if self.custify.is_down() or self._happens(faults.unavailable):
+        if self.custify.is_in_outage() or self._happens(faults.unavailable):
             return Unavailable(503, "down")
         return Throttled(THROTTLE_S, "slow down") if self._happens(faults.throttled) else None
 

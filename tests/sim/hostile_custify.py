@@ -118,7 +118,7 @@ class HostileCustify:
         await asyncio.sleep(self.dice.uniform(0.01, 0.3))
         if not self.key_is_good:
             return Barred(401, "bad key")
-        if self.is_down() or self._happens(self.faults.unavailable):
+        if self.is_in_outage() or self._happens(self.faults.unavailable):
             self.unavailable_reads += 1
             return Unavailable(503, "down")
         return Accepted(200, self.held.look_up(path))
@@ -128,7 +128,7 @@ class HostileCustify:
         await asyncio.sleep(self.dice.uniform(0.01, 0.2))
         if not self.key_is_good:
             return Barred(401, "bad key")
-        if self.is_down():
+        if self.is_in_outage():
             return Unavailable(503, "down")
         quiet_s = self.quiet_until - self.clock.steady()
         return Throttled(quiet_s, "slow down") if quiet_s > 0 else Accepted(200, "[]")
@@ -147,7 +147,7 @@ class HostileCustify:
             return Barred(401, "bad key")
         if self._happens(self.faults.throttled):
             return Throttled(self.dice.uniform(1.0, 20.0) if self._happens(0.7) else None, "slow down")
-        if self.is_down() or self._happens(self.faults.unavailable):
+        if self.is_in_outage() or self._happens(self.faults.unavailable):
             self.unavailable[mark_of(call)] += 1
             return Unavailable(503, "down")
         if (odd := self._odd(call)) is not None:
@@ -175,7 +175,7 @@ class HostileCustify:
             return None
         return _named(*ODD[int(self.odd.uniform(0.0, len(ODD)))])
 
-    def is_down(self) -> bool:
+    def is_in_outage(self) -> bool:
         """Return whether nobody gets through."""
         begins, ends = self.faults.outage
         return begins <= self.clock.steady() - EPOCH < ends
