@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from penstock.buffer.memory.ledger import MemoryLedger
+from penstock.buffer.port.ledger import NewerUpserts
 from penstock.clock import ManualClock
 from penstock.deliver.attributes import ASK_AGAIN_S, CACHED_S, CLEARED_MAX, SLICE, NewAttributes
 from penstock.deliver.remarks import Remarks
@@ -227,7 +228,7 @@ def strange(batch: int) -> list[Suspicion]:
 
 
 async def test_the_ledger_keeps_the_newest_remarks_of_a_destination_and_no_more():
-    ledger = MemoryLedger()
+    ledger = MemoryLedger(newer=nothing_newer)
     ledger.learn({f"{SUBJECT}people.older{n}": lambda _: b"x" for n in range(3_000)})
     remarks = Remarks(ledger)
 
@@ -241,7 +242,7 @@ async def test_the_ledger_keeps_the_newest_remarks_of_a_destination_and_no_more(
 
 
 async def test_what_holds_a_lane_is_listed_until_it_is_approved_and_written_once():
-    ledger = MemoryLedger()
+    ledger = MemoryLedger(newer=nothing_newer)
     remarks = Remarks(ledger)
     for batch in range(12):
         told = await remarks.with_room(strange(batch), approved=(), is_held=True)
@@ -268,3 +269,7 @@ async def test_a_list_that_custify_refuses_is_said_once_an_hour_and_asked_for_ev
 
     assert [each["event"] for each in said] == ["attributes_unread"] * 2
     assert len(custify.reads) == 61
+
+
+def nothing_newer(subject: str, after_seq: int, limit: int) -> NewerUpserts:
+    raise AssertionError("nothing is sent again here")

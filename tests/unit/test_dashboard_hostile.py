@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dashboard_world import World
-from penstock.admin.routes import all_routes
+from penstock.admin import routes
 from penstock.buffer.port.outcomes import Outcome
 from penstock.ledger.guard import Suspicion
 from penstock.ledger.record import Delta
@@ -138,10 +138,10 @@ def test_a_shared_page_is_as_careful(world, admin):
 
 def test_all_pages_that_show_events_are_tried_here():
     """A page that is added has to be thought of: this is the list as it was looked at."""
-    source = all_routes.__code__.co_names
+    source = routes._pages.__code__.co_names
     pages = {name for name in source if name.endswith("Pages")} - {"Pages"}
 
     assert pages == {
         "AccessPages", "ActivityPages", "AlertPages", "DoorPages", "EventPages", "LedgerPages", "LivePages", "MappingPages", "NamesPages", "OverviewPages", "PeoplePages", "ProblemPages",
-        "RadarPages", "SourcePages", "DestinationPages", "HelpPages", "SetUpPages", "PrivacyPages", "SavedViewPages",
+        "RadarPages", "SourcePages", "DestinationPages", "HelpPages", "SetUpPages", "PrivacyPages", "SavedViewPages", "ReplayPages",
     }  # fmt: skip
