@@ -300,7 +300,7 @@ NOTHING_PERSONAL = {
     "/destinations/new/{type}", "/alerts", "/alerts/new/{type}", "/alerts/channels/{name}", "/api/v1/alerts", "/help", "/help/settings", "/users", "/users/{name}", "/api/openapi.json", "/api/v1/tokens",
     "/api/v1/users",
     "/api/v1/sources", "/api/v1/destinations", "/api/v1/refused", "/api/v1/destinations/{name}/dead",
-    "/api/v1/destinations/{name}/attributes", "/api/v1/replays", "/api/v1/replays/{job:int}", "/api/v1/revisions",
+    "/api/v1/destinations/{name}/attributes", "/api/v1/replays", "/api/v1/issues", "/api/v1/replays/{job:int}", "/api/v1/revisions",
     "/api/v1/deeds", "/api/v1/settings", "/api/v1/users/{name}/credentials", "/api/v1/audit",
     "/privacy", "/privacy/{number}", "/privacy/{number}/receipt", "/api/v1/privacy/requests",
     "/api/v1/privacy/requests/{number}", "/api/v1/privacy/requests/{number}/receipt", "/v1/regulations", "/v2/regulations",

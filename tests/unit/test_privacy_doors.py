@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import re
 
 import msgspec
 import pytest
@@ -94,7 +95,8 @@ def test_an_erasure_is_asked_for_by_the_dashboard_seen_before_and_proved_after(w
 
     text = admin.get(page).text
     assert "Receipt of an erasure" in text
-    assert "ann" not in text.lower().replace("cannot", "").replace("channel", "")
+    said = re.sub(r"<code>.*?</code>", "", text, flags=re.DOTALL)  # digests and the signature may have any letters
+    assert "ann" not in said.lower().replace("cannot", "").replace("channel", "")
     receipt = admin.get(f"{page}/receipt").json()
     assert why_not(receipt, world.privacy.seal.public_key()) == ""
     assert receipt["receipt"]["removed"]["events"] == 1

@@ -23,6 +23,7 @@ SHOWS: Mapping[str, str] = {
     "/people/merges": "people who may be taken for one",
     "/problems/{destination}": "events that did not get through to {destination}",
     "/problems/{destination}/{cause}": "events that did not get through to {destination}",
+    "/replays/new": "what would be sent again",
     "/mapping/{name}": "examples of fields at {name}",
     "/ledger/{name}": "what {name} holds",
     "/api/v1/events": "events",
@@ -33,6 +34,7 @@ SHOWS: Mapping[str, str] = {
     "/api/v1/people": "ids of people",
     "/api/v1/companies": "ids of accounts",
     "/api/v1/destinations/{name}/dead/events": "events that did not get through to {name}",
+    "/api/v1/destinations/{name}/issues/{cause}": "what would be sent again to {name}",
     "/api/v1/destinations/{name}/mapping": "examples of fields at {name}",
     "/api/v1/destinations/{name}/ledger": "what {name} holds",
 }
