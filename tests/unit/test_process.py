@@ -5,15 +5,13 @@ import structlog
 
 from penstock.clock import ManualClock
 from penstock.errors import BufferUnavailable, StoreDamaged
-from penstock.run import process
 from penstock.run.process import Process
 from penstock.settings import Following
 from penstock.timeline import Timeline
 
 
 @pytest.fixture
-def running(tmp_path, monkeypatch) -> Process:
-    monkeypatch.setattr(process, "CHORE_S", 0.0)
+def running(tmp_path) -> Process:
     environ = {"PENSTOCK_DATA_DIR": str(tmp_path)}
     following = Following(None, dashboard=lambda _: None, consent=lambda _: ("", ""), environ=environ)
     return Process(following, supervised=False)
@@ -25,7 +23,7 @@ async def test_a_chore_that_finds_a_damaged_file_ends_the_process(running):
     async def chore() -> int:
         raise next(asked)
 
-    async with running.regularly(chore):
+    async with running.regularly(chore, every_s=0.0):
         await running.stopping.wait()
 
     assert running.damage.file == "events.db"
@@ -46,7 +44,7 @@ async def test_what_happens_at_every_look_is_logged_once_a_minute_with_its_count
         raise BufferUnavailable("the disk is full")
 
     with structlog.testing.capture_logs() as logged:
-        async with running.regularly(chore):
+        async with running.regularly(chore, every_s=0.0):
             await running.stopping.wait()
 
     assert [(line["event"], line["count"]) for line in logged] == [("buffer_unavailable", 1), ("buffer_unavailable", 5)]
