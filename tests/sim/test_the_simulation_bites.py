@@ -142,7 +142,7 @@ def found(engine: type[Engine] = Engine) -> str:
         (LetsTheNextOvertakeARetry, "after|overtook|lost"),
         (CountsBeingThrottledAsFailure, "gave up"),
         (DropsWhatItShouldHold, "key"),
-        (GrowsOldByTheWallsClock, "was given up after"),
+        (GrowsOldByTheWallsClock, "was given up after|still wait"),
         (WaitsForTheWallsClock, "still wait|while Custify had asked for quiet|calls in a second"),
         (GrowsOldInItsSleep, "was given up after"),
         (LooksEverLessOften, "still wait"),
