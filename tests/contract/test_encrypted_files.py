@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from contract import test_log_promises, test_run_promises
 from contract.test_backup import CLOCK
 from contract.worlds import SqliteWorld, event, quick_folder
+from penstock.buffer.port.traces import Removal
 from penstock.buffer.rules.needles import Needles
 from penstock.buffer.sqlite.at_rest import ring, sealed_keys, turning
 from penstock.buffer.sqlite.at_rest.secret import fingerprint_of
@@ -373,3 +374,19 @@ test_bodies_are_kept = test_log_promises.test_the_body_is_kept_byte_for_byte
 test_appends_share_their_syncs = test_log_promises.test_many_appends_at_once_share_their_syncs_and_lose_nothing
 test_a_run_comes_back = test_run_promises.test_a_crash_brings_the_whole_run_back
 test_a_run_ends = test_run_promises.test_each_event_of_a_run_has_its_own_outcome_cause_and_reason_and_the_rest_goes_back
+
+
+async def test_an_erasure_does_not_write_an_encrypted_log_anew_while_accept_waits(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    keyed(tmp_path / "data")
+    world = await SqliteWorld(tmp_path / "data", ManualClock()).open()
+    await world.append(*(event(f"m{i}", WORD if i % 2 else "bo") for i in range(200)))
+    written_anew = []
+    monkeypatch.setattr(slack, "_make_anew", lambda _, neighbour: written_anew.append(neighbour.name))
+    monkeypatch.setattr(slack, "has_left_overs", lambda _: True)
+
+    is_done = await world.log.remove(Removal(seqs=tuple(range(2, 200, 2)), names=[f"user:{WORD}"]))
+
+    assert is_done
+    assert written_anew == []
+    await world.close()

@@ -262,7 +262,7 @@ def test_the_command_line_shows_first_and_asks(world, tmp_path):
     assert CliRunner().invoke(penstock, ["suppress", "--user-id", "0", "--config", str(toml)]).exit_code != 0
 
 
-def test_a_request_on_the_disk_is_shared_placeholder(world):
+def test_a_request_on_the_disk_names_no_person(world):
     world.privacy.asking.erase(
         frozenset({"user:ann-of-acme", "email:ann@example.com"}), world.reader.settings, by="root"
     )
@@ -282,3 +282,15 @@ def test_an_erasure_past_its_deadline_is_a_notice_and_a_figure(world):
 
     assert "erasure 000001 is past its deadline: it is open; see the page Privacy" in world.reader.read().notices
     assert b"penstock_erasures_late 1.0" in render_metrics(reader=world.reader, snapshots=world.reader.snapshots)
+
+
+def test_a_check_of_the_status_names_an_erasure_that_is_late(world, tmp_path):
+    toml = tmp_path / "penstock.toml"
+    toml.write_text(f'data_dir = "{world.folder}"\n')
+    world.privacy.asking.erase(frozenset({"user:ann-of-acme"}), world.reader.settings, by="root")
+
+    checked = CliRunner().invoke(penstock, ["status", "--check", "--config", str(toml)])
+
+    # By the machine's clock the request of this world is years old.
+    assert checked.exit_code == 1
+    assert "erasure 000001 is past its deadline" in checked.output.replace("Erasure", "erasure")

@@ -4,11 +4,8 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 
-from penstock.errors import SettingsError
 from penstock.inspect.charts import RANGES
-from penstock.timestamps import parsed
-
-CHARS_MAX = 100
+from penstock.inspect.moments import moment_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,25 +20,13 @@ class TimeSpan:
 
 def span_of(given: Mapping[str, str], now: float) -> TimeSpan:
     """Return the stretch that an address asks for: `since` and `until` win over `range`. Raises SettingsError."""
-    since, until = (moment_of(key, given.get(key, "")) for key in ("since", "until"))
+    since, until = (moment_of(key, given.get(key, ""), now=now) for key in ("since", "until"))
     if since is not None or until is not None:
         return TimeSpan(since=since, until=until)
     range_ = RANGES.get(given.get("range", ""))
     if range_ is None:
         return TimeSpan()
     return TimeSpan(range=given["range"], since=now - range_.step * range_.bars * 60)
-
-
-def moment_of(name: str, text: str) -> float | None:
-    """Return a moment in seconds since 1970; None for an empty text. Without a zone it is UTC. Raises SettingsError."""
-    text = text.strip()
-    if not text:
-        return None
-    found = parsed(text)
-    if found is None:
-        expected = "a date, or a date and a time (2026-05-01T14:30, or with a zone 2026-05-01T14:30:00Z)"
-        raise SettingsError(name, expected=expected, got=text[:CHARS_MAX])
-    return found.timestamp()
 
 
 def field_text(seconds: float | None) -> str:

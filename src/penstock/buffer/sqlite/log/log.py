@@ -209,6 +209,9 @@ class SqliteLog:
     async def _overwrite_left_overs(self) -> bool:
         """Overwrite the room between rows, a few pages between two appends; return whether that was possible."""
         run, path = asyncio.get_running_loop().run_in_executor, self.data_dir / EVENTS
+        if slack.is_sealed(path):
+            # It could only be written anew, and accept would stand still for as long as that takes.
+            return not self.must_scrub
         for some in slack.in_steps(await run(None, slack.pages_with, path, slack.has_left_overs)):
             with as_store_errors(EVENTS):
                 if not await run(self.group.executor, slack.overwrite, self.connection, path, some):

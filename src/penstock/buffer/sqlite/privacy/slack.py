@@ -45,9 +45,14 @@ def has_left_overs(page: FilePage) -> bool:
     return any(page[1][start:end].strip(b"\0") for start, end in free_room(*page))
 
 
+def is_sealed(path: Path) -> bool:
+    """Return whether a file is encrypted: what lies in its free room cannot be read without its key, nor be overwritten in place."""
+    return is_encrypted(head_of(path))
+
+
 def pages_with(path: Path, is_meant: Callable[[FilePage], bool]) -> list[int]:
     """Return the numbers of pages that are meant. Takes seconds for a large file, and holds no other up."""
-    if is_encrypted(head_of(path)):
+    if is_sealed(path):
         # Such a file is written anew, once, wherever it is.
         return [page[0] for page in _decrypted(path) if is_meant(page)][:1]
     with _opened(path) as file:
@@ -61,7 +66,7 @@ def overwrite(connection: SqliteConnection, path: Path, numbers: Sequence[int]) 
     """
     if not scrub(connection):
         return False
-    if is_encrypted(head_of(path)):
+    if is_sealed(path):
         _make_anew(connection, path.with_name(path.name + TURNED))
         return True
     connection.execute("BEGIN IMMEDIATE")
