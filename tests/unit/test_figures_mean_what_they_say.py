@@ -130,7 +130,7 @@ def test_time_to_drain_counts_those_who_wait_for_us(tmp_path):
 
 
 def test_fill_rates_are_of_all_events_of_the_range_that_was_chosen(tmp_path, monkeypatch):
-    monkeypatch.setattr(ranges, "SLICE", 10)
+    monkeypatch.setattr(ranges, "SLICE", 20)
     world = World(tmp_path)
     admin = world.set_up()
     old = {"type": "identify", "userId": "old", "traits": {"name": "Old"}}

@@ -5,11 +5,12 @@ import re
 
 import pytest
 
+from counting import calls
 from dashboard_world import World
 from penstock.admin.pages.directory import PAGE
 from penstock.buffer.port.control import Role
 from penstock.buffer.port.outcomes import Outcome
-from penstock.buffer.port.search import FOLLOWED_MAX, HITS_MAX
+from penstock.buffer.port.search import FOLLOWED_MAX, HITS_MAX, Listing
 from penstock.ledger.record import MEMBER, Alias, Delta
 
 
@@ -173,3 +174,25 @@ def test_a_search_that_leaves_some_out_says_so_and_how_to_see_them(world, admin)
     assert "More may fit than is listed: 200 of a kind at most" in text_of(admin.get("/people?q=same"))
     assert "More letters of the name, e-mail or id leave fewer." in text_of(admin.get("/people?q=same"))
     assert "More may fit" not in text_of(admin.get("/people?q=same1"))
+
+
+def listing_calls(world, *, waiting: int) -> int:
+    """Count what a list of people calls while so many further events of theirs wait."""
+    world.receive(
+        *(
+            {"type": "track", "event": "X", "userId": f"p{n % PAGE}", "messageId": f"w{waiting}-{n}"}
+            for n in range(waiting)
+        )
+    )
+    sources = set(world.reader.settings.sources_of("custify"))
+    with calls() as found:
+        world.store.search.listed("custify", sources, Listing(), now=world.clock.now(), limit=PAGE)
+    return found.count
+
+
+def test_each_event_that_waits_is_looked_at_once_for_all_people_of_a_list(world, admin):
+    few = listing_calls(world, waiting=4 * PAGE)
+    many = listing_calls(world, waiting=16 * PAGE)
+
+    # To be read and to have its keys named takes some sixty calls; that once for each of the 25 people was four times as many.
+    assert (many - few) / (16 * PAGE) < 100

@@ -15,8 +15,8 @@ from penstock.explain.fields import Tally, tally
 #: Hours, by how a range is called.
 RANGES = {"1 h": 1, "24 h": 24, "7 d": 7 * 24, "30 d": 30 * 24}
 USUAL = "24 h"
-# Events read and counted at a time, and how often that is done for one look: less than a second of work.
-SLICE, SLICES_OF_A_LOOK = 250, 8
+# Events read and counted at a time, and how often that is done for one look: a tenth of a second of work.
+SLICE, SLICES_OF_A_LOOK = 250, 4
 # Of large events fewer are counted at a time.
 SLICE_BYTES_MAX = 2_000_000
 # Counts that are kept, and for how long one is shown that came to its end.

@@ -92,9 +92,15 @@ def unpacked_one(frame: bytes, index: int, *, count: int) -> Event:
     return batch.event(head, body)
 
 
-def unpacked_names(frame: bytes, *, count: int) -> list[tuple[str, str]]:
-    """Return the source and the message id of each event in a frame. Raises what UNREADABLE lists."""
-    named = _named_of(plain(frame))
+def unpacked_names(frame: bytes, *, count: int, holding: bytes = b"") -> list[tuple[str, str]]:
+    """Return the source and the message id of each event in a frame, or none if it does not hold some bytes.
+
+    Raises what UNREADABLE lists.
+    """
+    data = plain(frame)
+    if holding not in data:
+        return []
+    named = _named_of(data)
     names = [(batch.source, head.message_id) for batch in named for head in batch.heads]
     _require(count, len(names))
     return names

@@ -3,6 +3,7 @@
 What reads a segment raises StoreDamaged when it cannot be unpacked.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -140,10 +141,10 @@ def events_before(connection: SqliteConnection, seq: int) -> Iterator[tuple[int,
         yield from (found for found in reversed(_events(row)) if found[0] < seq)
 
 
-def names_after(connection: SqliteConnection, seq: int) -> Iterator[tuple[int, str, str]]:
-    """Yield numbers, sources and message ids of events behind a place, oldest first."""
+def names_after(connection: SqliteConnection, seq: int, *, holding: bytes = b"") -> Iterator[tuple[int, str, str]]:
+    """Yield numbers, sources and message ids of events behind a place, oldest first; of segments that hold some bytes."""
     for last, count, frame in connection.execute(AFTER, [seq]):
-        names = _readable(packing.unpacked_names, frame, count=count)
+        names = _readable(functools.partial(packing.unpacked_names, holding=holding), frame, count=count)
         yield from ((own, *name) for own, name in enumerate(names, last - count + 1) if own > seq)
 
 

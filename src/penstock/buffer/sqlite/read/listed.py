@@ -17,6 +17,7 @@ from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.feeds import place_of
 from penstock.buffer.sqlite.log.segments import came_at, event_at, events_before, last_seq
 from penstock.buffer.sqlite.read.found import newest_under
+from penstock.buffer.sqlite.read.fresh import UNTIL, FreshEvents
 from penstock.buffer.sqlite.read.whose import SqliteAcquaintances
 from penstock.event import Event
 
@@ -27,7 +28,6 @@ READ_MAX, LOOKED_AT_MAX = 4_000, 60
 RECORDS_MAX = 200_000
 # Those who came last are looked for among so many times as many, for some stand on an earlier page.
 CANDIDATES = 3
-UNTIL = 2**62
 COMPANIES = "company:"
 RANGES = {False: ((EMAIL, "email;"), (USER, "user;")), True: ((COMPANIES, "company;"),)}
 HITS = """
@@ -76,12 +76,7 @@ class ListedPeople:
         #: Companies that have more of them than those.
         self.larger = set[str]()
         #: What came behind the cursor may have its keys, or not yet.
-        self.fresh = [
-            (seq, event, keys_of(event))
-            for seq, event in itertools.takewhile(
-                lambda each: each[0] > self.cursor, itertools.islice(events_before(events, UNTIL), READ_MAX)
-            )
-        ]
+        self.fresh = FreshEvents(events, after=self.cursor, read_max=READ_MAX)
 
     def page(self, listing: Listing, limit: int) -> ListedPage:
         """Return a page of the list."""
@@ -194,9 +189,8 @@ class ListedPeople:
 
     def _newest_under(self, keys: frozenset[str]) -> int:
         """Return the place of the newest event that is found under any of some keys."""
-        fresh = (seq for seq, _, own in self.fresh if not keys.isdisjoint(own))
         places = (self.delivery.execute(NEWEST, [key]).fetchone()[0] or 0 for key in keys)
-        return max(itertools.chain(fresh, places), default=0)
+        return max(itertools.chain([self.fresh.newest(keys)], places))
 
     def _person(self, subject: str) -> KnownPerson:
         kind, _, id_ = subject.partition(":")
@@ -260,8 +254,9 @@ class ListedPeople:
         keys = meant.person.keys if meant.person else meant.keys | {key_of(COMPANY, meant.company)}
         # What is found under one of these needs no second look: no other person, and no other company, has it.
         sure = key_of(PERSON, meant.person.user_id) if meant.person else key_of(COMPANY, meant.company)
+        fresh = ((seq, *self.fresh.events[seq]) for seq in self.fresh.under(keys))
         found: list[tuple[int, tuple[str, float] | None]] = [
-            (event.received_at_ms, self._ended(seq)) for seq, event, own in self.fresh if self._is_of(meant, event, own)
+            (event.received_at_ms, self._ended(seq)) for seq, event, own in fresh if self._is_of(meant, event, own)
         ]
         walk = newest_under(self.delivery, sorted(keys), before=self.cursor + 1)
         for seq, own in itertools.islice(walk, LOOKED_AT_MAX):
@@ -283,7 +278,7 @@ class ListedPeople:
 
     def _days(self, keys: frozenset[str]) -> list[int]:
         """Return how many events came on each of the last days."""
-        seqs = {seq for seq, _, own in self.fresh if seq > self.bounds[0] and not keys.isdisjoint(own)} | {
+        seqs = {seq for seq in self.fresh.under(keys) if seq > self.bounds[0]} | {
             row[0] for key in keys for row in self.delivery.execute(COUNT, [key, self.bounds[0], self.bounds[-1]])
         }
         counts = [0] * DAYS
