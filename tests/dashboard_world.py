@@ -147,6 +147,7 @@ class World:
         reason="",
         answer='{"id":"5e"}',
         looked_up=(),
+        is_sent=True,
         limit=100,
         destination="custify",
         **ledger,
@@ -159,7 +160,7 @@ class World:
             backlog = store.backlog(destination, lambda: ["web"])
             call = {"at": self.clock.now(), "status": 200, "answer": answer, "duration_ms": 5}
             attempts = [Attempt(method="GET", path=path, **call) for path in looked_up]
-            attempts.append(Attempt(method="POST", path="/people", **call))
+            attempts += [Attempt(method="POST", path="/people", **call)] * is_sent
             while leases := await backlog.lease(limit=limit, lease_s=60):
                 for lease in leases:
                     ending = Ending(lease=lease, outcome=outcome, cause=cause, reason=reason, attempts=attempts)

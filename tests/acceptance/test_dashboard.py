@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from acceptance.conftest import API_KEY, NODE, PASSWORD, Penstock, http, missing, sign_in_link, until
-from acceptance.screenshots import LOOKS, OURS, PATHS, set_up_here, traffic
+from acceptance.every_page import ALERTS, PATHS, set_up_here, traffic
+from acceptance.screenshots import LOOKS
 from acceptance.test_sdks import CHROMIUM_ARGUMENTS, RUDDER_BUNDLES, RUDDER_PAGE
 
 AXE = NODE / "node_modules" / "axe-core" / "axe.min.js"
@@ -42,7 +43,7 @@ def unset(tmp_path, sandbox):
 @pytest.fixture(scope="module")
 def busy(share):
     """Return a Penstock with some traffic behind it, of which tests show pages."""
-    penstock = share(password=PASSWORD)
+    penstock = share(password=PASSWORD, source=ALERTS)
     traffic(penstock, penstock.sandbox)
     return penstock
 
@@ -352,8 +353,8 @@ async def test_axe_finds_nothing_on_any_page_light_dark_or_narrow(busy, page):
     await page.goto(f"{busy.admin_url}/signin")
     found += await violations_of_page(page, "signin")
     await sign_in(page, busy)
-    await set_up_here(page, busy.admin_url, busy.sandbox.url)
-    for name, path in [*PATHS.items(), *OURS.items()]:
+    ours = await set_up_here(page, busy.admin_url, busy.sandbox.url)
+    for name, path in [*PATHS.items(), *ours.items()]:
         await page.goto(busy.admin_url + path)
         found += await violations_of_page(page, name)
 

@@ -1,12 +1,13 @@
 """The page about alerts: what is wrong, who is told, what was sent; channels are added, tested, muted and removed there."""
 
+import json
 import re
 
 import pytest
 
 from dashboard_world import World, form_of
 from penstock.buffer.port.control import Role
-from penstock.settings import ALERT_RULES
+from penstock.settings import ALERT_RULES, load
 from penstock.settings.revisions import toml_of
 
 SLACK = "https://hooks.slack.com/services/T1/B2/secret-token"
@@ -55,6 +56,25 @@ def test_a_channel_of_each_kind_is_added_in_the_browser(world):
     assert "mail-password" not in every
     assert "secret-token" not in every
     assert "alert channel chat added" in world.admin.get("/activity").text
+
+
+def test_a_channel_of_the_file_shows_whom_it_tells_and_of_what(world):
+    table = {
+        "type": "email",
+        "to": ["ops@example.com"],
+        "sender": "p@example.com",
+        "server": "127.0.0.1:9",
+        "security": "none",
+    }
+    path = world.folder / "penstock.toml"
+    path.write_text("[alerts.ops]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items()))
+    world.desk.load = lambda document: load(path, world.environ, dashboard=document)
+    world.reader.settings = world.desk.settings()
+
+    page = world.admin.get("/alerts/channels/ops").text
+    assert "read-only here" in page
+    assert "<dd>ops@example.com</dd>" in page
+    assert "<dd>everything</dd>" in page
 
 
 def test_what_cannot_work_is_refused_with_a_sentence(world):

@@ -12,6 +12,7 @@ from penstock.buffer.port.control import Role
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.search import FOLLOWED_MAX, HITS_MAX, Listing
 from penstock.ledger.record import MEMBER, Alias, Delta
+from unit.test_privacy_doors import bring_to_its_end
 
 
 def text_of(answer) -> str:
@@ -196,3 +197,35 @@ def test_each_event_that_waits_is_looked_at_once_for_all_people_of_a_list(world,
 
     # To be read and to have its keys named takes some sixty calls; that once for each of the 25 people was four times as many.
     assert (many - few) / (16 * PAGE) < 100
+
+
+def test_whoever_is_erased_leaves_no_nameless_row_behind(world, admin):
+    world.receive({"type": "track", "event": "X", "userId": "gone", "messageId": "x1"})
+    request = admin.post("/privacy/erase", user_id="gone").headers["location"]
+    bring_to_its_end(world)
+
+    assert "Receipt of an erasure" in admin.get(request).text
+    assert 'person="' not in admin.get("/people").text, "no row without a person"
+    assert "Bo Ek" in admin.get("/people").text
+
+
+@pytest.mark.parametrize(
+    ("page", "of"), [("/people?person=ana", "person=ana"), ("/accounts?company=acme", "company=acme")]
+)
+def test_events_of_a_person_or_an_account_are_sent_again_from_their_page(world, admin, page, of):
+    link = f"/replays/new?destination=custify&outcome=any&{of}"
+
+    assert html.escape(link) in admin.get(page).text
+    assert "It would do this; nothing was sent:" in text_of(admin.get(link))
+    assert "/replays/new" not in world.visitor(Role.VIEWER).get(page).text
+
+
+def test_an_event_that_was_only_asked_about_does_not_say_that_no_call_was_made(world, admin):
+    world.receive({"type": "track", "event": "X", "userId": "bo", "messageId": "x1"})
+    world.settle(
+        Outcome.DEAD, cause="custify.refused.422", reason="refused", looked_up=["/people?user_id=bo"], is_sent=False
+    )
+
+    page = text_of(admin.get("/events/custify/x1"))
+    assert "No call was made" not in page
+    assert "Nothing was sent; what was asked is listed below." in page

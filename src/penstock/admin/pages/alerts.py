@@ -149,6 +149,7 @@ class AlertPages:
             channel=channel,
             is_new=False,
             ours=ours,
+            recipients=recipients_of(channel),
             base=base,
             **_facts(self.editing.reader.settings),
         )

@@ -120,8 +120,9 @@ class ListedPeople:
         """Yield the subjects that an event is about: one person, or the accounts that it belongs to."""
         if not listing.accounts:
             who = event.user_id or next((k[2:] for k in sorted(keys_of(event)) if k.startswith("p:") and "@" in k), "")
-            person = person_of(who or event.anonymous_id, self.known)
-            yield person.subject or f"anon:{person.asked}" if who or event.anonymous_id else ""
+            # Of an event that was erased nobody is left.
+            if asked := who or event.anonymous_id:
+                yield person_of(asked, self.known).subject or f"anon:{asked}"
             return
         own = [key[2:] for key in sorted(keys_of(event)) if key.startswith(f"{COMPANY}:")]
         row = self.delivery.execute("SELECT notes FROM outcome WHERE destination = ? AND seq = ?", [self.name, seq])
