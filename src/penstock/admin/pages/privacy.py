@@ -27,6 +27,8 @@ REQUESTS = 50
 LINES_MAX = 200
 #: How people are named in the form, with what is written beside it.
 LABELS = {"user_id": "User id", "anonymous_id": "Anonymous id", "email": "E-mail address", "company_id": "Company id"}
+#: The same for the kinds of names on a receipt.
+KINDS = {"user": "user id", "anon": "anonymous id", "email": "e-mail address", "company": "company id"}
 WHO = FormFields(optional=tuple(ASKED_BY))
 
 
@@ -105,7 +107,12 @@ class PrivacyPages:
             return visit.page("missing.html", code=404, what="privacy request")
         signed = self.desk.receipt(request.number)
         return visit.page(
-            "privacy_request.html", request=request, signed=signed, is_late=self._is_late(request), by=visit.user.name
+            "privacy_request.html",
+            request=request,
+            signed=signed,
+            kinds=KINDS,
+            is_late=self._is_late(request),
+            by=visit.user.name,
         )
 
     def receipt(self, visit: Visit) -> Response:
