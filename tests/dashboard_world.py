@@ -86,7 +86,12 @@ class World:
         asking = Requesting(
             Requests(folder, vault=self.desk.vault, clock=self.clock), SuppressedList(folder, self.desk.vault.derived)
         )
-        searching = Searching(self.store.traces, self.store.ledger, lambda: self.reader.settings.destinations)
+        searching = Searching(
+            self.store.traces,
+            self.store.ledger,
+            lambda: self.reader.settings.destinations,
+            lambda: self.reader.settings.placeholder_ids,
+        )
         self.privacy = PrivacyDesk(asking, searching, self.store.shelf, Seal(folder))
         self.routes = all_routes(
             Parts(

@@ -294,3 +294,36 @@ def test_a_check_of_the_status_names_an_erasure_that_is_late(world, tmp_path):
     # By the machine's clock the request of this world is years old.
     assert checked.exit_code == 1
     assert "erasure 000001 is past its deadline" in checked.output.replace("Erasure", "erasure")
+
+
+def test_an_id_that_the_settings_call_a_placeholder_leads_from_nobody_to_nobody(world):
+    """Everybody who tried the demo has its user id; the address of one of them must not take all the others along."""
+    admin = world.visitor(Role.ADMIN)
+    tried = (
+        {"type": "identify", "userId": "demo-user", "traits": {"email": f"{who}@x.io"}, "messageId": who}
+        for who in "ab"
+    )
+    world.receive(*tried, {"type": "track", "userId": "demo-user", "event": "Tried", "messageId": "c"})
+    alone = {
+        "type": "identify",
+        "userId": "demo-user",
+        "traits": {"email": "cy@x.io"},
+        "anonymousId": "v1",
+        "messageId": "d",
+    }
+    world.receive(alone)
+    world.reader.settings = dataclasses.replace(world.reader.settings, placeholder_ids=("Demo-User",))
+
+    shown = admin.post("/privacy/preview", email="cy@x.io").text
+    assert "demo-user" not in shown
+    assert "events.db: 1 events" in shown
+    refused = admin.post("/privacy/preview", user_id="demo-user")
+    assert refused.status_code == 422
+    assert "those of placeholder_ids" in refused.text
+
+
+def test_an_id_that_is_a_placeholder_by_default_is_refused_also_where_the_setting_leaves_it_out(world):
+    """Nothing would be found by it, and nobody is told that nothing is held."""
+    world.reader.settings = dataclasses.replace(world.reader.settings, placeholder_ids=())
+
+    assert world.visitor(Role.ADMIN).post("/privacy/preview", user_id="guest").status_code == 422

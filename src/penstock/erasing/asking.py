@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from penstock.errors import SettingsError
 from penstock.identity import COMPANY, EMAIL, USER, VISITOR, is_shared_placeholder, name_of
+from penstock.placeholders import PLACEHOLDER_IDS
 from penstock.privacy.requests import PrivacyRequest, Requests
 from penstock.privacy.suppressed import ERASE, SUPPRESS, SuppressedList
 from penstock.settings import Settings
@@ -20,8 +21,9 @@ def named(given: Iterable[tuple[str, str]], settings: Settings) -> Persons:
     names = set[str]()
     for key, text in given:
         name = name_of(ASKED_BY[key], text)
-        if not name or is_shared_placeholder(name, settings.placeholder_ids):
-            hint = "placeholders such as 0, null or anonymous are shared by very many people"
+        # What is a placeholder by default ties nobody to anybody, also where the setting leaves it out: nothing would be found by it.
+        if not name or is_shared_placeholder(name, (*settings.placeholder_ids, *PLACEHOLDER_IDS)):
+            hint = "ids such as 0, null or anonymous, and those of placeholder_ids, are shared by very many people"
             raise SettingsError(key, expected="an id or an address that is one person's", got=text, hint=hint)
         names.add(name)
     if not names or len(names) > NAMES_MAX:

@@ -64,7 +64,7 @@ def open_eraser(settings: Callable[[], Settings], *, clock: Clock) -> "Eraser":
     return Eraser(
         open_asking(now),
         errands=open_errands(now),
-        searching=open_searching(now, lambda: settings().destinations),
+        searching=open_searching(now, settings),
         destinations=lambda: _ways(settings(), clock),
         seal=Seal(now.data_dir),
         clock=clock,

@@ -1,7 +1,7 @@
 """The parts of a data folder, opened in one place: each works whether or not a server runs on it."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,21 +81,25 @@ def open_errands(settings: Settings) -> "Errands":
     return Errands(settings.data_dir, vault=open_vault(settings))
 
 
-def open_searching(settings: Settings, destinations: Callable[[], Iterable[str]] | None = None) -> "Searching":
-    """Return the search for everything there is about a person; destinations are those of the settings, unless told otherwise."""
+def open_searching(settings: Settings, in_force: Callable[[], Settings] | None = None) -> "Searching":
+    """Return the search for everything there is about a person, by the settings in force at each look, if they may change."""
     from penstock.erasing.searching import Searching
 
+    now = in_force or (lambda: settings)
     return Searching(
-        open_store(settings).traces, open_ledger_shelf(settings), destinations or (lambda: settings.destinations)
+        open_store(settings).traces,
+        open_ledger_shelf(settings),
+        lambda: now().destinations,
+        lambda: now().placeholder_ids,
     )
 
 
-def open_privacy_desk(settings: Settings, destinations: Callable[[], Iterable[str]]) -> "PrivacyDesk":
-    """Return what the dashboard and the admin API have of privacy; destinations are asked for by name at each look."""
+def open_privacy_desk(settings: Settings, in_force: Callable[[], Settings]) -> "PrivacyDesk":
+    """Return what the dashboard and the admin API have of privacy, by the settings in force at each look."""
     from penstock.erasing.desk import PrivacyDesk
     from penstock.privacy.receipt import Seal
 
-    searching = open_searching(settings, destinations)
+    searching = open_searching(settings, in_force)
     return PrivacyDesk(open_asking(settings), searching, open_shelf(settings), Seal(settings.data_dir))
 
 

@@ -302,7 +302,7 @@ def admin_routes(process: Process, *, reader: "StatusReader", access: "Access", 
         journal=open_control(settings),
         try_connection=lambda destination: try_connection(destination, process.settings),
         send_trial=send_trial,
-        privacy=open_privacy_desk(settings, lambda: process.settings.destinations),
+        privacy=open_privacy_desk(settings, lambda: process.settings),
         alarm=alarm,
         is_stopping=process.stopping.is_set,
     )
