@@ -1,12 +1,16 @@
 """Whether the files of a data folder are encrypted, as the settings want it; and where the key lies that opens them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from penstock.errors import SettingsError
 from penstock.settings import Settings
 from penstock.settings.vault import Vault
+
+if TYPE_CHECKING:
+    from penstock.buffer.sqlite.control.control import SqliteControl
 
 log = structlog.get_logger()
 
@@ -56,6 +60,19 @@ def require(settings: Settings) -> None:
         )
     if turning.reseal(folder, vault):
         log.info("encryption_key_sealed_anew", secret_key=fingerprint_of(vault.all()[0]))
+
+
+def seal_anew(settings: Settings, control: "SqliteControl") -> None:
+    """Seal the secrets that were entered in the dashboard with the key in use, where a former one still opens them.
+
+    So a key that leaked opens nothing of a later copy of the folder. Raises SettingsError, BufferUnavailable.
+    """
+    from penstock.buffer.sqlite.at_rest.secret import fingerprint_of
+    from penstock.settings.revisions import resealed
+
+    vault = unlock(settings)
+    if count := control.treat(lambda document: resealed(document, vault)):
+        log.info("secrets_sealed_anew", revisions=count, secret_key=fingerprint_of(vault.all()[0]))
 
 
 def standing(settings: Settings) -> str:

@@ -234,9 +234,11 @@ async def run_operate(process: Process) -> None:
     settings = process.settings
     host, port = host_and_port("admin_listen", settings.admin_listen)
     password = _password(settings)
-    reader, access = status_reader(settings), Access(open_control(settings), clock=process.clock)
+    control = open_control(settings)
+    reader, access = status_reader(settings), Access(control, clock=process.clock)
     link = ""
     try:
+        at_rest.seal_anew(settings, control)
         link = _first_sign_in(access, settings, password=password)
     except BufferUnavailable as error:
         complain(error, "")  # what can be looked at without signing in says why

@@ -157,6 +157,11 @@ def sealed(document: Mapping[str, Any], vault: Vault) -> Document:
     return _with_secrets(document, lambda text: vault.seal(vault.open(text)) if not _is_sealed(text) else text)
 
 
+def resealed(document: Mapping[str, Any], vault: Vault) -> Document:
+    """Return a document with its secrets sealed by the key in use, where a former one did. Raises SettingsError."""
+    return _with_secrets(document, lambda text: vault.renewed(text) if _is_sealed(text) else text)
+
+
 def document_of(file: Path) -> Document:
     """Read sources, destinations, connections and alerts of a file, with its references resolved. Raises SettingsError.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.errors import SettingsError
 
 if TYPE_CHECKING:
-    from cryptography.fernet import MultiFernet
+    from cryptography.fernet import Fernet, MultiFernet
 
 SEALED = "sealed:"
 
@@ -38,6 +38,23 @@ class Vault:
             return self._fernet(make=False).decrypt(sealed.removeprefix(SEALED).encode()).decode()
         except InvalidToken as error:
             raise self._problem("the key that sealed the secrets", "another key") from error
+
+    def renewed(self, sealed: str) -> str:
+        """Return what was sealed with a former key, sealed with the one in use; as it is, what is, and what no key of the file opens.
+
+        Raises SettingsError.
+        """
+        from cryptography.fernet import Fernet, InvalidToken
+
+        token = sealed.removeprefix(SEALED).encode()
+        try:
+            return (
+                sealed
+                if _opens(Fernet(self.all()[0]), token)
+                else SEALED + self._fernet(make=False).rotate(token).decode()
+            )
+        except InvalidToken:
+            return sealed
 
     def derived(self, purpose: bytes) -> bytes:
         """Return 64 bytes that only who has the key can make, others for each purpose. Raises SettingsError.
@@ -73,3 +90,13 @@ class Vault:
     def _problem(self, expected: str, got: str) -> SettingsError:
         hint = f"bring {self.path} back from the backup, or enter the destinations' keys and secrets again"
         return SettingsError("secret_key_file", expected=expected, got=got, hint=hint)
+
+
+def _opens(key: "Fernet", token: bytes) -> bool:
+    from cryptography.fernet import InvalidToken
+
+    try:
+        key.decrypt(token)
+    except InvalidToken:
+        return False
+    return True

@@ -1,7 +1,7 @@
 """The dashboard's settings, users and journal on SQLite: control.db."""
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,18 @@ class SqliteControl(SqliteJournal):
             insert = "INSERT INTO revision (at, changed_by, note, document) VALUES (?, ?, ?, ?)"
             control.execute(insert, row)
             return control.last_insert_rowid()
+
+    def treat(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> int:
+        """Have a function change every document that was ever in force; return how many it changed."""
+        changed = 0
+        with self.transaction() as control:
+            for number, text in control.execute("SELECT number, document FROM revision").fetchall():
+                document = msgspec.json.decode(text)
+                if (treated := change(document)) != document:
+                    row = [msgspec.json.encode(treated).decode(), number]
+                    control.execute("UPDATE revision SET document = ? WHERE number = ?", row)
+                    changed += 1
+        return changed
 
     def users(self) -> Sequence[User]:
         """Return everybody, by name."""
