@@ -13,7 +13,7 @@ from penstock.deliver.dispatch import Read
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.reads import meaning_of
 from penstock.deliver.steps import Steps, Unfinished
-from penstock.destinations.answer import Unjudged
+from penstock.destinations.answer import Unjudged, is_yes
 from penstock.destinations.plan import Plan
 from penstock.ledger.newer import Overtaken, Sayings
 from penstock.ledger.weigh import Records, whose
@@ -98,7 +98,7 @@ class NewerSayings:
             done = list(steps.behind(map(_as_leased, events), meaning_of, policy))
             for each, (meaning, _) in zip(events, done, strict=False):
                 if isinstance(meaning, Plan):
-                    known.said.note(meaning, subject, policy.rules, **said_by(each))
+                    known.said.note(meaning, subject, policy.rules, **said_by(each, is_yes))
             # One that cannot be read now says nothing that would be sent.
             events = events[len(done) + 1 :]
 

@@ -157,6 +157,11 @@ def read_answer(
     return Refused(status, text) if status in ABOUT_THE_PAYLOAD else Barred(status, text)
 
 
+def is_yes(status: int, text: str) -> bool:
+    """Return whether an answer that was kept says that its call was taken: a page does not, nor does an error that comes with 200."""
+    return isinstance(read_answer(status, headers={}, text=text, now=0.0), Accepted)
+
+
 def why_barred(answer: Barred, who: str, credential: str) -> tuple[str, str]:
     """Return why no call can succeed until that is mended, as a sentence and a cause.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from penstock.buffer.port.ledger import LedgerShelf, said_by
 from penstock.buffer.port.shelf import Story
+from penstock.destinations.answer import is_yes
 from penstock.destinations.options import Options
 from penstock.destinations.plan import Meaning, Plan
 from penstock.destinations.reading import by_source, meaning_and_time, options_of, wishes_of
@@ -85,7 +86,7 @@ class KnownNow:
             meanings = self.meanings([each.event for each in page.events])
             for each, (meaning, _) in zip(page.events, meanings, strict=True):
                 if isinstance(meaning, Plan):
-                    said.note(meaning, subject, self.rules, **said_by(each))
+                    said.note(meaning, subject, self.rules, **said_by(each, is_yes))
             place, is_all = page.seen_to, page.is_all
         self.is_all &= is_all
         self.said[subject] = seq, said

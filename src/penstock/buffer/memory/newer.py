@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from penstock.buffer.memory.ties import MemoryAcquaintances
 from penstock.buffer.port.ledger import NewerUpserts, TakenUpsert
-from penstock.buffer.port.outcomes import TAKEN, acknowledged
+from penstock.buffer.port.outcomes import TAKEN, answered
 from penstock.buffer.port.query import keys_of
 from penstock.buffer.rules.whose import newer_of
 from penstock.event import UPSERTS, as_became
@@ -24,9 +24,9 @@ def newer_upserts(backlog: "MemoryBacklog", subject: str, after_seq: int, limit:
     found = list[TakenUpsert]()
     for seq, outcome, became in looked_at:
         event = as_became(backlog.events[seq - 1], became)
-        paths = None if outcome in TAKEN else acknowledged(backlog.attempts[seq])
+        attempts = None if outcome in TAKEN else answered(backlog.attempts[seq])
         is_of_subject = not sought.keys.isdisjoint(keys_of(event)) and sought.has(event)
-        if paths != frozenset() and event.type in UPSERTS and is_of_subject:
-            found.append(TakenUpsert(seq=seq, event=event, paths=paths))
+        if attempts != [] and event.type in UPSERTS and is_of_subject:
+            found.append(TakenUpsert(seq=seq, event=event, attempts=attempts))
     seen_to = looked_at[-1][0] if looked_at else after_seq
     return NewerUpserts(events=found, seen_to=seen_to, is_all=len(looked_at) < limit)

@@ -4,9 +4,10 @@ Each promise is a test in tests/contract/.
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypedDict
 
+from penstock.buffer.port.outcomes import Attempt, answered
 from penstock.event import Event
 
 
@@ -35,8 +36,8 @@ class TakenUpsert:
 
     seq: int
     event: Event
-    #: Paths of the calls that were acknowledged before it ended badly; None where all of it was taken.
-    paths: frozenset[str] | None = None
+    #: What was tried, and may have been acknowledged, before it ended badly; None where all of it was taken.
+    attempts: Sequence[Attempt] | None = None
 
 
 class SaidBy(TypedDict):
@@ -47,9 +48,16 @@ class SaidBy(TypedDict):
     paths: frozenset[str] | None
 
 
-def said_by(taken: TakenUpsert) -> SaidBy:
-    """Return what the ledger wants to know of it, beside its plan."""
-    return {"seq": taken.seq, "is_group": taken.event.type == "group", "paths": taken.paths}
+def said_by(taken: TakenUpsert, is_yes: Callable[[int, str], bool]) -> SaidBy:
+    """Return what the ledger wants to know of it, beside its plan; `is_yes` says of a status and a text whether they say yes."""
+    attempts = taken.attempts
+    paths = (
+        None
+        if attempts is None
+        else {each.path for each in answered(attempts) if is_yes(each.status or 0, each.answer)}
+    )
+    is_group = taken.event.type == "group"
+    return {"seq": taken.seq, "is_group": is_group, "paths": None if paths is None else frozenset(paths)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,9 +45,9 @@ def is_replayable(outcome: str, cause: str, *, wanted: str, ended: WantedOutcome
 GIVEN = b"\x00"
 
 
-def acknowledged(attempts: Iterable["Attempt"]) -> frozenset[str]:
-    """Return the paths of the writes that were answered with 2xx."""
-    return frozenset(each.path for each in attempts if each.method == "POST" and 200 <= (each.status or 0) < 300)
+def answered(attempts: Iterable["Attempt"]) -> list["Attempt"]:
+    """Return the writes that were answered with 2xx; what the answers say decides whether they were acknowledged."""
+    return [each for each in attempts if each.method == "POST" and 200 <= (each.status or 0) < 300]
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What came for a person or company behind a place in the log, and was taken, on SQLite: a replay must not overwrite it."""
 
 from penstock.buffer.port.ledger import NewerUpserts, TakenUpsert
-from penstock.buffer.port.outcomes import TAKEN, acknowledged
+from penstock.buffer.port.outcomes import TAKEN, answered
 from penstock.buffer.rules.whose import newer_of
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.log.segments import Neighbours
@@ -32,9 +32,9 @@ def newer_upserts(
     neighbours, found = Neighbours(events), list[TakenUpsert]()
     for seq in places:
         outcome, became = delivery.execute(ENDED, [destination, seq]).fetchone() or ("", "")
-        paths = None if outcome in TAKEN else acknowledged(attempts_of(delivery, destination, seq))
-        stored = neighbours.at(seq) if paths is None or paths else None
+        attempts = None if outcome in TAKEN else answered(attempts_of(delivery, destination, seq))
+        stored = neighbours.at(seq) if attempts is None or attempts else None
         if stored is not None and stored.type in UPSERTS:
             event = as_became(stored, became)
-            found += [TakenUpsert(seq=seq, event=event, paths=paths)] if sought.has(event) else []
+            found += [TakenUpsert(seq=seq, event=event, attempts=attempts)] if sought.has(event) else []
     return NewerUpserts(events=found, seen_to=places[-1] if places else after_seq, is_all=len(places) < limit)
