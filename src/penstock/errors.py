@@ -10,6 +10,7 @@ PenstockError
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
 ├── BackupRefused      the operator's: a backup or a restore that cannot be done so; nothing was changed
+├── MoveRefused        the operator's: files that cannot be moved so, from one machine to a cluster or back; the next try goes on
 ├── StoreDamaged       the machine's: a file cannot be read any more; the process ends and says so, once
 ├── WitnessUnreachable the engine's: no quorum, no primary or no network; whether it was done is not known, ask again
 ├── WitnessDamaged     the engine's: what it gives back is not what it was given; nothing is built on it
@@ -148,6 +149,10 @@ class TooCostly(PenstockError):
 
 class BackupRefused(PenstockError):
     """A backup that cannot be made, or a set that cannot be put back; the sentence says why. Nothing was changed."""
+
+
+class MoveRefused(PenstockError):
+    """Files that cannot be moved into streams, or out of them, as things are; the sentence says why. The next try goes on."""
 
 
 class LeaseLost(PenstockError):

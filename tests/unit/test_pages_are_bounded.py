@@ -117,7 +117,9 @@ def learned() -> dict:
 def chatter(world) -> None:
     """Let people do very much."""
     for number in range(120):
-        world.privacy.asking.suppress(frozenset({f"user:{number} {LONG[:400]}"}), by=f"admin {LONG[:500]}")
+        world.privacy.asking.suppress(
+            frozenset({f"user:{number} {LONG[:400]}"}), world.reader.settings, by=f"admin {LONG[:500]}"
+        )
     for number in range(120):
         world.control.note("admin", f"looked at {number} {LONG[:2_000]}")
         world.control.note(f"admin {LONG[:500]}", f"saw {number} {LONG[:2_000]}", sort=Sort.LOOK)

@@ -55,7 +55,7 @@ def suppress_command(config: Path | None, back: str | None, **who: tuple[str, ..
         asking.cancel(back)
         click.echo(f"{back}: events come in again from the next second on", err=True)
         return
-    request = asking.suppress(named(_given(who), settings), by=getpass.getuser())
+    request = asking.suppress(named(_given(who), settings), settings, by=getpass.getuser())
     click.echo(f"{request.number}: events are dropped from the next second on", err=True)
 
 

@@ -115,8 +115,9 @@ class Fleet:
         dice: Dice,
         bench: Bench | None = None,
         names: Names | None = None,
+        guarded: Callable[[Api], Api] = lambda api: api,
     ) -> None:
-        self.bench, self.names = bench or Trusting(), names
+        self.bench, self.names, self.guarded = bench or Trusting(), names, guarded
         #: By name: why a destination is not served before a person says so, and what it may have been called.
         self.asked: dict[str, tuple[str, str]] = {}
         self.backlog_of, self.ledger_of, self.orders, self.ledger_orders = backlog_of, ledger_of, orders, ledger_orders
@@ -158,6 +159,15 @@ class Fleet:
             served.engine.stop()
         self.bench.end()
         await asyncio.gather(*(served.task for served in self.served.values()), *self.leaving)
+
+    async def abandon(self) -> None:
+        """End at once, in the middle of calls: another node serves these destinations, or may."""
+        tasks = [task for served in self.served.values() for task in (served.task, *served.engine.in_flight)]
+        self.served.clear()
+        for task in (*tasks, *self.leaving):
+            task.cancel()
+        self.bench.end()
+        await asyncio.gather(*tasks, *self.leaving, return_exceptions=True)
 
     def facts(self) -> dict[str, object]:
         """Return every engine's facts by destination."""
@@ -288,7 +298,7 @@ class Fleet:
         return package_of(destination).naming(options_of(destination, settings)) if destination else None
 
     def _connect(self, destination: Destination) -> Api:
-        return package_of(destination).connect(destination, self.settings, self.clock)
+        return self.guarded(package_of(destination).connect(destination, self.settings, self.clock))
 
     def _policy(self, destination: Destination) -> DeliveryPolicy:
         options = options_of(destination, self.settings)

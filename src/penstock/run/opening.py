@@ -40,6 +40,10 @@ def _store(folder: Path) -> SqliteStore:
 def open_store(settings: Settings) -> SqliteStore:
     """Return the store of the data folder that the settings name."""
     unlock(settings)
+    if settings.engine != "sqlite":
+        from penstock.run.sharing import share
+
+        share(settings)
     return _store(settings.data_dir)
 
 

@@ -1,6 +1,7 @@
 """The composition root: the only place where concrete parts meet. It reads like the route; it decides nothing."""
 
 import asyncio
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Mapping
@@ -11,8 +12,9 @@ import structlog
 import uvloop
 
 from penstock import __version__
+from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.buffer.sqlite.store import SqliteStore
-from penstock.clock import SystemClock, boot_id
+from penstock.clock import Clock, SystemClock, boot_id
 from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
 from penstock.machine.handed_on import HandedOn
 from penstock.machine.private import require_folder, tighten
@@ -24,6 +26,7 @@ from penstock.run.erasures import LOOK_S, BehindTheDoor, erasing, late_erasures,
 from penstock.run.greeting import greet, is_for_a_person
 from penstock.run.in_force import following_at_start
 from penstock.run.logs import set_up_logs
+from penstock.run.moving import require_settled
 from penstock.run.opening import (
     open_begun,
     open_control,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from penstock.admin.doors.access import Access
     from penstock.alerts.alarm import Alarm
     from penstock.inspect.status import StatusReader
+    from penstock.run.node import NodeLog
     from penstock.settings.revisions import Desk
 
 log = structlog.get_logger()
@@ -71,6 +75,11 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
     require_erased(alone)
     set_up_logs(level=alone.log_level, style=alone.log_format, role=role)
     at_rest.require(alone)
+    require_settled(alone)
+    if alone.engine != "sqlite":
+        from penstock.run.sharing import until_as_others
+
+        until_as_others(alone)
     following = following_at_start(role, path, alone, handed_on=left)
     settings = following.settings
     set_up_logs(level=settings.log_level, style=settings.log_format, role=role)
@@ -116,12 +125,7 @@ async def run_accept(process: Process) -> None:
     sources.remember(process.snapshots.read("accept").get("keys"))
     # What is measured with every request is measured without a detour, and forgotten with the process.
     clock = SystemClock()
-    store = SqliteStore(settings.data_dir, clock=clock).log(
-        disk_free_bytes_min=settings.disk_free_bytes_min,
-        waiting_events_max=settings.waiting_events_max,
-        share_of=sources.share_of,
-        timeline=process.clock,
-    )
+    store = await _log(process, sources, clock)
     process.on_jump = store.note_jump
     # Read before anything is taken: a list that cannot be read keeps accept from starting, and no person on it comes back.
     door = Suppressing(store, open_suppressed(settings))
@@ -148,8 +152,14 @@ async def run_accept(process: Process) -> None:
     async def prune() -> int:
         return await store.prune(**kept_until(process.settings, now=process.clock.now()))
 
-    file = BehindTheDoor(store, door.follow)
-    async with process.running("accept", gateway.facts), process.regularly(prune), erasing(process, file, door.follow):
+    async with (
+        process.running("accept", gateway.facts),
+        process.regularly(prune),
+        contextlib.AsyncExitStack() as beside,
+    ):
+        # What several machines have no node alone removes.
+        if isinstance(store, SqliteLog):
+            await beside.enter_async_context(erasing(process, BehindTheDoor(store, door.follow), door.follow))
         await serve(
             gateway,
             interface=Interfaces.RSGI,
@@ -159,6 +169,21 @@ async def run_accept(process: Process) -> None:
             stop=process.stopping,
         )
     await store.close()
+
+
+async def _log(process: Process, sources: "Sources", clock: Clock) -> "SqliteLog | NodeLog":
+    """Return where events are kept: this machine's file, or what several machines have in common."""
+    settings = process.settings
+    if settings.engine != "sqlite":
+        from penstock.run.node import open_log
+
+        return await open_log(settings)
+    return SqliteStore(settings.data_dir, clock=clock).log(
+        disk_free_bytes_min=settings.disk_free_bytes_min,
+        waiting_events_max=settings.waiting_events_max,
+        share_of=sources.share_of,
+        timeline=process.clock,
+    )
 
 
 def _follow_sources(process: Process, sources: "Sources", minimising: "Minimising", changed: Settings) -> None:
@@ -186,41 +211,32 @@ def _limits(settings: Settings) -> "Limits":
 
 async def run_deliver(process: Process) -> None:
     """buffer → convert → deliver → destinations."""
-    from penstock.deliver.fleet import Fleet
-    from penstock.deliver.steps import Watched
     from penstock.deliver.watchman import Watchman
+    from penstock.run.delivering import open_fleet, pruning
 
+    if process.settings.engine != "sqlite":
+        from penstock.run.node import deliver_in_turn
+
+        return await deliver_in_turn(process)
     settings, watchman = process.settings, Watchman(process.take_pulse("deliver"))
     store = SqliteStore(settings.data_dir, clock=process.clock).delivery(timeline=process.clock)
-    fleet = Fleet(
-        backlog_of=store.backlog,
-        ledger_of=store.ledger,
-        orders=open_orders(settings),
-        ledger_orders=open_ledger_orders(settings),
-        clock=process.clock,
-        dice=process.dice,
-        bench=Watched(watchman),
-        names=store,
-    )
+    fleet = open_fleet(process, store, watchman)
 
     async def open_store() -> None:
         await store.open()
         say_what_is_amiss(settings, store)
 
-    async def prune() -> int:
-        in_force = process.settings
-        return await store.prune(ledger_days=in_force.ledger_days, destinations=tuple(in_force.destinations))
-
     async with process.running("deliver", fleet.facts):
         if not await process.until_possible(open_store):
-            return
+            return None
         process.on_change = fleet.follow
         fleet.follow(process.settings)
-        async with process.regularly(prune), erasing(process, store):
+        async with process.regularly(pruning(process, store)), erasing(process, store):
             with watchman.watching():
                 await fleet.until(process.stopping)
                 await fleet.stop()
     await store.close()
+    return None
 
 
 async def run_operate(process: Process) -> None:
@@ -255,7 +271,12 @@ async def run_operate(process: Process) -> None:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
     eraser = open_eraser(lambda: process.settings, clock=process.clock)
-    going_on = process.regularly(eraser.step, every_s=LOOK_S)
+    if settings.engine == "sqlite":
+        going_on = process.regularly(eraser.step, every_s=LOOK_S)
+    else:
+        from penstock.run.sharing import following_others
+
+        going_on = following_others(process)
     async with (
         process.running("operate", alarm.facts),
         process.regularly(remember),

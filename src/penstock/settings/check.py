@@ -7,6 +7,7 @@ from penstock.destinations.kinds import KINDS
 from penstock.errors import SettingsError
 from penstock.forwarded import networks_of
 from penstock.origin import Origin, host_of, is_forbidden_name, is_open_to, literal, origin_of, without_user
+from penstock.settings.check_engine import check_engine
 from penstock.settings.check_minimise import check_minimise
 from penstock.settings.source import Source
 from penstock.settings.table import Destination, Settings
@@ -40,6 +41,7 @@ Mistaken = Iterator[SettingsError]
 
 def check(settings: Settings) -> Mistaken:
     """Yield what is wrong with values that are of the right type and still cannot work."""
+    yield from check_engine(settings)
     for name in ("listen", "admin_listen", "sandbox_listen"):
         try:
             host_and_port(name, getattr(settings, name))

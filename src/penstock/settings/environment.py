@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from penstock.errors import SettingsError
 from penstock.settings.mistakes import Mistakes
-from penstock.settings.not_yet import VARIABLES, refusal_of
 from penstock.settings.table import ENVIRONMENT, Settings
 from penstock.settings.text import typed, unknown
 
@@ -35,10 +34,7 @@ def strangers(environ: Mapping[str, str], *, named: frozenset[str]) -> Iterator[
     """Yield an error for each variable that looks like one of ours and is none; those a file names are its own."""
     known = ENVIRONMENT.keys() | OF_THE_COMMAND_LINE
     for key in sorted(environ):
-        if key in VARIABLES:
-            if refusal := refusal_of(key, VARIABLES[key], environ[key]):
-                yield refusal
-        elif key.startswith(PREFIX) and key not in known | named and not _is_of_a_service(key, environ[key]):
+        if key.startswith(PREFIX) and key not in known | named and not _is_of_a_service(key, environ[key]):
             yield unknown(key, key, known)
 
 

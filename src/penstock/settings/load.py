@@ -14,7 +14,6 @@ from penstock.settings.check import check
 from penstock.settings.check_alerts import check_alerts
 from penstock.settings.environment import from_environment, strangers
 from penstock.settings.mistakes import Mistakes
-from penstock.settings.not_yet import NOT_YET, refusal_of
 from penstock.settings.source import Source
 from penstock.settings.table import SCALARS, Connection, Destination, Settings
 from penstock.settings.text import References, closest, parsed_toml, read_bytes, typed, unknown
@@ -116,8 +115,7 @@ def _with_dashboard(table: Table, dashboard: Table) -> Table:
 def _scalars(table: Table, mistakes: Mistakes) -> dict[str, typing.Any]:
     known = {f.name for f in dataclasses.fields(Settings)}
     hints = typing.get_type_hints(Settings)
-    mistakes.add(unknown(key, key, known) for key in table if key not in known | NOT_YET.keys())
-    mistakes.add(filter(None, (refusal_of(key, key, table[key]) for key in NOT_YET.keys() & table.keys())))
+    mistakes.add(unknown(key, key, known) for key in table if key not in known)
     values = {}
     for field in SCALARS:
         if field.name in table:

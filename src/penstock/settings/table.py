@@ -222,12 +222,11 @@ class Settings:
         " the internet; this machine is reached over http, for the sandbox.",
     )
     engine: EngineName = _setting(
-        "sqlite", "`sqlite` on one machine; `nats` and `postgres`, for several, are not ready yet."
+        "sqlite", "`sqlite` on one machine; `nats` or `postgres` for several, as docs/scale.md tells."
     )
-    nats_url: str = _secret(
-        "Servers of engine `nats`, with commas: `tls://user:password@nats-1:4222,…`. Not ready yet."
-    )
-    postgres_url: str = _secret("Hosts of `postgres`: `postgresql://user:password@pg-1,pg-2/penstock`. Not ready yet.")
+    nats_url: str = _secret("Servers of engine `nats`, with commas: `tls://user:password@nats-1:4222,…`.")
+    postgres_url: str = _secret("Hosts of `postgres`: `postgresql://user:password@pg-1,pg-2/penstock`.")
+    node: str = _setting("", "What this machine is called among several; its host name by default.")
     secret_key_file: str = _setting(
         "",
         "File with the key that encrypts secrets at rest, and what encrypts the database files; best on another disk. A key a"

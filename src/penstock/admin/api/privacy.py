@@ -81,7 +81,7 @@ class PrivacyApi:
 
     def suppress(self, request: Request, who: WhoRequest) -> PrivacyRequestAnswer:
         """Drop a person's events from the next second on."""
-        asked = self.desk.asking.suppress(self._names(who), by=caller_of(request).name)
+        asked = self.desk.asking.suppress(self._names(who), self.settings(), by=caller_of(request).name)
         self.journal.note(asked.asked_by, f"privacy request {asked.number}: a person was suppressed by the API")
         return {"request": _told(asked)}
 

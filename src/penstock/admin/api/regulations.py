@@ -128,7 +128,7 @@ class Regulations:
         everybody = [named(ids, settings) for ids in given]
         asking = self.desk.asking
         asked = [
-            asking.suppress(names, by=who) if type_ in SUPPRESS else asking.erase(names, settings, by=who)
+            asking.suppress(names, settings, by=who) if type_ in SUPPRESS else asking.erase(names, settings, by=who)
             for names in everybody
         ]
         numbers = ", ".join(each.number for each in asked[:20])

@@ -81,7 +81,7 @@ class PrivacyPages:
 
     def suppress(self, visit: Visit, form: Form) -> Response:
         """Drop a person's events from the next second on."""
-        request = self.desk.asking.suppress(self._names(form), by=visit.user.name)
+        request = self.desk.asking.suppress(self._names(form), self.settings(), by=visit.user.name)
         visit.note(f"privacy request {request.number}: a person was suppressed")
         return redirect(f"/privacy/{request.number}", said="Their events are dropped from the next second on")
 

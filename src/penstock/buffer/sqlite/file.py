@@ -248,7 +248,16 @@ def as_store_errors(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def transaction(connection: SqliteConnection) -> Iterator[None]:
-    """Run the body in one transaction of its own."""
+    """Run the body in one transaction: a part of the one that goes on, if there is one."""
+    if connection.in_transaction:
+        yield
+    else:
+        with _transaction(connection):
+            yield
+
+
+@contextlib.contextmanager
+def _transaction(connection: SqliteConnection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from penstock.buffer.port.control import Deed, Sort
 from penstock.buffer.sqlite.connections import FILE_ERRORS, SqliteConnection, is_damage, rows_changed
-from penstock.buffer.sqlite.file import CONTROL, EVENTS, open_writer, snapshot
+from penstock.buffer.sqlite.control.changing import opened_to_change
+from penstock.buffer.sqlite.file import CONTROL, EVENTS, snapshot, transaction
 from penstock.buffer.sqlite.times import set_forward_s
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
@@ -84,9 +85,8 @@ class SqliteJournal:
     @contextlib.contextmanager
     def writing(self) -> Iterator[SqliteConnection]:
         """Open the file to write one statement. Raises BufferUnavailable, StoreDamaged."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with contextlib.closing(open_writer(self.path, checked=False)) as connection:
+            with opened_to_change(self.path, checked=False) as connection:
                 yield connection
         except FILE_ERRORS as error:
             if is_damage(error):
@@ -96,11 +96,5 @@ class SqliteJournal:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[SqliteConnection]:
         """Open the file and do all or nothing; no other process writes meanwhile. Raises as `writing` does."""
-        with self.writing() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+        with self.writing() as connection, transaction(connection):
+            yield connection

@@ -11,9 +11,10 @@ from penstock.buffer.port.ledger import Asked, ForgetOrder
 from penstock.buffer.port.orders import ReplayOrder
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
+from penstock.buffer.sqlite.control.changing import opened_to_change
 from penstock.buffer.sqlite.delivery.control_seen import KnownOfControl, known_of_control
 from penstock.buffer.sqlite.delivery.retention import scrub
-from penstock.buffer.sqlite.file import CONTROL, open_writer, snapshot, transaction
+from penstock.buffer.sqlite.file import CONTROL, snapshot, transaction
 from penstock.buffer.sqlite.remembered import Remembered
 from penstock.buffer.sqlite.times import latest_told
 from penstock.clock import Clock
@@ -107,7 +108,7 @@ class SqliteOrders:
         return [row[0] for row in rows]
 
     def _writing(self) -> contextlib.AbstractContextManager[SqliteConnection]:
-        return _writing(self.path)
+        return opened_to_change(self.path)
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[tuple[SqliteConnection, int, KnownOfControl]]:
@@ -130,7 +131,7 @@ class SqliteLedgerOrders:
         """Order that records are forgotten; return the order's number."""
         row = [destination, prefix, self.clock.now(), by]
         known = known_of_control(self.path)
-        with _writing(self.path) as control, transaction(control):
+        with opened_to_change(self.path) as control, transaction(control):
             # As with replays: deliver would take it for one that it has followed.
             number = 1 + max(known.forget, _last_number(control, "forget_order"))
             insert = "INSERT INTO forget_order (id, destination, prefix, asked_at, asked_by) VALUES (?, ?, ?, ?, ?)"
@@ -139,7 +140,7 @@ class SqliteLedgerOrders:
 
     def approve(self, destination: str, attribute: str, *, by: str) -> None:
         """Let an attribute through that the guard holds."""
-        with _writing(self.path) as control:
+        with opened_to_change(self.path) as control:
             row = [destination, attribute, self.clock.now(), by]
             control.execute("INSERT OR IGNORE INTO attribute_approval VALUES (?, ?, ?, ?)", row)
 
@@ -153,7 +154,7 @@ class SqliteLedgerOrders:
         with snapshot(self.path) as control:
             if control is None or not control.execute(f"SELECT 1 {followed}", [destination, up_to]).fetchone():
                 return
-        with _writing(self.path) as control:
+        with opened_to_change(self.path) as control:
             control.execute(f"DELETE {followed}", [destination, up_to])
             # The WAL still holds the order as it was; while another process reads, the next writer's checkpoint takes it.
             scrub(control)
@@ -169,13 +170,6 @@ class SqliteLedgerOrders:
                 for number, prefix in control.execute(forgets, [destination, after])
             ]
             return Asked(forgets=orders, approved=frozenset(row[0] for row in control.execute(approved, [destination])))
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[SqliteConnection]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(open_writer(path)) as connection:
-        yield connection
 
 
 def _last_number(control: SqliteConnection, table: str) -> int:

@@ -1,14 +1,14 @@
 """Destinations and their names on SQLite: every table of delivery.db and control.db that names one."""
 
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.buffer.port.names import Known
 from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.control.changing import opened_to_change
 from penstock.buffer.sqlite.delivery.feeds import begun_of
-from penstock.buffer.sqlite.file import CONTROL, DELIVERY, open_writer, snapshot, transaction
+from penstock.buffer.sqlite.file import CONTROL, DELIVERY, snapshot, transaction
 
 NAMING = """
 SELECT tables.name FROM sqlite_master AS tables JOIN pragma_table_info(tables.name) AS columns
@@ -37,7 +37,7 @@ def rename_orders(data_dir: Path, old: str, new: str) -> None:
     with snapshot(data_dir / CONTROL) as control:
         if control is None:
             return
-    with contextlib.closing(open_writer(data_dir / CONTROL, checked=False)) as control, transaction(control):
+    with opened_to_change(data_dir / CONTROL, checked=False) as control, transaction(control):
         # What waited was given up under the old name; nothing is, under the new one.
         control.execute("DELETE FROM pause WHERE destination = ? AND discard", [old])
         _rename_in_tables(control, old, new)

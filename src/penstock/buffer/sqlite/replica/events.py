@@ -23,6 +23,7 @@ from penstock.buffer.sqlite.log.ids import Filter, MessageIds, places_in_runs
 from penstock.buffer.sqlite.log.log import ANY_TIME_MS, PRUNE_PAGES_MAX, PRUNE_ROWS_MAX, Appends, cut
 from penstock.buffer.sqlite.replica import messages
 from penstock.buffer.sqlite.replica.follower import FileView
+from penstock.buffer.sqlite.replica.lives import life_in_use
 from penstock.buffer.sqlite.replica.messages import (
     StreamMessage,
     ViewPlace,
@@ -33,7 +34,7 @@ from penstock.buffer.sqlite.replica.messages import (
     place_behind,
 )
 from penstock.buffer.sqlite.replica.place import floor_of, move, raise_floor
-from penstock.errors import BufferUnavailable, WitnessUnreachable
+from penstock.errors import BufferUnavailable, ViewRefused, WitnessUnreachable
 from penstock.event import Batch
 from penstock.witness.port import NotAppended, StreamEntry, Streams
 
@@ -61,12 +62,16 @@ class StreamedLog:
         self.token, self.appended = secrets.token_hex(8), 0
         #: Why the last events could not be stored; empty when they could.
         self.trouble = ""
+        #: Why nothing may be appended, though it could; empty when it may.
+        self.unused = ""
 
     async def append(self, batches: Sequence[Batch]) -> int:
         """Append all events of some batches; return how many they are: which of them are repeats, the views find out.
 
         Raises BufferUnavailable, also when it is not known whether they were appended: sent again, they are recognised.
         """
+        if self.unused:
+            raise BufferUnavailable(self.unused)
         parts: list[segments.SegmentPart] = []
         for batch in batches:
             if segments.fits(batch):
@@ -79,6 +84,18 @@ class StreamedLog:
     def problem(self) -> str:
         """Return why nothing can be stored now; empty when it can."""
         return self.trouble
+
+    async def look(self) -> int:
+        """Learn whether the streams are in use; for once a second. While they are not, nothing is accepted. Returns 0."""
+        try:
+            await life_in_use(self.witness)
+        except ViewRefused as error:
+            self.unused = self.trouble = str(error)
+        except WitnessUnreachable as error:
+            self.trouble = str(error)
+        else:
+            self.unused = ""
+        return 0
 
     async def close(self) -> None:
         """Append what is pending."""

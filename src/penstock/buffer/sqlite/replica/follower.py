@@ -13,10 +13,11 @@ from pathlib import Path
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import SCHEMAS, as_store_errors, open_writer, transaction
 from penstock.buffer.sqlite.replica import changes, messages, snapshots
+from penstock.buffer.sqlite.replica.lives import newest_move
 from penstock.buffer.sqlite.replica.messages import StreamMessage, ViewPlace, What, place_behind
-from penstock.buffer.sqlite.replica.place import become_view, move, place_of
+from penstock.buffer.sqlite.replica.place import become_view, life_of, move, place_of, require_view_or_nothing
 from penstock.errors import SnapshotReplaced, ViewRefused
-from penstock.witness.port import Span, StreamEntry, Witness
+from penstock.witness.port import Span, StreamEntry, ViewSnapshot, Witness
 
 
 class FileView:
@@ -25,15 +26,18 @@ class FileView:
     def __init__(self, path: Path, stream: str, witness: Witness) -> None:
         self.path, self.stream, self.witness, self.schema = path, stream, witness, len(SCHEMAS[path.name])
         self.place = ViewPlace()
-        self.is_open = False
+        self.is_open, self.loading = False, asyncio.Lock()
+        #: Which life of its stream the file is in, and whether that is the one in use.
+        self.life, self.is_agreed = "", False
 
     def open(self) -> None:
         """Open the file, made new if it is not there. Raises BufferUnavailable, StoreDamaged, SettingsError."""
         self.connection = open_writer(self.path)
         self.executor = concurrent.futures.ThreadPoolExecutor(1, f"view of {self.stream}")
         with as_store_errors(self.path.name):
+            require_view_or_nothing(self.connection, self.path)
             self.read_again()
-        self.is_open = True
+        self.is_open, self.is_agreed = True, False
 
     def close(self) -> None:
         """Let the file go."""
@@ -46,12 +50,15 @@ class FileView:
         """Learn from the file what it says: it was opened, or is another one now. In the writer's thread."""
         with as_store_errors(self.path.name):
             self.place = become_view(self.connection, self.stream)
+            self.life = life_of(self.connection)
 
     async def step(self, *, wait_s: float = 0.0) -> int:
         """Take in what comes next, waiting for it; return how many messages that were.
 
         Raises ViewRefused, WitnessUnreachable, and what the file raises; nothing of the step is kept then.
         """
+        if not self.is_agreed and not await self._agree():
+            return 1
         found = await self.witness.read(self.stream, after=self.place.number, wait_s=wait_s)
         if isinstance(found, Span):
             await self._begin_again(found)
@@ -67,6 +74,21 @@ class FileView:
         while self.place.number < span.last:
             count += await self.step()
         return count
+
+    async def _agree(self) -> bool:
+        """Look once, after the file was opened, whether the streams are those that it followed; else begin with their snapshot."""
+        life = (await newest_move(self.witness))[1].life
+        if life != self.life and self.place.number:
+            await self._begin_anew(life)
+        self.is_agreed = life == self.life or not self.place.number
+        return self.is_agreed
+
+    async def _begin_anew(self, life: str) -> None:
+        kept = await self.witness.get_snapshot(self.stream)
+        if kept is None:
+            hint = messages.RESEED
+            raise ViewRefused(self.stream, expected=f"a snapshot of its life {life}", got="none", hint=hint)
+        await self._load(kept, is_other_life=True)
 
     def _take_in(self, entries: Sequence[StreamEntry]) -> None:
         with as_store_errors(self.path.name), transaction(self.connection):
@@ -103,7 +125,19 @@ class FileView:
         if kept is None or kept.number < span.pruned:
             got = "none" if kept is None else kept.number
             raise ViewRefused(name, expected=f"a snapshot of {span.pruned} or later", got=got, hint=hint)
-        try:
-            await snapshots.load(self.connection, self.path, kept, executor=self.executor, then=self.read_again)
-        except SnapshotReplaced:
-            return  # the next step asks for the newer one
+        await self._load(kept)
+
+    async def _load(self, kept: ViewSnapshot, *, is_other_life: bool = False) -> None:
+        # Two may step at the same time, and what is loaded lies in one place beside the file until it is.
+        async with self.loading:
+            try:
+                await snapshots.load(
+                    self.connection,
+                    self.path,
+                    kept,
+                    executor=self.executor,
+                    then=self.read_again,
+                    is_other_life=is_other_life,
+                )
+            except SnapshotReplaced:
+                return  # the next step asks for the newer one

@@ -27,6 +27,8 @@ class What(enum.StrEnum):
     EVENTS = "events"
     #: Events below a number are removed at every node.
     PRUNED = "pruned"
+    #: The stream was made of a file, which a snapshot of this number has; what came before counts no more. See moves.py.
+    BEGUN = "begun"
 
 
 class ViewPlace(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from penstock.buffer.sqlite.file import DELIVERY, EVENTS, SCHEMAS
 from penstock.buffer.sqlite.replica import snapshots
 from penstock.buffer.sqlite.replica.events import STREAM, EventsView
 from penstock.buffer.sqlite.replica.follower import FileView
+from penstock.buffer.sqlite.replica.lives import life_in_use
 from penstock.buffer.sqlite.replica.messages import What, chained, message_of
 from penstock.buffer.sqlite.replica.recorder import Recorder
 from penstock.buffer.sqlite.replica.tenure import LeaseKeeper
@@ -105,6 +106,7 @@ class DeliveryNode:
     async def _take_over(self) -> DeliveryStore:
         """Fence the owner before, take in all that is left, and open the store. Raises SteppedDown, WitnessUnreachable."""
         schema = len(SCHEMAS[DELIVERY])
+        await life_in_use(self.witness)
         await self.state.catch_up()
         recorder = Recorder(STATE, self.witness, schema=schema, epoch=self.keeper.epoch, holds=self.keeper.holds)
         recorder.place = self.state.place

@@ -33,16 +33,24 @@ async def put(path: Path, stream: str, witness: ViewSnapshots) -> int:
 
 
 async def load(
-    connection: SqliteConnection, path: Path, kept: ViewSnapshot, *, executor: Executor, then: Callable[[], None]
+    connection: SqliteConnection,
+    path: Path,
+    kept: ViewSnapshot,
+    *,
+    executor: Executor,
+    then: Callable[[], None],
+    is_other_life: bool = False,
 ) -> None:
     """Let a file be what a snapshot says, and then call `then` in the writer's thread, before anything else is written.
+
+    A file that is further already stays, unless the snapshot is of another life, whose numbers are others.
 
     Raises ViewRefused, SnapshotReplaced, WitnessDamaged, BufferUnavailable.
     """
 
     def replace() -> None:
         # Another step may have brought the file here, or further, meanwhile.
-        if place_of(connection).number < kept.number:
+        if is_other_life or place_of(connection).number < kept.number:
             _replace(connection, path, coming, kept.number)
             then()
 

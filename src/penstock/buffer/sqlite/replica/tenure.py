@@ -24,6 +24,8 @@ KEEP_EVERY_S = 2.0
 ASK_S = 2.0
 # Who is to have what is handed over holds, by the name of its node, a lease of this name and that of what it is.
 HANDOVER = "handover "
+#: Why a lease ends whose owner is to let another have it.
+ASKED = "asked to hand over"
 
 
 class LeaseKeeper:
@@ -60,7 +62,7 @@ class LeaseKeeper:
             asked_at, epoch = self.clock.steady(), self.epoch
             try:
                 if await self._is_promised_to_another():
-                    return "asked to hand over"
+                    return ASKED
                 tenure = await self._ask()
             except WitnessUnreachable:
                 continue
