@@ -159,5 +159,9 @@ class LeaseLost(PenstockError):
     """The lease ran out and the event may be under way elsewhere; the verdict was not written."""
 
 
+class AnotherWasFirst(BufferUnavailable):
+    """Another node changed the same file at the same moment; nothing was kept here, and it can be done again at once."""
+
+
 class SteppedDown(LeaseLost):
     """This node may not own the file any more, and nothing of the transaction was kept here: what the stream says counts."""

@@ -2,21 +2,24 @@
 
 import asyncio
 import contextlib
+import multiprocessing
+from pathlib import Path
 
 import pytest
 
-from penstock.buffer.port.control import Role, User
+from penstock.buffer.port.control import Credential, Kind, Role, User
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.connections import connect_to_read
-from penstock.buffer.sqlite.control.changing import SHARED
+from penstock.buffer.sqlite.control.changing import SHARED, TRIES
 from penstock.buffer.sqlite.control.control import SqliteControl
-from penstock.buffer.sqlite.control.orders import SqliteOrders
+from penstock.buffer.sqlite.control.orders import SqliteLedgerOrders, SqliteOrders
 from penstock.buffer.sqlite.file import CONTROL
+from penstock.buffer.sqlite.privacy.control import forget_in_control
 from penstock.buffer.sqlite.replica.changes import sums_of
 from penstock.buffer.sqlite.replica.control import STREAM, SharedChanges, WitnessBeside
 from penstock.buffer.sqlite.replica.follower import FileView
 from penstock.clock import ManualClock, SeededDice
-from penstock.errors import BufferUnavailable, SettingsOutdated, ViewRefused
+from penstock.errors import AnotherWasFirst, BufferUnavailable, SettingsOutdated, ViewRefused
 from penstock.witness.memory import MemoryEngine, MemoryWitness, Weather
 
 
@@ -79,24 +82,133 @@ def test_a_change_sees_what_every_other_node_left_also_where_nobody_followed_yet
     assert a.orders.ask_replay("custify", Selection(message_id="n"), by="ana") == 2, "no number is given twice"
 
 
-def test_what_two_change_at_the_same_moment_one_of_them_is_asked_to_do_again(nodes, monkeypatch):
-    a, b = nodes
-    a.control.put_user(User(name="ana", role=Role.ADMIN, password_hash="x"))
-    shared, append = SHARED[b.path], SHARED[b.path]._appended
+def first(monkeypatch, node, *, times, change) -> None:
+    """Let another node change something just before what this one changed is appended, so many times."""
+    shared, left = SHARED[node.path], iter(range(times))
+    append = shared._appended
 
     def after_another(*said):
-        monkeypatch.setattr(shared, "_appended", append)
-        a.orders.pause("custify", paused=True, by="ana")
+        if next(left, None) is not None:
+            change()
         return append(*said)
 
     monkeypatch.setattr(shared, "_appended", after_another)
-    with pytest.raises(BufferUnavailable, match="another node changed something at the same moment"):
+
+
+def test_what_two_change_at_the_same_moment_is_changed_one_behind_the_other(nodes, monkeypatch):
+    a, b = nodes
+    a.control.put_user(User(name="ana", role=Role.ADMIN, password_hash="x"))
+    names = iter(["custify", "other", "third"])
+    first(monkeypatch, b, times=3, change=lambda: a.orders.pause(next(names), paused=True, by="ana"))
+
+    b.control.put_user(User(name="bo", role=Role.CS, password_hash="y"))
+
+    a.follow()
+    assert [user.name for user in a.control.users()] == ["ana", "bo"]
+    assert set(b.orders.paused()) == {"custify", "other", "third"}
+    assert sums(a) == sums(b)
+
+
+def test_settings_that_two_save_at_the_same_moment_are_the_first_ones(nodes, monkeypatch):
+    a, b = nodes
+    first(monkeypatch, b, times=1, change=lambda: a.control.save({}, by="ana", note="at a", after=0))
+
+    with pytest.raises(SettingsOutdated):
+        b.control.save({}, by="bo", note="at b", after=0)
+
+    assert [revision.note for revision in b.control.revisions()] == []
+    b.follow()
+    assert [revision.note for revision in b.control.revisions()] == ["at a"]
+
+
+def test_who_is_never_first_is_told_so_and_nothing_of_it_is_kept(nodes, monkeypatch):
+    a, b = nodes
+    first(monkeypatch, b, times=TRIES, change=lambda: a.control.note("ana", f"deed {len(a.control.deeds())}"))
+
+    with pytest.raises(AnotherWasFirst, match="another node changed something at the same moment"):
         b.control.put_user(User(name="bo", role=Role.CS, password_hash="y"))
 
     assert b.control.users() == [], "nothing of it was kept, nor what was read before it"
-    b.control.put_user(User(name="bo", role=Role.CS, password_hash="y"))
+
+
+def test_a_session_is_good_on_every_node_and_ends_on_all(nodes):
+    a, b = nodes
+    session = Credential(hash="h", kind=Kind.SESSION, user="ana", label="", created_at=0.0, expires_at=9e9)
+    a.control.put_credential(session)
+    b.follow()
+    assert b.control.take_credential("h") == session
+
+    b.control.end_credentials("ana", kinds=[Kind.SESSION])
     a.follow()
-    assert [user.name for user in a.control.users()] == ["ana", "bo"]
+    assert a.control.take_credential("h") is None
+
+
+def test_an_invitation_is_taken_once_whichever_nodes_it_is_brought_to(nodes, monkeypatch):
+    a, b = nodes
+    a.control.put_credential(
+        Credential(hash="i", kind=Kind.INVITATION, user="bo", label="", created_at=0.0, expires_at=9e9)
+    )
+    b.follow()
+    first(monkeypatch, b, times=1, change=lambda: a.control.take_credential("i", remove=True))
+
+    assert b.control.take_credential("i", remove=True) is None
+
+
+def test_what_is_looked_at_and_done_at_several_nodes_is_one_journal(nodes):
+    a, b = nodes
+    a.control.note("ana", "paused custify")
+    b.control.note("ana", "paused custify")
+    a.follow()
+    assert [(deed.what, deed.times) for deed in a.control.deeds()] == [("paused custify", 2)]
+
+
+def test_an_order_that_was_followed_is_gone_at_every_node(nodes):
+    a, b = nodes
+    orders = [SqliteLedgerOrders(node.folder, clock=ManualClock()) for node in nodes]
+    number = orders[0].ask_forget("custify", "person u1", by="ana")
+    b.follow()
+    orders[1].followed("custify", up_to=number)
+    a.follow()
+    assert not orders[0].asked("custify", after=0).forgets
+    assert sums(a) == sums(b)
+
+
+def test_a_person_who_is_erased_at_one_node_is_gone_from_what_was_set_and_ordered_at_all(nodes):
+    a, b = nodes
+    a.control.note("ana", "looked at anna@example.com")
+    b.follow()
+    forget_in_control(b.folder, frozenset({"email:anna@example.com"}), clock=ManualClock())
+    a.follow()
+    assert all("anna@example.com" not in deed.what for node in nodes for deed in node.control.deeds())
+    assert sums(a) == sums(b)
+
+
+def follow_from(path: str, entries: list[tuple[int, bytes]], begun) -> None:
+    """One process of a node: follow what is in the stream, one message a step."""
+    engine = MemoryEngine(ManualClock(), SeededDice(1))
+    view = FileView(Path(path), STREAM, MemoryWitness(engine))
+    view.open()
+    begun.wait()
+    for number, message in entries:
+        engine.stream(STREAM).add(message, number)
+        asyncio.run(view.catch_up())
+    view.close()
+
+
+def test_two_processes_of_a_node_follow_into_one_file_and_each_message_counts_once(nodes, tmp_path):
+    a, b = nodes
+    for number in range(60):
+        a.control.note("ana", f"deed {number}")
+    entries = [(entry.number, entry.message) for entry in a.engine.stream(STREAM).entries]
+    processes = multiprocessing.get_context("spawn")
+    begun = processes.Barrier(2)
+    both = [processes.Process(target=follow_from, args=(str(b.path), entries, begun)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(60)
+
+    assert [process.exitcode for process in both] == [0, 0]
     assert sums(a) == sums(b)
 
 

@@ -26,7 +26,8 @@ cluster_command.add_command(reseed_command)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def status_command(config: Path | None, *, as_json: bool) -> None:
-    """Show which nodes run, who owns the destinations, and how far the files of this node have come."""
+    """Show all nodes, who owns the destinations, and how far the files of each node have come."""
+    from penstock.inspect.cluster import sentences
     from penstock.run.nodes import cluster_status
 
     try:
@@ -36,26 +37,31 @@ def status_command(config: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
-    click.echo(printable(f"owner: {found.owner or 'nobody'}"))
-    for name in found.nodes:
-        click.echo(printable(f"node {name}{' (this one)' if name == found.node else ''} runs"))
-    for view in found.views:
-        state = "up to date" if view.here >= view.last else f"at {view.here} of {view.last}"
-        click.echo(f"{view.file}: {state}")
+    for line in sentences(found):
+        click.echo(printable(line))
 
 
 @cluster_command.command("handover")
 @config_option
-@click.option("--to", metavar="NODE", required=True, help="Who is to own the destinations.")
+@click.option(
+    "--to",
+    metavar="NODE",
+    default="",
+    help="Who is to own the destinations; if it is not said, any other node that delivers.",
+)
 def handover_command(config: Path | None, to: str) -> None:
     """Let another node own the destinations, at once and without a repeated call."""
     from penstock.run.nodes import hand_over
 
     try:
-        took_s = hand_over(load(config_path(config)), to)
+        before, after, took_s = hand_over(load(config_path(config)), to)
     except PenstockError as error:
         _end(error)
-    click.echo(printable(f"{to} owns the destinations since {took_s:.1f} s after it was asked"))
+    if before == after:
+        click.echo(printable(f"{after} owns the destinations already"))
+        return
+    left = f"{before} let go, and " if before else ""
+    click.echo(printable(f"{left}{after} owns the destinations since {took_s:.1f} s after it was asked"))
 
 
 def _end(error: PenstockError) -> NoReturn:

@@ -17,7 +17,7 @@ from penstock.deliver.watchman import Watchman
 from penstock.errors import BufferUnavailable, SettingsError, SteppedDown, StoreDamaged, WitnessUnreachable
 from penstock.run.care import kept_until
 from penstock.run.delivering import open_fleet, pruning
-from penstock.run.sharing import connected, node_name
+from penstock.run.sharing import connected, following_others, node_name
 from penstock.settings import Settings
 from penstock.timeline import Jump
 from penstock.witness.port import NotAppended, Span, StreamEntry, Streams
@@ -94,7 +94,7 @@ async def open_log(settings: Settings) -> NodeLog:
 async def deliver_in_turn(process: "Process") -> None:
     """Follow what the owner of the destinations does, and be the owner when it is this node's turn, until the process is to end."""
     turns = Turns(process)
-    async with process.running("deliver", turns.facts):
+    async with process.running("deliver", turns.facts), following_others(process):
         if not await process.until_possible(turns.open):
             return
         try:

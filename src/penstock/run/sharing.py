@@ -6,16 +6,16 @@ import functools
 import platform
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import structlog
 
-from penstock.buffer.sqlite.control.changing import SHARED, opened_to_change
+from penstock.buffer.sqlite.control.changing import SHARED
 from penstock.buffer.sqlite.file import CONTROL
 from penstock.buffer.sqlite.replica import control
-from penstock.buffer.sqlite.replica.follower import FileView
-from penstock.clock import sleep
-from penstock.errors import BufferUnavailable, SettingsError, WitnessUnreachable
+from penstock.clock import SystemClock, sleep
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged, WitnessUnreachable
+from penstock.run.neighbours import Neighbour, as_others
 from penstock.settings import Settings
 from penstock.witness.opening import open_witness
 from penstock.witness.port import Witness
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from penstock.run.process import Process
 
 log = structlog.get_logger()
-# How long one look for changes of others waits for one; a second is soon enough.
-WAIT_S, REST_S = 1.0, 1.0
-#: A node that runs holds a lease of this name and its own; without word from it for so long it is not heard of any more.
-NODE, HEARD_S = "node ", 10.0
+# While the engine or the file does not answer.
+REST_S = 1.0
 
 
 def node_name(settings: Settings) -> str:
@@ -51,20 +49,32 @@ def share(settings: Settings) -> None:
 
 
 def until_as_others(settings: Settings) -> None:
-    """Take in what other nodes set, before anything is read; while that cannot be, what is here counts, if there is anything."""
+    """Take in what other nodes set, before anything is read; while that cannot be, what is here counts, if there is anything.
+
+    Raises SettingsError for a secret key that is not that of the others, StoreDamaged.
+    """
     share(settings)
     path, said = settings.data_dir / CONTROL, ""
     while True:
         try:
-            with opened_to_change(path):
-                return
-        except BufferUnavailable as error:
-            if said != error.reason:
-                log.warning("store_unavailable", reason=error.reason)
-            said = error.reason
+            asyncio.run(_as_others(settings))
+        except (BufferUnavailable, WitnessUnreachable) as error:
+            if said != str(error):
+                log.warning("store_unavailable", reason=str(error))
+            said = str(error)
             if _has_settings(path):
                 return
             sleep(REST_S)
+        else:
+            return
+
+
+async def _as_others(settings: Settings) -> None:
+    witness = await connected(settings)
+    try:
+        await as_others(settings, node_name(settings), witness, at=SystemClock().now())
+    finally:
+        await witness.close()
 
 
 def _has_settings(path: Path) -> bool:
@@ -89,26 +99,15 @@ async def following_others(process: "Process") -> AsyncIterator[None]:
 
 
 async def _follow(process: "Process") -> None:
-    view, said = cast("FileView | None", None), float("-inf")
+    here = Neighbour(process, node_name(process.settings), lambda: connected(process.settings))
     try:
         while True:
             try:
-                if view is None:
-                    view = FileView(
-                        process.settings.data_dir / CONTROL, control.STREAM, await connected(process.settings)
-                    )
-                    view.open()
-                await view.step(wait_s=WAIT_S)
-                name = node_name(process.settings)
-                if process.clock.steady() - said >= HEARD_S / 4:
-                    await view.witness.lease(NODE + name, owner=name, ttl_s=HEARD_S)
-                    said = process.clock.steady()
-            except (WitnessUnreachable, BufferUnavailable) as error:
+                await here.step()
+            except (WitnessUnreachable, BufferUnavailable, OSError) as error:
                 process.heard("engine_unreachable", reason=str(error))
                 await asyncio.sleep(REST_S)
-    except SettingsError as error:
+    except (SettingsError, StoreDamaged) as error:
         process.give_up(error)
     finally:
-        if view is not None:
-            view.close()
-            await view.witness.close()
+        await here.close()

@@ -1,10 +1,10 @@
 """The composition root: the only place where concrete parts meet. It reads like the route; it decides nothing."""
 
 import asyncio
-import contextlib
 import functools
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from penstock.accept.app import Limits
     from penstock.accept.minimising import Minimising
     from penstock.accept.sources import Sources
+    from penstock.accept.suppressing import Suppressing
     from penstock.admin.doors.access import Access
     from penstock.alerts.alarm import Alarm
     from penstock.inspect.status import StatusReader
@@ -155,11 +156,8 @@ async def run_accept(process: Process) -> None:
     async with (
         process.running("accept", gateway.facts),
         process.regularly(prune),
-        contextlib.AsyncExitStack() as beside,
+        _beside(process, store, door),
     ):
-        # What several machines have no node alone removes.
-        if isinstance(store, SqliteLog):
-            await beside.enter_async_context(erasing(process, BehindTheDoor(store, door.follow), door.follow))
         await serve(
             gateway,
             interface=Interfaces.RSGI,
@@ -169,6 +167,15 @@ async def run_accept(process: Process) -> None:
             stop=process.stopping,
         )
     await store.close()
+
+
+def _beside(process: Process, store: "SqliteLog | NodeLog", door: "Suppressing") -> AbstractAsyncContextManager[None]:
+    """Return what goes on beside accepting: erasures in this machine's file, or on one of several what others set."""
+    if isinstance(store, SqliteLog):
+        return erasing(process, BehindTheDoor(store, door.follow), door.follow)
+    from penstock.run.sharing import following_others
+
+    return following_others(process)
 
 
 async def _log(process: Process, sources: "Sources", clock: Clock) -> "SqliteLog | NodeLog":

@@ -11,6 +11,7 @@ from penstock.buffer.port.gauge import Gauge
 from penstock.buffer.port.issues import Issues
 from penstock.buffer.port.shelf import Shelf
 from penstock.inspect.charts import NAMED, RANGES, SPLITS, Chart, Range, compared, ended_chart, lag_chart, named
+from penstock.inspect.cluster import SHOWN, ClusterStatus, shown
 from penstock.inspect.eyes import Eyes
 from penstock.inspect.first_steps import first_steps
 from penstock.inspect.issues import issue_rows
@@ -69,6 +70,7 @@ class OverviewPages:
         return visit.page(
             "overview.html",
             status=status,
+            cluster=self._cluster(),
             verdict=verdict(status, open_events=sum(row.problem.count for row in problems)),
             steps=first_steps(self.reader.settings, status, self.key_tests.last),
             problems=problems[:PROBLEMS],
@@ -80,6 +82,11 @@ class OverviewPages:
             splits=list(SPLITS),
             chosen={"range": range_, "split": split},
         )
+
+    def _cluster(self) -> ClusterStatus | None:
+        """Return what is known of all nodes; None on one machine."""
+        is_one = self.reader.settings.engine == "sqlite"
+        return None if is_one else shown(self.reader.snapshots.read(SHOWN))
 
     def _names(self, name: str, range_: Range, now: int, eyes: Eyes) -> dict[int, dict[str, int]]:
         """Return the names of a few events of each bar, as the viewer may see them."""

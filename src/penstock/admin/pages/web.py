@@ -25,6 +25,7 @@ from penstock.buffer.port.control import Journal, Kind, User
 from penstock.errors import BufferUnavailable, SettingsError, SettingsOutdated, StoreDamaged, TooCostly
 from penstock.inspect import words
 from penstock.inspect.charts import in_groups
+from penstock.inspect.cluster import lag_of
 from penstock.inspect.eyes import Eyes, Sight
 from penstock.inspect.parts import cut
 from penstock.settings import forms
@@ -256,6 +257,7 @@ def page_templates() -> jinja2.Environment:
         "sentence": words.sentence,
         "age": age,
         "short_age": short_age,
+        "behind": lag_of,
         "shown": shown,
         "cut": cut,
         "tick": tick,

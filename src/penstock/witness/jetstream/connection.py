@@ -66,7 +66,8 @@ class NatsConnection:
         client = TidyClient()
 
         async def lost() -> None:
-            log.warning("engine_lost", engine=ENGINE)
+            if not client.is_closed:  # it was let go
+                log.warning("engine_lost", engine=ENGINE)
 
         async def found() -> None:
             log.info("engine_found", engine=ENGINE)

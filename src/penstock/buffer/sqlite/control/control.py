@@ -9,6 +9,7 @@ import msgspec
 
 from penstock.buffer.port.control import Credential, Kind, Revision, Role, User
 from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
+from penstock.buffer.sqlite.control.changing import behind_others
 from penstock.buffer.sqlite.control.journal import SqliteJournal
 from penstock.buffer.sqlite.file import snapshot
 from penstock.buffer.sqlite.remembered import Remembered
@@ -48,6 +49,7 @@ class SqliteControl(SqliteJournal):
             for number, at, by, note, document in rows
         ]
 
+    @behind_others
     def save(self, document: Mapping[str, Any], *, by: str, note: str, after: int | None = None) -> int:
         """Put a new revision in force; return its number. Raises SettingsOutdated."""
         row = [self.clock.now(), by, note, msgspec.json.encode(document).decode()]
@@ -59,6 +61,7 @@ class SqliteControl(SqliteJournal):
             control.execute(insert, row)
             return control.last_insert_rowid()
 
+    @behind_others
     def treat(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> int:
         """Have a function change every document that was ever in force; return how many it changed."""
         changed = 0
@@ -78,6 +81,7 @@ class SqliteControl(SqliteJournal):
             rows = control.execute(select).fetchall() if control else []
         return [User(name=name, role=Role(role), password_hash=hash_) for name, role, hash_ in rows]
 
+    @behind_others
     def put_user(self, user: User, *, ending: bool = False) -> None:
         """Add or change a user; `ending` ends all their credentials. Raises SettingsError."""
         with self.transaction() as control, _an_administrator_left(control):
@@ -86,6 +90,7 @@ class SqliteControl(SqliteJournal):
             if ending:
                 control.execute("DELETE FROM credential WHERE user = ?", [user.name])
 
+    @behind_others
     def remove_user(self, name: str) -> None:
         """Remove a user, with all their credentials and views. Raises SettingsError."""
         with self.transaction() as control, _an_administrator_left(control):
@@ -99,6 +104,7 @@ class SqliteControl(SqliteJournal):
             select = f"{CREDENTIAL} WHERE user = ? AND expires_at > ? ORDER BY created_at DESC"
             return [_credential(row) for row in control.execute(select, [user, self.clock.now()])] if control else []
 
+    @behind_others
     def put_credential(self, credential: Credential) -> None:
         """Keep a credential, and forget those that ran out."""
         c = credential
@@ -108,6 +114,7 @@ class SqliteControl(SqliteJournal):
             insert = f"INSERT OR REPLACE INTO credential ({CREDENTIAL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
             control.execute(insert, row)
 
+    @behind_others
     def take_credential(self, hash_: str, *, remove: bool = False) -> Credential | None:
         """Return the credential of a hash, if there is one; `remove` ends it at the same time."""
         if not remove:
@@ -119,6 +126,7 @@ class SqliteControl(SqliteJournal):
             row = control.execute(delete, [hash_]).fetchone()
             return _credential(row) if row else None
 
+    @behind_others
     def end_credentials(self, user: str, *, kinds: Collection[Kind]) -> int:
         """End all of a user's credentials of these kinds; return how many that were."""
         with self.writing() as control:

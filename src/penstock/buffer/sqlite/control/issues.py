@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.buffer.port.issues import Issue, IssueState
+from penstock.buffer.sqlite.control.changing import behind_others
 from penstock.buffer.sqlite.control.journal import SqliteJournal
 from penstock.buffer.sqlite.file import snapshot
 from penstock.buffer.sqlite.remembered import Remembered
@@ -24,6 +25,7 @@ class SqliteIssues:
         """Return the decisions by destination and cause."""
         return self.remembered.read("decided", self._decided)
 
+    @behind_others
     def decide(self, issue: Issue) -> None:
         """Keep a decision in the place of the one before."""
         i = issue

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from penstock.buffer.port.control import Deed, Sort
 from penstock.buffer.sqlite.connections import FILE_ERRORS, SqliteConnection, is_damage, rows_changed
-from penstock.buffer.sqlite.control.changing import opened_to_change
+from penstock.buffer.sqlite.control.changing import behind_others, opened_to_change
 from penstock.buffer.sqlite.file import CONTROL, EVENTS, snapshot, transaction
 from penstock.buffer.sqlite.times import set_forward_s
 from penstock.clock import Clock
@@ -33,6 +33,7 @@ class SqliteJournal:
     def __init__(self, data_dir: Path, *, clock: Clock) -> None:
         self.path, self.clock = data_dir / CONTROL, clock
 
+    @behind_others
     def note(self, by: str, what: str, *, sort: Sort = Sort.DEED, times: int = 1) -> None:
         """Keep a sentence about what a user did, as of now."""
         with self.transaction() as control:
@@ -52,6 +53,7 @@ class SqliteJournal:
             rows = control.execute(NEWEST, [sort, limit, skip]).fetchall() if control else []
         return [Deed(at=at, by=by, what=what, times=times) for at, by, what, times in rows]
 
+    @behind_others
     def forget_deeds(self, sort: Sort, *, before: float) -> int:
         """Forget what is older; return how many sentences that were. Nothing is written when there is none.
 

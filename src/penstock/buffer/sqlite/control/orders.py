@@ -11,9 +11,8 @@ from penstock.buffer.port.ledger import Asked, ForgetOrder
 from penstock.buffer.port.orders import ReplayOrder
 from penstock.buffer.port.selection import Selection
 from penstock.buffer.sqlite.connections import SqliteConnection, rows_changed
-from penstock.buffer.sqlite.control.changing import opened_to_change
+from penstock.buffer.sqlite.control.changing import behind_others, opened_to_change, opened_to_scrub
 from penstock.buffer.sqlite.delivery.control_seen import KnownOfControl, known_of_control
-from penstock.buffer.sqlite.delivery.retention import scrub
 from penstock.buffer.sqlite.file import CONTROL, snapshot, transaction
 from penstock.buffer.sqlite.remembered import Remembered
 from penstock.buffer.sqlite.times import latest_told
@@ -38,6 +37,7 @@ class SqliteOrders:
         self.path, self.clock = data_dir / CONTROL, clock
         self.remembered = Remembered(self.path, clock=clock)
 
+    @behind_others
     def ask_replay(self, destination: str, selection: Selection, *, by: str, fresh_ids: bool = False) -> int:
         """Order a replay of what has ended so far; return its number."""
         now = self.clock.now()
@@ -55,6 +55,7 @@ class SqliteOrders:
             control.execute(insert, [number, *row, change])
             return number
 
+    @behind_others
     def stop_replay(self, job: int, *, stopped: bool) -> bool:
         """Stop a replay, or let it go on; return whether there is such a replay."""
         with self._changing() as (control, change, _):
@@ -81,6 +82,7 @@ class SqliteOrders:
             rows = control.execute(f"SELECT {COLUMNS} FROM replay_order ORDER BY id DESC")  # noqa: S608 - our own
             return [_order(row, expired=expired) for row in rows]
 
+    @behind_others
     def pause(self, destination: str, *, paused: bool, by: str, discard: bool = False) -> None:
         """Let a destination rest, or go on."""
         with self._writing() as control:
@@ -127,6 +129,7 @@ class SqliteLedgerOrders:
         self.path, self.clock = data_dir / CONTROL, clock
         self.remembered = Remembered(self.path, clock=clock)
 
+    @behind_others
     def ask_forget(self, destination: str, prefix: str, *, by: str) -> int:
         """Order that records are forgotten; return the order's number."""
         row = [destination, prefix, self.clock.now(), by]
@@ -138,6 +141,7 @@ class SqliteLedgerOrders:
             control.execute(insert, [number, *row])
             return number
 
+    @behind_others
     def approve(self, destination: str, attribute: str, *, by: str) -> None:
         """Let an attribute through that the guard holds."""
         with opened_to_change(self.path) as control:
@@ -148,6 +152,7 @@ class SqliteLedgerOrders:
         """Return the orders to forget with a larger number, in order, and all approvals."""
         return self.remembered.read((destination, after), lambda: self._asked(destination, after))
 
+    @behind_others
     def followed(self, destination: str, *, up_to: int) -> None:
         """Forget orders up to this number."""
         followed = "FROM forget_order WHERE destination = ? AND id <= ?"
@@ -156,8 +161,9 @@ class SqliteLedgerOrders:
                 return
         with opened_to_change(self.path) as control:
             control.execute(f"DELETE {followed}", [destination, up_to])
-            # The WAL still holds the order as it was; while another process reads, the next writer's checkpoint takes it.
-            scrub(control)
+        # The WAL still holds the order as it was; while another process reads, the next writer's checkpoint takes it.
+        with opened_to_scrub(self.path):
+            pass
 
     def _asked(self, destination: str, after: int) -> Asked:
         forgets = "SELECT id, prefix FROM forget_order WHERE destination = ? AND id > ? ORDER BY id"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from penstock.buffer.port.views import SavedView
+from penstock.buffer.sqlite.control.changing import behind_others
 from penstock.buffer.sqlite.control.journal import SqliteJournal
 from penstock.buffer.sqlite.file import snapshot
 from penstock.clock import Clock
@@ -26,6 +27,7 @@ class SqliteViews:
             rows = control.execute(VIEWS, [user]).fetchall() if control else []
         return [SavedView(user=user, name=name, query=query) for user, name, query in rows]
 
+    @behind_others
     def save(self, view: SavedView) -> None:
         """Keep a view in the place of the one with its name. Raises SettingsError."""
         with self.file.transaction() as control:
@@ -33,6 +35,7 @@ class SqliteViews:
                 raise SettingsError("name", expected=f"{VIEWS_MAX} views at most", got="one more", hint="remove one")
             control.execute("INSERT OR REPLACE INTO saved_view VALUES (?, ?, ?)", [view.user, view.name, view.query])
 
+    @behind_others
     def remove(self, user: str, name: str) -> None:
         """Remove a view, if there is one of that name."""
         with self.file.writing() as control:

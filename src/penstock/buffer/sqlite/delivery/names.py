@@ -6,7 +6,7 @@ from pathlib import Path
 
 from penstock.buffer.port.names import Known
 from penstock.buffer.sqlite.connections import SqliteConnection
-from penstock.buffer.sqlite.control.changing import opened_to_change
+from penstock.buffer.sqlite.control.changing import behind_others, opened_to_change
 from penstock.buffer.sqlite.delivery.feeds import begun_of
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, snapshot, transaction
 
@@ -29,6 +29,7 @@ def rename(delivery: SqliteConnection, old: str, new: str) -> None:
     _rename_in_tables(delivery, old, new)
 
 
+@behind_others
 def rename_orders(data_dir: Path, old: str, new: str) -> None:
     """Let what people asked for under a name hold for another one; a second time changes nothing.
 

@@ -9,8 +9,8 @@ import msgspec
 from penstock.buffer.port.traces import Held, Removal
 from penstock.buffer.rules.needles import GONE, Needles
 from penstock.buffer.sqlite.connections import SqliteConnection
+from penstock.buffer.sqlite.control.changing import behind_others, opened_to_scrub
 from penstock.buffer.sqlite.control.journal import SqliteJournal
-from penstock.buffer.sqlite.delivery.retention import scrub
 from penstock.buffer.sqlite.file import CONTROL, snapshot
 from penstock.buffer.sqlite.privacy import slack
 from penstock.clock import Clock
@@ -43,6 +43,7 @@ def _texts(control: SqliteConnection, select: str, rows: Iterable[Sequence[objec
     return [control.execute(select, [row[-1]]).fetchone()[0] for row in list(rows)]
 
 
+@behind_others
 def forget_in_control(data_dir: Path, names: frozenset[str], *, clock: Clock) -> None:
     """Remove it: of replays and sentences the names alone. Raises BufferUnavailable, StoreDamaged."""
     needles, journal = Needles(names), SqliteJournal(data_dir, clock=clock)
@@ -55,8 +56,7 @@ def forget_in_control(data_dir: Path, names: frozenset[str], *, clock: Clock) ->
         )
         # Two sentences of one minute may have become one.
         control.executemany("UPDATE OR REPLACE journal SET what = ? WHERE id = ?", list(_sentences(control, needles)))
-    with journal.writing() as control:
-        scrub(control)
+    with opened_to_scrub(data_dir / CONTROL) as control:
         for some in slack.in_steps(slack.pages_with(data_dir / CONTROL, slack.names_a_page(needles))):
             slack.overwrite(control, data_dir / CONTROL, some)
 

@@ -20,7 +20,7 @@ from penstock.buffer.sqlite.file import CONTROL, SCHEMAS
 from penstock.buffer.sqlite.replica import changes, messages
 from penstock.buffer.sqlite.replica.messages import ViewPlace, What, chained, encoded, message_of, place_behind
 from penstock.buffer.sqlite.replica.place import become_view, move, require_view_or_nothing
-from penstock.errors import BufferUnavailable, WitnessUnreachable
+from penstock.errors import AnotherWasFirst, BufferUnavailable, WitnessUnreachable
 from penstock.witness.port import NotAppended, Span, Witness
 
 STREAM = "CONTROL"
@@ -114,7 +114,7 @@ class SharedChanges:
             else:
                 break
         if isinstance(number, NotAppended):
-            raise BufferUnavailable(
+            raise AnotherWasFirst(
                 "another node changed something at the same moment, and nothing was changed here: try again"
             )
         return place_behind(place, message, number)
