@@ -113,3 +113,28 @@ def test_two_nodes_are_one_penstock_and_one_goes_on_alone(nodes, sandbox):
     until(lambda: dead.counts()["outcomes"] == alive.counts()["outcomes"])
     names = [each["name"] for each in sandbox.events()]
     assert names == [*(f"E{number}" for number in range(6)), "Handed", "Alone"], "each once"
+
+    an_owner_that_was_stopped_does_nothing_more_when_it_wakes(nodes, sandbox)
+
+
+def an_owner_that_was_stopped_does_nothing_more_when_it_wakes(nodes, sandbox):
+    """Stop what delivers until another node does; then let it go on, in the middle of whatever it was at."""
+    owner = nodes.owner
+    stopped, other = nodes.by_name[owner], nodes.by_name["b" if owner == "a" else "a"]
+    deliver = next(each for each in stopped.family() if each.cmdline()[-1] == "deliver")
+    deliver.suspend()
+    try:
+        for number in range(4):
+            (stopped, other)[number % 2].send(
+                {"type": "track", "userId": "u1", "event": f"S{number}", "messageId": f"s{number}"}
+            )
+        until(lambda: sandbox.events("S3"), s_max=60)
+    finally:
+        deliver.resume()
+    until(lambda: '"not_owner_any_more"' in stopped.log.read_text() or '"standby"' in stopped.log.read_text())
+    stopped.send({"type": "track", "userId": "u1", "event": "Awake", "messageId": "w1"})
+    until(lambda: sandbox.events("Awake"), s_max=60)
+    until(lambda: stopped.counts()["outcomes"] == other.counts()["outcomes"])
+    names = [each["name"] for each in sandbox.events()]
+    assert names[-5:] == ["S0", "S1", "S2", "S3", "Awake"], "once, and in order"
+    assert nodes.owner != owner

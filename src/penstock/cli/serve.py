@@ -8,7 +8,7 @@ import click
 
 from penstock.cli import config_option, config_path, leave
 from penstock.clock import SystemClock
-from penstock.errors import StoreDamaged
+from penstock.errors import StoreDamaged, ViewRefused
 from penstock.machine.private import tighten
 from penstock.machine.pulse import ROLES
 from penstock.run.hash_seed import hash_seed
@@ -28,7 +28,7 @@ def serve_command(config: Path | None, role: str | None, *, supervised: bool) ->
 
         try:
             run_role(role, path=path, supervised=supervised)
-        except StoreDamaged as error:
+        except (StoreDamaged, ViewRefused) as error:
             click.echo(f"penstock: {error}", err=True)
             sys.exit(EXIT_DAMAGED)
         leave(0)

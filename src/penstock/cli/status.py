@@ -54,6 +54,8 @@ def _checked(settings: Settings, *, as_json: bool) -> int:
 def _lines(status: Status) -> list[str]:
     accepted = ", ".join(f"{name} {count}" for name, count in status.accepted.items()) or "none"
     lines = [f"accepted: {accepted}", *(f"notice: {notice}" for notice in status.notices)]
+    if status.node is not None:
+        lines.insert(0, f"node: {status.node.in_words()}")
     if any(found.state != "running" for found in status.roles.values()):
         lines += [f"{role} {found.in_words()}" for role, found in status.roles.items()]
     restarts = {role: found.restarts for role, found in status.roles.items() if found.restarts}

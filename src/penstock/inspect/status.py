@@ -11,6 +11,7 @@ from penstock.buffer.port.shelf import Counts, Shelf
 from penstock.clock import Clock
 from penstock.errors import BufferUnavailable, StoreDamaged
 from penstock.inspect.key_tests import last_test
+from penstock.inspect.node import NodeAmongOthers, node_status
 from penstock.inspect.room import room_notices
 from penstock.inspect.sensitive import redacted
 from penstock.inspect.standing import STALLED_S, DestinationState, given_up_in_s, standing_of
@@ -87,6 +88,8 @@ class Status:
     roles: Mapping[str, RoleStatus] = dataclasses.field(default_factory=dict)
     #: Why the settings file, as it is now, is not followed; empty when it is.
     settings_problem: str = ""
+    #: How this node stands among several; None on one machine.
+    node: NodeAmongOthers | None = None
 
 
 # What can be said of a file that cannot be read.
@@ -127,16 +130,17 @@ class StatusReader:
             enabled = names[name].enabled
             return standing_of(_table(deliver.get(name)), counts, roles.get("deliver"), enabled=enabled, steady=steady)
 
-        late = self.late_erasures()
+        late, node = self.late_erasures(), node_status(self.snapshots, engine=self.settings.engine)
         return Status(
             version=self.version,
             accepted=self._accepted(),
-            notices=(*self._notices(), *late),
+            notices=(*self._notices(), *(node.notices() if node else ()), *late),
             late_erasures=late,
             destinations={name: self._destination(name, _table(deliver.get(name)), damage, standing) for name in names},
             sources=self.source_status(),
             roles=roles,
             settings_problem=problem_of(self.snapshots),
+            node=node,
         )
 
     def _accepted(self) -> Mapping[str, int]:

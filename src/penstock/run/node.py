@@ -2,22 +2,33 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from penstock.buffer.sqlite.delivery.retention import settled_below
 from penstock.buffer.sqlite.file import DELIVERY, snapshot
-from penstock.buffer.sqlite.replica.events import StreamedLog
-from penstock.buffer.sqlite.replica.node import DeliveryNode
+from penstock.buffer.sqlite.replica.events import STREAM, StreamedLog
+from penstock.buffer.sqlite.replica.node import DeliveryNode, NodeStanding
 from penstock.buffer.sqlite.replica.tenure import ASKED
+from penstock.clock import SystemClock
 from penstock.deliver.owned import OwnedApi
 from penstock.deliver.watchman import Watchman
-from penstock.errors import BufferUnavailable, SettingsError, SteppedDown, StoreDamaged, WitnessUnreachable
+from penstock.errors import (
+    BufferUnavailable,
+    SettingsError,
+    SteppedDown,
+    StoreDamaged,
+    WitnessDamaged,
+    WitnessUnreachable,
+)
+from penstock.event import Batch
 from penstock.run.care import kept_until
 from penstock.run.delivering import open_fleet, pruning
 from penstock.run.sharing import connected, following_others, node_name
+from penstock.run.telling import EVERY_S, FactsTold
 from penstock.settings import Settings
 from penstock.timeline import Jump
 from penstock.witness.port import NotAppended, Span, StreamEntry, Streams
@@ -72,11 +83,23 @@ class NodeLog(StreamedLog):
         self.streams = streams
 
     async def open(self) -> None:
-        """Connect to the engine. Raises BufferUnavailable while it does not answer; SettingsError."""
-        try:
+        """Connect to the engine. Raises BufferUnavailable while it cannot be used; SettingsError when it is not fit for us."""
+        with contextlib.suppress(WitnessUnreachable):  # asked, and told, again by the look
             await self.streams.connected()
-        except WitnessUnreachable as error:
-            raise BufferUnavailable(str(error), retry_after_s=error.retry_after_s) from error
+            await self.witness.span(STREAM)
+        await self.look()
+        if self.trouble:
+            raise BufferUnavailable(self.trouble)
+
+    async def look_beside(self, chore: Callable[[], Awaitable[int]]) -> int:
+        """Learn whether the engine takes events, and do what else is to be done each second; return what that returns."""
+        return await self.look() + await chore()
+
+    async def append(self, batches: Sequence[Batch]) -> int:
+        """Append events; see StreamedLog. While it is known that they cannot be, who sends is not kept waiting to hear it."""
+        if self.trouble:
+            raise BufferUnavailable(self.trouble)
+        return await super().append(batches)
 
     async def prune(self, **_: Any) -> int:
         """Remove nothing: the owner of the destinations says what every node removes."""
@@ -98,7 +121,8 @@ async def deliver_in_turn(process: "Process") -> None:
         if not await process.until_possible(turns.open):
             return
         try:
-            await turns.take()
+            async with process.regularly(turns.tell, every_s=EVERY_S):
+                await turns.take()
         except SettingsError as error:
             process.give_up(error)
         finally:
@@ -111,16 +135,24 @@ class Turns:
     def __init__(self, process: "Process") -> None:
         self.process = process
         self.fleet: Fleet | None = None
+        #: While this node owns the destinations.
+        self.store: DeliveryStore | None = None
+        self.telling: FactsTold | None = None
+        #: How this node stood when that was learned last, and why it cannot be learned now.
+        self.standing: NodeStanding | None = None
+        self.trouble = ""
 
     async def open(self) -> None:
         """Connect, and open both views. Raises BufferUnavailable, StoreDamaged, SettingsError."""
-        settings, clock = self.process.settings, self.process.clock
+        settings, timeline = self.process.settings, self.process.clock
         try:
             witness = await connected(settings)
         except WitnessUnreachable as error:
             raise BufferUnavailable(str(error)) from error
-        self.node = DeliveryNode(settings.data_dir, witness, node=node_name(settings), clock=clock, timeline=clock)
+        name, clock = node_name(settings), SystemClock()
+        self.node = DeliveryNode(settings.data_dir, witness, node=name, clock=clock, timeline=timeline)
         self.node.open()
+        self.telling = FactsTold(witness, clock=clock)
         self.following = asyncio.create_task(self.node.follow_events())
         self.following.add_done_callback(self._stopped)
 
@@ -148,6 +180,7 @@ class Turns:
         process, keeper = self.process, self.node.keeper
         log.info("owner", node=self.node.node, epoch=keeper.epoch)
         watchman, end = Watchman(process.take_pulse("deliver")), asyncio.Event()
+        self.store = store
         fleet = self.fleet = open_fleet(process, store, watchman, lambda api: OwnedApi(api, keeper.holds))
         process.on_change = fleet.follow
         fleet.follow(process.settings)
@@ -166,7 +199,7 @@ class Turns:
             is_ours = False
             log.warning("not_owner_any_more", node=self.node.node, reason=str(error))
         finally:
-            self.fleet, process.on_change = None, lambda _: None
+            self.fleet, self.store, process.on_change = None, None, lambda _: None
             for each in waits:
                 each.cancel()
         await self._leave(fleet, store, is_ours=is_ours)
@@ -206,6 +239,27 @@ class Turns:
         if not following.cancelled() and isinstance(error := following.exception(), SettingsError | StoreDamaged):
             self.process.give_up(error)
 
-    def facts(self) -> dict[str, object]:
-        """Return every destination's facts while they are served here."""
-        return self.fleet.facts() if self.fleet is not None else {}
+    async def tell(self) -> int:
+        """Let other nodes know how destinations are, or learn it from the owner; and leave how this node stands."""
+        fleet, telling = self.fleet, self.telling
+        assert telling is not None
+        try:
+            await (telling.hear() if fleet is None else telling.tell(fleet.facts()))
+            self.standing = await self.node.standing(owned=self.store.recorder if self.store is not None else None)
+            self.trouble = ""
+        except (WitnessUnreachable, WitnessDamaged) as error:
+            self.trouble = str(error)
+        self._leave_word()
+        return 0
+
+    def _leave_word(self) -> None:
+        said = {"engine": self.process.settings.engine, "name": self.node.node, "trouble": self.trouble}
+        standing = dataclasses.asdict(self.standing) if self.standing else {}
+        try:
+            self.process.snapshots.write("node", said | standing)
+        except OSError as error:
+            self.process.heard("snapshot_not_written", reason=str(error))
+
+    def facts(self) -> Mapping[str, object]:
+        """Return every destination's facts, also while another node serves them."""
+        return self.fleet.facts() if self.fleet is not None else self.telling.heard if self.telling else {}

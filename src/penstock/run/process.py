@@ -10,7 +10,7 @@ import resource
 import select
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import structlog
@@ -62,7 +62,7 @@ class Process:
         self.on_change: Callable[[Settings], None] = lambda _: None
 
     @contextlib.asynccontextmanager
-    async def running(self, role: str, facts: Callable[[], dict[str, object]]) -> AsyncIterator[None]:
+    async def running(self, role: str, facts: Callable[[], Mapping[str, object]]) -> AsyncIterator[None]:
         """Listen for the end and for changed settings, and leave a snapshot every second, while inside."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -145,7 +145,7 @@ class Process:
         for line in self.repeats.heard(event, now=self.clock.steady(), cause=cause, level=level, **facts):
             line.say(log)
 
-    async def _chores(self, role: str, facts: Callable[[], dict[str, object]]) -> None:
+    async def _chores(self, role: str, facts: Callable[[], Mapping[str, object]]) -> None:
         while True:
             await asyncio.sleep(min(EVERY_S, RELOAD_S))
             self.take_pulse(role).beat()

@@ -4,7 +4,6 @@ import asyncio
 import functools
 import os
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +11,17 @@ import structlog
 import uvloop
 
 from penstock import __version__
-from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.buffer.sqlite.store import SqliteStore
-from penstock.clock import Clock, SystemClock, boot_id
-from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.clock import SystemClock, boot_id
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged, ViewRefused
 from penstock.machine.handed_on import HandedOn
 from penstock.machine.private import require_folder, tighten
 from penstock.machine.snapshot import Snapshots
 from penstock.run import at_rest
+from penstock.run.accepting import beside_accepting, limits_of, open_log
 from penstock.run.alarming import open_alarm
 from penstock.run.care import kept_until, say_what_is_amiss
-from penstock.run.erasures import LOOK_S, BehindTheDoor, erasing, late_erasures, open_eraser
+from penstock.run.erasures import LOOK_S, erasing, late_erasures, open_eraser
 from penstock.run.greeting import greet, is_for_a_person
 from penstock.run.in_force import following_at_start
 from penstock.run.logs import set_up_logs
@@ -50,14 +49,11 @@ from penstock.settings import Settings, file_at_start, host_and_port, load, sett
 if TYPE_CHECKING:
     from starlette.routing import Route
 
-    from penstock.accept.app import Limits
     from penstock.accept.minimising import Minimising
     from penstock.accept.sources import Sources
-    from penstock.accept.suppressing import Suppressing
     from penstock.admin.doors.access import Access
     from penstock.alerts.alarm import Alarm
     from penstock.inspect.status import StatusReader
-    from penstock.run.node import NodeLog
     from penstock.settings.revisions import Desk
 
 log = structlog.get_logger()
@@ -102,6 +98,11 @@ def run_role(role: str, *, path: Path | None, supervised: bool) -> None:
             log.error("store_damaged", file=error.file, detail=error.detail)  # noqa: TRY400 - a bug it is not
             _leave(process.snapshots, role, {"reason": str(error)})
             raise
+        except ViewRefused as error:
+            # Nor this one: what other nodes have is whole, and accept goes on to give them events.
+            log.error("view_refused", file=error.name, expected=error.expected, hint=error.hint)  # noqa: TRY400
+            _leave(process.snapshots, role, {"reason": str(error)})
+            raise
 
 
 def _leave(snapshots: Snapshots, role: str, damage: Mapping[str, object]) -> None:
@@ -126,7 +127,7 @@ async def run_accept(process: Process) -> None:
     sources.remember(process.snapshots.read("accept").get("keys"))
     # What is measured with every request is measured without a detour, and forgotten with the process.
     clock = SystemClock()
-    store = await _log(process, sources, clock)
+    store = await open_log(process, sources, clock)
     process.on_jump = store.note_jump
     # Read before anything is taken: a list that cannot be read keeps accept from starting, and no person on it comes back.
     door = Suppressing(store, open_suppressed(settings))
@@ -139,7 +140,7 @@ async def run_accept(process: Process) -> None:
         sources=sources,
         clock=clock,
         dice=process.dice,
-        limits=_limits(settings),
+        limits=limits_of(settings),
         version=__version__,
         problem=store.problem,
         on_damage=process.give_up,
@@ -156,7 +157,7 @@ async def run_accept(process: Process) -> None:
     async with (
         process.running("accept", gateway.facts),
         process.regularly(prune),
-        _beside(process, store, door),
+        beside_accepting(process, store, door),
     ):
         await serve(
             gateway,
@@ -169,30 +170,6 @@ async def run_accept(process: Process) -> None:
     await store.close()
 
 
-def _beside(process: Process, store: "SqliteLog | NodeLog", door: "Suppressing") -> AbstractAsyncContextManager[None]:
-    """Return what goes on beside accepting: erasures in this machine's file, or on one of several what others set."""
-    if isinstance(store, SqliteLog):
-        return erasing(process, BehindTheDoor(store, door.follow), door.follow)
-    from penstock.run.sharing import following_others
-
-    return following_others(process)
-
-
-async def _log(process: Process, sources: "Sources", clock: Clock) -> "SqliteLog | NodeLog":
-    """Return where events are kept: this machine's file, or what several machines have in common."""
-    settings = process.settings
-    if settings.engine != "sqlite":
-        from penstock.run.node import open_log
-
-        return await open_log(settings)
-    return SqliteStore(settings.data_dir, clock=clock).log(
-        disk_free_bytes_min=settings.disk_free_bytes_min,
-        waiting_events_max=settings.waiting_events_max,
-        share_of=sources.share_of,
-        timeline=process.clock,
-    )
-
-
 def _follow_sources(process: Process, sources: "Sources", minimising: "Minimising", changed: Settings) -> None:
     """Take over changed sources, their rules first."""
     try:
@@ -200,20 +177,6 @@ def _follow_sources(process: Process, sources: "Sources", minimising: "Minimisin
     except SettingsError as error:
         process.give_up(error)  # what cannot be hashed must not be stored as it came
     sources.replace(changed.sources)
-
-
-def _limits(settings: Settings) -> "Limits":
-    from penstock.accept.app import Limits
-
-    return Limits(
-        body_bytes_max=settings.body_bytes_max,
-        bodies_bytes_max=settings.bodies_bytes_max,
-        request_events_max=settings.request_events_max,
-        batch_all_or_nothing=settings.batch_all_or_nothing,
-        path_prefix=settings.path_prefix,
-        public_url=settings.public_ingest_url,
-        trusted_proxies=settings.trusted_proxies,
-    )
 
 
 async def run_deliver(process: Process) -> None:

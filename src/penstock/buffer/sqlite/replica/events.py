@@ -34,7 +34,7 @@ from penstock.buffer.sqlite.replica.messages import (
     place_behind,
 )
 from penstock.buffer.sqlite.replica.place import floor_of, move, raise_floor
-from penstock.errors import BufferUnavailable, ViewRefused, WitnessUnreachable
+from penstock.errors import BufferUnavailable, SettingsError, ViewRefused, WitnessUnreachable
 from penstock.event import Batch
 from penstock.witness.port import NotAppended, StreamEntry, Streams
 
@@ -60,7 +60,7 @@ class StreamedLog:
     def __init__(self, witness: Streams) -> None:
         self.witness, self.group = witness, GroupCommit[Any](self, recorder=self._append_group)
         self.token, self.appended = secrets.token_hex(8), 0
-        #: Why the last events could not be stored; empty when they could.
+        #: Why events cannot be stored, as was learned last; empty when they can.
         self.trouble = ""
         #: Why nothing may be appended, though it could; empty when it may.
         self.unused = ""
@@ -86,15 +86,19 @@ class StreamedLog:
         return self.trouble
 
     async def look(self) -> int:
-        """Learn whether the streams are in use; for once a second. While they are not, nothing is accepted. Returns 0."""
+        """Learn whether the streams are there, and in use; for once a second, also while no events come. Returns 0.
+
+        While they are not, nothing is accepted. What a stream without room refuses shows with the next events.
+        """
         try:
             await life_in_use(self.witness)
+            await self.witness.span(STREAM)
         except ViewRefused as error:
             self.unused = self.trouble = str(error)
-        except WitnessUnreachable as error:
+        except (WitnessUnreachable, SettingsError) as error:
             self.trouble = str(error)
         else:
-            self.unused = ""
+            self.unused = self.trouble = ""
         return 0
 
     async def close(self) -> None:
@@ -127,6 +131,8 @@ class StreamedLog:
             await self.witness.append(STREAM, said, expected=None, id=f"{self.token}-{self.appended}")
         except WitnessUnreachable as error:
             raise BufferUnavailable(str(error), retry_after_s=error.retry_after_s) from error
+        except SettingsError as error:
+            raise BufferUnavailable(str(error)) from error
 
 
 def together(requests: Sequence[RequestParts]) -> list[list[RequestParts]]:

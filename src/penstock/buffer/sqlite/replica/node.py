@@ -9,7 +9,8 @@ to the end: what the former owner knew of them was in the stream before it said 
 """
 
 import asyncio
-from collections.abc import Coroutine
+import dataclasses
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from penstock.buffer.sqlite.replica.messages import What, chained, message_of
 from penstock.buffer.sqlite.replica.recorder import Recorder
 from penstock.buffer.sqlite.replica.tenure import LeaseKeeper
 from penstock.clock import Clock
-from penstock.errors import SteppedDown, WitnessUnreachable
+from penstock.errors import BufferUnavailable, SteppedDown, WitnessUnreachable
 from penstock.timeline import Timeline
 from penstock.witness.port import Witness
 
@@ -35,6 +36,17 @@ WAIT_S = 1.0
 STATE_KEPT, EVENTS_KEPT = 2_000, 100_000
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStanding:
+    """How a node stands among the others."""
+
+    #: The node that owns delivery.db; empty while none does.
+    owner: str
+    is_owner: bool
+    #: By stream: by how much its last number is beyond that of the view here.
+    behind: Mapping[str, int]
+
+
 class DeliveryNode:
     """What one node has of deliver's files. `open` before use."""
 
@@ -42,6 +54,7 @@ class DeliveryNode:
         self, data_dir: Path, witness: Witness, *, node: str, clock: Clock, timeline: Timeline | None = None
     ) -> None:
         self.data_dir, self.witness, self.node, self.clock, self.timeline = data_dir, witness, node, clock, timeline
+        # A timeline goes on where the owner before left it: a lease that is counted by it could seem to last for ever.
         self.keeper = LeaseKeeper(STATE, witness, node=node, clock=clock)
         self.state = FileView(data_dir / DELIVERY, STATE, witness)
         self.events = EventsView(data_dir / EVENTS, STREAM, witness)
@@ -57,16 +70,29 @@ class DeliveryNode:
         self.events.close()
 
     async def follow_events(self) -> None:
-        """Take events in for ever, beside everything else. Raises ViewRefused, and what the file raises."""
+        """Take events in for ever, beside everything else; while that cannot be done, wait. Raises ViewRefused, StoreDamaged."""
         while True:
-            await _unless_unreachable(self.events.step(wait_s=WAIT_S))
+            await _unless_unavailable(self.events.step(wait_s=WAIT_S))
+
+    async def standing(self, *, owned: Recorder | None = None) -> NodeStanding:
+        """Return how far this node is behind, and who owns delivery.db; `owned` is what this one writes it with, while it does.
+
+        Raises WitnessUnreachable.
+        """
+        state = owned.place if owned else self.state.place
+        behind = {}
+        for stream, place in ((STATE, state), (STREAM, self.events.place)):
+            behind[stream] = max(0, (await self.witness.span(stream)).last - place.number)
+        tenure = (await self.witness.owners()).get(STATE)
+        owner, _, _ = tenure.owner.rpartition("/") if tenure else ("", "", "")
+        return NodeStanding(owner=owner, is_owner=owned is not None, behind=behind)
 
     async def until_owner(self) -> DeliveryStore:
         """Follow until this node owns delivery.db; return it, open. Raises ViewRefused, and what the files raise."""
         asked_at = float("-inf")
         while True:
             try:
-                await self.state.step(wait_s=WAIT_S)
+                await _unless_unavailable(self.state.step(wait_s=WAIT_S))
                 if self.clock.steady() - asked_at < WAIT_S:
                     continue
                 asked_at = self.clock.steady()
@@ -78,6 +104,10 @@ class DeliveryNode:
                 await asyncio.sleep(WAIT_S)
             except SteppedDown:
                 await self.keeper.give_up()
+            except BufferUnavailable:
+                # This node has no room to take over; another one may have.
+                await self.keeper.give_up()
+                raise
 
     async def hand_over(self, store: DeliveryStore) -> None:
         """Write what is pending, let another node own the file at once, and follow again."""
@@ -115,7 +145,9 @@ class DeliveryNode:
         await self.state.catch_up()
         await self.events.catch_up()
         self.state.close()
-        store = DeliveryStore(self.data_dir, clock=self.clock, timeline=self.timeline, recorder=recorder)
+        store = DeliveryStore(
+            self.data_dir, clock=self.timeline or self.clock, timeline=self.timeline, recorder=recorder
+        )
         try:
             await store.open()
         except SteppedDown:
@@ -125,9 +157,9 @@ class DeliveryNode:
         return store
 
 
-async def _unless_unreachable(step: Coroutine[Any, Any, int]) -> None:
-    """Do a step; while the engine does not answer, wait."""
+async def _unless_unavailable(step: Coroutine[Any, Any, int]) -> None:
+    """Do a step; while the engine does not answer, or the disk is full, wait."""
     try:
         await step
-    except WitnessUnreachable:
+    except (WitnessUnreachable, BufferUnavailable):
         await asyncio.sleep(WAIT_S)
