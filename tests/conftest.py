@@ -1,6 +1,7 @@
 """For every test: nothing measures time, syncs that nobody asks about cost nothing, and what takes long begins first."""
 
 import collections
+import gc
 import os
 import shutil
 from collections.abc import MutableMapping
@@ -60,6 +61,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first what takes long: at the end, no worker then waits long for the other."""
     items.sort(key=_place)
+
+
+def pytest_collection_finish() -> None:
+    """Let nobody look again and again through what stays until the end: thousands of tests and all of their modules."""
+    gc.collect()
+    gc.freeze()
 
 
 def _place(item: pytest.Item) -> int:

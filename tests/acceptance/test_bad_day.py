@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,22 +18,44 @@ from cryptography.x509.oid import NameOID
 from acceptance.conftest import AS_INSTALLED, get_json, http, until
 from ports import free_port
 
+# Those that share a Penstock run in one process, so that it is started once.
+share_one = pytest.mark.xdist_group("bad day")
+
+
+@pytest.fixture(scope="module")
+def running(share):
+    return share()
+
+
+@pytest.fixture
+def shared(running, sandbox):
+    """Return a Penstock that others use too: each sends people of its own, and leaves nothing waiting."""
+    yield running
+    sandbox.faults()
+    running.until_settled(s_max=60)
+
+
+def outcomes(penstock) -> dict[str, int]:
+    return penstock.counts()["outcomes"]
+
 
 def identify(i, **traits):
     return {"type": "identify", "userId": f"u{i}", "messageId": f"m{i}", "traits": {"name": f"Person {i}", **traits}}
 
 
-def test_a_rotated_key_holds_everything_and_burns_nothing(penstock, sandbox):
+@share_one
+def test_a_rotated_key_holds_everything_and_burns_nothing(shared, sandbox):
+    before = outcomes(shared)
     sandbox.faults(reject_keys=True)
-    penstock.send(*(identify(i) for i in range(20)))
-    until(lambda: until(penstock.status)["destinations"]["custify"]["state"] == "held")
-    penstock.send(identify(99))
-    assert penstock.counts()["waiting"] == 21
-    assert "API key" in penstock.status()["destinations"]["custify"]["reason"]
+    shared.send(*(identify(f"rotated-{i}") for i in range(20)))
+    until(lambda: until(shared.status)["destinations"]["custify"]["state"] == "held")
+    shared.send(identify("rotated-99"))
+    assert shared.counts()["waiting"] == 21
+    assert "API key" in shared.status()["destinations"]["custify"]["reason"]
 
     sandbox.faults()
 
-    assert penstock.until_settled()["outcomes"] == {**dict.fromkeys(penstock.counts()["outcomes"], 0), "delivered": 21}
+    assert shared.until_settled()["outcomes"] == {**before, "delivered": before["delivered"] + 21}
     assert len(sandbox.state()["people"]) == 21
 
 
@@ -46,11 +69,13 @@ def test_a_changed_key_in_the_file_is_followed_without_restart(start, sandbox):
     assert penstock.until_settled(s_max=10)["outcomes"]["delivered"] == 1
 
 
-def test_an_outage_is_sat_out(penstock, sandbox):
+@share_one
+def test_an_outage_is_sat_out(shared, sandbox):
+    before = outcomes(shared)["delivered"]
     sandbox.faults(status=503, times=8)
-    penstock.send(*(identify(i) for i in range(5)))
+    shared.send(*(identify(f"outage-{i}") for i in range(5)))
 
-    assert penstock.until_settled()["outcomes"]["delivered"] == 5
+    assert shared.until_settled()["outcomes"]["delivered"] == before + 5
 
 
 def test_being_throttled_waits_as_asked_and_loses_nothing(penstock, sandbox):
@@ -138,10 +163,11 @@ def test_a_process_that_dies_meanwhile_comes_back_with_the_old_ones_too(penstock
         assert penstock.until_settled()["outcomes"]["delivered"] == number
 
 
-def test_a_port_that_is_taken_stops_the_start_with_78(penstock, tmp_path):
+@share_one
+def test_a_port_that_is_taken_stops_the_start_with_78(shared, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "penstock", "serve", "--config", penstock.config],
-        env=penstock.env
+        [sys.executable, "-m", "penstock", "serve", "--config", shared.config],
+        env=shared.env
         | {"PENSTOCK_DATA_DIR": str(tmp_path / "other"), "PENSTOCK_ADMIN_LISTEN": f"127.0.0.1:{free_port()}"},
         capture_output=True,
         check=False,
@@ -168,14 +194,16 @@ BAD_REQUESTS = [
 ]
 
 
-def test_bad_requests_are_told_and_nothing_is_stored(penstock):
+@share_one
+def test_bad_requests_are_told_and_nothing_is_stored(shared):
+    before = shared.counts()["received"]
     for given, body, status, text in BAD_REQUESTS:
-        headers = {k: v for k, v in given.items() if k != "key"} | (penstock.auth() if "key" in given else {})
+        headers = {k: v for k, v in given.items() if k != "key"} | (shared.auth() if "key" in given else {})
 
-        answer = http("POST", f"{penstock.url}/v1/track", body, headers)
+        answer = http("POST", f"{shared.url}/v1/track", body, headers)
 
         assert (answer[0], answer[2]) == (status, text)
-    assert penstock.counts()["received"] == 0
+    assert shared.counts()["received"] == before
 
 
 def test_a_disabled_source_is_told_404(start):
@@ -197,12 +225,13 @@ def test_a_full_disk_answers_503_and_stores_nothing(start):
     assert penstock.status()["accepted"] == {}
 
 
-def test_trouble_at_the_destination_never_fails_readiness(penstock, sandbox):
+@share_one
+def test_trouble_at_the_destination_never_fails_readiness(shared, sandbox):
     sandbox.faults(reject_keys=True)
-    penstock.send(identify(1))
-    until(lambda: until(penstock.status)["destinations"]["custify"]["state"] == "held")
+    shared.send(identify("ready"))
+    until(lambda: until(shared.status)["destinations"]["custify"]["state"] == "held")
 
-    assert http("GET", f"{penstock.url}/readyz")[0] == 200
+    assert http("GET", f"{shared.url}/readyz")[0] == 200
 
 
 def test_metrics_and_status_say_the_same(penstock):
