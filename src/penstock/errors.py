@@ -6,6 +6,7 @@ PenstockError
 │   ├── FoldersMixed      the operator's: files of two data folders lie in one
 │   ├── LogForked         the operator's: delivery.db tells of another log than the one beside it
 │   └── ViewRefused       the operator's: a stream is not what a view of it has seen, or was written by another version
+│       └── ViewOutdated   the operator's: this node is to be upgraded, and goes on from where its view stands
 ├── SdkError           the sender's: answered with 4xx, never stored
 ├── BufferUnavailable  the machine's: answered with 503 and Retry-After, the SDK sends again
 │   └── ShareUsedUp    the source's: the same for one source, while the others go on
@@ -83,6 +84,10 @@ class LogForked(SettingsError):
 
 class ViewRefused(SettingsError):
     """A message of a stream that a view cannot take in; the view stays as it was, and nothing is guessed."""
+
+
+class ViewOutdated(ViewRefused):
+    """A newer Penstock wrote what a view cannot take in; it stays as it was, and follows again from there once it is upgraded."""
 
 
 class SdkError(PenstockError):

@@ -115,6 +115,13 @@ def test_two_nodes_are_one_penstock_and_one_goes_on_alone(nodes, sandbox):
     assert names == [*(f"E{number}" for number in range(6)), "Handed", "Alone"], "each once"
 
     an_owner_that_was_stopped_does_nothing_more_when_it_wakes(nodes, sandbox)
+    # Who is suppressed at one node is dropped at every door; who is erased at one is so at all.
+    nodes.run("a", "suppress", "--user-id", "left-us")
+    until((b.folder / "data" / "suppressed.list").exists)
+    nodes.run("a", "erase", "--user-id", "u1", "--yes")
+    until((a.folder / "data" / "privacy" / "receipt-000002.json").exists, s_max=40)
+    assert "files of" in (a.folder / "data" / "privacy" / "receipt-000002.json").read_text()
+    until(lambda: a.counts()["outcomes"] == b.counts()["outcomes"])
 
 
 def an_owner_that_was_stopped_does_nothing_more_when_it_wakes(nodes, sandbox):

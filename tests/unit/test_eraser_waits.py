@@ -8,6 +8,7 @@ from penstock.buffer.port.alerts import AlertChange, Message
 from penstock.buffer.sqlite.alerts.book import SqliteAlertBook
 from penstock.destinations.plan import Call
 from penstock.erasing.eraser import EVENTS
+from penstock.errors import WitnessUnreachable
 from privacy_world import PrivacyWorld
 
 ANN = "ann-1f9c-of-acme"
@@ -75,6 +76,30 @@ def test_a_call_from_before_that_is_applied_after_the_deletion_brings_nobody_bac
         await world.until_done(seconds_max=30)
 
         assert (await world.api.sandbox.state())["people"] == []
+
+    told(tmp_path, story)
+
+
+def test_a_receipt_says_what_an_engine_still_has_and_is_not_signed_while_the_engine_cannot_be_asked(
+    tmp_path: Path,
+) -> None:
+    tries = []
+
+    async def beyond() -> list[str]:
+        tries.append(1)
+        if len(tries) < 3:
+            raise WitnessUnreachable("nats", "no quorum")
+        return ["blocks of nats"]
+
+    async def story(world: PrivacyWorld) -> None:
+        world.eraser.beyond = beyond
+        await world.take("web", SAID)
+        number = erase(world)
+
+        await world.until_done(seconds_max=120)
+
+        assert world.asking.requests.find(number).left == ["blocks of nats"]
+        assert "blocks of nats" in world.asking.requests.receipt_of(number).read_text()
 
     told(tmp_path, story)
 

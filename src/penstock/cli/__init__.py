@@ -41,7 +41,7 @@ COMMANDS = {
     "backup": ("backup", "Copy the store of one moment, while it is used."),
     "restore": ("backup", "Put a backup in place, or prove that it could be."),
     "encrypt": ("encrypt", "Encrypt the files of the store, change their key, or undo it."),
-    "migrate": ("migrate", "Move the store into the streams of an engine, or back to one machine."),
+    "migrate": ("migrate", "Move the store to several machines, or back to one."),
     "cluster": ("cluster", "Look after the nodes and the streams of a cluster."),
     "doctor": ("doctor", "Check the store and its figures; save what can be saved."),
     "export": ("apply", "Print what was set up in the dashboard as TOML."),

@@ -48,7 +48,7 @@ def reseed_command(config: Path | None, node: str, *, dry_run: bool, yes: bool) 
 
 def _name_of(settings: Settings) -> str:
     """Return what this node is called: as the settings say, or the machine's name."""
-    return str(getattr(settings, "node", "") or platform.node())
+    return settings.node or platform.node()
 
 
 def _tell(sentence: str) -> None:

@@ -38,9 +38,8 @@ class Requesting:
     def __init__(self, requests: Requests, people: SuppressedList) -> None:
         self.requests, self.people = requests, people
 
-    def suppress(self, names: Persons, settings: Settings, *, by: str) -> PrivacyRequest:
+    def suppress(self, names: Persons, settings: Settings, *, by: str) -> PrivacyRequest:  # noqa: ARG002 - as `erase` is asked
         """Drop events of some people from the next second on. Raises SettingsError, OSError."""
-        _require_one_machine(settings)
         request = self.requests.add("suppress", names, by=by, state="open", stays_suppressed=True, days_max=0)
         return self.finish_suppressing(request)
 
@@ -58,7 +57,6 @@ class Requesting:
 
     def erase(self, names: Persons, settings: Settings, *, by: str) -> PrivacyRequest:
         """Ask for an erasure; it goes on by itself, or once a second person agrees. Raises SettingsError, OSError."""
-        _require_one_machine(settings)
         request = self.requests.add(
             "erase",
             names,
@@ -119,10 +117,3 @@ class Requesting:
             got = "no such request" if request is None else f"one that is {request.state}"
             raise SettingsError("request", expected=f"one that is {' or '.join(states)}", got=got)
         return request
-
-
-def _require_one_machine(settings: Settings) -> None:
-    """Refuse what only this node would do, while the others have the same events and take more. Raises SettingsError."""
-    if settings.engine != "sqlite":
-        hint = "people are not yet suppressed or erased on several machines; bring all to one: penstock migrate --to sqlite"
-        raise SettingsError("engine", expected="sqlite", got=settings.engine, hint=hint)

@@ -6,7 +6,7 @@ process ends, the next one goes on. An erasure that cannot go on says why, and h
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -17,7 +17,7 @@ from penstock.destinations.erasure import Erased, NotErased
 from penstock.erasing.asking import Persons, Requesting
 from penstock.erasing.searching import Everything, Searching
 from penstock.erasing.writing import receipt_of
-from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged
+from penstock.errors import BufferUnavailable, SettingsError, StoreDamaged, WitnessUnreachable
 from penstock.privacy.errands import Errands
 from penstock.privacy.receipt import Seal
 from penstock.privacy.requests import AtDestination, PrivacyRequest, merged, write_file
@@ -49,11 +49,15 @@ class Eraser:
         clock: Clock,
         facts: Callable[[], Mapping[str, Any]],
         calls_end_s: Callable[[], float] = lambda: 0.0,
+        beyond: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
-        """`calls_end_s` tells how long a call may be under way that was begun before the store had nothing of them any more."""
+        """`calls_end_s` tells how long a call may be under way that was begun before the store had nothing of them any more.
+
+        `beyond` one machine, lets the streams keep nothing of what was removed; it says what an engine still has, and until when.
+        """
         self.asking, self.requests, self.errands, self.searching = asking, asking.requests, errands, searching
         self.destinations, self.seal, self.clock, self.facts = destinations, seal, clock, facts
-        self.calls_end_s = calls_end_s
+        self.calls_end_s, self.beyond = calls_end_s, beyond
         #: What requests were like when none of them was open: they are not all read again each second.
         self.idle_at: int | None = None
         #: By request: when it is tried again, in steady seconds; and since when nothing of them is in the store, in awake ones.
@@ -78,7 +82,7 @@ class Eraser:
     async def _advanced(self, request: PrivacyRequest) -> bool:
         try:
             return await self._advance(request)
-        except (BufferUnavailable, StoreDamaged, SettingsError, OSError) as error:
+        except (BufferUnavailable, StoreDamaged, SettingsError, WitnessUnreachable, OSError) as error:
             log.warning("erasure_waits", request=request.number, reason=_brief(error))
             self._wait(request, f"the store cannot be read or written now: {_brief(error)}", AGAIN_S_MIN)
             return False
@@ -181,7 +185,7 @@ class Eraser:
 
     async def _end(self, request: PrivacyRequest, found: Everything) -> None:
         mentions = await asyncio.to_thread(self.searching.mentions, found)
-        left = [*left_in_words(found, mentions), *self._set_aside()]
+        left = [*left_in_words(found, mentions), *self._set_aside(), *(await self.beyond() if self.beyond else ())]
         ended = functools.partial(_ended, at=self.clock.now(), left=left)
         done = self.requests.change(request.number, ended)
         if not request.stays_suppressed:

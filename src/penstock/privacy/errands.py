@@ -3,6 +3,7 @@
 Files, not rows: accept and deliver write no file but their own, and what names people does not outlive the errand.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -42,6 +43,19 @@ class Errands:
             except FileNotFoundError:
                 continue
             yield path.name.removeprefix(f"{owner}-").removesuffix(ENDING), msgspec.json.decode(text, type=type_)
+
+    def sealed(self, owner: str) -> dict[str, str]:
+        """Return what an owner is asked for, sealed, by the number of each request. Raises OSError."""
+        found = {}
+        for path in sorted(self.folder.glob(f"{owner}-*{ENDING}")) if self.folder.exists() else ():
+            with contextlib.suppress(FileNotFoundError):
+                found[path.name.removeprefix(f"{owner}-").removesuffix(ENDING)] = path.read_text(encoding="ascii")
+        return found
+
+    def bring(self, owner: str, number: str, sealed: str) -> None:
+        """Ask an owner for what was asked for at another node, which has the same secret key. Raises SettingsError, OSError."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_file(self._path(owner, number), sealed.encode())
 
     def done(self, owner: str, number: str) -> None:
         """Take an errand away. Raises OSError."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import Clock
-from penstock.run.erasures import LOOK_S, BehindTheDoor, erasing
+from penstock.run.erasures import BehindTheDoor, erasing
 from penstock.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,10 +43,9 @@ async def beside_accepting(
         async with erasing(process, BehindTheDoor(store, door.follow), door.follow):
             yield
         return
-    from penstock.run.sharing import following_others
+    from penstock.run.erasing_nodes import at_the_door
 
-    look = functools.partial(store.look_beside, door.follow)
-    async with following_others(process), process.regularly(look, every_s=LOOK_S):
+    async with at_the_door(process, functools.partial(store.look_beside, door.follow)):
         yield
 
 

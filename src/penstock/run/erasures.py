@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from penstock import __version__
@@ -70,7 +70,29 @@ def open_eraser(settings: Callable[[], Settings], *, clock: Clock) -> "Eraser":
         clock=clock,
         facts=lambda: {"penstock": __version__, "folder": identity_of(now.data_dir / FILES[0])},
         calls_end_s=lambda: settings().call_timeout_s,
+        beyond=None if now.engine == "sqlite" else functools.partial(_beyond, settings),
     )
+
+
+async def _beyond(settings: Callable[[], Settings]) -> Sequence[str]:
+    """Let the streams keep nothing of what this node's files have lost; return what the engine still has.
+
+    Raises WitnessUnreachable, SettingsError, BufferUnavailable.
+    """
+    from penstock.buffer.sqlite.replica.moves import STREAMS
+    from penstock.buffer.sqlite.replica.snapshots import ViewFile, forget_behind
+    from penstock.witness.opening import open_witness
+    from penstock.witness.remains import REMAINS
+
+    now = settings()
+    witness = await open_witness(now)
+    if witness is None:
+        return ()
+    try:
+        await forget_behind([ViewFile(now.data_dir / file, stream) for file, stream in STREAMS.items()], witness)
+    finally:
+        await witness.close()
+    return REMAINS[now.engine]
 
 
 def late_erasures(settings: Settings) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ from penstock.errors import (
 from penstock.event import Batch
 from penstock.run.care import kept_until
 from penstock.run.delivering import open_fleet, pruning
+from penstock.run.erasing_nodes import errands_of
+from penstock.run.erasures import LOOK_S
 from penstock.run.sharing import connected, following_others, node_name
 from penstock.run.telling import EVERY_S, FactsTold
 from penstock.settings import Settings
@@ -63,9 +66,9 @@ class LateStreams:
         """Return what a stream holds; see witness/port.py."""
         return await (await self.connected()).span(stream)
 
-    async def prune(self, stream: str, *, through: int) -> None:
+    async def prune(self, stream: str, *, through: int, is_erasing: bool = False) -> None:
         """Remove messages; see witness/port.py."""
-        await (await self.connected()).prune(stream, through=through)
+        await (await self.connected()).prune(stream, through=through, is_erasing=is_erasing)
 
     async def connected(self) -> Streams:
         """Return the streams. Raises SettingsError, WitnessUnreachable."""
@@ -121,7 +124,10 @@ async def deliver_in_turn(process: "Process") -> None:
         if not await process.until_possible(turns.open):
             return
         try:
-            async with process.regularly(turns.tell, every_s=EVERY_S):
+            async with (
+                process.regularly(turns.tell, every_s=EVERY_S),
+                process.regularly(errands_of(process, "accept", turns.node.events.remove), every_s=LOOK_S),
+            ):
                 await turns.take()
         except SettingsError as error:
             process.give_up(error)
@@ -189,7 +195,13 @@ class Turns:
             each.add_done_callback(lambda _: end.set())
         is_ours = False
         try:
-            async with process.regularly(self._prune(store)), process.regularly(self._shorten, every_s=SHORTEN_S):
+            async with (
+                process.regularly(self._prune(store)),
+                process.regularly(self._shorten, every_s=SHORTEN_S),
+                process.regularly(
+                    errands_of(process, "deliver", functools.partial(self.node.remove, store)), every_s=LOOK_S
+                ),
+            ):
                 with watchman.watching():
                     await fleet.until(end)
                     is_ours = waits[1].done() or (waits[0].done() and waits[0].result() == ASKED)

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,18 +242,17 @@ async def run_operate(process: Process) -> None:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
     eraser = open_eraser(lambda: process.settings, clock=process.clock)
-    if settings.engine == "sqlite":
-        going_on = process.regularly(eraser.step, every_s=LOOK_S)
-    else:
-        from penstock.run.sharing import following_others
-
-        going_on = following_others(process)
     async with (
         process.running("operate", alarm.facts),
         process.regularly(remember),
-        going_on,
+        process.regularly(eraser.step, every_s=LOOK_S),
+        AsyncExitStack() as others,
         asyncio.TaskGroup() as beside,
     ):
+        if settings.engine != "sqlite":
+            from penstock.run.erasing_nodes import beside_others
+
+            await others.enter_async_context(beside_others(process))
         beside.create_task(alarm.until(process.stopping, process.heard))
         greeting = (
             beside.create_task(greet(settings, version=__version__, link=link)) if is_for_a_person(settings) else None

@@ -174,7 +174,7 @@ class MemoryWitness:
         name = checked_name(stream)
         return await self._ask(lambda: self.engine.stream(name).span)
 
-    async def prune(self, stream: str, *, through: int) -> None:
+    async def prune(self, stream: str, *, through: int, is_erasing: bool = False) -> None:  # noqa: ARG002 - nothing of it is left anyway
         """Forget what is no longer needed."""
         name = checked_name(stream)
         await self._ask(lambda: self.engine.stream(name).prune(through))

@@ -100,10 +100,10 @@ class Streams(Protocol):
         An engine that just changes its leader may tell what was a moment ago: what is built on it is `expected` of an append.
         """
 
-    async def prune(self, stream: str, *, through: int) -> None:
+    async def prune(self, stream: str, *, through: int, is_erasing: bool = False) -> None:
         """Remove every message up to this number; what follows keeps its numbers. Repeatable.
 
-        No reader gets one any more. Its bytes leave a server's files when that one rewrites them, as docs/scale.md tells.
+        No reader gets one any more. What names people who are erased (`is_erasing`) the engine overwrites first, where it can. Its bytes leave a server's files when that one rewrites them, as docs/scale.md tells.
         Removing all leaves `last` as it is. A number beyond the last prunes up to the last.
         """
 

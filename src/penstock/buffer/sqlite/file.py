@@ -32,6 +32,8 @@ SCHEMAS = {
     CONTROL: tuple(f"control_{step:04}.sql" for step in range(1, 9)),
     ALERTS: ("alerts_0001.sql",),
 }
+#: What only a file has that follows a stream; see replica/place.py.
+VIEW_TABLE = "view_of_stream"
 # How long a start waits while another process brings the same file forward: up to a minute for each million events.
 MIGRATION_MS = 30 * 60_000
 # A file is switched to its write-ahead log once in its life, in a moment.
@@ -42,10 +44,11 @@ PAGE_BYTES, CHECKPOINT_PAGES = 8192, 4000
 WAL_BYTES_MAX = 64 * 1024 * 1024
 
 
-def open_writer(path: Path, *, checked: bool = True) -> SqliteConnection:
+def open_writer(path: Path, *, checked: bool = True, follows: bool = False) -> SqliteConnection:
     """Open a file for its one writer and bring it to the present schema.
 
-    `checked` also looks whether the file was cut short, which only its one writer can tell.
+    Beyond one machine a file that changesets are taken in to has the schema that its stream says: who `follows` that opens it as
+    it is, everybody else is refused until the stream has brought it forward. `checked` also looks whether the file was cut short, which only its one writer can tell.
     Raises BufferUnavailable, StoreDamaged, SettingsError; FoldersMixed beside a file of another data folder.
     """
     with as_store_errors(path.name):
@@ -64,7 +67,7 @@ def open_writer(path: Path, *, checked: bool = True) -> SqliteConnection:
         ):
             connection.execute(f"PRAGMA {pragma}")
         _switch_to_wal(connection)
-        _migrate(connection, path)
+        _migrate(connection, path, follows=follows)
         folder.join(connection, path)
         if checked and _is_cut_short(connection, path) and _is_cut_short(connection, path):
             raise StoreDamaged(path.name, "it was cut short")
@@ -156,23 +159,38 @@ def _is_present(connection: SqliteConnection, path: Path) -> bool:
     return version == len(SCHEMAS[path.name])
 
 
-def _migrate(connection: SqliteConnection, path: Path) -> None:
+def _migrate(connection: SqliteConnection, path: Path, *, follows: bool) -> None:
     """Run what this file lacks, each step in one transaction: whenever it is cut, the next start goes on."""
     steps = SCHEMAS[path.name]
-    connection.create_scalar_function("packed_columns", packed_columns, 4)
-    connection.create_scalar_function("repacked", repacked, 1)
     if _is_present(connection, path):
         _assert_unedited(connection, path)
         return
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number, name in enumerate(steps[version:], version + 1):
+    if path.name != EVENTS and _is_view(connection):
+        if follows:
+            return
+        raise BufferUnavailable(f"{path.name} has schema {version}, until a node of this version writes to its stream")
+    for number in range(version + 1, len(steps) + 1):
         with _waited_for(connection):
             # Two processes may open a file at once; the second finds the work done.
-            if connection.execute("PRAGMA user_version").fetchone()[0] < number:
-                for statement in _statements(_script(name)):
-                    _step(connection, path, statement)
-                _note_digests(connection, steps[:number])
-                connection.execute(f"PRAGMA user_version = {number}")
+            bring_forward(connection, path, number)
+
+
+def bring_forward(connection: SqliteConnection, path: Path, schema: int) -> None:
+    """Run the steps that a file lacks of a schema, in a transaction that goes on. Raises as `open_writer` does."""
+    connection.create_scalar_function("packed_columns", packed_columns, 4)
+    connection.create_scalar_function("repacked", repacked, 1)
+    steps = SCHEMAS[path.name]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for number in range(version + 1, schema + 1):
+        for statement in _statements(_script(steps[number - 1])):
+            _step(connection, path, statement)
+        _note_digests(connection, steps[:number])
+        connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _is_view(connection: SqliteConnection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [VIEW_TABLE]).fetchone() is not None
 
 
 def _script(name: str) -> str:

@@ -34,6 +34,8 @@ LOOK_UP = {WRONG_LAST, SAID_BEFORE}
 READ_MESSAGES_MAX, ASKED_BYTES_MAX = 1_000, 4 * 2**20
 # Who waits for the next message looks by itself that often, for a hint may be lost.
 LOOK_S = 2.0
+# Messages that are overwritten at once; and what is said of one that is not there.
+ERASED_AT_ONCE, NO_MESSAGE = 16, 10043
 # A part of a message says which it is, of how many.
 PART = "Penstock-Part"
 
@@ -260,12 +262,25 @@ class JetStreams:
         if int(got) != number:
             raise WitnessDamaged(f"stream {stream}", expected=f"message {number}", got=f"message {got}")
 
-    async def prune(self, stream: str, *, through: int) -> None:
-        """Purge up to a number."""
+    async def prune(self, stream: str, *, through: int, is_erasing: bool = False) -> None:
+        """Purge up to a number; for an erasure each message is overwritten in its block before that."""
         span = await self.span(stream)
         through = min(through, span.last)
+        if is_erasing:
+            numbers = range(span.pruned + 1, through + 1)
+            for start in range(0, len(numbers), ERASED_AT_ONCE):
+                some = numbers[start : start + ERASED_AT_ONCE]
+                await asyncio.gather(*(self._erase(stream, number) for number in some))
         if through > span.pruned:
             await self.connection.api(f"STREAM.PURGE.{title_of('STREAM', stream)}", {"seq": through + 1})
+
+    async def _erase(self, stream: str, number: int) -> None:
+        try:
+            # Without `no_erase` the bytes are overwritten on every server.
+            await self.connection.api(f"STREAM.MSG.DELETE.{title_of('STREAM', stream)}", {"seq": number})
+        except JetStreamError as error:
+            if error.code not in NOT_FOUND | {NO_MESSAGE}:
+                raise
 
     async def _known(self, stream: str) -> None:
         if stream not in self.known:

@@ -107,7 +107,7 @@ class PostgresWitness:
         rows = await self.connection.ask(SPAN, {"stream": checked_name(stream)})
         return Span(*rows[0]) if rows else Span(pruned=0, last=0)
 
-    async def prune(self, stream: str, *, through: int) -> None:
+    async def prune(self, stream: str, *, through: int, is_erasing: bool = False) -> None:  # noqa: ARG002 - bodies go at once anyway
         """Take the bodies away, and rows whose ids need not be remembered; vacuuming takes them from the files."""
         values = {"stream": checked_name(stream), "through": through, "remembered_s": IDS_REMEMBERED_S}
         await self.connection.ask(PRUNE, values)

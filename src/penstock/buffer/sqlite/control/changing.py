@@ -32,8 +32,8 @@ SHARED = dict[Path, SharesChanges]()
 def opened_to_change(path: Path, *, checked: bool = True) -> Iterator[SqliteConnection]:
     """Open a file to change it. Raises BufferUnavailable, StoreDamaged, and what SQLite raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(open_writer(path, checked=checked)) as connection:
-        shared = SHARED.get(path)
+    shared = SHARED.get(path)
+    with contextlib.closing(open_writer(path, checked=checked, follows=shared is not None)) as connection:
         if shared is None:
             yield connection
             return

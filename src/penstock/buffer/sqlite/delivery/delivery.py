@@ -205,6 +205,15 @@ class DeliveryStore:
 
         Raises BufferUnavailable, StoreDamaged.
         """
+        if self.recorder is None:
+            return await self._remove(removal)
+        self.recorder.is_erasing = True
+        try:
+            return await self._remove(removal)
+        finally:
+            self.recorder.is_erasing = False
+
+    async def _remove(self, removal: Removal) -> bool:
         for destination in await self.group.run(destinations_of):
             self.intake(destination)
         # What is held of the log was read before their events were taken out of it.

@@ -120,7 +120,7 @@ class ListedPeople:
         """Yield the subjects that an event is about: one person, or the accounts that it belongs to."""
         if not listing.accounts:
             who = event.user_id or next((k[2:] for k in sorted(keys_of(event)) if k.startswith("p:") and "@" in k), "")
-            # Of an event that was erased nobody is left.
+            # An event that was erased names no person.
             if asked := who or event.anonymous_id:
                 yield person_of(asked, self.known).subject or f"anon:{asked}"
             return

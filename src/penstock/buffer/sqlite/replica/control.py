@@ -18,6 +18,7 @@ from typing import TypeVar
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.file import CONTROL, SCHEMAS
 from penstock.buffer.sqlite.replica import changes, messages
+from penstock.buffer.sqlite.replica.follower import do, schema_of
 from penstock.buffer.sqlite.replica.messages import ViewPlace, What, chained, encoded, message_of, place_behind
 from penstock.buffer.sqlite.replica.place import become_view, move, require_view_or_nothing
 from penstock.errors import AnotherWasFirst, BufferUnavailable, WitnessUnreachable
@@ -77,7 +78,7 @@ class SharedChanges:
             yield
             if body := session.changeset():
                 sequences = changes.sequences_of(connection)
-                move(connection, self._appended(place, body, sequences))
+                move(connection, self._appended(place, What.CHANGES, body, sequences))
         finally:
             session.close()
 
@@ -94,16 +95,21 @@ class SharedChanges:
                 raise BufferUnavailable("this node is behind the others, and reads a snapshot of them first")
             for entry in entries:
                 message = messages.read(STREAM, entry.message, number=entry.number)
-                messages.check(STREAM, message, place, number=entry.number, schema=self.schema)
-                if message.what is What.CHANGES:
-                    changes.take_in(connection, message, name=f"{STREAM} {entry.number}")
+                schema = schema_of(connection)
+                messages.check(
+                    STREAM, message, place, number=entry.number, schema=schema, known=self.schema, oldest=schema
+                )
+                do(connection, Path(CONTROL), message, name=f"{STREAM} {entry.number}")
                 place = place_behind(place, message, entry.number)
-            if not entries:
+            if not entries and schema_of(connection) < self.schema:
+                # Older nodes stop there until they are upgraded; this one takes its own message in at the next look.
+                self._appended(place, What.SCHEMA, b"", {})
+            elif not entries:
                 move(connection, place)
                 return place
 
-    def _appended(self, place: ViewPlace, body: bytes, sequences: dict[str, int]) -> ViewPlace:
-        message = chained(message_of(What.CHANGES, body, schema=self.schema, sequences=sequences), place, epoch=0)
+    def _appended(self, place: ViewPlace, what: What, body: bytes, sequences: dict[str, int]) -> ViewPlace:
+        message = chained(message_of(what, body, schema=self.schema, sequences=sequences), place, epoch=0)
         said, id_ = encoded(message), f"{self.token}-{message.chain.hex()}"
         for tried in range(1, TRIES + 1):
             try:

@@ -14,13 +14,15 @@ from typing import Any
 
 import msgspec
 
+from penstock.buffer.port.traces import Removal
 from penstock.buffer.rules.store_shares import StoreShares, whole
 from penstock.buffer.sqlite.connections import SqliteConnection
-from penstock.buffer.sqlite.file import EVENTS, SCHEMAS
 from penstock.buffer.sqlite.group_commit import GroupCommit
 from penstock.buffer.sqlite.log import segments
 from penstock.buffer.sqlite.log.ids import Filter, MessageIds, places_in_runs
 from penstock.buffer.sqlite.log.log import ANY_TIME_MS, PRUNE_PAGES_MAX, PRUNE_ROWS_MAX, Appends, cut
+from penstock.buffer.sqlite.privacy import log_removal
+from penstock.buffer.sqlite.privacy.log_removal import ErasedNumbers
 from penstock.buffer.sqlite.replica import messages
 from penstock.buffer.sqlite.replica.follower import FileView
 from penstock.buffer.sqlite.replica.lives import life_in_use
@@ -33,18 +35,22 @@ from penstock.buffer.sqlite.replica.messages import (
     message_of,
     place_behind,
 )
-from penstock.buffer.sqlite.replica.place import floor_of, move, raise_floor
+from penstock.buffer.sqlite.replica.place import floor_of, move, note_wiped, raise_floor
 from penstock.errors import BufferUnavailable, SettingsError, ViewRefused, WitnessUnreachable
 from penstock.event import Batch
 from penstock.witness.port import NotAppended, StreamEntry, Streams
 
 STREAM = "EVENTS"
+#: How events are told in the stream: the number of the first events.db that told them so. Each view reads all from the first on.
+FORMAT, FORMATS_FROM = 7, 7
 # Requests that came meanwhile go together up to so much; a larger one has a message of its own.
 BODY_BYTES = 1 << 20
 # No share is reckoned with here: what is taken in was accepted.
 NO_BOUND = 10**18
 # How often a node that prunes tries to say what all before came to, while others append.
 TRIES = 3
+# What depends on what is stored, or changes it.
+APART = {What.PRUNED, What.ERASED}
 WHOLE = f"""
 SELECT max(last_seq) FROM (SELECT last_seq, received_at_ms FROM segment WHERE last_seq < ? ORDER BY last_seq LIMIT {PRUNE_ROWS_MAX})
 WHERE received_at_ms < ?
@@ -126,7 +132,7 @@ class StreamedLog:
     async def _append(self, parts: RequestParts) -> None:
         body = msgspec.msgpack.encode([tuple(part) for part in parts])
         self.appended += 1
-        said = encoded(message_of(What.EVENTS, body, schema=len(SCHEMAS[EVENTS])))
+        said = encoded(message_of(What.EVENTS, body, schema=FORMAT))
         try:
             await self.witness.append(STREAM, said, expected=None, id=f"{self.token}-{self.appended}")
         except WitnessUnreachable as error:
@@ -174,17 +180,21 @@ class EventsView(FileView):
     def _take_in(self, entries: Sequence[StreamEntry]) -> None:
         place, some = self.place, list[Callable[[SqliteConnection], Any]]()
         for message, number in self._fresh(entries):
-            messages.check(self.stream, message, place, number=number, schema=self.schema)
-            if message.what is What.PRUNED:
+            self.check(message, place, number)
+            if message.what in APART:
                 # Which ids are known depends on what is stored: this belongs exactly between its neighbours.
                 self._write(some, place)
                 some = []
             place = place_behind(place, message, number)
             some.append(functools.partial(self.change, message=message, name=f"{self.stream} {number}"))
-            if message.what is What.PRUNED:
+            if message.what in APART:
                 self._write(some, place)
                 some = []
         self._write(some, place)
+
+    def check(self, message: StreamMessage, place: ViewPlace, number: int) -> None:
+        """Raise ViewRefused where a message does not follow a place. Its file's schema is each node's own: events are told, not rows."""
+        messages.check(self.stream, message, place, number=number, schema=FORMAT, known=FORMAT, oldest=FORMATS_FROM)
 
     def _write(self, some: Sequence[Callable[[SqliteConnection], Any]], place: ViewPlace) -> None:
         if some:
@@ -193,11 +203,36 @@ class EventsView(FileView):
 
     def change(self, connection: SqliteConnection, message: StreamMessage, *, name: str) -> None:
         """Store events, or remove those that the stream says."""
-        super().change(connection, message, name=name)
+        self.require_body(message, name=name)
         if message.what is What.EVENTS:
             self.appends.take([segments.SegmentPart(*part) for part in _parts_of(message.body)])
         elif message.what is What.PRUNED:
             self._remove(connection, msgspec.msgpack.decode(message.body, type=int))
+        elif message.what is What.ERASED:
+            self._erase(connection, msgspec.msgpack.decode(message.body, type=ErasedNumbers))
+
+    def _erase(self, connection: SqliteConnection, numbers: ErasedNumbers) -> None:
+        # What is remembered of message ids is read again before the next event.
+        self.appends.version = None if log_removal.erase_numbers(connection, numbers) else self.appends.version
+        self.is_wiped = False
+        note_wiped(connection, wiped=False)
+
+    async def remove(self, removal: Removal) -> bool:
+        """Take people's events out at every node; return whether nothing is left of them in this one's file.
+
+        What the stream says of it is numbers. Raises ViewRefused, WitnessUnreachable, and what the file raises.
+        """
+        loop = asyncio.get_running_loop()
+        await self.catch_up()
+        for some in log_removal.in_steps(removal.seqs):
+            find = functools.partial(log_removal.numbers_of, self.connection, some, removal.names)
+            numbers = await loop.run_in_executor(self.executor, find)
+            if numbers.gone or numbers.trimmed:
+                said = message_of(What.ERASED, msgspec.msgpack.encode(numbers), schema=FORMAT)
+                id_ = f"erased-{secrets.token_hex(8)}"
+                await self.witness.append(STREAM, encoded(said), expected=None, id=id_)
+                await self.catch_up()
+        return await self.wipe()
 
     def _remove(self, connection: SqliteConnection, below: int) -> None:
         segments.remove(connection, below_seq=below, older_than_ms=ANY_TIME_MS, rows_max=NO_BOUND)
@@ -215,7 +250,7 @@ class EventsView(FileView):
         old = await loop.run_in_executor(self.executor, self._old, settled_below, older_than_ms)
         if not old:
             return 0
-        said = message_of(What.PRUNED, msgspec.msgpack.encode(old + 1), schema=self.schema)
+        said = message_of(What.PRUNED, msgspec.msgpack.encode(old + 1), schema=FORMAT)
         id_ = f"pruned-{secrets.token_hex(8)}"
         for _ in range(TRIES):
             # Who appends behind a place that is known says also what all before it came to: other views compare.

@@ -11,28 +11,69 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from penstock.buffer.sqlite.connections import SqliteConnection
-from penstock.buffer.sqlite.file import SCHEMAS, as_store_errors, open_writer, transaction
+from penstock.buffer.sqlite.delivery.retention import scrub
+from penstock.buffer.sqlite.file import SCHEMAS, as_store_errors, bring_forward, open_writer, transaction
+from penstock.buffer.sqlite.privacy import slack
 from penstock.buffer.sqlite.replica import changes, messages, snapshots
 from penstock.buffer.sqlite.replica.lives import newest_move
-from penstock.buffer.sqlite.replica.messages import StreamMessage, ViewPlace, What, place_behind
-from penstock.buffer.sqlite.replica.place import become_view, life_of, move, place_of, require_view_or_nothing
+from penstock.buffer.sqlite.replica.messages import (
+    StreamMessage,
+    ViewPlace,
+    What,
+    chained,
+    encoded,
+    message_of,
+    place_behind,
+)
+from penstock.buffer.sqlite.replica.place import (
+    become_view,
+    is_wiped,
+    life_of,
+    move,
+    note_wiped,
+    place_of,
+    require_view_or_nothing,
+)
 from penstock.errors import SnapshotReplaced, ViewRefused
 from penstock.witness.port import Span, StreamEntry, ViewSnapshot, Witness
+
+# What rows change by, where the stream has changesets.
+CHANGING = {What.CHANGES, What.ERASED}
+
+
+def do(connection: SqliteConnection, path: Path, message: StreamMessage, *, name: str) -> None:
+    """Do to a file what a message says, where the stream has changesets."""
+    if message.what is What.SCHEMA:
+        bring_forward(connection, path, message.schema)
+    if message.what in CHANGING and message.body:
+        changes.take_in(connection, message, name=name)
+    if message.what is What.ERASED:
+        note_wiped(connection, wiped=False)
+
+
+def schema_of(connection: SqliteConnection) -> int:
+    """Return the schema that a file has now."""
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return found
 
 
 class FileView:
     """One file of a data folder that follows a stream. `open` before use, and close it before an owner opens the file."""
 
     def __init__(self, path: Path, stream: str, witness: Witness) -> None:
-        self.path, self.stream, self.witness, self.schema = path, stream, witness, len(SCHEMAS[path.name])
+        self.path, self.stream, self.witness, self.schema = path, stream, witness, 0
+        #: The newest schema that this Penstock knows; the file has the one that the stream says, `schema`.
+        self.known = len(SCHEMAS[path.name])
         self.place = ViewPlace()
         self.is_open, self.loading = False, asyncio.Lock()
         #: Which life of its stream the file is in, and whether that is the one in use.
         self.life, self.is_agreed = "", False
+        #: Whether nothing that was erased may lie between the rows any more.
+        self.is_wiped = True
 
     def open(self) -> None:
         """Open the file, made new if it is not there. Raises BufferUnavailable, StoreDamaged, SettingsError."""
-        self.connection = open_writer(self.path)
+        self.connection = open_writer(self.path, follows=True)
         self.executor = concurrent.futures.ThreadPoolExecutor(1, f"view of {self.stream}")
         with as_store_errors(self.path.name):
             require_view_or_nothing(self.connection, self.path)
@@ -50,7 +91,8 @@ class FileView:
         """Learn from the file what it says: it was opened, or is another one now. In the writer's thread."""
         with as_store_errors(self.path.name):
             self.place = become_view(self.connection, self.stream)
-            self.life = life_of(self.connection)
+            self.schema = schema_of(self.connection)
+            self.life, self.is_wiped = life_of(self.connection), is_wiped(self.connection)
 
     async def step(self, *, wait_s: float = 0.0) -> int:
         """Take in what comes next, waiting for it; return how many messages that were.
@@ -67,6 +109,29 @@ class FileView:
             return 0
         await asyncio.get_running_loop().run_in_executor(self.executor, self._take_in, found)
         return len(found)
+
+    async def wipe(self) -> bool:
+        """Overwrite what was erased and still lies between rows, if anything was; return whether that is done.
+
+        While another process reads the write-ahead log it cannot be emptied: then it is done at the next call. For once a second.
+        """
+        if not self.is_wiped:
+            self.is_wiped = await asyncio.get_running_loop().run_in_executor(self.executor, self._wipe)
+        return self.is_wiped
+
+    def _wipe(self) -> bool:
+        with as_store_errors(self.path.name):
+            if slack.is_sealed(self.path):
+                # It could only be written anew; until then what lies there is encrypted.
+                is_done = scrub(self.connection)
+            else:
+                pages = slack.pages_with(self.path, slack.has_left_overs) if scrub(self.connection) else None
+                is_done = pages is not None and all(
+                    slack.overwrite(self.connection, self.path, some) for some in slack.in_steps(pages)
+                )
+            if is_done:
+                note_wiped(self.connection, wiped=True)
+            return is_done
 
     async def catch_up(self) -> int:
         """Take in all that was in the stream when this was called; return how many messages that were."""
@@ -86,20 +151,33 @@ class FileView:
     async def _begin_anew(self, life: str) -> None:
         kept = await self.witness.get_snapshot(self.stream)
         if kept is None:
-            hint = messages.RESEED
-            raise ViewRefused(self.stream, expected=f"a snapshot of its life {life}", got="none", hint=hint)
+            expected = f"a snapshot of its life {life}"
+            raise ViewRefused(self.stream, expected=expected, got="none", hint="run penstock cluster reseed once more")
         await self._load(kept, is_other_life=True)
 
     def _take_in(self, entries: Sequence[StreamEntry]) -> None:
         with as_store_errors(self.path.name), transaction(self.connection):
             # Others of this node may write the file too; what it says counts.
             place = self.place = place_of(self.connection)
+            self.schema = schema_of(self.connection)
             for message, number in self._fresh(entries):
-                messages.check(self.stream, message, place, number=number, schema=self.schema)
+                self.check(message, place, number)
                 self.change(self.connection, message, name=f"{self.stream} {number}")
                 place = place_behind(place, message, number)
             move(self.connection, place)
         self.place = place
+
+    async def bring_forward(self) -> None:
+        """Let the file have this Penstock's schema, here and at every node, where many write; older ones stop there.
+
+        Raises ViewRefused, WitnessUnreachable, and what the file raises.
+        """
+        await self.catch_up()
+        while self.schema < self.known:
+            said = chained(message_of(What.SCHEMA, b"", schema=self.known), self.place, epoch=0)
+            id_ = f"schema-{said.chain.hex()}"
+            await self.witness.append(self.stream, encoded(said), expected=self.place.number, id=id_)
+            await self.catch_up()
 
     def _fresh(self, entries: Sequence[StreamEntry]) -> Iterator[tuple[StreamMessage, int]]:
         """Yield what is not taken in yet: two may have read at the same time, and take in one after the other."""
@@ -110,11 +188,23 @@ class FileView:
 
     def change(self, connection: SqliteConnection, message: StreamMessage, *, name: str) -> None:
         """Do to the file what a message says."""
+        self.require_body(message, name=name)
+        do(connection, self.path, message, name=name)
+        self.schema = message.schema if message.what is What.SCHEMA else self.schema
+        self.is_wiped = self.is_wiped and message.what is not What.ERASED
+
+    def check(self, message: StreamMessage, place: ViewPlace, number: int) -> None:
+        """Raise ViewRefused where a message does not follow a place, or cannot be taken in."""
+        messages.check(
+            self.stream, message, place, number=number, schema=self.schema, known=self.known, oldest=self.schema
+        )
+
+    @staticmethod
+    def require_body(message: StreamMessage, *, name: str) -> None:
+        """Refuse a message whose body was taken out: what it changed cannot be known. Raises ViewRefused."""
         if message.is_erased:
             hint = "what it changed is in a later snapshot: take the file away, and the node begins from there"
             raise ViewRefused(name, expected="a message with its body", got="one without", hint=hint)
-        if message.what is What.CHANGES:
-            changes.take_in(connection, message, name=name)
 
     async def _begin_again(self, span: Span) -> None:
         """Go on from the newest snapshot, for the stream has gone past this view. Raises ViewRefused."""

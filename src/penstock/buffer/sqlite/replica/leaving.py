@@ -53,7 +53,7 @@ async def leave(folder: Path, witness: Witness, *, clock: Clock, tell: Tell) -> 
         await _take_in_all(folder, witness, said, clock=clock, tell=tell)
     await say(witness, Move(Phase.MOVED, said.life, identity))
     for file in following:
-        opened = contextlib.closing(open_writer(folder / file))
+        opened = contextlib.closing(open_writer(folder / file, follows=True))
         with opened as connection, as_store_errors(file), transaction(connection):
             be_no_view(connection)
         tell(f"{file}: follows no stream any more")

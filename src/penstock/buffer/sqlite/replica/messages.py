@@ -9,7 +9,7 @@ import hashlib
 
 import msgspec
 
-from penstock.errors import ViewRefused
+from penstock.errors import ViewOutdated, ViewRefused
 
 DIGEST_BYTES = 16
 #: Before the first message.
@@ -27,6 +27,11 @@ class What(enum.StrEnum):
     EVENTS = "events"
     #: Events below a number are removed at every node.
     PRUNED = "pruned"
+    #: People are taken out at every node, and what is left of them between rows is overwritten. Of EVENTS the body is numbers of
+    #: events (ErasedNumbers); elsewhere rows change, as by CHANGES.
+    ERASED = "erased"
+    #: Rows have the tables of this message's schema from here on: each view brings its file to it at this very place.
+    SCHEMA = "schema"
     #: The stream was made of a file, which a snapshot of this number has; what came before counts no more. See moves.py.
     BEGUN = "begun"
 
@@ -110,13 +115,21 @@ def read(stream: str, raw: bytes, *, number: int) -> StreamMessage:
     return message
 
 
-def check(stream: str, message: StreamMessage, place: ViewPlace, *, number: int, schema: int) -> None:
-    """Raise ViewRefused where a message does not follow a place, or is not of this schema."""
-    if message.schema > schema:
-        hint = "it was written by a newer Penstock: upgrade this node"
-        raise _refused(stream, number, f"schema {schema}", message.schema, hint=hint)
-    if message.schema < schema:
-        hint = "it was written by an older Penstock: stop all nodes, and begin from a snapshot of this version"
+def check(
+    stream: str, message: StreamMessage, place: ViewPlace, *, number: int, schema: int, known: int = 0, oldest: int = 0
+) -> None:
+    """Raise ViewRefused where a message does not follow a place, or is of another schema than the view's file.
+
+    `known` is the newest that this Penstock knows: a newer one is ViewOutdated. Messages from `oldest` on can be taken in. Both are
+    the file's, unless they are told.
+    """
+    known, oldest = known or schema, oldest or schema
+    if message.schema > known:
+        hint = "it was written by a newer Penstock: upgrade this node, and it follows again from here"
+        raise ViewOutdated(f"{stream} {number}", expected=f"schema {known} or older", got=message.schema, hint=hint)
+    is_step = message.what is What.SCHEMA and message.schema >= schema
+    if not (oldest <= message.schema <= schema or is_step):
+        hint = "an older Penstock wrote it: this node begins once a snapshot is there, or a node of its version has the lease"
         raise _refused(stream, number, f"schema {schema}", message.schema, hint=hint)
     if message.chain and message.chain != chain_behind(place, message):
         raise _refused(stream, number, "the message that follows what this node has seen", "another one", hint=RESEED)

@@ -13,7 +13,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from penstock.buffer.sqlite.doctor.backup import Tell
-from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, SCHEMAS, as_store_errors, open_writer, transaction
+from penstock.buffer.sqlite.file import (
+    CONTROL,
+    DELIVERY,
+    EVENTS,
+    SCHEMAS,
+    as_store_errors,
+    bring_forward,
+    open_writer,
+    transaction,
+)
 from penstock.buffer.sqlite.folder import identity_of
 from penstock.buffer.sqlite.replica import snapshots
 from penstock.buffer.sqlite.replica.lives import Move, Phase, newest_move, say
@@ -45,7 +54,9 @@ async def begin(folder: Path, witness: Witness, *, life: str, tell: Tell, is_ove
 def made_whole(folder: Path) -> str:
     """Make the files that a folder lacks, and bring all to their schema; return its identity. Raises what files raise."""
     for file in STREAMS:
-        open_writer(folder / file).close()
+        opened = contextlib.closing(open_writer(folder / file, follows=True))
+        with opened as connection, as_store_errors(file), transaction(connection):
+            bring_forward(connection, folder / file, len(SCHEMAS[file]))
     return identity_of(folder / EVENTS)
 
 

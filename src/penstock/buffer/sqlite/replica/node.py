@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+from penstock.buffer.port.traces import Removal
 from penstock.buffer.sqlite.delivery.delivery import DeliveryStore
 from penstock.buffer.sqlite.file import DELIVERY, EVENTS, SCHEMAS
 from penstock.buffer.sqlite.replica import snapshots
@@ -73,6 +74,7 @@ class DeliveryNode:
         """Take events in for ever, beside everything else; while that cannot be done, wait. Raises ViewRefused, StoreDamaged."""
         while True:
             await _unless_unavailable(self.events.step(wait_s=WAIT_S))
+            await _unless_unavailable(self.events.wipe())
 
     async def standing(self, *, owned: Recorder | None = None) -> NodeStanding:
         """Return how far this node is behind, and who owns delivery.db; `owned` is what this one writes it with, while it does.
@@ -93,6 +95,7 @@ class DeliveryNode:
         while True:
             try:
                 await _unless_unavailable(self.state.step(wait_s=WAIT_S))
+                await _unless_unavailable(self.state.wipe())
                 if self.clock.steady() - asked_at < WAIT_S:
                     continue
                 asked_at = self.clock.steady()
@@ -133,15 +136,29 @@ class DeliveryNode:
                 number = await snapshots.put(view.path, view.stream, self.witness)
                 await self.witness.prune(view.stream, through=number)
 
+    async def remove(self, store: DeliveryStore, removal: Removal) -> bool:
+        """Take people out of delivery.db, as its owner, and let nothing in the streams have them; return whether that was all.
+
+        Their events are taken out before, by `events.remove`. Raises SteppedDown, WitnessUnreachable, and what the files raise.
+        """
+        if not await store.remove(removal):
+            return False
+        views = (snapshots.ViewFile(view.path, view.stream) for view in (self.state, self.events))
+        await snapshots.forget_behind(views, self.witness)
+        return True
+
     async def _take_over(self) -> DeliveryStore:
         """Fence the owner before, take in all that is left, and open the store. Raises SteppedDown, WitnessUnreachable."""
-        schema = len(SCHEMAS[DELIVERY])
+        newest = len(SCHEMAS[DELIVERY])
         await life_in_use(self.witness)
         await self.state.catch_up()
-        recorder = Recorder(STATE, self.witness, schema=schema, epoch=self.keeper.epoch, holds=self.keeper.holds)
+        recorder = Recorder(STATE, self.witness, schema=newest, epoch=self.keeper.epoch, holds=self.keeper.holds)
         recorder.place = self.state.place
-        said = message_of(What.OWNER, self.node.encode(), schema=schema)
-        await recorder.append(chained(said, self.state.place, epoch=self.keeper.epoch))
+        said = message_of(What.OWNER, self.node.encode(), schema=self.state.schema)
+        recorder.place = await recorder.append(chained(said, self.state.place, epoch=self.keeper.epoch))
+        if self.state.schema < newest:
+            step = message_of(What.SCHEMA, b"", schema=newest)
+            recorder.place = await recorder.append(chained(step, recorder.place, epoch=self.keeper.epoch))
         await self.state.catch_up()
         await self.events.catch_up()
         self.state.close()

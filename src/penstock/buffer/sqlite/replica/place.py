@@ -8,11 +8,11 @@ numbers of before say nothing there (moves.py).
 from pathlib import Path
 
 from penstock.buffer.sqlite.connections import SqliteConnection
-from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS
+from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, VIEW_TABLE
 from penstock.buffer.sqlite.replica.messages import ViewPlace
 from penstock.errors import ViewRefused
 
-TABLE = "view_of_stream"
+TABLE = VIEW_TABLE
 MADE = f"""
 CREATE TABLE IF NOT EXISTS {TABLE} (
     id     INTEGER PRIMARY KEY CHECK (id = 1),
@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
     chain  BLOB    NOT NULL,
     epoch  INTEGER NOT NULL,
     floor  INTEGER NOT NULL DEFAULT 1,
-    life   TEXT    NOT NULL DEFAULT ''
+    life   TEXT    NOT NULL DEFAULT '',
+    wiped  INTEGER NOT NULL DEFAULT 1
 ) STRICT
 """
 READ = f"SELECT number, chain, epoch FROM {TABLE}"  # noqa: S608 - our own constant
@@ -38,7 +39,7 @@ SOMETHING_IN = {
 def become_view(connection: SqliteConnection, stream: str) -> ViewPlace:
     """Let a file follow a stream from now on, if it does not yet; return how far it has come."""
     connection.execute(MADE)
-    connection.execute(f"INSERT OR IGNORE INTO {TABLE} VALUES (1, ?, 0, x'', 0, 1, '')", [stream])  # noqa: S608 - our own
+    connection.execute(f"INSERT OR IGNORE INTO {TABLE} VALUES (1, ?, 0, x'', 0, 1, '', 1)", [stream])  # noqa: S608 - our own
     return place_of(connection)
 
 
@@ -82,6 +83,16 @@ def begin_life(connection: SqliteConnection, stream: str, place: ViewPlace, life
     become_view(connection, stream)
     move(connection, place)
     connection.execute(f"UPDATE {TABLE} SET life = ?", [life])  # noqa: S608 - our own constant
+
+
+def is_wiped(connection: SqliteConnection) -> bool:
+    """Return whether nothing that was erased may lie between the rows any more."""
+    return bool(connection.execute(f"SELECT wiped FROM {TABLE}").fetchone()[0])  # noqa: S608 - our own constant
+
+
+def note_wiped(connection: SqliteConnection, *, wiped: bool) -> None:
+    """Write down whether something that was erased may lie between the rows, so that a kill forgets it not."""
+    connection.execute(f"UPDATE {TABLE} SET wiped = ?", [wiped])  # noqa: S608 - our own constant
 
 
 def be_no_view(connection: SqliteConnection) -> None:

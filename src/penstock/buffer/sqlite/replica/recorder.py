@@ -102,6 +102,8 @@ class Recorder:
         self.stepped_down = ""
         #: Another message came first: nothing of ours was appended.
         self.was_refused = False
+        #: What is changed now takes people out: every view overwrites what that leaves.
+        self.is_erasing = False
 
     def transactions(self, connection: SqliteConnection, **hooks: Callable[[], None]) -> RecordedTransactions:
         """Return what writes the file, which is a view of the stream up to its end."""
@@ -121,7 +123,8 @@ class Recorder:
         answers, body, sequences = await run(executor, self.written.begin, operations)
         if not body:
             return answers
-        message = message_of(What.CHANGES, body, schema=self.schema, sequences=sequences)
+        what = What.ERASED if self.is_erasing else What.CHANGES
+        message = message_of(what, body, schema=self.schema, sequences=sequences)
         try:
             place = await self.append(chained(message, self.place, epoch=self.epoch))
         except BaseException:

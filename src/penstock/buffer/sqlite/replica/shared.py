@@ -31,7 +31,7 @@ class SharedFile:
 
     def open(self) -> None:
         """Open the file for changes. Raises BufferUnavailable, StoreDamaged, SettingsError."""
-        self.connection = open_writer(self.view.path, checked=False)
+        self.connection = open_writer(self.view.path, checked=False, follows=True)
         self.executor = concurrent.futures.ThreadPoolExecutor(1, f"changes of {self.view.stream}")
 
     def close(self) -> None:
@@ -39,16 +39,19 @@ class SharedFile:
         self.executor.shutdown()
         self.connection.close()
 
-    async def change(self, operation: Callable[[SqliteConnection], Answer]) -> Answer:
+    async def change(self, operation: Callable[[SqliteConnection], Answer], *, is_erasing: bool = False) -> Answer:
         """Run an operation in a transaction that every node will have; return its answer. It may run several times, and counts once.
+
+        One that takes people out `is_erasing`: every node overwrites what that leaves between its rows.
 
         Raises BufferUnavailable when others were always first, or when no answer came, and then it may have been kept; what
         the operation raises; ViewRefused, WitnessUnreachable.
         """
         async with self.lock:
             for _ in range(TRIES):
-                await self.view.catch_up()
+                await self.view.bring_forward()
                 recorder = self._recorder()
+                recorder.is_erasing = is_erasing
                 await asyncio.get_running_loop().run_in_executor(self.executor, recorder.transactions, self.connection)
                 try:
                     [answer] = await recorder(self.executor, None, [operation])

@@ -6,16 +6,17 @@ page by page in one transaction of SQLite, so that a reader sees the one or the 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor
 from pathlib import Path
 
 from penstock.buffer.sqlite import folder
 from penstock.buffer.sqlite.connections import SqliteConnection, connect, connect_to_read
-from penstock.buffer.sqlite.file import SCHEMAS, as_store_errors
+from penstock.buffer.sqlite.file import EVENTS, SCHEMAS, as_store_errors, bring_forward, transaction
 from penstock.buffer.sqlite.replica.place import place_of
-from penstock.errors import ViewRefused
-from penstock.witness.port import PIECE_BYTES_MAX, ViewSnapshot, ViewSnapshots
+from penstock.errors import ViewOutdated, ViewRefused
+from penstock.witness.port import PIECE_BYTES_MAX, ViewSnapshot, ViewSnapshots, Witness
 
 # Lies beside a file while a copy of it goes or comes.
 GOING, COMING = ".going", ".coming"
@@ -30,6 +31,25 @@ async def put(path: Path, stream: str, witness: ViewSnapshots) -> int:
     finally:
         going.unlink(missing_ok=True)
     return number
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ViewFile:
+    """A file that follows a stream."""
+
+    path: Path
+    stream: str
+
+
+async def forget_behind(views: Iterable[ViewFile], witness: Witness) -> None:
+    """Let streams keep nothing of what views had before now: snapshots of them as they are, and all that led there is pruned.
+
+    Old values of rows that were changed or removed stand in changesets, so that is what an erasure needs. A view that has not come
+    so far begins with the snapshot. Raises WitnessUnreachable, BufferUnavailable.
+    """
+    for view in views:
+        number = await put(view.path, view.stream, witness)
+        await witness.prune(view.stream, through=number, is_erasing=True)
 
 
 async def load(
@@ -90,10 +110,15 @@ def _replace(connection: SqliteConnection, path: Path, coming: Path, number: int
 
 
 def _assert_is(copy: SqliteConnection, path: Path, number: int) -> None:
-    schema, expected = copy.execute("PRAGMA user_version").fetchone()[0], len(SCHEMAS[path.name])
-    if schema != expected:
-        hint = "it was put by another version of Penstock: upgrade this node, or put one from a node of this version"
-        raise ViewRefused(f"snapshot {number} of {path.name}", expected=f"schema {expected}", got=schema, hint=hint)
+    schema, known = copy.execute("PRAGMA user_version").fetchone()[0], len(SCHEMAS[path.name])
+    if schema > known:
+        hint = "it was put by a newer Penstock: upgrade this node, and it begins with it"
+        name = f"snapshot {number} of {path.name}"
+        raise ViewOutdated(name, expected=f"schema {known} or older", got=schema, hint=hint)
+    if path.name == EVENTS:
+        # Its schema is each node's own; of the others it is what the stream says.
+        with transaction(copy):
+            bring_forward(copy, path, known)
     found = place_of(copy).number
     if found != number:
         raise ViewRefused(f"snapshot of {path.name}", expected=f"one of number {number}", got=found)
