@@ -343,6 +343,16 @@ def test_the_mapping_page_says_where_fields_come_from_and_which_traits_go_nowher
     assert "traits.tags[…] 1 it is inside traits.tags, an array" in page
 
 
+def test_the_newest_value_of_a_field_with_several_parts_is_json_and_fields_that_nothing_fills_are_folded(world, admin):
+    world.receive(ANA | {"traits": {"company": {"id": "acme"}}})
+    page = admin.get("/mapping/custify").text
+    folded = " ".join(re.findall(r"<details><summary>.*?</details>", page, flags=re.DOTALL))
+
+    assert '[{"company_id": "acme", "remove": false}]' in text_of(admin.get("/mapping/custify"))
+    assert "traits.phone" in folded
+    assert ">companies<" not in folded
+
+
 def test_switches_are_saved_from_the_page_that_showed_their_difference(world, admin):
     world.receive({"type": "page", "userId": "ana", "messageId": "m1"})
     preview = admin.get("/mapping/custify?preview=1&mapping=custify%2F1&nested=drop&page_views=on")

@@ -229,3 +229,19 @@ def test_an_event_that_was_only_asked_about_does_not_say_that_no_call_was_made(w
     page = text_of(admin.get("/events/custify/x1"))
     assert "No call was made" not in page
     assert "Nothing was sent; what was asked is listed below." in page
+
+
+def test_cs_sends_one_event_of_a_persons_timeline_again_after_a_look_however_long_its_id(world, admin):
+    id_ = "m" * 120
+    world.receive({"type": "identify", "userId": "bo", "messageId": id_, "traits": {"plan": "pro"}})
+    world.settle()
+    cs = world.visitor(Role.CS)
+
+    page = cs.get("/people?destination=custify&person=bo").text
+    [address] = re.findall(rf'href="(/replays/new[^"]*message_id={id_})"', page)
+    look = cs.get(html.unescape(address)).text
+    assert "Send 1 events again" in look
+    assert address in admin.get(f"/events/custify/{id_}").text
+
+    cs.post("/replays", destination="custify", outcome="any", message_id=id_)
+    assert world.store.orders.replays()[0].selection.message_id == id_

@@ -7,6 +7,7 @@ import pytest
 from dashboard_world import World
 from penstock.buffer.port.backlog import Lease
 from penstock.buffer.port.control import Role, User
+from penstock.buffer.sqlite.delivery import ledger as of_the_ledger
 from penstock.deliver.decide import RetryPolicy
 from penstock.deliver.policy import DeliveryPolicy
 from penstock.deliver.reads import read
@@ -53,6 +54,26 @@ def test_a_preview_says_that_tracks_are_ignored_and_that_newer_values_stay(world
     assert told["calls"] == {"/people": 2}
     assert [call["body"].get("custom_attributes") for call in told["sample"] if call["message_id"] == "i1"] == [{}]
     assert world.store.orders.replays() == before
+
+
+@pytest.mark.parametrize("type_", ["track", "identify"])
+def test_a_preview_opens_its_files_a_few_times_and_not_once_for_each_person(tmp_path, monkeypatch, type_):
+    world = World(tmp_path)
+    admin = world.set_up()
+    for number in range(40):
+        world.receive(TRACK | {"type": type_, "userId": f"u{number}", "messageId": f"t{number}"})
+    world.settle()
+    opened = []
+
+    def opening(path, **facts):
+        opened.append(path.name)
+        return snapshot(path, **facts)
+
+    snapshot = of_the_ledger.snapshot
+    monkeypatch.setattr(of_the_ledger, "snapshot", opening)
+    assert "40 events" in admin.get("/replays/new?destination=custify&outcome=any").text
+
+    assert 1 <= len(opened) <= 4
 
 
 def test_a_track_counts_twice_only_by_choice(world):

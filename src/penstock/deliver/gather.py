@@ -35,6 +35,8 @@ async def gather(
     known = await on_record(alike, kept, steps, is_shadow=is_shadow)
     if first.lease.replay:
         known = await _with_newer(known, policy, kept, steps)
+    else:
+        kept.newer.sent_live(known.run, known.records)
     return await _looked_up(known, rules, kept, look_up)
 
 

@@ -65,6 +65,15 @@ class NewerSayings:
             for read, own in zip(reads, of_each, strict=True)
         ]
 
+    def sent_live(self, reads: Sequence[Read], records: Records) -> None:
+        """Note live events that were passed while they waited, parked say: what they say counts once they were taken."""
+        if not self.known:
+            return
+        for read in reads:
+            for subject in _subjects(read, records) & self.known.keys():
+                if read.lease.seq <= self.known[subject].seen_to:
+                    self.known[subject].sent_since.add(read.lease.seq)
+
     async def _said(self, subject: str, run: Sequence[Lease], steps: Steps, policy: DeliveryPolicy) -> Sayings:
         seqs = {lease.seq for lease in run}
         known = self._entry(subject, min(seqs))

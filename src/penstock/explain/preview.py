@@ -68,8 +68,9 @@ def preview(
 ) -> ReplayPreview:
     """Return what a replay of these events would do; `now` is in seconds since 1970. Raises TooCostly."""
     known = KnownNow(shelf, destination, settings)
-    draft = Foretold(fresh_ids=fresh_ids)
-    for story, (meaning, at_ms) in zip(stories, known.meanings([story.event for story in stories]), strict=True):
+    draft, meanings = Foretold(fresh_ids=fresh_ids), known.meanings([story.event for story in stories])
+    known.prepare([(s.seq, what) for s, (what, _) in zip(stories, meanings, strict=True) if isinstance(what, Plan)])
+    for story, (meaning, at_ms) in zip(stories, meanings, strict=True):
         left = left_of(story, meaning, known, at_ms=at_ms, now=now)
         if isinstance(meaning, Plan):
             known.learn(meaning, left.learned)

@@ -1,6 +1,7 @@
 """Long lists and long texts, a part at a time: no page grows with what strangers have stored. Pure."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -76,7 +77,7 @@ def cut(value: object, chars: int = LINE_CHARS) -> str:
     if isinstance(value, str):
         text = value
     elif isinstance(value, dict | list | tuple):
-        text = str(cut_document(value, leaves_max=chars)[0])
+        text = json.dumps(cut_document(value, leaves_max=chars)[0], ensure_ascii=False)
     elif isinstance(value, int) and value.bit_length() > INT_BITS_MAX:
         text = "a number of very many digits"
     else:

@@ -19,12 +19,15 @@ from penstock.inspect.masking import Mask
 from penstock.inspect.parts import DEPTH_MAX, LINE_CHARS, WORD_CHARS, cut
 from penstock.inspect.stored_event import named
 from penstock.inspect.words import sentence
+from penstock.minimise.notes import is_body_gone
 from penstock.settings import Settings
 
 # Rows of one page: with all that stands around them, two screens.
 PAGE, DIGITS_MAX = 20, 18
 PEOPLE, ACCOUNTS = "/people", "/accounts"
 BRACKETS = re.compile(rb"[\[\]{}]")
+#: Of these nothing is kept that could be sent again.
+GONE = frozenset({"suppressed", "erased"})
 NOTHING = Found(stories=(), next_seq=None)
 
 
@@ -48,6 +51,8 @@ class Row:
     message_id: str
     #: The page of the event.
     href: str
+    #: Where it is asked to be sent again; empty for what has not ended, or is not kept.
+    again_href: str = ""
     #: What looks personal in it where that is not expected, by kind.
     seen: str = ""
 
@@ -62,6 +67,7 @@ def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None)
     person = event.user_id or event.anonymous_id
     company = named(event)[1] or company_given(story.notes)
     message_id = mask.message_id(event.message_id)
+    link = eyes.message_link(message_id, event.message_id)
     return Row(
         story=story,
         destination=destination,
@@ -74,7 +80,10 @@ def row_of(story: Story, destination: str, eyes: Eyes, mask: Mask | None = None)
         account=cut(eyes.company(company), WORD_CHARS),
         account_href=account_address(destination, eyes.company_link(company)) if company else "",
         message_id=cut(message_id, WORD_CHARS),
-        href=event_address(destination, eyes.message_link(message_id, event.message_id)),
+        href=event_address(destination, link),
+        again_href=_address("/replays/new", destination=destination, outcome="any", message_id=link)
+        if story.ended_at and story.state not in GONE and not is_body_gone(event.minimised)
+        else "",
         seen=", ".join(sorted({each.kind for each in sightings(body)})),
     )
 

@@ -111,11 +111,14 @@ class LedgerShelf(Protocol):
     def record(self, destination: str, subject: str) -> bytes | None:
         """Return what is kept of a subject."""
 
+    def records(self, destination: str, subjects: Collection[str]) -> dict[str, bytes | None]:
+        """Return what is kept of each of some subjects, all of one moment."""
+
     def subjects(self, destination: str, prefix: str, *, limit: int = 50) -> Sequence[str]:
         """Return subjects that begin with a text, in order."""
 
-    def newer(self, destination: str, subject: str, *, after_seq: int, limit: int) -> NewerUpserts:
-        """Return what came for a subject behind a place in the log; as Ledger.newer."""
+    def newer(self, destination: str, after: Mapping[str, int], *, limit: int) -> dict[str, NewerUpserts]:
+        """Return what came for each of some subjects behind its place in the log, `limit` at most of each; as Ledger.newer."""
 
     def calls(self, destination: str) -> Mapping[str, CallFigures]:
         """Return the figures by path."""

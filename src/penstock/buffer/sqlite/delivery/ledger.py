@@ -144,21 +144,30 @@ class SqliteLedgerShelf:
 
     def record(self, destination: str, subject: str) -> bytes | None:
         """Return what is kept of a subject."""
+        return self.records(destination, [subject])[subject]
+
+    def records(self, destination: str, subjects: Collection[str]) -> dict[str, bytes | None]:
+        """Return what is kept of each of some subjects, all of one moment."""
         with snapshot(self.path) as delivery:
-            row = delivery.execute(SELECT, [destination, subject]).fetchone() if delivery else None
-        return row[0] if row else None
+            if delivery is None:
+                return dict.fromkeys(subjects)
+            rows = {subject: delivery.execute(SELECT, [destination, subject]).fetchone() for subject in subjects}
+        return {subject: row[0] if row else None for subject, row in rows.items()}
 
     def subjects(self, destination: str, prefix: str, *, limit: int = 50) -> Sequence[str]:
         """Return subjects that begin with a text, in order."""
         with snapshot(self.path) as delivery:
             return _beginning(delivery, destination, prefix, limit) if delivery else ()
 
-    def newer(self, destination: str, subject: str, *, after_seq: int, limit: int) -> NewerUpserts:
-        """Return what came for a subject behind a place in the log and was taken."""
+    def newer(self, destination: str, after: Mapping[str, int], *, limit: int) -> dict[str, NewerUpserts]:
+        """Return what came for each of some subjects behind its place in the log and was taken."""
         with snapshot(self.path) as delivery, snapshot(self.path.with_name(EVENTS)) as events:
             if delivery is None or events is None:
-                return NewerUpserts(events=(), seen_to=after_seq, is_all=True)
-            return newer_upserts(delivery, events, destination, subject, after_seq=after_seq, limit=limit)
+                return {subject: NewerUpserts(events=(), seen_to=seq, is_all=True) for subject, seq in after.items()}
+            return {
+                subject: newer_upserts(delivery, events, destination, subject, after_seq=seq, limit=limit)
+                for subject, seq in after.items()
+            }
 
     def calls(self, destination: str) -> Mapping[str, CallFigures]:
         """Return the figures by path."""
