@@ -1,6 +1,7 @@
 """People whose events are accepted, kept and sent, in real files and one process; and everything that can erase them."""
 
 import concurrent.futures
+import functools
 import json
 import random
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ from penstock.privacy.receipt import Seal
 from penstock.privacy.requests import Requests
 from penstock.privacy.suppressed import SuppressedList
 from penstock.run.erasures import BehindTheDoor
+from penstock.run.opening import hashing_of
 from penstock.settings import Destination, Settings
 from penstock.settings.vault import Vault
 from sandbox_client import Sandbox
@@ -130,13 +132,19 @@ class PrivacyWorld:
             rules=rules_of(destination),
         )
         self.people = SuppressedList(self.folder, self.vault.derived)
-        self.door = Suppressing(self.store.log, self.people)
+        self.door = Suppressing(self.store.log, self.people, placeholders=self.settings.placeholder_ids)
         self.people.look()
         requests = Requests(self.folder, vault=self.vault, clock=self.clock)
         self.asking = Requesting(requests, SuppressedList(self.folder, self.vault.derived))
         self.errands, self.seal = Errands(self.folder, vault=self.vault), Seal(self.folder)
         self.traces = SqliteTraces(self.folder, clock=self.clock)
-        self.searching = Searching(self.traces, SqliteLedgerShelf(self.folder), lambda: [DESTINATION])
+        self.searching = Searching(
+            self.traces,
+            SqliteLedgerShelf(self.folder),
+            lambda: [DESTINATION],
+            placeholders=lambda: self.settings.placeholder_ids,
+            hashing=functools.partial(hashing_of, self.vault),
+        )
         self.eraser = Eraser(
             self.asking,
             errands=self.errands,

@@ -12,7 +12,14 @@ from typing import Any
 import msgspec
 
 from penstock.event import Event, Head, MessageId, enriched
-from penstock.placeholders import PLACEHOLDER_IDS, is_placeholder, is_placeholder_email, plain_email
+from penstock.placeholders import (
+    PLACEHOLDER_IDS,
+    is_hash,
+    is_placeholder,
+    is_placeholder_company,
+    is_placeholder_email,
+    plain_email,
+)
 
 USER, VISITOR, EMAIL, COMPANY = "user:", "anon:", "email:", "company:"
 #: Stands among the names of a call which says that they are one person.
@@ -41,24 +48,27 @@ def is_left(head: Head) -> bool:
 
 
 def name_of(kind: str, text: str) -> str:
-    """Return the name of a person or a company by an id, as names are compared; empty for what is no name."""
+    """Return the name of a person or a company by an id, as names are compared; empty for what is no name.
+
+    What stands in place of an address that is stored hashed is one.
+    """
     if kind == EMAIL:
         email = plain_email(text)[:ID_CHARS_MAX]
-        return EMAIL + email if email and "@" in email else ""
+        return EMAIL + email if "@" in email or is_hash(email) else ""
     id_ = text.strip()[:ID_CHARS_MAX]
     return kind + id_ if id_ else ""
 
 
 def is_shared_placeholder(name: str, placeholders: Sequence[str]) -> bool:
-    """Return whether a name is one that programs write where they know no person: very many people share it."""
+    """Return whether a name is one that programs write where they know no id: very many people share it."""
     kind, _, text = name.partition(":")
     if f"{kind}:" == EMAIL:
         return is_placeholder_email(text, placeholders)
-    return f"{kind}:" != COMPANY and is_placeholder(text, placeholders)
+    return is_placeholder_company(text, placeholders) if f"{kind}:" == COMPANY else is_placeholder(text, placeholders)
 
 
-def names_in(event: Event) -> frozenset[str]:
-    """Return all people that an event names, and the company it is about. Never raises."""
+def names_in(event: Event, placeholders: Sequence[str] = PLACEHOLDER_IDS) -> frozenset[str]:
+    """Return all people that an event names, and the company it is about, without those who are placeholders. Never raises."""
     call = enriched(event)
     found = {
         USER + _as_sent(event.user_id, call.get("userId")),
@@ -68,8 +78,10 @@ def names_in(event: Event) -> frozenset[str]:
     }
     # Many applications use the address as the id.
     found |= {name_of(EMAIL, name.removeprefix(USER)) for name in found if name.startswith(USER) and "@" in name}
-    # What programs write where they know no person ties nobody to anybody.
-    return frozenset(name for name in found - {"", *KINDS} if not is_shared_placeholder(name, PLACEHOLDER_IDS))
+    found -= {"", *KINDS}
+    return (
+        frozenset(n for n in found if not is_shared_placeholder(n, placeholders)) if placeholders else frozenset(found)
+    )
 
 
 def _of_call(call: Mapping[str, Any]) -> Iterator[str]:
@@ -131,7 +143,7 @@ def without_person(envelope: bytes) -> bytes:
     return msgspec.json.encode(rest)
 
 
-def names_shared(envelope: bytes) -> frozenset[str]:
-    """Return all people that a batch names for all its calls. Never raises."""
+def names_shared(envelope: bytes, placeholders: Sequence[str] = PLACEHOLDER_IDS) -> frozenset[str]:
+    """Return all people that a batch names for all its calls, without placeholders. Never raises."""
     empty = Head(message_id=MessageId(""), type="", user_id="", anonymous_id="", company_id="", request_ip="")
-    return names_in(Event(**msgspec.structs.asdict(empty), source="", received_at_ms=0, body=envelope))
+    return names_in(Event(**msgspec.structs.asdict(empty), source="", received_at_ms=0, body=envelope), placeholders)

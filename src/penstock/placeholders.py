@@ -27,6 +27,11 @@ PLACEHOLDER_IDS = (
     "no@email.com", "not@provided.com",
 )  # fmt: skip
 
+#: What stands in place of a value that is stored hashed begins with, and how many bytes of the hash are kept: two values of a
+#: billion never meet.
+HASH_BEGINNING, HASH_BYTES = "hmac:", 16
+_HASH = re.compile(rf"{HASH_BEGINNING}[0-9a-f]{{{2 * HASH_BYTES}}}")
+
 # Marks of order, of direction and of where words may break, which come along when ids are copied; and what only controls
 # something: programs in C fill fields with zeros.
 CONTROLS = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
@@ -37,6 +42,11 @@ UNSEEN = dict.fromkeys(map(ord, UNSEEN_TEXT))
 # What languages print for nothing, twice or more, with what makes one id of several values between.
 NOTHING = "(?:undefined|null|nil|none|nan)"
 JOINED = re.compile(rf"{NOTHING}(?:[-_:;,|/.+ ]+{NOTHING})+")
+
+
+def is_hash(text: str) -> bool:
+    """Return whether a text stands in place of a value that is stored hashed."""
+    return text.startswith(HASH_BEGINNING) and _HASH.fullmatch(text) is not None
 
 
 def plain_email(text: str) -> str:

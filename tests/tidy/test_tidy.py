@@ -38,7 +38,7 @@ MAY_KNOW = {
     "identity.py": {"event", "placeholders"},
     "timeline.py": {"clock"},
     "machine": {"clock", "errors"},
-    "minimise": {"event", "forwarded"},  # pure
+    "minimise": {"event", "forwarded", "placeholders"},  # pure
     "settings": VALUES
     | {"buffer", "machine", "clock", "minimise", "destinations"},  # of destinations what kinds.py says of them
     "buffer": VALUES | {"clock", "timeline", "minimise", "witness"},

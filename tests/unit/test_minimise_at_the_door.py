@@ -209,6 +209,33 @@ async def test_who_is_suppressed_by_an_address_that_is_never_stored_is_known_by_
     assert (event.type, event.user_id, event.body) == ("SUPPRESSED", "", b"{}")
 
 
+HASHED = Source(name="web", type="web", write_key="web-key", store_hashed=("traits.email", "traits.id"))
+
+
+async def test_who_is_erased_by_an_address_that_is_stored_hashed_is_found_by_its_hash(world) -> None:
+    door, address = Door(world, HASHED), "Ann.Secret@Example.com"
+    calls = [
+        {"userId": "u1", "messageId": "named", "traits": {"email": address}},
+        {"userId": "u1", "messageId": "later"},
+        {"anonymousId": "v1", "messageId": "unnamed", "traits": {"email": f" {EMAIL}"}},
+        {"anonymousId": "v2", "messageId": "by_id", "traits": {"id": "u1"}},
+        {"userId": "bob", "messageId": "other", "traits": {"email": "bob@example.com"}},
+    ]
+    for call in calls:
+        assert await door.send("/v1/identify", msgspec.json.encode(call)) == 200
+    await world.settle(seconds=3)
+
+    world.asking.erase(frozenset({f"email:{EMAIL}"}), world.settings, by="admin")
+    await world.until_done()
+
+    left = {message_id for message_id, event in door.stored().items() if event.body != b"{}"}
+    assert left == {"other"}
+    assert world.searching.everything(frozenset({f"email:{EMAIL}", "user:u1"})).counts == {}
+    world.people.look()
+    await door.send("/v1/identify", msgspec.json.encode({"messageId": "late", "traits": {"email": address}}))
+    assert door.stored().keys() == {"other"} | {k for k, event in door.stored().items() if event.body == b"{}"}
+
+
 async def test_a_large_event_is_gone_through_with_pauses(world, monkeypatch) -> None:
     monkeypatch.setattr("penstock.minimise.cutting.VALUES_OF_A_SLICE", 10)
     pauses = []

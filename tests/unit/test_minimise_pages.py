@@ -126,3 +126,30 @@ def test_the_page_of_an_event_says_what_was_removed_and_of_one_without_a_body_th
     refused = admin.post("/replays", destination="custify", message_id="m1")
     assert refused.status_code == 422
     assert "payload_days is over for them" in text_of_page(refused)
+
+
+def test_programs_are_told_what_rules_would_remove_of_recent_events_and_no_value(world, admin) -> None:
+    world.receive(
+        EVENT, EVENT | {"messageId": "m2", "properties": {"plan": "pro"}}, EVENT | {"messageId": "m3", "traits": {}}
+    )
+    before, preview = world.desk.document(), "/api/v1/sources/web/minimise/preview"
+    user = world.access.users.users()[0]
+    api = world.client(headers={"Authorization": f"Bearer {world.access.issue_token(user, 'test')}"})
+
+    answer = api.post(preview, json={"never_store": ["properties.comment"], "store_hashed": ["traits.phone"]})
+
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["looked_at"], told["changed"]) == (3, 3)
+    rules = [(each["setting"], each["rule"], each["events"], each["values"]) for each in told["rules"]]
+    assert rules == [("never_store", "properties.comment", 2, 2), ("store_hashed", "traits.phone", 2, 2)]
+    assert "ana.secret" not in answer.text
+    assert "901820" not in answer.text
+    assert world.desk.document() == before
+    refused = api.post(preview, json={"never_store": ["userId"]})
+    assert (refused.status_code, "what an event needs" in refused.text) == (422, True)
+    assert api.post("/api/v1/sources/nobody/minimise/preview", json={}).status_code == 404
+    assert api.post(preview, json={"never_stored": []}).status_code == 422
+    form = form_of(admin.get("/sources/web").text, "/sources/web/settings")
+    page = text_of_page(admin.post("/sources/web/preview", **form | {"never_store": "properties.comment"}))
+    assert "Of 3 recent events of this source, 2 would be stored otherwise" in page

@@ -42,9 +42,16 @@ NAMES_ALWAYS = frozenset({"alias", "group"})
 class Suppressing:
     """A log that keeps nothing of people who are suppressed; see port.Log."""
 
-    def __init__(self, log: Log, people: SuppressedList) -> None:
-        self.log, self.people = log, people
+    def __init__(self, log: Log, people: SuppressedList, *, placeholders: Sequence[str] = PLACEHOLDER_IDS) -> None:
+        """`placeholders` are the ids that are none, of the settings."""
+        self.log, self.people, self.placeholders = log, people, _with_known(placeholders)
         self._forget()
+
+    def go_by(self, placeholders: Sequence[str]) -> None:
+        """Take other ids for none from now on."""
+        if (placeholders := _with_known(placeholders)) != self.placeholders:
+            self.placeholders = placeholders
+            self._forget()
 
     def _forget(self) -> None:
         #: Ids, and texts around an @, that were looked up on the list as it is and are not on it.
@@ -73,7 +80,7 @@ class Suppressing:
             if not has_at or "email" not in self.people.dropped or not self._may_have_email(batch):
                 return batch
         events = batch.events()
-        is_gone = [any(map(self.people.has, names_in(event))) for event in events]
+        is_gone = [any(map(self.people.has, names_in(event, self.placeholders))) for event in events]
         if not any(is_gone):
             return batch
         heads = [self._head(batch.source, event, is_gone=gone) for event, gone in zip(events, is_gone, strict=True)]
@@ -118,7 +125,7 @@ class Suppressing:
         if self._has(USER, user_id) or ("@" in user_id and self.people.has(name_of(EMAIL, user_id))):
             return True
         _remember(self.clean_users, user_id)
-        if is_placeholder(user_id, PLACEHOLDER_IDS):
+        if is_placeholder(user_id, self.placeholders):
             _remember(self.nobodys, user_id)
         return False
 
@@ -166,8 +173,14 @@ class Suppressing:
 
     def _envelope(self, batch: Batch) -> bytes:
         """Return what the events of a batch share, without the person it is about, if that one is suppressed."""
-        is_named = batch.envelope and any(map(self.people.has, names_shared(batch.envelope)))
+        is_named = batch.envelope and any(map(self.people.has, names_shared(batch.envelope, self.placeholders)))
         return without_person(batch.envelope) if is_named else batch.envelope
+
+
+def _with_known(placeholders: Sequence[str]) -> Sequence[str]:
+    """Return placeholders with those that are so by default, which tie no people together wherever people are looked for."""
+    more = sorted({*placeholders} - {*PLACEHOLDER_IDS})
+    return (*PLACEHOLDER_IDS, *more) if more else PLACEHOLDER_IDS
 
 
 def _around_at(text: bytes) -> Iterator[bytes]:

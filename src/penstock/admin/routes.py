@@ -12,6 +12,7 @@ from penstock.admin.api.alerts import AlertsApi
 from penstock.admin.api.delivery import DeliveryApi
 from penstock.admin.api.issues import IssuesApi
 from penstock.admin.api.ledger import LedgerApi
+from penstock.admin.api.minimise import MinimiseApi
 from penstock.admin.api.privacy import PrivacyApi
 from penstock.admin.api.read import ReadApi
 from penstock.admin.api.regulations import Regulations
@@ -149,6 +150,7 @@ def _api(p: Parts, shared: SharedParts) -> Sequence[RouteGroup]:
             counts=shared.counts,
         ),
         AccessApi(access=p.access, journal=p.journal, reader=p.reader, sight=shared.sight),
+        MinimiseApi(reader=p.reader, sight=shared.sight),
         PrivacyApi(desk=p.privacy, journal=p.journal, settings=lambda: p.reader.settings),
         Regulations(desk=p.privacy, journal=p.journal, settings=lambda: p.reader.settings),
         AlertsApi(alarm=p.alarm, sight=shared.sight),

@@ -4,6 +4,8 @@ What is followed: the only user of an e-mail address or of a visitor; of a user,
 seen with; another user id that an `alias` call says is the same person, or that never comes without one that is known. What
 several people share is not followed: a kiosk's visitor id would lead from one to all. It is shown instead.
 
+What several people share because programs write it where they know no id, a placeholder, is no name at all (meaning.py).
+
 Whose an event is: of those it names by user id, else of the others it names. A company's are its group calls.
 """
 
@@ -38,20 +40,29 @@ def linked(
     given: Iterable[str],
     look: Callable[[frozenset[str]], Sighted],
     known: Callable[[frozenset[str]], Iterable[Together]],
+    read: Callable[[Together], Together] = frozenset,
 ) -> Linked:
-    """Return all names of the one who is given by some. `look` finds events with these names, `known` what else is known."""
-    given, seen, sought, said = frozenset(given), dict[Together, Sequence[int]](), frozenset[str](), set[Together]()
+    """Return all names of the one who is given by some.
+
+    `look` finds events with these names, `known` what else is known; `read` tells what names mean, as far as is known by then.
+    """
+    given, seen, sought, said = (
+        read(frozenset(given)),
+        dict[Together, Sequence[int]](),
+        frozenset[str](),
+        set[Together](),
+    )
     todo = given
     for _ in range(ROUNDS_MAX):
         seen |= look(todo)
         said |= set(known(todo))
         sought |= todo
-        names, candidates, shared = _people(given, [*seen, *said])
+        names, candidates, shared = _people(given, [*map(read, seen), *map(read, said)])
         todo = frozenset((names | candidates) - sought - {ALIAS})
         if not todo:
             break
-    seqs = sorted(itertools.chain.from_iterable(s for together, s in seen.items() if _is_theirs(together, names)))
-    return Linked(names=names, seqs=seqs, shared=shared, people_left=_people_of(given, seen))
+    seqs = sorted(itertools.chain.from_iterable(s for together, s in seen.items() if _is_theirs(read(together), names)))
+    return Linked(names=names, seqs=seqs, shared=shared, people_left=_people_of(given, [*map(read, seen)]))
 
 
 def _people(given: frozenset[str], sets: Sequence[Together]) -> tuple[frozenset[str], set[str], dict[str, list[str]]]:
@@ -106,7 +117,7 @@ def _is_theirs(together: Together, names: frozenset[str]) -> bool:
     return bool(users & names if users else together & names)
 
 
-def _people_of(given: frozenset[str], seen: Sighted) -> dict[str, int]:
+def _people_of(given: frozenset[str], seen: Sequence[Together]) -> dict[str, int]:
     """Return of companies that go how many users were seen in their events."""
     companies = sorted(name for name in given if name.startswith(COMPANY))
     return {

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from penstock.buffer.port.ledger import LedgerShelf
-from penstock.buffer.port.traces import Held, Traces
+from penstock.buffer.port.traces import Held, Sightings, Traces
 from penstock.erasing.asking import Persons
-from penstock.erasing.linking import Linked, Sighted, Together, linked
-from penstock.identity import EMAIL, USER, is_shared_placeholder, name_of
+from penstock.erasing.linking import Linked, Together, linked
+from penstock.erasing.meaning import SearchSense
+from penstock.identity import EMAIL, USER, name_of
 from penstock.ledger.record import decoded
 from penstock.placeholders import PLACEHOLDER_IDS
 
@@ -38,15 +39,28 @@ class Searching:
         ledger: LedgerShelf,
         destinations: Callable[[], Iterable[str]],
         placeholders: Callable[[], Sequence[str]] = lambda: PLACEHOLDER_IDS,
+        hashing: Callable[[], Callable[[str], str] | None] = lambda: None,
     ) -> None:
-        self.traces, self.ledger, self.destinations, self.placeholders = traces, ledger, destinations, placeholders
+        """`placeholders` tells the ids that are none; `hashing` how values are hashed, None where none ever was."""
+        self.traces, self.ledger, self.destinations = traces, ledger, destinations
+        self.placeholders, self.hashing = placeholders, hashing
 
     def everything(self, given: Persons, seqs: Sequence[int] = ()) -> Everything:
         """Return what there is of some people, and of events with these numbers, which were theirs.
 
         Takes seconds. Raises BufferUnavailable, StoreDamaged.
         """
-        found = linked(given, self._sighted, self.known)
+        meaning = SearchSense(self.placeholders(), self.hashing())
+
+        def look(names: Persons) -> Sightings:
+            return self.traces.sightings(meaning.looked_for(names))
+
+        def known(names: Persons) -> Iterator[Together]:
+            return self.known(meaning.looked_for(names))
+
+        meaning.looked_for(given)
+        found = linked(given, look, known, meaning.read)
+        found = msgspec.structs.replace(found, names=meaning.stored(found.names))
         numbers = sorted({*found.seqs, *seqs})
         return Everything(
             linked=found,
@@ -59,20 +73,9 @@ class Searching:
         """Return how many events of others have one of the names in them, beside those that are theirs."""
         return self.traces.mentions(found.linked.names, seqs=frozenset(found.linked.seqs))
 
-    def _sighted(self, names: Persons) -> Sighted:
-        """Return events by the names in them, without those that the settings say are shared by very many people."""
-        found = dict[Together, list[int]]()
-        for together, seqs in self.traces.sightings(names).items():
-            found.setdefault(self._telling(together), []).extend(seqs)
-        return found
-
-    def _telling(self, together: Iterable[str]) -> Together:
-        placeholders = self.placeholders()
-        return frozenset(name for name in together if not is_shared_placeholder(name, placeholders))
-
     def known(self, names: Persons) -> Iterator[Together]:
         """Yield who is known to be the same, though no stored event may say so any more: by ties and by records."""
-        yield from (self._telling(pair) for pair in self.traces.ties(names))
+        yield from (frozenset(pair) for pair in self.traces.ties(names))
         for destination in self.destinations():
             for name in names:
                 yield from self._recorded(destination, name)

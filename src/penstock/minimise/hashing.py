@@ -3,11 +3,14 @@
 import hashlib
 import hmac
 import json
+import re
 
-#: What a hash begins with, and how many bytes of it are kept: two values of a billion never meet.
-BEGINNING, HASH_BYTES = "hmac:", 16
+from penstock.placeholders import HASH_BEGINNING, HASH_BYTES, plain_email
+
 #: What the key is derived for; see settings/vault.py.
 PURPOSE = b"values that are stored hashed"
+# Written in capitals, or with a space behind it, it is the same address: a search by its hash does not know how it was written.
+_ADDRESS = re.compile(r"\s*[^\s@]+@[^\s@]+\s*")
 
 
 class Hashing:
@@ -22,6 +25,7 @@ class Hashing:
         return f'"{self.of(text)}"'.encode()
 
     def of(self, text: str) -> str:
-        """Return what stands for a text."""
+        """Return what stands for a text. An e-mail address is the same however it is written."""
+        text = plain_email(text) if _ADDRESS.fullmatch(text) else text
         digest = hmac.digest(self.key, text.encode("utf-8", errors="surrogatepass"), hashlib.sha256)
-        return BEGINNING + digest[:HASH_BYTES].hex()
+        return HASH_BEGINNING + digest[:HASH_BYTES].hex()

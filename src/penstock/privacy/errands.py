@@ -57,6 +57,17 @@ class Errands:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(self._path(owner, number), sealed.encode())
 
+    def reseal(self) -> int:
+        """Seal errands with the key in use; return how many that were. Done twice, one does no harm. Raises SettingsError, OSError."""
+        count = 0
+        for path in sorted(self.folder.glob(f"*{ENDING}")):
+            with contextlib.suppress(FileNotFoundError):
+                text = path.read_text(encoding="ascii")
+                if (resealed := self.vault.renewed(text)) != text:
+                    write_file(path, resealed.encode())
+                    count += 1
+        return count
+
     def done(self, owner: str, number: str) -> None:
         """Take an errand away. Raises OSError."""
         self._path(owner, number).unlink(missing_ok=True)

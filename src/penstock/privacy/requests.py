@@ -145,6 +145,19 @@ class Requests:
         """Return names so that only this data folder's key opens them. Raises SettingsError."""
         return self.vault.seal(msgspec.json.encode(sorted(names)).decode())
 
+    def reseal(self) -> int:
+        """Seal who is named with the key in use, in the requests that are open; return how many that were. Raises SettingsError, OSError."""
+        count = 0
+        for number in [request.number for request in self.all() if request.given or request.names]:
+            with self._held():
+                request = _read(self._path(number))
+                before = request.given, request.names
+                request.given, request.names = (self.vault.renewed(text) if text else "" for text in before)
+                if (request.given, request.names) != before:
+                    self._write(request)
+                    count += 1
+        return count
+
     def opened(self, sealed: str) -> frozenset[str]:
         """Return what was sealed; no name, of an empty text. Raises SettingsError."""
         return frozenset(msgspec.json.decode(self.vault.open(sealed), type=list[str])) if sealed else frozenset()

@@ -63,16 +63,28 @@ def require(settings: Settings) -> None:
 
 
 def seal_anew(settings: Settings, control: "SqliteControl") -> None:
-    """Seal the secrets that were entered in the dashboard with the key in use, where a former one still opens them.
+    """Seal with the key in use what a former one still opens: secrets entered in the dashboard, names in requests about people.
 
     So a key that leaked opens nothing of a later copy of the folder. Raises SettingsError, BufferUnavailable.
     """
     from penstock.buffer.sqlite.at_rest.secret import fingerprint_of
+    from penstock.privacy.errands import Errands
+    from penstock.privacy.requests import Requests
     from penstock.settings.revisions import resealed
 
     vault = unlock(settings)
     if count := control.treat(lambda document: resealed(document, vault)):
         log.info("secrets_sealed_anew", revisions=count, secret_key=fingerprint_of(vault.all()[0]))
+    try:
+        named = Requests(settings.data_dir, vault=vault, clock=control.clock).reseal()
+        named += Errands(settings.data_dir, vault=vault).reseal()
+    except (SettingsError, OSError) as error:
+        # The former key still opens them; the next start tries again.
+        reason = error.without_value() if isinstance(error, SettingsError) else type(error).__name__
+        log.warning("requests_not_sealed_anew", reason=reason)
+    else:
+        if named:
+            log.info("requests_sealed_anew", requests=named, secret_key=fingerprint_of(vault.all()[0]))
 
 
 def standing(settings: Settings) -> str:

@@ -86,7 +86,7 @@ def open_errands(settings: Settings) -> "Errands":
 
 
 def open_searching(settings: Settings, in_force: Callable[[], Settings] | None = None) -> "Searching":
-    """Return the search for everything there is about a person, by the settings in force at each look, if they may change."""
+    """Return the search for everything there is about a person; `in_force` tells the settings at each look, where they may change."""
     from penstock.erasing.searching import Searching
 
     now = in_force or (lambda: settings)
@@ -94,12 +94,20 @@ def open_searching(settings: Settings, in_force: Callable[[], Settings] | None =
         open_store(settings).traces,
         open_ledger_shelf(settings),
         lambda: now().destinations,
-        lambda: now().placeholder_ids,
+        placeholders=lambda: now().placeholder_ids,
+        hashing=functools.partial(hashing_of, open_vault(settings)),
     )
 
 
+def hashing_of(vault: Vault) -> Callable[[str], str] | None:
+    """Return how values are hashed that sources store hashed; None while there is no key, and so no hash."""
+    from penstock.minimise.hashing import PURPOSE, Hashing
+
+    return Hashing(vault.derived(PURPOSE)).of if vault.path.exists() else None
+
+
 def open_privacy_desk(settings: Settings, in_force: Callable[[], Settings]) -> "PrivacyDesk":
-    """Return what the dashboard and the admin API have of privacy, by the settings in force at each look."""
+    """Return what the dashboard and the admin API have of privacy; the settings in force are asked for at each look."""
     from penstock.erasing.desk import PrivacyDesk
     from penstock.privacy.receipt import Seal
 

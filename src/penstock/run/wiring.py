@@ -131,7 +131,7 @@ async def run_accept(process: Process) -> None:
     store = await open_log(process, sources, clock)
     process.on_jump = store.note_jump
     # Read before anything is taken: a list that cannot be read keeps accept from starting, and no person on it comes back.
-    door = Suppressing(store, open_suppressed(settings))
+    door = Suppressing(store, open_suppressed(settings), placeholders=settings.placeholder_ids)
     minimising = Minimising(door, open_vault(settings).derived)
     minimising.follow(settings.sources)
     process.on_change = functools.partial(_follow_sources, process, sources, minimising)
@@ -173,6 +173,7 @@ async def run_accept(process: Process) -> None:
 
 def _follow_sources(process: Process, sources: "Sources", minimising: "Minimising", changed: Settings) -> None:
     """Take over changed sources, their rules first."""
+    minimising.door.go_by(changed.placeholder_ids)
     try:
         minimising.follow(changed.sources)
     except SettingsError as error:

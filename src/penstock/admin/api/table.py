@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.admin.api.alert_shapes import AlertsAnswer
 from penstock.admin.api.issue_shapes import DecisionRequest, IssueAnswer, IssuesAnswer, IssueTold
+from penstock.admin.api.minimise_shapes import RulesTried, RulesTriedAnswer
 from penstock.admin.api.privacy_shapes import PrivacyRequestAnswer, PrivacyRequestsAnswer, WhoRequest
 from penstock.admin.api.sent_shapes import SentAnswer
 from penstock.admin.api.shapes import (
@@ -113,6 +114,13 @@ def _act(path: str, summary: str, answers: Any, *, takes: Any = Nothing, statuse
 ROUTES = (
     _look("/api/v1/status", "Counts per outcome, backlog and state of each destination", Status),
     _look("/api/v1/sources", "Sources, without their keys", SourcesAnswer),
+    _act(
+        "/api/v1/sources/{name}/minimise/preview",
+        "What rules of what is never stored would remove of recent events, before they are saved",
+        RulesTriedAnswer,
+        takes=RulesTried,
+        statuses=(404,),
+    ),
     _look("/api/v1/destinations", "Destinations, without their keys", DestinationsAnswer),
     _look(
         "/api/v1/events",

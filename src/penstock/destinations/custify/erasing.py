@@ -39,7 +39,7 @@ async def erase(api: Remover, names: Collection[str], *, anonymous_fallback: boo
     try:
         for id_ in sorted(user_ids):
             await removing.by_id(PEOPLE, BY_USER_ID + _quoted(id_), _is_of(user_ids))
-        for name in sorted(name for name in names if name.startswith(EMAIL)):
+        for name in sorted(name for name in names if name.startswith(EMAIL) and "@" in name):
             await removing.until_gone(PEOPLE, BY_EMAIL + _quoted(name.removeprefix(EMAIL)), _is_of(user_ids))
         for name in sorted(name for name in names if name.startswith("company:")):
             await removing.by_id(COMPANY, BY_COMPANY_ID + _quoted(name.partition(":")[2]), lambda _: True)
