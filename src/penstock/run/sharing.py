@@ -91,11 +91,17 @@ def _has_settings(path: Path) -> bool:
 async def following_others(process: "Process") -> AsyncIterator[None]:
     """Take in what other nodes set and order, while inside."""
     task = asyncio.create_task(_follow(process))
+    task.add_done_callback(_say_why)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _say_why(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("not_following", exc_info=error)
 
 
 async def _follow(process: "Process") -> None:
