@@ -23,7 +23,7 @@ from penstock.witness.port import Witness
 
 MARK = "moving.json"
 EngineTo = Literal["nats", "postgres", "sqlite"]
-#: By engine: what is to be taken away once nobody wants to go back.
+#: By engine: what is to be taken away once there is no going back.
 COPIES = {
     "nats": "nats stream ls, nats stream rm PENSTOCK_…",
     "postgres": "DROP SCHEMA penstock CASCADE",

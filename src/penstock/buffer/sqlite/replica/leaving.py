@@ -133,7 +133,7 @@ async def _take_in_all(folder: Path, witness: Witness, said: Move, *, clock: Clo
 
 
 async def _fence(state: FileView, *, epoch: int) -> None:
-    """Let nobody append to the state any more: whoever still would expects another end."""
+    """Let no node append to the state any more: one that still would expects another end."""
     while True:
         await state.catch_up()
         said = chained(message_of(What.OWNER, ONE_MACHINE.encode(), schema=state.schema), state.place, epoch=epoch)

@@ -95,6 +95,6 @@ async def _begun(path: Path, stream: str, witness: Witness, *, life: str) -> Vie
         last = (await witness.span(stream)).last
         found = await witness.append(stream, encoded(said), expected=last, id=f"begun-{life}-{stream}-{last}")
         if isinstance(found, NotAppended):
-            raise MoveRefused(f"somebody writes to the stream {stream}: stop all nodes first")
+            raise MoveRefused(f"a node writes to the stream {stream}: stop all nodes first")
         number = found
     return place_behind(ViewPlace(), said, number)
