@@ -66,7 +66,7 @@ demo: $(STAMP) ## Start everything with a Custify sandbox and send sample traffi
 # One worker more than two cores have: while a test waits for a server or a browser, another one runs.
 # Of each kind of bad day it tells half as many stories as `make sim` and .ci/run do.
 test: $(STAMP) ## Run all tests (ARGS are pytest's)
-	PENSTOCK_SIM_SEEDS=$(or $(PENSTOCK_SIM_SEEDS),100) $(BIN)/python -m pytest -n 3 --dist loadgroup -q $(ARGS)
+	SIM_SEEDS=$(or $(SIM_SEEDS),100) $(BIN)/python -m pytest -n 3 --dist loadgroup -q $(ARGS)
 
 check: $(STAMP) ## Format, lint, types
 	$(BIN)/ruff format --check src tests bench

@@ -11,7 +11,7 @@ import pytest
 from former_folders import FORMER
 from history.chaos import tell
 
-KILLS = int(os.environ.get("PENSTOCK_KILLS", "15"))
+KILLS = int(os.environ.get("KILLS", "15"))
 TROUBLES = int(os.environ.get("PENSTOCK_TROUBLES", "10"))
 # A backup has to be there before it can come back: the first few are chosen, the dice choose the rest.
 WEIGHTS = {"kill": 4, "stop": 3, "term": 2, "mood": 4, "heal": 2, "backup": 1, "restore": 1}

@@ -8,7 +8,7 @@ import pytest
 from sim.checks import wrong
 from sim.run import STORES, told
 
-SEEDS = int(os.environ.get("PENSTOCK_SIM_SEEDS", "200"))
+SEEDS = int(os.environ.get("SIM_SEEDS", "200"))
 FIRST = int(os.environ.get("PENSTOCK_SIM_FIRST", "1"))
 FAILED_ONCE = [
     int(line.split()[0])

@@ -162,6 +162,7 @@ API = {
     "POST /api/v1/privacy/requests/{number}/approve": ADMIN,
     "POST /api/v1/privacy/requests/{number}/cancel": ADMIN,
     "POST /api/v1/privacy/preview": ADMIN,
+    "POST /api/v1/sources/{name}/minimise/preview": ADMIN,
     "POST /api/v1/privacy/suppress": ADMIN,
     "POST /api/v1/privacy/erase": ADMIN,
     "POST /api/v1/privacy/person": ADMIN,
