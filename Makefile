@@ -10,7 +10,7 @@ PINS := .venv-pins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-browser setup-python setup-rust setup-java setup-postgres pins demo test check fmt sim sim-long sim-seed mutants chaos screenshots docs cases-accept bench abuse clean
+.PHONY: help setup setup-browser setup-python setup-rust setup-java setup-postgres pins demo test check fmt sim sim-long sim-seed mutants chaos erasures screenshots docs cases-accept bench abuse clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -96,6 +96,9 @@ mutants: $(STAMP) ## Change the code that decides, one small change at a time: e
 
 chaos: $(STAMP) ## Make N troubles to real processes (kill -9, stops, full disk, clock, backups), and judge the history (N=200, SEED)
 	PYTHONPATH=tests $(BIN)/python tests/history/chaos.py --count $(or $(N),200) --seed $(or $(SEED),4711) $(ARGS)
+
+erasures: $(STAMP) ## Erase 20 of 200 people while N processes are killed and Custify fails, then look for them in every byte (N=30, SEED; ARGS=--encrypted)
+	PYTHONPATH=tests $(BIN)/python tests/erasures/day.py --kills $(or $(N),30) --seed $(or $(SEED),1) $(ARGS)
 
 screenshots: $(STAMP) ## Write a picture of every page, light, dark and narrow (OUT=screenshots)
 	PYTHONPATH=tests $(BIN)/python tests/acceptance/screenshots.py $(or $(OUT),screenshots)

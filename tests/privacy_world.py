@@ -174,10 +174,14 @@ class PrivacyWorld:
         await self.door.follow()
         await follow(self.errands, ACCEPT, Removal, BehindTheDoor(self.store.log, self.door.follow).remove)
         if deliver:
-            for lease in await self.store.backlog.lease(limit=100, lease_s=30.0, together=50):
-                await self.engine.deliver(lease)
+            await self.deliver()
         await follow(self.errands, DELIVERY, Removal, self.store.store.remove)
         await self.eraser.step()
+
+    async def deliver(self) -> None:
+        """Send what can be sent now."""
+        for lease in await self.store.backlog.lease(limit=100, lease_s=30.0, together=50):
+            await self.engine.deliver(lease)
 
     async def until_done(self, *, seconds_max: int = 200) -> None:
         """Let time pass until no request is open."""

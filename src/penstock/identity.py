@@ -6,6 +6,7 @@ a person who was to be erased is found by it. Names are texts such as `user:42`,
 """
 
 import re
+import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,9 @@ LEFT = frozenset({SUPPRESSED, ERASED})
 NOTHING_LEFT = b"{}"
 # A number that is no plain one; exponents of more digits are no id of anybody.
 NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?")
+
+# Between words of paths, queries and what programs say of themselves.
+WORDS_END = re.compile(r"[/\s?&=;,()<>\"'\[\]{}|:]+")
 
 
 def left_of(head: Head, *, type_: str, message_id: str) -> Head:
@@ -141,6 +145,13 @@ def without_person(envelope: bytes) -> bytes:
     if isinstance(context, dict):
         rest["context"] = {key: value for key, value in context.items() if key != "traits"}
     return msgspec.json.encode(rest)
+
+
+def names_quoted(text: str) -> frozenset[str]:
+    """Return every name that words of a path or of a free text may be, whatever they mean."""
+    plain = urllib.parse.unquote(text)
+    words = {word.strip(".") for words in (plain.split("/"), plain.split(), WORDS_END.split(plain)) for word in words}
+    return frozenset(name_of(kind, word) for kind in KINDS for word in words) - {""}
 
 
 def names_shared(envelope: bytes, placeholders: Sequence[str] = PLACEHOLDER_IDS) -> frozenset[str]:

@@ -21,7 +21,7 @@ class RepeatedLine:
     event: str
     level: int
     count: int
-    #: The cause, and facts about the last one; never anything that a sender wrote, but for a message id.
+    #: The cause, and facts about the last one; never anything that a sender wrote.
     facts: Mapping[str, object]
 
     def say(self, log: Any) -> None:

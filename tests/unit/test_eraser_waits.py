@@ -6,18 +6,19 @@ from pathlib import Path
 
 from penstock.buffer.port.alerts import AlertChange, Message
 from penstock.buffer.sqlite.alerts.book import SqliteAlertBook
+from penstock.destinations.answer import Answer, Refused
 from penstock.destinations.plan import Call
 from penstock.erasing.eraser import EVENTS
 from penstock.errors import WitnessUnreachable
-from privacy_world import PrivacyWorld
+from privacy_world import PrivacyWorld, SandboxApi
 
 ANN = "ann-1f9c-of-acme"
 SAID = {"type": "identify", "messageId": "m1", "userId": ANN, "traits": {"plan": "pro"}}
 
 
-def told(folder: Path, story: Callable[[PrivacyWorld], Awaitable[None]]) -> None:
+def told(folder: Path, story: Callable[[PrivacyWorld], Awaitable[None]], *, api: SandboxApi | None = None) -> None:
     async def run() -> None:
-        world = await PrivacyWorld(folder).open()
+        world = await PrivacyWorld(folder, api=api).open()
         try:
             await story(world)
         finally:
@@ -78,6 +79,41 @@ def test_a_call_from_before_that_is_applied_after_the_deletion_brings_nobody_bac
         assert (await world.api.sandbox.state())["people"] == []
 
     told(tmp_path, story)
+
+
+def test_what_a_destination_quoted_of_them_until_it_deleted_them_is_looked_for_once_more(tmp_path: Path) -> None:
+    clash = {"type": "identify", "messageId": "m2", "userId": "bob", "traits": {"plan": "pro"}}
+
+    class Quoting(SandboxApi):
+        async def send(self, call: Call) -> Answer:
+            if call.body.get("user_id") != "bob":
+                return await super().send(call)
+            return Refused(422, f"this is the seat of {ANN}")
+
+        async def delete(self, path: str) -> Answer:
+            if not self.fails and "m2" not in world.told():
+                await world.take("web", clash)
+                await world.deliver()
+            return await super().delete(path)
+
+    async def story(opened: PrivacyWorld) -> None:
+        nonlocal world
+        world = opened
+        await world.take("web", SAID)
+        await world.settle(seconds=3)
+        # Until then Custify is out of order, and calls of before have long ended.
+        world.api.fails = True
+        erase(world)
+        await world.settle(seconds=20)
+        world.api.fails = False
+
+        await world.until_done(seconds_max=200)
+
+        assert world.told()["m2"][0] == "dead"
+        assert world.found_of(ANN) == []
+
+    world: PrivacyWorld
+    told(tmp_path, story, api=Quoting())
 
 
 def test_a_receipt_says_what_an_engine_still_has_and_is_not_signed_while_the_engine_cannot_be_asked(

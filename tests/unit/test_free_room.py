@@ -3,12 +3,14 @@
 import random
 from pathlib import Path
 
+import apsw
 import pytest
 
 from penstock.buffer.rules.needles import Needles
 from penstock.buffer.sqlite.connections import SqliteConnection, connect
 from penstock.buffer.sqlite.delivery.retention import scrub
 from penstock.buffer.sqlite.privacy import slack
+from penstock.errors import BufferUnavailable
 
 GONE = "ann-1f9c-of-acme"
 NEEDLES = Needles([f"user:{GONE}"])
@@ -87,3 +89,19 @@ def test_pages_are_overwritten_in_bounded_steps() -> None:
 @pytest.mark.parametrize("page", [bytes(4096), b"\x0d" + b"\xff" * 4095, b"\x00\x00\x00\x07" + b"x" * 4092])
 def test_a_page_that_is_not_understood_has_no_free_room(page: bytes) -> None:
     assert slack.free_room(7, page) == []
+
+
+def test_a_page_that_is_just_being_written_is_read_again_and_one_that_never_opens_is_said() -> None:
+    class Torn:
+        def __init__(self, times: int) -> None:
+            self.times = times
+
+        def read(self, *_: object) -> tuple[bool, bytes]:
+            self.times -= 1
+            if self.times >= 0:
+                raise apsw.CorruptError("database disk image is malformed")
+            return True, b"page"
+
+    assert slack._page(Torn(3), 0, 4) == b"page"
+    with pytest.raises(BufferUnavailable):
+        slack._page(Torn(10_000), 0, 4)

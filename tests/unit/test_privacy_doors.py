@@ -124,7 +124,7 @@ def test_a_receipt_that_was_changed_does_not_verify(world, tmp_path):
 
 
 def test_what_is_exported_is_what_an_erasure_finds_and_afterwards_nothing(world, tmp_path):
-    toml, out = tmp_path / "penstock.toml", tmp_path / "ann.json"
+    toml, out = tmp_path / "penstock.toml", tmp_path.parent / f"{tmp_path.name}-ann.json"
     toml.write_text(f'data_dir = "{world.folder}"\n')
     asked = [str(out), "--email", "Ann@Example.com", "--config", str(toml)]
 
@@ -144,6 +144,29 @@ def test_what_is_exported_is_what_an_erasure_finds_and_afterwards_nothing(world,
     out.unlink()
     assert CliRunner().invoke(penstock, ["person", *asked]).exit_code == 1
     assert json.loads(out.read_text())["events"] == []
+
+
+def test_an_export_does_not_lie_in_the_data_folder_where_it_would_outlive_an_erasure(world, tmp_path):
+    toml, inside = tmp_path / "penstock.toml", world.folder / "lists" / "ann.json"
+    toml.write_text(f'data_dir = "{world.folder}"\n')
+    inside.parent.mkdir()
+
+    done = CliRunner().invoke(penstock, ["person", str(inside), "--user-id", "ann-of-acme", "--config", str(toml)])
+
+    assert done.exit_code != 0
+    assert "outside of the data folder" in str(done.exception)
+    assert not inside.exists()
+
+
+def test_copies_that_lie_in_the_data_folder_are_named_in_the_receipt(world):
+    for name in ("replaced-1", "backups/monday"):
+        (world.folder / name).mkdir(parents=True)
+        (world.folder / name / "events.db").write_bytes(b"")
+    request = world.privacy.asking.erase(frozenset({"user:ann-of-acme"}), world.reader.settings, by="root")
+    bring_to_its_end(world)
+
+    left = world.privacy.receipt(request.number)["receipt"]["left"]
+    assert "2 copies in the data folder (of a restore, a repair or a backup) were not looked through" in left
 
 
 def test_nobody_but_an_administrator_asks(world):

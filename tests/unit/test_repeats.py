@@ -8,26 +8,26 @@ from penstock.repeats import Repeats
 
 
 def said(lines):
-    return [(line.event, line.facts.get("cause"), line.count, line.facts.get("message_id")) for line in lines]
+    return [(line.event, line.facts.get("cause"), line.count, line.facts.get("seq")) for line in lines]
 
 
 def test_the_first_of_a_cause_is_said_at_once_and_the_others_are_counted():
     repeats = Repeats(interval_s=60.0)
 
-    assert said(repeats.heard("rejected", cause="a", now=0.0, message_id="m1")) == [("rejected", "a", 1, "m1")]
-    assert said(repeats.heard("rejected", cause="a", now=1.0, message_id="m2")) == []
-    assert said(repeats.heard("rejected", cause="b", now=1.0, message_id="m3")) == [("rejected", "b", 1, "m3")]
-    assert said(repeats.heard("buried", cause="a", now=1.0, message_id="m4")) == [("buried", "a", 1, "m4")]
+    assert said(repeats.heard("rejected", cause="a", now=0.0, seq="m1")) == [("rejected", "a", 1, "m1")]
+    assert said(repeats.heard("rejected", cause="a", now=1.0, seq="m2")) == []
+    assert said(repeats.heard("rejected", cause="b", now=1.0, seq="m3")) == [("rejected", "b", 1, "m3")]
+    assert said(repeats.heard("buried", cause="a", now=1.0, seq="m4")) == [("buried", "a", 1, "m4")]
 
 
 def test_once_an_interval_the_count_is_said_with_an_example():
     repeats = Repeats(interval_s=60.0)
     for second in range(50):
-        repeats.heard("rejected", cause="a", now=float(second), message_id=f"m{second}")
+        repeats.heard("rejected", cause="a", now=float(second), seq=f"m{second}")
 
     assert said(repeats.due(59.0)) == []
     assert said(repeats.due(60.0)) == [("rejected", "a", 49, "m49")]
-    assert said(repeats.heard("rejected", cause="a", now=70.0, message_id="x")) == []
+    assert said(repeats.heard("rejected", cause="a", now=70.0, seq="x")) == []
     assert said(repeats.due(120.0)) == [("rejected", "a", 1, "x")]
 
 
@@ -50,7 +50,7 @@ def test_what_has_been_quiet_for_an_interval_is_news_again():
 def test_at_the_end_nothing_is_left_unsaid():
     repeats = Repeats(interval_s=60.0)
     for number in range(3):
-        repeats.heard("rejected", cause="a", now=0.0, message_id=f"m{number}")
+        repeats.heard("rejected", cause="a", now=0.0, seq=f"m{number}")
 
     assert said(repeats.rest(5.0)) == [("rejected", "a", 2, "m2")]
     assert said(repeats.rest(5.0)) == []

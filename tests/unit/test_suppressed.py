@@ -1,6 +1,7 @@
 """Events of suppressed people: nothing of them is stored, they are counted, and everybody else's come in as they came."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,6 +73,11 @@ def stored(people: SuppressedList, batch: Batch) -> list[Event]:
         {"type": "alias", "userId": "new", "previousId": "f3"},
         {"type": "group", "userId": "new", "groupId": "g", "traits": {"traits": {"email": "ann@example.com"}}},
         {"userId": "ANN@example.com"},
+        {"userId": "bob", "traits": {"anonymousId": "f3"}},
+        {"userId": "bob", "previousId": "f3"},
+        {"type": "identify", "userId": "bob", "traits": {"user_id": "ann"}},
+        {"type": "identify", "userId": "bob", "context": {"traits": {"id": " ann "}}},
+        {"type": "group", "userId": "bob", "groupId": "g", "traits": {"traits": {"userId": "ann"}}},
     ],
 )
 def test_nothing_of_a_suppressed_persons_event_is_stored(tmp_path: Path, call: dict[str, object]) -> None:
@@ -92,6 +98,44 @@ def test_an_address_that_is_written_with_escapes_is_the_same(tmp_path: Path) -> 
     [left] = stored(people, read_one(body, type_="identify", origin=ORIGIN, dice=SeededDice(1)))
 
     assert left.type == SUPPRESSED
+
+
+@pytest.mark.parametrize(
+    "traits",
+    [
+        rb'{"user\u0049d":"ann"}',
+        rb'{"userId":"\u0061nn"}',
+        rb'{"userId" : "ann" }',
+        rb'{"id":101.0}',
+        rb'{"id":1010e-1}',
+    ],
+)
+def test_however_an_id_among_traits_is_written_it_is_the_same(tmp_path: Path, traits: bytes) -> None:
+    people = listed(tmp_path, "user:ann", "user:101")
+    body = rb'{"messageId":"m","userId":"bob","traits":%b}' % traits
+
+    for _ in range(2):
+        [left] = stored(people, read_one(body, type_="track", origin=ORIGIN, dice=SeededDice(1)))
+        assert left.type == SUPPRESSED
+
+
+def test_what_is_looked_at_is_what_names_are_read_from(tmp_path: Path) -> None:
+    people, dice = listed(tmp_path, "user:ann", "anon:f3", "email:ann@x.io"), random.Random(18)
+    ids = ("ann", "bob", "f3", "ann@x.io", " ann ", 7, 7.5, None, "", "cy\u00fc", {"id": "ann"})
+    door = Suppressing(Kept(), people)  # type: ignore[arg-type]
+
+    def some(depth: int) -> dict[str, object]:
+        keys = dice.sample(("userId", "anonymousId", "id", "user_id", "previousId", "email", "plan"), k=2)
+        inner = {key: some(depth - 1) for key in dice.sample(("traits", "context", "properties"), k=2)} if depth else {}
+        return {key: dice.choice(ids) for key in keys} | inner
+
+    for _ in range(1000):
+        body = msgspec.json.encode(
+            {**some(3), "messageId": "m", "userId": "bob", "anonymousId": dice.choice(("v", "f3"))}
+        )
+        [came] = (batch := read_one(body, type_="track", origin=ORIGIN, dice=SeededDice(1))).events()
+        [kept] = door.kept_of(batch).events()
+        assert (kept.type == SUPPRESSED) == any(map(people.has, names_in(came))), body
 
 
 def test_a_suppressed_company_writes_nothing_about_itself_any_more(tmp_path: Path) -> None:

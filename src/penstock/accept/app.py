@@ -82,6 +82,7 @@ class Gateway:
         version: str,
         problem: Callable[[], str] = lambda: "",
         on_damage: Callable[[StoreDamaged], None] = lambda _: None,
+        names_suppressed: Callable[[str], bool] = lambda _: False,
         heard: Callable[..., None] = lambda event, *, level, **facts: log.log(level, event, **facts),
     ) -> None:
         """`ruled_log` stores what sources with rules of what is never stored sent."""
@@ -91,7 +92,7 @@ class Gateway:
         self.open_requests = 0
         self.requests: collections.Counter[tuple[str, int]] = collections.Counter()
         self.events: collections.Counter[tuple[str, str]] = collections.Counter()
-        self.refusals, self.admission = Refusals(), Admission(clock=clock)
+        self.refusals, self.admission = Refusals(names_suppressed), Admission(clock=clock)
         self.turns = SourceTurns()
         self.bodies = Bodies(
             body_bytes_max=limits.body_bytes_max, bodies_bytes_max=limits.bodies_bytes_max, turns=self.turns

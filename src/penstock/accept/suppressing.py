@@ -1,11 +1,13 @@
 """Events of people who are suppressed: nothing is kept of them but that they came. Stands between the gateway and the log.
 
 With an empty list a batch costs one look at an empty table, else a look-up for each id of each event. An e-mail address stands in
-bodies alone, which accept does not read: of those only texts around an @ are looked at, and only while a person is suppressed by e-mail.
+bodies alone, which accept does not read: of those only texts around an @ are looked at, and only while a person is suppressed by e-mail;
+and ids that stand among traits.
 What may be on the list is read as a whole, and decided by identity.py.
 """
 
 import asyncio
+import re
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +16,7 @@ from penstock.event import Batch, Event, Head, own_head
 from penstock.identity import (
     COMPANY,
     EMAIL,
+    ID_CHARS_MAX,
     NOTHING_LEFT,
     SUPPRESSED,
     USER,
@@ -22,10 +25,11 @@ from penstock.identity import (
     left_of,
     name_of,
     names_in,
+    names_quoted,
     names_shared,
     without_person,
 )
-from penstock.placeholders import PLACEHOLDER_IDS, is_placeholder
+from penstock.placeholders import PLACEHOLDER_IDS
 from penstock.privacy.suppressed import KNOWN_MAX, SuppressedList
 
 Text = TypeVar("Text", str, bytes)
@@ -33,8 +37,11 @@ Text = TypeVar("Text", str, bytes)
 AT, ESCAPE, ESCAPED_AT, QUOTE = b"@", b"\\", b"u0040", b'"'
 # An address is shorter; what stands between quotes around an @ and is longer is a text.
 EMAIL_BYTES_MAX = 640
-# Where a call names its person that has no user id, or one that is none.
-TRAITS, ESCAPED = b'"traits"', b"\\u"
+# A call may name its person beside its own ids: who was renamed, and among traits. A letter of a name may be escaped.
+# Ends of names, for so few bytes are found in a fraction of the time; all names of ids end with d.
+TRAITS, PREVIOUS, ESCAPED_LETTER = b'aits"', b"iousI", re.compile(rb"\\u00[2-7]")
+IDS_BESIDE = re.compile(rb'd"\s*:\s*(?:"([^"\\]*["\\])|(-?\d[\d.eE+-]*))')
+BEGIN, END = b"{", b"}"
 #: Calls of which more than the ids has to be looked at: a group names a company.
 NAMES_ALWAYS = frozenset({"alias", "group"})
 
@@ -56,8 +63,8 @@ class Suppressing:
     def _forget(self) -> None:
         #: Ids, and texts around an @, that were looked up on the list as it is and are not on it.
         self.clean_users, self.clean_visitors, self.clean_texts = {""}, {""}, set[bytes]()
-        #: Of those, ids that programs write where they know no person.
-        self.nobodys = {""}
+        #: The same, of ids as they stand among traits.
+        self.clean_ids = set[bytes]()
 
     def append(self, batches: Sequence[Batch]) -> Coroutine[Any, Any, int]:
         """Store batches, and of suppressed people's events that they came."""
@@ -71,13 +78,20 @@ class Suppressing:
             self._forget()
         return 0
 
+    def names_suppressed(self, text: str) -> bool:
+        """Return whether a word of a text is a name on the list."""
+        return bool(self.people.dropped) and any(map(self.people.has, names_quoted(text)))
+
     def kept_of(self, batch: Batch) -> Batch:
         """Return what may be stored of a batch; mostly all of it, as it came."""
         heads, text = batch.heads, batch.text
         if not (self._may_be_alone(heads[0], batch) if len(heads) == 1 else self._may_be_named(batch)):
             # A single byte is found in a fraction of the time that a word takes.
             has_at = AT in text or ESCAPE in text or batch.envelope
-            if not has_at or "email" not in self.people.dropped or not self._may_have_email(batch):
+            has_email = has_at and "email" in self.people.dropped and self._may_have_email(batch)
+            if not (
+                has_email or self._may_name_beside(text) or (batch.envelope and self._may_name_beside(batch.envelope))
+            ):
                 return batch
         events = batch.events()
         is_gone = [any(map(self.people.has, names_in(event, self.placeholders))) for event in events]
@@ -96,12 +110,7 @@ class Suppressing:
     def _may_be_alone(self, head: Head, batch: Batch) -> bool:
         """Return the same as `_may_be_named`, of an event that came alone, as most do."""
         user_id, type_ = head.user_id, head.type
-        if (
-            user_id in self.clean_users
-            and head.anonymous_id in self.clean_visitors
-            and user_id not in self.nobodys
-            and type_ not in NAMES_ALWAYS
-        ):
+        if user_id in self.clean_users and head.anonymous_id in self.clean_visitors and type_ not in NAMES_ALWAYS:
             return False
         return self._may_be_named(batch)
 
@@ -113,7 +122,7 @@ class Suppressing:
             return True
         if not self.clean_visitors.issuperset(visitors) and any(map(self._is_visitor, visitors)):
             return True
-        if "alias" in [head.type for head in heads] or (self._is_nobodys(user_ids) and self._has_traits(batch)):
+        if "alias" in [head.type for head in heads]:
             return True
         is_company = "company" in self.people.dropped
         return is_company and any(self.people.has(COMPANY + head.company_id) for head in heads if head.company_id)
@@ -125,15 +134,41 @@ class Suppressing:
         if self._has(USER, user_id) or ("@" in user_id and self.people.has(name_of(EMAIL, user_id))):
             return True
         _remember(self.clean_users, user_id)
-        if is_placeholder(user_id, self.placeholders):
-            _remember(self.nobodys, user_id)
         return False
 
-    def _is_nobodys(self, user_ids: Sequence[str]) -> bool:
-        return not self.nobodys.isdisjoint(user_ids)
+    def _may_name_beside(self, text: bytes) -> bool:
+        """Return whether a text may name a person on the list beside the ids of its calls."""
+        if ESCAPE in text and ESCAPED_LETTER.search(text):
+            return True
+        if PREVIOUS in text:
+            return self._may_have_id(text)
+        at = text.find(TRAITS)
+        while at >= 0:
+            end = text.find(END, at)
+            part = text[at:end]
+            # A brace within a text, or an object within the traits, is not where they end.
+            if part.count(BEGIN) != 1 or not part.count(QUOTE) % 2 or ESCAPE in part:
+                return self._may_have_id(text[at:])
+            if self._may_have_id(part):
+                return True
+            at = text.find(TRAITS, end)
+        return False
 
-    def _has_traits(self, batch: Batch) -> bool:
-        return any(TRAITS in text or ESCAPED in text for text in (batch.text, batch.envelope))
+    def _may_have_id(self, text: bytes) -> bool:
+        for quoted, number in IDS_BESIDE.findall(text):
+            if quoted not in self.clean_ids and self._is_beside(quoted, number):
+                return True
+        return False
+
+    def _is_beside(self, quoted: bytes, number: bytes) -> bool:
+        if quoted.endswith(ESCAPE):
+            return True
+        id_ = (quoted[:-1] or number).decode(errors="replace").strip()[:ID_CHARS_MAX]
+        if self._has(USER, id_) or self._has(VISITOR, id_):
+            return True
+        if quoted:
+            _remember(self.clean_ids, quoted)
+        return False
 
     def _is_visitor(self, anonymous_id: str) -> bool:
         if anonymous_id in self.clean_visitors:

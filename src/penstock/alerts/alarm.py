@@ -166,6 +166,13 @@ class Alarm:
                 self.memory = dataclasses.replace(self.memory, episodes=episodes)
             return is_done
 
+    def reword(self, unsaid: Callable[[str], str]) -> None:
+        """Say what is remembered of problems in other words, which are kept from then on."""
+        with self.changing:
+            if self.memory:
+                episodes = {key: _reworded(each, unsaid) for key, each in self.memory.episodes.items()}
+                self.memory = dataclasses.replace(self.memory, episodes=episodes)
+
     async def until(self, stopping: asyncio.Event, heard: Callable[..., None]) -> None:
         """Look and send until told to stop; `heard` is told what goes wrong."""
         async with asyncio.TaskGroup() as both:
@@ -229,6 +236,11 @@ class Alarm:
             mute=lambda episode: f"{base}/alerts/mute/{self.mute_links.token(episode)}",
             fresh_id=self.dice.fresh_id,
         )
+
+
+def _reworded(episode: Episode, unsaid: Callable[[str], str]) -> Episode:
+    sentence, advice, path = map(unsaid, (episode.sentence, episode.advice, episode.path))
+    return dataclasses.replace(episode, sentence=sentence, advice=advice, path=path)
 
 
 def _look(text: bytes) -> Look | None:

@@ -13,7 +13,7 @@ import msgspec
 from penstock.cli import EXIT_FAILED, config_option, config_path
 from penstock.cli.selection import printable
 from penstock.clock import sleep
-from penstock.errors import BufferUnavailable
+from penstock.errors import BufferUnavailable, SettingsError
 from penstock.privacy.requests import PrivacyRequest
 
 WAIT_S = 1.0
@@ -158,6 +158,10 @@ def person_command(file: Path, config: Path | None, **who: tuple[str, ...]) -> N
     from penstock.run.opening import open_searching, open_shelf, open_suppressed
 
     settings = settings_in_force(config_path(config))
+    if str(file) != "-" and file.resolve().is_relative_to(settings.data_dir.resolve()):
+        # There it would outlive an erasure.
+        hint = "who gets it looks after it"
+        raise SettingsError("EXPORT", expected="a file outside of the data folder", got=str(file), hint=hint)
     names = named(_given(who), settings)
     held = export(
         open_searching(settings), open_shelf(settings), open_suppressed(settings), names, now=SystemClock().now()

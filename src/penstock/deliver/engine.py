@@ -148,9 +148,7 @@ class Engine:
         finally:
             self.busy.release(lease.token)
         if self.log.is_enabled_for(logging.DEBUG):
-            self.log.debug(
-                "attempted", message_id=lease.event.message_id, attempt=lease.attempt, verdict=repr(verdict)[:60]
-            )
+            self.log.debug("attempted", seq=lease.seq, attempt=lease.attempt, verdict=type(verdict).__name__)
 
     async def send(self, calls: Sequence[Call], attempts: list[Attempt], *, until: float) -> Answer:
         """Make calls in order, up to the first that is not accepted, while the lease lasts `until` a time."""
@@ -384,12 +382,12 @@ class Engine:
         self.notes.is_unwritten |= self.steps.cleared([ending.lease for ending in endings])
         for ending in endings:
             self.standing.witness.ended(ending.lease.seq)
-        # The reason may quote an answer or the event, and either may quote a person: it stays out of the log.
+        # The reason may quote an answer or the event, and either may quote a person; so may a message id: none is logged.
         for ending in endings:
             self.progress.moved(self.clock.steady())
             if ending.outcome in REPLAYABLE:
                 event = "buried" if ending.outcome is Outcome.DEAD else "rejected"
-                facts = {"message_id": ending.lease.event.message_id, "attempts": ending.lease.attempt}
+                facts = {"seq": ending.lease.seq, "attempts": ending.lease.attempt}
                 self._hear(event, cause=ending.cause, **facts)
 
     def _hear(self, event: str, **facts: Any) -> None:

@@ -160,6 +160,11 @@ class Fleet:
         self.bench.end()
         await asyncio.gather(*(served.task for served in self.served.values()), *self.leaving)
 
+    def reword(self, unsaid: Callable[[str], str]) -> None:
+        """Say in other words what engines have in mind."""
+        for served in self.served.values():
+            served.engine.standing.reword(unsaid)
+
     async def abandon(self) -> None:
         """End at once, in the middle of calls: another node serves these destinations, or may."""
         tasks = [task for served in self.served.values() for task in (served.task, *served.engine.in_flight)]

@@ -167,6 +167,11 @@ class Standing:
         """Return until when the destination wants quiet, in seconds since 1970; None when it does not, or not for long."""
         return self.wait_until if self.quiet_until > self.clock.steady() else None
 
+    def reword(self, unsaid: Callable[[str], str]) -> None:
+        """Say in other words why it is held: that may quote an answer about a person."""
+        if (reason := unsaid(self.hold.reason)) != self.hold.reason:
+            self.hold.reason, self.is_unwritten = reason, True
+
     def to_notes(self) -> dict[str, object]:
         """Return what must survive a restart."""
         return self.hold.to_notes() | self.pace.to_notes() | {"is_proven": self.witness.is_proven}

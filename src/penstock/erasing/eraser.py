@@ -49,15 +49,17 @@ class Eraser:
         clock: Clock,
         facts: Callable[[], Mapping[str, Any]],
         calls_end_s: Callable[[], float] = lambda: 0.0,
+        forget: Callable[[Persons], None] = lambda _: None,
         beyond: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
         """`calls_end_s` tells how long a call may be under way that was begun before the store had nothing of them any more.
 
-        `beyond` one machine, lets the streams keep nothing of what was removed; it says what an engine still has, and until when.
+        `forget` has this process forget who it has in mind, lest it writes them down again. `beyond` one machine, lets the streams
+        keep nothing of what was removed; it says what an engine still has, and until when.
         """
         self.asking, self.requests, self.errands, self.searching = asking, asking.requests, errands, searching
         self.destinations, self.seal, self.clock, self.facts = destinations, seal, clock, facts
-        self.calls_end_s, self.beyond = calls_end_s, beyond
+        self.calls_end_s, self.forget, self.beyond = calls_end_s, forget, beyond
         #: What requests were like when none of them was open: they are not all read again each second.
         self.idle_at: int | None = None
         #: By request: when it is tried again, in steady seconds; and since when nothing of them is in the store, in awake ones.
@@ -98,6 +100,7 @@ class Eraser:
         for owner in (EVENTS, DELIVERY):
             if self.errands.is_given(owner, request.number):
                 return False
+        await asyncio.to_thread(self.forget, names)
         found = await asyncio.to_thread(self.searching.everything, names, request.seqs)
         request = self._note(request, found, names)
         if self._given(request, found):
@@ -105,6 +108,9 @@ class Eraser:
         if not found.control.is_nothing:
             await asyncio.to_thread(self.searching.traces.forget_asked, found.linked.names)
             return True
+        if found.refused:
+            # accept forgets them by itself, now that they are on the list, and says so within a second.
+            return False
         return await self._at_destinations(request, found)
 
     def _is_listed(self, names: Persons, request: PrivacyRequest) -> bool:
@@ -153,23 +159,35 @@ class Eraser:
         return True
 
     async def _at_destinations(self, request: PrivacyRequest, found: Everything) -> bool:
-        """Ask every destination; they are read back once more when no call can be under way that made them anew."""
-        awake = self.clock.awake()
-        calls_end_at = self.clear_since.setdefault(request.number, awake) + (
-            self.calls_end_s() if request.seqs else 0.0
-        )
-        ask = self.destinations()
+        """Ask every destination; they are read back once more when no call can be under way that made them anew.
+
+        Until it deleted them, a destination may have quoted them in answers about others: those are looked for once more.
+        """
+        ask, is_deleted = self.destinations(), False
+        calls_end_s = self.calls_end_s() if request.seqs else 0.0
         for name, erase in ask.items():
-            if not request.destinations.get(name, AtDestination()).is_done:
+            before = request.destinations.get(name, AtDestination())
+            if not before.is_done:
                 said = await erase(found.linked.names)
-                change = functools.partial(_said, name=name, said=said, is_last=awake >= calls_end_at)
-                request = self.requests.change(request.number, change)
+                is_new = said.deleted > 0 and not before.is_gone
+                is_last = self._clear_s(request) >= calls_end_s and not is_new
+                request = self.requests.change(
+                    request.number, functools.partial(_said, name=name, said=said, is_last=is_last)
+                )
+                is_deleted = is_deleted or is_new
         late = {name: request.destinations[name] for name in ask if not request.destinations[name].is_done}
         if not late:
             await self._end(request, found)
             return True
-        self._ask_again(request, late, calls_end_s=max(0.0, calls_end_at - awake))
+        if is_deleted:
+            self.clear_since.pop(request.number, None)
+        self._ask_again(request, late, calls_end_s=max(0.0, calls_end_s - self._clear_s(request)))
         return False
+
+    def _clear_s(self, request: PrivacyRequest) -> float:
+        """Return for how long nothing of them is in the store and nothing new was deleted, in awake seconds."""
+        awake = self.clock.awake()
+        return awake - self.clear_since.setdefault(request.number, awake)
 
     def _ask_again(self, request: PrivacyRequest, late: Mapping[str, AtDestination], *, calls_end_s: float) -> None:
         refused = {name: each for name, each in late.items() if not each.is_gone}
@@ -185,7 +203,7 @@ class Eraser:
 
     async def _end(self, request: PrivacyRequest, found: Everything) -> None:
         mentions = await asyncio.to_thread(self.searching.mentions, found)
-        left = [*left_in_words(found, mentions), *self._set_aside(), *(await self.beyond() if self.beyond else ())]
+        left = [*left_in_words(found, mentions), *self._copies(), *(await self.beyond() if self.beyond else ())]
         ended = functools.partial(_ended, at=self.clock.now(), left=left)
         done = self.requests.change(request.number, ended)
         if not request.stays_suppressed:
@@ -197,10 +215,12 @@ class Eraser:
         self.requests.change(request.number, _done)
         log.info("erased", request=request.number, items=sum(done.removed.values()))
 
-    def _set_aside(self) -> list[str]:
+    def _copies(self) -> list[str]:
         folder = self.requests.folder.parent
-        copies = [path for pattern in ("replaced-*", "*.damaged-*") for path in folder.glob(pattern)]
-        return [f"{len(copies)} copies that a restore or a repair set aside were not looked through"] if copies else []
+        copies = {path.relative_to(folder).parts[:-1] for path in folder.rglob("*.db*") if path.parent != folder}
+        count = len(copies) + len(list(folder.glob("*.damaged-*")))
+        where = "in the data folder (of a restore, a repair or a backup)"
+        return [f"{count} copies {where} were not looked through"] if count else []
 
     def _wait(self, request: PrivacyRequest, problem: str, seconds: float) -> None:
         self.again_at[request.number] = self.clock.steady() + seconds

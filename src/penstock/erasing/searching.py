@@ -9,7 +9,7 @@ from penstock.buffer.port.traces import Held, Sightings, Traces
 from penstock.erasing.asking import Persons
 from penstock.erasing.linking import Linked, Together, linked
 from penstock.erasing.meaning import SearchSense
-from penstock.identity import EMAIL, USER, name_of
+from penstock.identity import EMAIL, USER, name_of, names_quoted
 from penstock.ledger.record import decoded
 from penstock.placeholders import PLACEHOLDER_IDS
 
@@ -22,11 +22,14 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     delivery: Held
     control: Held
+    #: Requests that ingest refused, as it shows them; it forgets who is on the list by itself.
+    refused: Sequence[str] = ()
 
     @property
     def counts(self) -> dict[str, int]:
         """Return how many things of each kind there are, without those there are none of."""
-        found = {"events": self.events, **self.delivery.counts, **self.control.counts}
+        beside = {"refused requests": len(self.refused)}
+        found = {"events": self.events, **self.delivery.counts, **self.control.counts, **beside}
         return {kind: count for kind, count in found.items() if count}
 
 
@@ -39,11 +42,16 @@ class Searching:
         ledger: LedgerShelf,
         destinations: Callable[[], Iterable[str]],
         placeholders: Callable[[], Sequence[str]] = lambda: PLACEHOLDER_IDS,
+        *,
         hashing: Callable[[], Callable[[str], str] | None] = lambda: None,
+        refused: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """`placeholders` tells the ids that are none; `hashing` how values are hashed, None where none ever was."""
+        """`placeholders` tells the ids that are none; `hashing` how values are hashed, None where none ever was.
+
+        `refused` tells what is shown of refused requests, each as one text.
+        """
         self.traces, self.ledger, self.destinations = traces, ledger, destinations
-        self.placeholders, self.hashing = placeholders, hashing
+        self.placeholders, self.hashing, self.refused = placeholders, hashing, refused
 
     def everything(self, given: Persons, seqs: Sequence[int] = ()) -> Everything:
         """Return what there is of some people, and of events with these numbers, which were theirs.
@@ -67,6 +75,7 @@ class Searching:
             events=len(found.seqs),
             delivery=self.traces.beside(found.names, numbers),
             control=self.traces.asked(found.names),
+            refused=[text for text in self.refused() if not found.names.isdisjoint(names_quoted(text))],
         )
 
     def mentions(self, found: Everything) -> int:
@@ -97,5 +106,6 @@ def by_store(found: Everything) -> Mapping[str, Mapping[str, int]]:
         "events.db": {"events": found.events},
         "delivery.db": found.delivery.counts,
         "control.db, alerts.db": found.control.counts,
+        "snapshots": {"refused requests": len(found.refused)},
     }
     return {file: {kind: n for kind, n in counts.items() if n} for file, counts in parts.items()}

@@ -86,7 +86,7 @@ def export(searching: Searching, shelf: Shelf, people: SuppressedList, given: Pe
         "events": [_event(shelf, destinations, seq) for seq in found.linked.seqs],
         "records": _records(searching, destinations, found),
         "ties": sorted(set(searching.traces.ties(found.linked.names))),
-        "asked_and_noted": list(found.control.texts),
+        "asked_and_noted": [*found.control.texts, *found.refused],
     }
 
 

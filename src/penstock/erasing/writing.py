@@ -12,6 +12,7 @@ SEARCHED = {
     "delivery.db": "waiting and parked events, outcomes, attempts with answers, records, ties, search keys",
     "control.db": "replays, orders to forget, shared links, the audit log",
     "alerts.db": "alerts, the messages that told of them, and what was looked at for them",
+    "snapshots": "requests that ingest refused, by path and program",
     "memory": "what deliver holds of the log, and knows of records by heart",
 }
 FORM = "penstock-erasure-receipt/1"

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from penstock.buffer.sqlite.log.log import SqliteLog
 from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import Clock
-from penstock.run.erasures import BehindTheDoor, erasing
+from penstock.run.erasures import BehindTheDoor, erasing, follow_list
 from penstock.settings import Settings
 
 if TYPE_CHECKING:
     from penstock.accept.app import Limits
+    from penstock.accept.refused import Refusals
     from penstock.accept.sources import Sources
     from penstock.accept.suppressing import Suppressing
     from penstock.run.node import NodeLog
@@ -36,16 +37,17 @@ async def open_log(process: "Process", sources: "Sources", clock: Clock) -> "Sql
 
 @contextlib.asynccontextmanager
 async def beside_accepting(
-    process: "Process", store: "SqliteLog | NodeLog", door: "Suppressing"
+    process: "Process", store: "SqliteLog | NodeLog", door: "Suppressing", refusals: "Refusals"
 ) -> AsyncIterator[None]:
     """Do beside accepting, while inside: erasures in this machine's file; on one of several, follow what others set."""
+    follow = follow_list(door, refusals)
     if isinstance(store, SqliteLog):
-        async with erasing(process, BehindTheDoor(store, door.follow), door.follow):
+        async with erasing(process, BehindTheDoor(store, follow), follow):
             yield
         return
     from penstock.run.erasing_nodes import at_the_door
 
-    async with at_the_door(process, functools.partial(store.look_beside, door.follow)):
+    async with at_the_door(process, functools.partial(store.look_beside, follow)):
         yield
 
 

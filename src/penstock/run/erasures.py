@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from penstock import __version__
 from penstock.buffer.port.traces import Removal
+from penstock.buffer.rules.needles import Needles
 from penstock.clock import Clock
 from penstock.errors import SettingsError
 from penstock.privacy.errands import follow
@@ -14,6 +15,8 @@ from penstock.run.opening import open_asking, open_errands, open_requests, open_
 from penstock.settings import Destination, Settings
 
 if TYPE_CHECKING:
+    from penstock.accept.refused import Refusals
+    from penstock.accept.suppressing import Suppressing
     from penstock.destinations.erasure import Erased, NotErased
     from penstock.erasing.eraser import Eraser
     from penstock.run.process import Process
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 # How often the owners of files look for what they are asked.
 LOOK_S = 1.0
 SHADOW = "in shadow mode: Penstock writes nothing there, and deletes nothing; the program that wrote them has to delete"
+
+#: Says what a process has in mind in the words that are returned for them.
+Reword = Callable[[Callable[[str], str]], None]
 
 
 class Owner(Protocol):
@@ -42,6 +48,31 @@ class BehindTheDoor:
         return await self.store.remove(removal)
 
 
+def follow_list(door: "Suppressing", refusals: "Refusals") -> Callable[[], Awaitable[int]]:
+    """Return what learns who was suppressed since the last look, and forgets requests that were refused and name them."""
+
+    async def follow_list() -> int:
+        is_changed = door.people.is_changed()
+        await door.follow()
+        if is_changed:
+            refusals.forget_suppressed()
+        return 0
+
+    return follow_list
+
+
+class WithMemory:
+    """delivery.db, whose process has in mind what answers said: it forgets that first, for it would write it down again."""
+
+    def __init__(self, remove: Callable[[Removal], Awaitable[bool]], reword: Reword) -> None:
+        self.remove_stored, self.reword = remove, reword
+
+    async def remove(self, removal: Removal) -> bool:
+        """Remove people; return whether that was all."""
+        self.reword(Needles(removal.names).unsaid)
+        return await self.remove_stored(removal)
+
+
 @contextlib.asynccontextmanager
 async def erasing(process: "Process", owner: Owner, *beside: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
     """Look each second, while inside, whether the owner of a file is to remove a person; and do what is to be done beside."""
@@ -54,11 +85,16 @@ async def erasing(process: "Process", owner: Owner, *beside: Callable[[], Awaita
         yield
 
 
-def open_eraser(settings: Callable[[], Settings], *, clock: Clock) -> "Eraser":
-    """Return who brings erasures to their end; `settings` are those in force."""
+def open_eraser(settings: Callable[[], Settings], *, clock: Clock, minds: Sequence[Reword] = ()) -> "Eraser":
+    """Return who brings erasures to their end; `settings` are those in force, `minds` what this process would write down again."""
     from penstock.buffer.sqlite.folder import FILES, identity_of
     from penstock.erasing.eraser import Eraser
     from penstock.privacy.receipt import Seal
+
+    def forget(names: frozenset[str]) -> None:
+        needles = Needles(names)
+        for reword in minds:
+            reword(needles.unsaid)
 
     now = settings()
     return Eraser(
@@ -70,6 +106,7 @@ def open_eraser(settings: Callable[[], Settings], *, clock: Clock) -> "Eraser":
         clock=clock,
         facts=lambda: {"penstock": __version__, "folder": identity_of(now.data_dir / FILES[0])},
         calls_end_s=lambda: settings().call_timeout_s,
+        forget=forget,
         beyond=None if now.engine == "sqlite" else functools.partial(_beyond, settings),
     )
 

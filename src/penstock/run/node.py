@@ -29,7 +29,7 @@ from penstock.event import Batch
 from penstock.run.care import kept_until
 from penstock.run.delivering import open_fleet, pruning
 from penstock.run.erasing_nodes import errands_of
-from penstock.run.erasures import LOOK_S
+from penstock.run.erasures import LOOK_S, WithMemory
 from penstock.run.sharing import connected, following_others, node_name
 from penstock.run.telling import EVERY_S, FactsTold
 from penstock.settings import Settings
@@ -188,6 +188,7 @@ class Turns:
         watchman, end = Watchman(process.take_pulse("deliver")), asyncio.Event()
         self.store = store
         fleet = self.fleet = open_fleet(process, store, watchman, lambda api: OwnedApi(api, keeper.holds))
+        memory = WithMemory(functools.partial(self.node.remove, store), fleet.reword)
         process.on_change = fleet.follow
         fleet.follow(process.settings)
         waits = [asyncio.create_task(keeper.keep()), asyncio.create_task(process.stopping.wait())]
@@ -198,9 +199,7 @@ class Turns:
             async with (
                 process.regularly(self._prune(store)),
                 process.regularly(self._shorten, every_s=SHORTEN_S),
-                process.regularly(
-                    errands_of(process, "deliver", functools.partial(self.node.remove, store)), every_s=LOOK_S
-                ),
+                process.regularly(errands_of(process, "deliver", memory.remove), every_s=LOOK_S),
             ):
                 with watchman.watching():
                     await fleet.until(end)

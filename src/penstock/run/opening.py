@@ -16,6 +16,7 @@ from penstock.buffer.port.shelf import Shelf
 from penstock.buffer.port.views import SavedViews
 from penstock.buffer.sqlite.store import SqliteStore
 from penstock.clock import SystemClock
+from penstock.machine.snapshot import Snapshots
 from penstock.privacy.suppressed import SuppressedList
 from penstock.run.at_rest import unlock
 from penstock.settings import Settings
@@ -96,6 +97,7 @@ def open_searching(settings: Settings, in_force: Callable[[], Settings] | None =
         lambda: now().destinations,
         placeholders=lambda: now().placeholder_ids,
         hashing=functools.partial(hashing_of, open_vault(settings)),
+        refused=functools.partial(_refused, settings),
     )
 
 
@@ -104,6 +106,12 @@ def hashing_of(vault: Vault) -> Callable[[str], str] | None:
     from penstock.minimise.hashing import PURPOSE, Hashing
 
     return Hashing(vault.derived(PURPOSE)).of if vault.path.exists() else None
+
+
+def _refused(settings: Settings) -> list[str]:
+    """Return what ingest shows of the requests that it refused."""
+    kinds = Snapshots(settings.data_dir).read("accept").get("refused", [])
+    return [" ".join(map(str, kind.values())) for kind in (kinds if isinstance(kinds, list) else [])]
 
 
 def open_privacy_desk(settings: Settings, in_force: Callable[[], Settings]) -> "PrivacyDesk":

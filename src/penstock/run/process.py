@@ -114,6 +114,8 @@ class Process:
                     self.heard("buffer_unavailable", reason=error.reason)
                 except (StoreDamaged, SettingsError) as error:
                     self.give_up(error)
+                except Exception as error:  # noqa: BLE001 - a chore that failed once is not one that is never done again
+                    self.heard("chore_failed", cause=type(error).__name__, level=logging.ERROR)
 
         task = asyncio.create_task(repeat())
         try:

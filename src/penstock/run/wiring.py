@@ -22,7 +22,7 @@ from penstock.run import at_rest
 from penstock.run.accepting import beside_accepting, limits_of, open_log
 from penstock.run.alarming import open_alarm
 from penstock.run.care import kept_until, say_what_is_amiss
-from penstock.run.erasures import LOOK_S, erasing, late_erasures, open_eraser
+from penstock.run.erasures import LOOK_S, WithMemory, erasing, late_erasures, open_eraser
 from penstock.run.greeting import greet, is_for_a_person
 from penstock.run.in_force import following_at_start
 from penstock.run.logs import set_up_logs
@@ -145,6 +145,7 @@ async def run_accept(process: Process) -> None:
         version=__version__,
         problem=store.problem,
         on_damage=process.give_up,
+        names_suppressed=door.names_suppressed,
         heard=process.heard,
     )
     host, port = host_and_port("listen", settings.listen)
@@ -158,7 +159,7 @@ async def run_accept(process: Process) -> None:
     async with (
         process.running("accept", gateway.facts),
         process.regularly(prune),
-        beside_accepting(process, store, door),
+        beside_accepting(process, store, door, gateway.refusals),
     ):
         await serve(
             gateway,
@@ -203,7 +204,7 @@ async def run_deliver(process: Process) -> None:
             return None
         process.on_change = fleet.follow
         fleet.follow(process.settings)
-        async with process.regularly(pruning(process, store)), erasing(process, store):
+        async with process.regularly(pruning(process, store)), erasing(process, WithMemory(store.remove, fleet.reword)):
             with watchman.watching():
                 await fleet.until(process.stopping)
                 await fleet.stop()
@@ -242,7 +243,7 @@ async def run_operate(process: Process) -> None:
     async def remember() -> int:
         return await asyncio.to_thread(access.audit.tidy, process.settings)
 
-    eraser = open_eraser(lambda: process.settings, clock=process.clock)
+    eraser = open_eraser(lambda: process.settings, clock=process.clock, minds=(alarm.reword, access.audit.reword))
     async with (
         process.running("operate", alarm.facts),
         process.regularly(remember),

@@ -5,6 +5,7 @@ first of a kind is written at once, what repeats is counted here and written now
 """
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -53,6 +54,14 @@ class Audit:
         for line, times in waiting.items():
             self._write(line, times)
         return len(waiting)
+
+    def reword(self, unsaid: Callable[[str], str]) -> None:
+        """Say what is still to be written in other words."""
+        with self.lock:
+            counts, self.counts = self.counts, {}
+            for (sort, by, what), times in counts.items():
+                line = (sort, by, unsaid(what))
+                self.counts[line] = self.counts.get(line, 0) + times
 
     def tidy(self, settings: Settings) -> int:
         """Write what was counted, forget what is older than the settings say; return how many sentences went."""

@@ -16,6 +16,8 @@ from penstock.identity import EMAIL, USER, VISITOR
 
 # Shorter ids are not looked for in free texts as they stand.
 DISTINCTIVE_CHARS = 8
+# Shorter parts of a message id say nothing about whose it is.
+TELLING_CHARS = 4
 GONE = "[erased]"
 WORDS = r"(?:user|anon|email|company|person|visitor|userId|user_id|anonymousId|company_id)"
 
@@ -39,15 +41,41 @@ class Needles:
 
     def is_in(self, text: str) -> bool:
         """Return whether a free text names one of them."""
+        # Most texts name none of them: to see that costs a tenth of what the pattern does, in letters that have one small form each.
+        if text.isascii() and not self._may_be_said(text.lower()):
+            return False
         return self._pattern.search(text) is not None
 
     def without(self, text: str) -> str:
         """Return a text with their names taken out."""
         return self._pattern.sub(GONE, text)
 
+    def tells(self, message_id: str) -> bool:
+        """Return whether a message id has one of them in it, as some applications make theirs."""
+        return any(len(value) >= TELLING_CHARS and value in message_id for value in self.values)
+
+    def is_said(self, sentence: str) -> bool:
+        """Return whether a sentence names one of them, or has a word, such as a message id, with a long one in it."""
+        return self.is_in(sentence) or any(map(self._is_part, sentence.split()))
+
+    def unsaid(self, sentence: str) -> str:
+        """Return a sentence without those words."""
+        words = self.without(sentence).split(" ")
+        return " ".join(GONE if self._is_part(word) else word for word in words)
+
+    def _is_part(self, word: str) -> bool:
+        return any(len(value) >= DISTINCTIVE_CHARS and value in word for value in self.values)
+
     def is_lane(self, lane: str) -> bool:
         """Return whether a lane, or a record's subject, also one in shadow, is of one of them."""
         return lane.removeprefix("~") in self.lanes
+
+    def _may_be_said(self, lower: str) -> bool:
+        return any(form in lower for form in self._spelled)
+
+    @functools.cached_property
+    def _spelled(self) -> frozenset[str]:
+        return frozenset(form.lower() for value in self.values for form in _spellings(value))
 
     @functools.cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -72,10 +100,18 @@ def _forms(names: frozenset[str]) -> tuple[set[bytes], set[bytes]]:
     return exact, lower
 
 
+def _spellings(value: str) -> set[str]:
+    return {
+        value,
+        urllib.parse.quote(value, safe="", errors="surrogatepass"),
+        json.dumps(value)[1:-1],
+        value.replace("/", r"\/"),
+    }
+
+
 def _in_texts(name: str) -> Iterator[str]:
     kind, _, value = name.partition(":")
-    spelled = {value, urllib.parse.quote(value, safe=""), json.dumps(value)[1:-1], value.replace("/", r"\/")}
-    for form in map(re.escape, spelled):
+    for form in map(re.escape, _spellings(value)):
         if f"{kind}:" == EMAIL or len(value) >= DISTINCTIVE_CHARS:
             yield rf"(?<![\w.+-]){form}(?![\w-]|\.\w)"
         else:

@@ -15,6 +15,12 @@ from penstock.buffer.sqlite.file import CONTROL, snapshot
 from penstock.buffer.sqlite.privacy import slack
 from penstock.clock import Clock
 
+# Texts that people wrote about something else, and how each is written anew.
+WORDS = (
+    ("SELECT reason, destination, cause FROM issue", "UPDATE issue SET reason = ? WHERE destination = ? AND cause = ?"),
+    ("SELECT note, number FROM revision", "UPDATE revision SET note = ? WHERE number = ?"),
+)
+
 
 def in_control(data_dir: Path, names: frozenset[str]) -> Held:
     """Return what there is."""
@@ -22,7 +28,7 @@ def in_control(data_dir: Path, names: frozenset[str]) -> Held:
     with snapshot(data_dir / CONTROL) as control:
         if control is None:
             return Held(counts={}, removal=Removal(names=sorted(names)))
-        found = {
+        found: dict[str, list[str]] = {
             "replays": _texts(control, "SELECT selection FROM replay_order WHERE id = ?", _replays(control, needles)),
             "orders to forget": _texts(
                 control, "SELECT prefix FROM forget_order WHERE id = ?", _orders(control, needles)
@@ -32,6 +38,9 @@ def in_control(data_dir: Path, names: frozenset[str]) -> Held:
             "sentences in the audit log": _texts(
                 control, "SELECT what FROM journal WHERE id = ?", _sentences(control, needles)
             ),
+            "words about problems and settings": [
+                str(text) for select, _ in WORDS for text, *_ in _words(control, select, needles)
+            ],
         }
     counts = {kind: len(texts) for kind, texts in found.items()}
     texts = [text for each in found.values() for text in each]
@@ -56,6 +65,9 @@ def forget_in_control(data_dir: Path, names: frozenset[str], *, clock: Clock) ->
         )
         # Two sentences of one minute may have become one.
         control.executemany("UPDATE OR REPLACE journal SET what = ? WHERE id = ?", list(_sentences(control, needles)))
+        for select, update in WORDS:
+            rows = list(_words(control, select, needles))
+            control.executemany(update, [(needles.unsaid(str(text)), *key) for text, *key in rows])
     with opened_to_scrub(data_dir / CONTROL) as control:
         for some in slack.in_steps(slack.pages_with(data_dir / CONTROL, slack.names_a_page(needles))):
             slack.overwrite(control, data_dir / CONTROL, some)
@@ -96,10 +108,16 @@ def _views(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str, s
 
 def _sentences(control: SqliteConnection, needles: Needles) -> Iterator[tuple[str, int]]:
     for number, what in control.execute("SELECT id, what FROM journal").fetchall():
-        if needles.is_in(what):
-            yield needles.without(what), number
+        if needles.is_said(what):
+            yield needles.unsaid(what), number
+
+
+def _words(control: SqliteConnection, select: str, needles: Needles) -> Iterator[Sequence[object]]:
+    """Yield texts that people wrote, each with what its row is known by."""
+    return (row for row in control.execute(select).fetchall() if needles.is_said(row[0]))
 
 
 def _names(needles: Needles, key: str, value: object) -> bool:
     is_whole = key in {"person", "company"} and value in needles.values
-    return is_whole or (isinstance(value, str) and needles.is_in(value))
+    is_event = key == "message_id" and isinstance(value, str) and needles.tells(value)
+    return is_whole or is_event or (isinstance(value, str) and needles.is_in(value))

@@ -15,6 +15,7 @@ from penstock.buffer.rules.needles import GONE, Needles
 from penstock.buffer.sqlite.connections import SqliteConnection
 from penstock.buffer.sqlite.delivery.intake import Intake
 from penstock.buffer.sqlite.log.segments import Neighbours
+from penstock.buffer.sqlite.privacy import delivery_search
 from penstock.buffer.sqlite.rows import count_for_its_replay
 
 REASON = "its person or company was erased: nothing of it is left"
@@ -91,11 +92,20 @@ def forget_texts(connection: SqliteConnection, removal: Removal) -> None:
     """Take search keys away, and their names out of what was written down about others' events."""
     connection.executemany("DELETE FROM found WHERE key = ? AND seq = ?", removal.found)
     needles = Needles(removal.names)
+    notes = [(needles.without(text), name) for text, name in delivery_search.notes_of(connection, needles)]
+    connection.executemany("UPDATE destination SET notes = ? WHERE name = ?", notes)
+    remarks = [(_without_event(record), *key) for record, *key in delivery_search.remarks_of(connection, needles)]
+    connection.executemany("UPDATE ledger SET record = ? WHERE destination = ? AND subject = ?", remarks)
     for name, seq in removal.outcomes:
         _rewrite(connection, needles, "outcome", ("reason", "notes", "became"), {"destination": name, "seq": seq})
     for name, seq, number in removal.attempts:
         where = {"destination": name, "seq": seq, "number": number}
         _rewrite(connection, needles, "attempt", ("path", "answer"), where)
+
+
+def _without_event(remark: bytes) -> bytes:
+    """Return a remark without the message id of the event that it was made of."""
+    return json.dumps({key: text for key, text in json.loads(remark).items() if key != "message_id"}).encode()
 
 
 def _rewrite(

@@ -28,11 +28,14 @@ def in_delivery(data_dir: Path, names: frozenset[str], seqs: Sequence[int]) -> H
             return Held(counts={}, removal=Removal(names=sorted(names), seqs=seqs))
         counts = _of_events(delivery, seqs) | _of_names(delivery, needles)
         found = list(_found(delivery, needles, own))
+        notes, remarks = list(notes_of(delivery, needles)), list(remarks_of(delivery, needles))
         outcomes, attempts = list(_outcomes(delivery, needles, own)), list(_attempts(delivery, needles, own))
     counts |= {
         "search keys": len(found),
         "outcomes that quote them": len(outcomes),
         "attempts that quote them": len(attempts),
+        "notes of destinations": len(notes),
+        "remarks about attributes": len(remarks),
     }
     removal = Removal(names=sorted(names), seqs=seqs, found=found, outcomes=outcomes, attempts=attempts)
     return Held(counts=counts, removal=removal)
@@ -55,6 +58,20 @@ def names_in_delivery(data_dir: Path) -> set[str]:
         names |= {name for row in delivery.execute("SELECT DISTINCT lane, person FROM tie") for name in row}
         keys = delivery.execute("SELECT DISTINCT key FROM found WHERE key >= 'p:' AND key < 'p;'")
         return names | {USER + row[0].removeprefix("p:") for row in keys}
+
+
+def notes_of(delivery: SqliteConnection, needles: Needles) -> Iterator[tuple[str, str]]:
+    """Yield the notes that quote them, with the destination: why it is held may quote an answer."""
+    rows = delivery.execute("SELECT notes, name FROM destination").fetchall()
+    return ((notes, name) for notes, name in rows if needles.is_in(notes))
+
+
+def remarks_of(delivery: SqliteConnection, needles: Needles) -> Iterator[tuple[bytes, str, str]]:
+    """Yield remarks about attributes that tell of them by a message id, with destination and subject."""
+    rows = delivery.execute(
+        "SELECT record, destination, subject FROM ledger WHERE subject GLOB 'attribute:*'"
+    ).fetchall()
+    return (row for row in rows if needles.tells(json.loads(row[0]).get("message_id", "")))
 
 
 def in_parts(seqs: Sequence[int], at_once: int = SEQS_AT_ONCE) -> Iterator[Sequence[int]]:

@@ -19,8 +19,6 @@ from penstock.identity import ERASED, NOTHING_LEFT, is_left, left_of, names_shar
 # Events in one transaction: few enough not to delay an append for long.
 EVENTS_AT_ONCE = 200
 MESSAGES = "SELECT run, source, first_id, ids, seqs FROM message WHERE instr(ids, ?)"
-# Shorter parts of an id say nothing about whose it is.
-TELLING_CHARS = 4
 
 
 class ErasedNumbers(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +45,7 @@ def numbers_of(connection: SqliteConnection, seqs: Sequence[int], names: Sequenc
         for seq, event in segments.events_of(row):
             if seq in here and not is_left(event):
                 gone.append(seq)
-                if any(len(value) >= TELLING_CHARS and value in event.message_id for value in needles.values):
+                if needles.tells(event.message_id):
                     renamed.append(seq)
             elif event.envelope and not needles.names.isdisjoint(names_shared(event.envelope)):
                 trimmed.append(seq)

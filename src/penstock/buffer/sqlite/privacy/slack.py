@@ -19,10 +19,13 @@ from penstock.buffer.rules.needles import DISTINCTIVE_CHARS, Needles
 from penstock.buffer.sqlite.at_rest.ring import TURNED, head_of, is_encrypted
 from penstock.buffer.sqlite.connections import SqliteConnection, connect_to_read
 from penstock.buffer.sqlite.delivery.retention import scrub
+from penstock.errors import BufferUnavailable
 
 # Pages read in one go, and overwritten while others must not write: some milliseconds.
 PAGES_READ, PAGES_AT_ONCE = 256, 200
 FILE_HEADER_BYTES, INTERIOR, LEAVES = 100, frozenset({2, 5}), frozenset({10, 13})
+# Of a page that is being written.
+TRIES_MAX = 100
 # From here on the number of another page, with which other kinds of pages begin, may look like the kind of a page.
 PAGES_MAX = 2 << 24
 
@@ -86,11 +89,19 @@ def overwrite(connection: SqliteConnection, path: Path, numbers: Sequence[int]) 
 
 
 def _decrypted(path: Path) -> Iterator[FilePage]:
-    """Yield pages as who has the key would read them. Raises apsw.Error, SettingsError."""
+    """Yield pages as who has the key would read them. Raises apsw.Error, SettingsError, BufferUnavailable."""
     with contextlib.closing(connect_to_read(path)) as connection:
         size = connection.execute("PRAGMA page_size").fetchone()[0]
         for number in range(path.stat().st_size // size):
-            yield number + 1, connection.read("main", 0, number * size, size)[1]
+            yield number + 1, _page(connection, number * size, size)
+
+
+def _page(connection: SqliteConnection, offset: int, size: int) -> bytes:
+    """Return a page. One that is just being written does not open: it is read again. Raises BufferUnavailable."""
+    for _ in range(TRIES_MAX):
+        with contextlib.suppress(apsw.CorruptError, apsw.IOError):
+            return bytes(connection.read("main", 0, offset, size)[1])
+    raise BufferUnavailable("a page of an encrypted file is being written, again and again")
 
 
 def _make_anew(connection: SqliteConnection, neighbour: Path) -> None:
