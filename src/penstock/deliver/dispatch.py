@@ -100,6 +100,9 @@ class Dispatch:
 
     def figures(self) -> list[CallCount]:
         """Return what to add to the figures about calls."""
+        if len(self.calls) == 1 and self.planned == {self.calls[0].path: 1}:
+            path = self._key(self.calls[0].path)
+            return [CallCount(path, "planned", 1), CallCount(path, "sent", 1)]
         counts, by_path = [], _by_path(self.calls)
         for path in sorted({*self.planned, *by_path}):
             sent = by_path.get(path, 0)

@@ -15,6 +15,9 @@ from penstock.ledger.record import Record
 from penstock.ledger.rules import Rules
 from penstock.ledger.weigh import whose
 
+# Of an event by itself with so few calls it is seen at once whom it is about: a company and its person.
+CALLS_AT_SIGHT_MAX = 2
+
 
 async def gather(
     reads: Sequence[Read], policy: DeliveryPolicy, kept: KeptRecords, steps: Steps, look_up: LookUp
@@ -57,7 +60,11 @@ def _is_upsert_again(read: Read) -> bool:
 async def on_record(run: Sequence[Read], kept: KeptRecords, steps: Steps, *, is_shadow: bool) -> Gathered:
     """Return those of a run, from the first on, that become one dispatch, and the records of their people and companies."""
     parts = [read.part() for read in run]
-    count, subjects = await steps.run([read.lease for read in run], surveyed, parts)
+    if len(parts) == 1 and len(parts[0].plan.calls) <= CALLS_AT_SIGHT_MAX:
+        # Nothing that could take long, so nothing to watch.
+        count, subjects = surveyed(parts)
+    else:
+        count, subjects = await steps.run([read.lease for read in run], surveyed, parts)
     records = await kept.records(subjects, SHADOW if is_shadow else "")
     return Gathered(run=run[:count], parts=parts[:count], records=records, is_shadow=is_shadow)
 
