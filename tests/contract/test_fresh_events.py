@@ -10,8 +10,7 @@ from contract.worlds import DESTINATION, event
 from penstock.buffer.port.backlog import Ending
 from penstock.buffer.port.outcomes import Outcome
 from penstock.buffer.port.query import Query
-from penstock.buffer.port.selection import Selection
-from penstock.buffer.sqlite.delivery.intake import AHEAD_MAX, HELD_MAX, LATE_MAX, STEP_MAX
+from penstock.buffer.sqlite.delivery.intake import AHEAD_MAX, HELD_MAX, STEP_MAX
 from penstock.errors import BufferUnavailable
 
 DONE = Outcome.DELIVERED
@@ -75,53 +74,6 @@ async def test_what_was_not_written_is_read_again_after_a_crash_and_what_has_end
     assert sums_are_right(world)
     assert await drain(world) == ["m0", "m2"]
     assert sums_are_right(world)
-
-
-async def keys_of_the_file(world) -> set[str]:
-    return {row[0] for row in world.store.connection.execute("SELECT DISTINCT key FROM found WHERE key > 'p:'")}
-
-
-async def test_search_keys_are_written_when_nobody_waits_and_made_again_after_a_crash(sqlite_world):
-    world, people = sqlite_world, {f"u{i}" for i in range(4)}
-    await world.append(*(event(f"m{i}", f"u{i}") for i in range(4)))
-    leases = await world.lease()
-    await settle(world, leases[1], leases[2])
-    assert await keys_of_the_file(world) == set()
-    # Who asks is told of them all the same.
-    assert [story.event.message_id for story in world.search.find(DESTINATION, Query(person="u1")).stories] == ["m1"]
-
-    await world.crash_and_reopen()
-
-    assert await drain(world) == ["m0", "m3"]
-    assert await keys_of_the_file(world) == {f"p:{name}" for name in people}
-    assert sums_are_right(world)
-
-
-async def test_what_a_person_did_is_sent_again_though_its_keys_are_not_written_yet(sqlite_world):
-    world = sqlite_world
-    await world.append(*(event(f"m{i}", f"u{i}") for i in range(4)))
-    leases = await world.lease()
-    await settle(world, leases[1], leases[2])
-    selection = Selection(person="u2", outcome="delivered")
-    assert await keys_of_the_file(world) == set()
-
-    step = await world.backlog.replay(selection, job=1, limit=10)
-
-    assert (step.replayed, step.is_read) == (1, True)
-
-
-async def test_search_keys_are_not_put_off_for_long_while_others_wait(sqlite_world):
-    world = sqlite_world
-    await world.append(*(event(f"m{i}", f"u{i}") for i in range(LATE_MAX + STEP_MAX)))
-    [first] = await world.lease(1)
-    ended = 0
-    while ended < LATE_MAX:
-        leases = await world.lease(LATE_MAX - ended)
-        await asyncio.gather(*(settle(world, lease) for lease in leases))
-        ended += len(leases)
-
-    assert first.event.message_id == "m0"
-    assert len(await keys_of_the_file(world)) == LATE_MAX
 
 
 async def test_what_ends_in_the_transaction_that_reads_it_again_after_a_crash_is_not_handed_out_again(sqlite_world):

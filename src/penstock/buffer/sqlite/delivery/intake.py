@@ -2,8 +2,7 @@
 
 Most events end moments after they came: of those nothing is written but the end (see rules/window.py). In `destination`,
 `cursor` is the number up to which all has an outcome or stands in the file, and `received` counts all that have, or do. What
-came behind the cursor is read again after a crash; some of it has its outcome by then, or stands in the file. Search keys are
-written as the cursor follows: of what is behind it, pages look at all, and a crash has its keys made again.
+came behind the cursor is read again after a crash; some of it has its outcome by then, or stands in the file.
 """
 
 import itertools
@@ -35,11 +34,7 @@ SELECT max(coalesce((SELECT max(seq) FROM outcome WHERE destination = ?1), 0),
 KNOWN = """
 SELECT 1 FROM outcome WHERE destination = ?1 AND seq = ?2 UNION ALL SELECT 1 FROM waiting WHERE destination = ?1 AND seq = ?2
 """
-# So many events end before search keys are written and the cursor follows, while others wait: a page of keys is written once
-# for many of them, not with each.
-LATE_MAX = 1_000
 FOLLOWED = "UPDATE destination SET cursor = ?, head = ?, received = ? WHERE name = ?"
-FOUND = "INSERT OR IGNORE INTO found VALUES (?, ?)"
 
 
 class Intake:
@@ -60,11 +55,8 @@ class Intake:
         self.is_behind = False
         #: Something changed that has to be written with the transaction.
         self.is_changed = False
-        #: What is found by which key, and not written yet; of how many events.
+        #: What is found by which key, and not written yet.
         self.keys: list[tuple[str, int]] = []
-        self.late = 0
-        #: The same, of what only this process knows: written at once.
-        self.given: list[tuple[str, int]] = []
         #: Up to here it must be read before anything else, for leases are under way of what was forgotten.
         self.must_reach = 0
 
@@ -120,7 +112,7 @@ class Intake:
 
     def sent_for(self, company: str, seq: int) -> None:
         """Note that an event was sent for a company that it does not name: it is found by that too."""
-        self.given.append((key_of(COMPANY, company), seq))
+        self.keys.append((key_of(COMPANY, company), seq))
         self.is_changed = True
 
     def write_down(self, connection: SqliteConnection, positions: Iterable[int]) -> None:
@@ -142,22 +134,12 @@ class Intake:
         """Write down how far the file has followed the log, at the end of a transaction that changed something."""
         if not self.is_changed or self.head is None:
             return
-        first, is_late = self.window.first, self._may_be_late()
-        if not is_late:
-            self.cursor = self.head if first is None else first.seq - 1
-            self.lanes.ties.write(connection, up_to=self.cursor)
+        first = self.window.first
+        self.cursor = self.head if first is None else first.seq - 1
         connection.execute(FOLLOWED, [self.cursor, self.head, self.received, self.name])
-        connection.executemany(FOUND, sorted(self.given if is_late else self.given + self.keys))
-        self.given, self.is_changed = [], False
-        if not is_late:
-            self.keys, self.late = [], 0
-
-    def _may_be_late(self) -> bool:
-        """Return whether the cursor and the keys may follow later: others wait, and few have ended since.
-
-        Where the log is read again for a source that is new, what is known already is passed over, and its keys with it.
-        """
-        return self.window.first is not None and self.late < LATE_MAX and self.cursor >= self.feeds.read_to
+        self.lanes.ties.write(connection, up_to=self.cursor)
+        connection.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", sorted(self.keys))
+        self.keys, self.is_changed = [], False
 
     def doubt(self) -> None:
         """Forget all that is not in the file: a transaction failed, and what is known may not be so."""
@@ -166,7 +148,7 @@ class Intake:
         self.lanes.ties.forget_unwritten()
         # Whether anybody waits in the file may have been found out before all of that was undone.
         self.lanes.is_empty = False
-        self.head, self.keys, self.given, self.late, self.is_changed = None, [], [], 0, False
+        self.head, self.keys, self.is_changed = None, [], False
 
     def recover(self, connection: SqliteConnection) -> None:
         """Read again what was forgotten, before anybody is told what became of it."""
@@ -205,8 +187,6 @@ class Intake:
             named, is_again = read(event), seq <= self.feeds.read_to
             if (is_again or seq <= self.known_to) and self._is_known(connection, seq):
                 if not is_again:
-                    # What it ties, and its keys, may not have been written with its end.
-                    self._note_keys(Fresh(seq, event, *self.lanes.read(connection, named), due))
                     self.lanes.note(connection, named, seq)
                 continue
             fresh = Fresh(seq, event, *self.lanes.read(connection, named), due)
@@ -234,10 +214,6 @@ class Intake:
         """Count an event that is in the file from now on, and note under which keys it is found."""
         self.received += 1
         self.is_changed = True
-        self._note_keys(fresh)
-
-    def _note_keys(self, fresh: Fresh) -> None:
-        self.late += 1
         # Its own lane is its person as the destination reads it; and the person that its visitor became.
         keys, event = keys_of(fresh.event), fresh.event
         for lane in (*fresh.lanes[:1], fresh.became):

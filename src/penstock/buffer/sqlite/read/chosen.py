@@ -23,12 +23,6 @@ ENDED_AT = "SELECT seq, outcome, cause, at FROM outcome WHERE destination = ? AN
 ENDED_AFTER = """
 SELECT seq, outcome, cause, at FROM outcome WHERE destination = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?
 """
-# What came behind the cursor may have its keys, or not yet: all of it is looked at.
-UNINDEXED = """
-SELECT seq FROM outcome WHERE destination = ?1 AND seq > max(?2, (SELECT cursor FROM destination WHERE name = ?1)) AND seq <= ?3
-UNION SELECT seq FROM waiting WHERE destination = ?1 AND seq > max(?2, (SELECT cursor FROM destination WHERE name = ?1)) AND seq <= ?3
-ORDER BY seq LIMIT ?4
-"""
 BEHIND = "SELECT seq FROM found WHERE key = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 
 
@@ -61,7 +55,7 @@ def look(
         return Looked(rows, rows[-1][0] if len(rows) == limit else None)
     first, last = _span(events, selection, file=file)
     after = max(after_seq, first)
-    places = _places(delivery, events, destination, chosen, after=after, last=last, limit=limit)
+    places = _places(delivery, events, chosen, after=after, last=last, limit=limit)
     if places is None:
         found = delivery.execute(ENDED_AFTER, [destination, after, last, limit]).fetchall()
         next_seq = found[-1][0] if len(found) == limit else None
@@ -73,26 +67,18 @@ def look(
 
 
 def places_under(
-    delivery: SqliteConnection, destination: str, keys: Iterable[str], *, after: int, last: int = SEQ_MAX, limit: int
+    delivery: SqliteConnection, keys: Iterable[str], *, after: int, last: int = SEQ_MAX, limit: int
 ) -> list[int]:
-    """Return the first places behind one, and up to another, of events that may have any of some keys."""
+    """Return the first places behind one, and up to another, of events that are found under any of some keys."""
     walks: list[Iterator[int]] = [
         iter([row[0] for row in delivery.execute(BEHIND, [key, after, last, limit])]) for key in sorted(keys)
     ]
-    walks.append(iter([row[0] for row in delivery.execute(UNINDEXED, [destination, after, last, limit])]))
     merged = (seq for seq, _ in itertools.groupby(heapq.merge(*walks)))
     return list(itertools.islice(merged, limit))
 
 
 def _places(
-    delivery: SqliteConnection,
-    events: SqliteConnection,
-    destination: str,
-    chosen: Chosen,
-    *,
-    after: int,
-    last: int,
-    limit: int,
+    delivery: SqliteConnection, events: SqliteConnection, chosen: Chosen, *, after: int, last: int, limit: int
 ) -> list[int] | None:
     """Return the places that an index tells; None where all that ended must be looked at."""
     if id_ := chosen.selection.message_id:
@@ -101,7 +87,7 @@ def _places(
     # Of the oldest events, the keys by e-mail address may not be written yet.
     is_written = not delivery.execute("SELECT from_seq FROM found_anew").fetchone()[0]
     if 0 < len(keys) <= KEYS_MAX and is_written:
-        return places_under(delivery, destination, keys, after=after, last=last, limit=limit)
+        return places_under(delivery, keys, after=after, last=last, limit=limit)
     return None
 
 

@@ -28,7 +28,7 @@ def newer_upserts(
 ) -> NewerUpserts:
     """Return what came for a subject behind a place in the log; see port.Ledger."""
     sought = newer_of(subject, SqliteAcquaintances(delivery, destination))
-    places = places_under(delivery, destination, sought.keys, after=after_seq, limit=limit)
+    places = places_under(delivery, sought.keys, after=after_seq, limit=limit)
     neighbours, found = Neighbours(events), list[TakenUpsert]()
     for seq in places:
         outcome, became = delivery.execute(ENDED, [destination, seq]).fetchone() or ("", "")
