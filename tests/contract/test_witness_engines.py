@@ -42,6 +42,15 @@ def spare_pair():
         yield PostgresWorld(pair)
 
 
+async def begun(witness, stream):
+    """Let a stream begin to exist, once all servers that another test killed are seen to be there again."""
+    while True:
+        try:
+            return await witness.span(stream)
+        except WitnessUnreachable:
+            await asyncio.sleep(0.2)
+
+
 async def insist(witness: Witness, stream: str, message: bytes, *, expected: int | None, id: str) -> int | NotAppended:  # noqa: A002
     """Say the same until the engine answers, as an owner does."""
     while True:
@@ -82,7 +91,7 @@ async def leader_of(witness, stream: str) -> int:
 
 async def test_a_streams_leader_is_killed_amid_appends(nats_world):
     async with nats_world.node() as witness:
-        await witness.span("killed")
+        await begun(witness, "killed")
 
         async def trouble() -> None:
             place = await leader_of(witness, "killed")
@@ -94,7 +103,7 @@ async def test_a_streams_leader_is_killed_amid_appends(nats_world):
 
 async def test_a_streams_leader_stands_still_amid_appends(nats_world):
     async with nats_world.node() as witness:
-        await witness.span("stopped")
+        await begun(witness, "stopped")
         place = await leader_of(witness, "stopped")
         with nats_world.cluster.stopped(place):
             await write_through(witness, "stopped", lambda: asyncio.sleep(0))
