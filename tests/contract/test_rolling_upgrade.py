@@ -9,13 +9,14 @@ from contract.test_moves import deliver, owner
 from contract.worlds import event
 from penstock.buffer.sqlite import file as files
 from penstock.buffer.sqlite.connections import connect_to_read
+from penstock.buffer.sqlite.control.changing import SHARED, opened_to_change
 from penstock.buffer.sqlite.file import CONTROL, DELIVERY, EVENTS, SCHEMAS, open_writer
 from penstock.buffer.sqlite.replica import snapshots
 from penstock.buffer.sqlite.replica.changes import sums_of
+from penstock.buffer.sqlite.replica.control import SharedChanges, WitnessBeside
 from penstock.buffer.sqlite.replica.events import STREAM, EventsView, StreamedLog
 from penstock.buffer.sqlite.replica.follower import FileView
 from penstock.buffer.sqlite.replica.node import DeliveryNode
-from penstock.buffer.sqlite.replica.shared import SharedFile
 from penstock.clock import ManualClock, SeededDice
 from penstock.errors import BufferUnavailable, ViewOutdated
 from penstock.event import Batch
@@ -129,6 +130,20 @@ async def test_what_was_not_brought_forward_by_the_stream_is_written_by_nobody(t
         open_writer(tmp_path / "a" / DELIVERY)
 
 
+def change(path, engine, statement, value):
+    """Change control.db of a node as its processes do."""
+
+    async def connected():
+        return MemoryWitness(engine)
+
+    SHARED[path] = SharedChanges(WitnessBeside(connected))
+    try:
+        with opened_to_change(path) as connection:
+            connection.execute(statement, [value]).fetchall()
+    finally:
+        del SHARED[path]
+
+
 async def test_settings_are_brought_forward_by_the_first_newer_node_that_changes_some(
     tmp_path, fresh, engine, clock, upgrade
 ):
@@ -141,17 +156,11 @@ async def test_settings_are_brought_forward_by_the_first_newer_node_that_changes
 
     insert = "INSERT INTO forget_order (destination, prefix, asked_at, asked_by) VALUES ('c', ?, 1.0, 'ana')"
     old, new = view_of("a"), view_of("b")
-    first = SharedFile(old, clock=clock)
-    first.open()
-    await first.change(lambda connection: connection.execute(insert, ["u1"]).fetchall())
-    first.close()
+    change(old.path, engine, insert, "u1")
     new.close()
     upgrade()
     new = view_of("b")
-    second = SharedFile(new, clock=clock)
-    second.open()
-    await second.change(lambda connection: connection.execute(insert, ["u2"]).fetchall())
-    second.close()
+    change(new.path, engine, insert, "u2")
 
     with pytest.raises(ViewOutdated):
         await old.catch_up()

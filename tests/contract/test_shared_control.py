@@ -19,7 +19,7 @@ from penstock.buffer.sqlite.replica.changes import sums_of
 from penstock.buffer.sqlite.replica.control import STREAM, SharedChanges, WitnessBeside
 from penstock.buffer.sqlite.replica.follower import FileView
 from penstock.clock import ManualClock, SeededDice
-from penstock.errors import AnotherWasFirst, BufferUnavailable, SettingsOutdated, ViewRefused
+from penstock.errors import AnotherWasFirst, BufferUnavailable, SettingsOutdated, ViewRefused, WitnessUnreachable
 from penstock.witness.memory import MemoryEngine, MemoryWitness, Weather
 
 
@@ -261,3 +261,25 @@ def test_a_file_of_one_machine_is_not_mixed_with_what_others_have(nodes, tmp_pat
 def sums(node: Node) -> dict[str, str]:
     with contextlib.closing(connect_to_read(node.path)) as file:
         return sums_of(file)
+
+
+def test_a_change_that_no_answer_comes_for_may_have_been_kept_and_says_so(nodes, monkeypatch):
+    a, b = nodes
+    call = SHARED[a.path].beside.call
+
+    def unheard(ask):
+        answer = call(ask)
+        if isinstance(answer, int):
+            raise WitnessUnreachable("the engine", "no answer")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SHARED[a.path].beside, "call", unheard)
+        with pytest.raises(BufferUnavailable, match="not known whether the change was kept"):
+            a.control.put_user(User(name="ana", role=Role.ADMIN, password_hash="x"))
+    assert a.control.users() == []
+
+    for node in nodes:
+        node.follow()
+        assert [user.name for user in node.control.users()] == ["ana"], "the stream says what was kept"
+    assert sums(a) == sums(b)

@@ -21,9 +21,8 @@ from penstock.buffer.sqlite.replica.events import STREAM, EventsView, StreamedLo
 from penstock.buffer.sqlite.replica.follower import FileView
 from penstock.buffer.sqlite.replica.messages import ViewPlace, What, chained, encoded, message_of
 from penstock.buffer.sqlite.replica.recorder import Recorder
-from penstock.buffer.sqlite.replica.shared import SharedFile
 from penstock.clock import ManualClock, SeededDice
-from penstock.errors import BufferUnavailable, SettingsOutdated, SteppedDown, ViewRefused
+from penstock.errors import BufferUnavailable, SteppedDown, ViewRefused
 from penstock.event import Batch
 from penstock.witness.memory import MemoryEngine, MemoryWitness, Weather
 
@@ -396,74 +395,6 @@ async def test_numbers_that_a_table_gave_are_given_at_no_view_again(tmp_path, en
     view.change(view.connection, said, name=name)
 
     assert view.connection.execute(insert + " RETURNING id").fetchone() == (3,)
-
-
-@pytest.fixture
-async def two_nodes(tmp_path, engine, opened, clock):
-    """Two nodes that both write control.db."""
-    async with contextlib.AsyncExitStack() as stack:
-        nodes = []
-        for name in "ab":
-            view = opened.view(tmp_path / name, engine, file=CONTROL, stream="CONTROL")
-            nodes.append(SharedFile(view, clock=clock))
-            nodes[-1].open()
-            stack.callback(nodes[-1].close)
-        yield nodes
-
-
-ORDER = (
-    "INSERT INTO forget_order (destination, prefix, asked_at, asked_by) VALUES ('custify', ?, 1.0, 'ana') RETURNING id"
-)
-
-
-def order(prefix):
-    return lambda connection: connection.execute(ORDER, [prefix]).fetchone()[0]
-
-
-async def test_what_any_node_changes_is_at_every_node(two_nodes, tmp_path):
-    first, second = two_nodes
-
-    assert await first.change(order("u1")) == 1
-    assert await second.change(order("u2")) == 2
-    await first.view.catch_up()
-
-    assert sums_of(tmp_path / "a" / CONTROL) == sums_of(tmp_path / "b" / CONTROL)
-
-
-async def test_changes_that_come_at_the_same_time_are_all_kept_and_no_number_is_given_twice(two_nodes, tmp_path):
-    changing = [node.change(order(f"u{i}")) for i in range(5) for node in two_nodes]
-
-    assert sorted(await asyncio.gather(*changing)) == list(range(1, 11))
-    for node in two_nodes:
-        await node.view.catch_up()
-    assert sums_of(tmp_path / "a" / CONTROL) == sums_of(tmp_path / "b" / CONTROL)
-
-
-async def test_a_change_that_its_operation_refuses_is_at_no_node(two_nodes, engine):
-    def refuses(_):
-        raise SettingsOutdated(based_on=1, in_force=2)
-
-    with pytest.raises(SettingsOutdated):
-        await two_nodes[0].change(refuses)
-
-    assert engine.stream("CONTROL").span.last == 0
-
-
-async def test_a_change_that_no_answer_comes_for_may_have_been_kept_and_says_so(
-    two_nodes, engine, clock, monkeypatch, tmp_path
-):
-    monkeypatch.setattr("penstock.buffer.sqlite.replica.recorder.REST_S", 0.0)
-    first, second = two_nodes
-    first.view.witness = witness = Losing(engine)
-    witness.times = 1
-    witness.lost = lambda: clock.advance(60.0)
-
-    with pytest.raises(BufferUnavailable, match="may have been kept"):
-        await first.change(order("u1"))
-
-    for node in two_nodes:
-        await node.view.catch_up()
-    assert await second.change(order("u2")) == 2
 
 
 async def test_events_get_the_same_numbers_at_every_node(tmp_path, engine, clock, opened):
